@@ -1,0 +1,105 @@
+//! What the filters of a convolution say by their shape.
+
+use crate::shape::MapShape;
+use crate::{Error, Result};
+
+/// The filters of a convolution, whatever rank they were given with, seen as a bank
+/// `[outputs, inputs, size…]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Bank<const N: usize> {
+    /// Filters, and so output channels.
+    pub(super) outputs: usize,
+    /// Channels that one filter takes: the input's channels divided by the groups.
+    pub(super) inputs: usize,
+    pub(super) size: [usize; N],
+    given_as: GivenAs,
+}
+
+/// Which row of the rank rule the filters belong to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum GivenAs {
+    /// `[size…]`: one filter for one channel.
+    Plane,
+    /// `[channels, size…]`: one filter over a volume.
+    Volume,
+    /// `[outputs, channels / groups, size…]`.
+    Bank,
+}
+
+impl<const N: usize> Bank<N> {
+    pub(super) fn read(filters: &[usize]) -> Result<Self> {
+        let (outputs, inputs, given_as) = match filters.len().checked_sub(N) {
+            Some(0) => (1, 1, GivenAs::Plane),
+            Some(1) => (1, filters[0], GivenAs::Volume),
+            Some(2) => (filters[0], filters[1], GivenAs::Bank),
+            _ => {
+                return Err(Error::Rank {
+                    what: format!("filters of a {N}-D convolution"),
+                    expected: format!(
+                        "of rank {N} [size], {} [channels, size] or {} [filters, channels / groups, size]",
+                        N + 1,
+                        N + 2
+                    ),
+                    found: filters.to_vec(),
+                });
+            }
+        };
+        let mut size = [0; N];
+        size.copy_from_slice(&filters[filters.len() - N..]);
+        Ok(Self { outputs, inputs, size, given_as })
+    }
+
+    /// The bank of a transposed convolution, whose filters `[channels, outputs / groups, size…]` have been read as those
+    /// of the convolution that it transposes.
+    pub(super) fn transposed(self, groups: usize) -> Result<Self> {
+        let (channels, outputs_of_group) = (self.outputs, self.inputs);
+        if groups == 0 || !channels.is_multiple_of(groups) {
+            return Err(Error::Groups { what: "input channels", count: channels, groups });
+        }
+        let outputs = outputs_of_group.checked_mul(groups).ok_or_else(|| Error::TooLarge {
+            what: "the output channels of all groups",
+            sizes: vec![outputs_of_group, groups],
+        })?;
+        Ok(Self { outputs, inputs: channels / groups, ..self })
+    }
+
+    /// Refuses groups that do not divide the filters, and inputs with other channels than they take.
+    pub(super) fn check(&self, filters: &[usize], groups: usize, input: &MapShape<N>) -> Result<()> {
+        let found = input.channel_count();
+        let too_many = || Error::Groups { what: "filters", count: self.outputs, groups };
+        if groups == 0 || !self.outputs.is_multiple_of(groups) {
+            return Err(too_many());
+        }
+        let expected = self.inputs.checked_mul(groups).ok_or_else(too_many)?;
+        if found == expected {
+            return Ok(());
+        }
+        let hint = match self.given_as {
+            GivenAs::Plane => {
+                format!("; to filter each channel alone, use groups({found}) with filters of shape [{found}, 1, size]")
+            }
+            GivenAs::Bank if self.inputs > 0 && found.is_multiple_of(self.inputs) && found > 0 => {
+                format!("; groups({}) would fit", found / self.inputs)
+            }
+            _ => String::new(),
+        };
+        Err(Error::Channels { expected, found, filters: filters.to_vec(), groups, hint })
+    }
+
+    /// The output shape by the rank rule: a channel axis appears where the input has one or the filters
+    /// are a bank.
+    pub(super) fn output(&self, input: &MapShape<N>, spatial: [usize; N]) -> MapShape<N> {
+        let has_channels = input.channels.is_some() || self.given_as == GivenAs::Bank;
+        MapShape { batch: input.batch, channels: has_channels.then_some(self.outputs), spatial }
+    }
+
+    /// Refuses a bias that is not one number an output channel.
+    pub(super) fn check_bias(&self, bias: Option<&[usize]>) -> Result<()> {
+        match bias {
+            Some(shape) if shape != [self.outputs] => {
+                Err(Error::Bias { expected: self.outputs, found: shape.to_vec() })
+            }
+            _ => Ok(()),
+        }
+    }
+}

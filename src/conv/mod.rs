@@ -1,0 +1,217 @@
+//! Convolution: [`Conv`], its transpose, and the reference that defines it.
+//!
+//! As in every deep-learning library a convolution here is a cross-correlation: the filter is not flipped.
+//! [`Conv::flipped`] flips it, for the convolution of signal processing.
+
+mod direct;
+mod filters;
+mod padded;
+pub mod reference;
+mod transpose;
+
+pub use transpose::{ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d};
+
+use ndarray::Axis;
+
+use crate::module::{Module, OutputShape, check_shape};
+use crate::shape::MapShape;
+use crate::tensor::{Tensor, TensorView, TensorViewMut, element_count};
+use crate::window::{Geometry, Padding, PaddingMode, PerAxis, Window};
+use crate::{Element, Result};
+use filters::Bank;
+
+/// A convolution over one spatial axis.
+pub type Conv1d<T = f32> = Conv<T, 1>;
+/// A convolution over two spatial axes.
+pub type Conv2d<T = f32> = Conv<T, 2>;
+/// A convolution over three spatial axes.
+pub type Conv3d<T = f32> = Conv<T, 3>;
+
+/// A convolution (cross-correlation) over `N` spatial axes:
+///
+/// ```text
+///     output[b, o, y, x] = bias[o] + Σ filters[o, c, i, j] · input[b, g + c, y·stride + i·dilation − padding, x·…]
+///                                  c,i,j
+/// ```
+///
+/// where `g` is the first channel of the group that filter `o` belongs to. Rounding apart, these are the semantics
+/// of PyTorch's `Conv2d` and ONNX's `Conv`.
+///
+/// Which shapes fit is decided by rank alone, shown here for two spatial axes:
+///
+/// | filters | input `[H, W]` | input `[C, H, W]` | input `[B, C, H, W]` |
+/// | --- | --- | --- | --- |
+/// | `[kh, kw]`: one filter, one channel | `[H', W']` | `[1, H', W']`, C must be 1 | `[B, 1, H', W']`, C must be 1 |
+/// | `[C, kh, kw]`: one filter over a volume | `[H', W']`, C must be 1 | `[1, H', W']` | `[B, 1, H', W']` |
+/// | `[O, C/groups, kh, kw]`: a bank | `[O, H', W']`, C must be 1 | `[O, H', W']` | `[B, O, H', W']` |
+///
+/// ```
+/// use featuremap::{Conv2d, Module, OutputShape, Padding};
+/// use ndarray::{Array1, Array4};
+///
+/// let filters = Array4::<f32>::ones((8, 3, 3, 3));
+/// let conv = Conv2d::new(filters).bias(Array1::zeros(8)).stride([2, 1]).padding(Padding::Same);
+/// assert_eq!(conv.output_shape(&[1, 3, 32, 32])?, [1, 8, 16, 32]);
+///
+/// let maps = conv.forward(&Array4::ones((1, 3, 32, 32)))?;
+/// let maps: Array4<f32> = maps.try_into()?;
+/// assert_eq!(maps[[0, 0, 1, 1]], 27.0);
+///
+/// let error = conv.forward(&Array4::ones((1, 1, 32, 32))).unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "the input has 1 channels, but filters [8, 3, 3, 3] with groups 1 take 3"
+/// );
+/// # Ok::<(), featuremap::Error>(())
+/// ```
+///
+/// A depthwise convolution has as many groups as channels, and filters `[channels, 1, kh, kw]`:
+///
+/// ```
+/// # use featuremap::{Conv2d, OutputShape};
+/// # use ndarray::Array4;
+/// let blur = Conv2d::new(Array4::<f32>::from_elem((16, 1, 3, 3), 1.0 / 9.0)).groups(16).padding(1);
+/// assert_eq!(blur.output_shape(&[1, 16, 28, 28])?, [1, 16, 28, 28]);
+/// # Ok::<(), featuremap::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Conv<T: Element, const N: usize> {
+    filters: Tensor<T>,
+    bias: Option<Tensor<T::Sum>>,
+    /// Stride, dilation and padding; the size is that of the filters.
+    window: Window<N>,
+    padding_mode: PaddingMode,
+    groups: usize,
+}
+
+/// A convolution whose parameters fit an input.
+#[derive(Debug)]
+struct Layer<const N: usize> {
+    bank: Bank<N>,
+    geometry: Geometry<N>,
+    output: MapShape<N>,
+}
+
+impl<T: Element, const N: usize> Conv<T, N> {
+    /// A convolution with these filters, stride 1, no padding and no bias.
+    pub fn new(filters: impl Into<Tensor<T>>) -> Self {
+        Self {
+            filters: filters.into(),
+            bias: None,
+            window: Window::new([1; N]),
+            padding_mode: PaddingMode::Zeros,
+            groups: 1,
+        }
+    }
+
+    /// A number for each output channel, added to every pixel of its map. Of rank 1.
+    pub fn bias(mut self, bias: impl Into<Tensor<T::Sum>>) -> Self {
+        self.bias = Some(bias.into());
+        self
+    }
+
+    /// The distance between the windows of neighbouring outputs, in pixels; 1 unless given.
+    pub fn stride(mut self, stride: impl Into<PerAxis<N>>) -> Self {
+        self.window = self.window.stride(stride);
+        self
+    }
+
+    /// How far windows reach beyond the input; not at all unless given.
+    pub fn padding(mut self, padding: impl Into<Padding<N>>) -> Self {
+        self.window = self.window.padding(padding);
+        self
+    }
+
+    /// What stands on the padding; zeros unless given.
+    pub fn padding_mode(mut self, mode: PaddingMode) -> Self {
+        self.padding_mode = mode;
+        self
+    }
+
+    /// The distance between neighbouring taps, in pixels; 1 unless given.
+    pub fn dilation(mut self, dilation: impl Into<PerAxis<N>>) -> Self {
+        self.window = self.window.dilation(dilation);
+        self
+    }
+
+    /// Divides input channels and filters into this many groups, each convolved alone. As many groups as channels
+    /// make a depthwise convolution.
+    pub fn groups(mut self, groups: usize) -> Self {
+        self.groups = groups;
+        self
+    }
+
+    /// The same with every filter turned around on each of its spatial axes: the convolution of signal
+    /// processing, where this crate (as all of deep learning) computes the cross-correlation.
+    ///
+    /// ```
+    /// use featuremap::{Conv1d, Module, Tensor};
+    /// use ndarray::array;
+    ///
+    /// let shifted = Conv1d::new(array![1, 2, 3]).flipped().padding(2).forward(&array![1, 0, 10])?;
+    /// assert_eq!(shifted, Tensor::from(array![1, 2, 13, 20, 30]));
+    /// # Ok::<(), featuremap::Error>(())
+    /// ```
+    pub fn flipped(mut self) -> Self {
+        let filters = self.filters.as_array_mut();
+        for axis in filters.ndim().saturating_sub(N)..filters.ndim() {
+            filters.invert_axis(Axis(axis));
+        }
+        self
+    }
+
+    /// The filters, in the shape they were given.
+    pub fn filters(&self) -> &Tensor<T> {
+        &self.filters
+    }
+
+    fn layer(&self, input: &[usize]) -> Result<Layer<N>> {
+        let bank = Bank::read(self.filters.shape())?;
+        let input = MapShape::read(input, &format!("the input of a {N}-D convolution"))?;
+        bank.check(self.filters.shape(), self.groups, &input)?;
+        bank.check_bias(self.bias.as_ref().map(Tensor::shape))?;
+        let geometry = self.window.with_size(bank.size).geometry(input.spatial)?;
+        for (number, axis) in geometry.axes().iter().enumerate() {
+            self.padding_mode.check(number, axis)?;
+        }
+        let output = bank.output(&input, geometry.output_size());
+        element_count::<T::Sum>(&output.to_vec())?;
+        Ok(Layer { bank, geometry, output })
+    }
+}
+
+/// The bias of an output channel; zero where there is none.
+fn bias_of<T: Element>(bias: Option<&Tensor<T::Sum>>, output: usize) -> T::Sum {
+    bias.and_then(|bias| bias.get(&[output])).copied().unwrap_or(T::Sum::ZERO)
+}
+
+impl<T: Element, const N: usize> OutputShape for Conv<T, N> {
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        Ok(self.layer(input)?.output.to_vec())
+    }
+}
+
+impl<T: Element, const N: usize> Module<T, T::Sum> for Conv<T, N> {
+    fn forward_into(&self, input: TensorView<'_, T>, output: TensorViewMut<'_, T::Sum>) -> Result<()> {
+        let layer = self.layer(input.shape())?;
+        check_shape(&layer.output.to_vec(), &output)?;
+        let pixels = input.contiguous()?;
+        let weights = self.filters.view().contiguous()?;
+        output.write_with(|output| {
+            // A zero of the padding counts for nothing, and need not be there, unless it meets an infinite weight.
+            let padding_counts =
+                self.padding_mode != PaddingMode::Zeros || !weights.iter().all(|weight| weight.is_finite());
+            let padded = match padding_counts {
+                true => padded::padded(&pixels, &layer.geometry, self.padding_mode)?,
+                false => None,
+            };
+            let (pixels, geometry) = match &padded {
+                Some((pixels, geometry)) => (&pixels[..], geometry),
+                None => (&pixels[..], &layer.geometry),
+            };
+            direct::Direct { geometry, bank: &layer.bank, groups: self.groups, weights: &weights, pixels }
+                .run(output, |output| bias_of::<T>(self.bias.as_ref(), output));
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,197 @@
+//! Transposed convolution: a convolution's adjoint, which makes a large map of a small one.
+
+use super::bias_of;
+use super::filters::Bank;
+use crate::module::{Module, OutputShape, check_shape};
+use crate::shape::MapShape;
+use crate::tensor::{Tensor, TensorView, TensorViewMut, element_count};
+use crate::window::{Geometry, Padding, PerAxis, Run, Window, try_map_axes, unravel};
+use crate::{Element, Error, Result};
+
+/// A transposed convolution over one spatial axis.
+pub type ConvTranspose1d<T = f32> = ConvTranspose<T, 1>;
+/// A transposed convolution over two spatial axes.
+pub type ConvTranspose2d<T = f32> = ConvTranspose<T, 2>;
+/// A transposed convolution over three spatial axes.
+pub type ConvTranspose3d<T = f32> = ConvTranspose<T, 3>;
+
+/// A transposed convolution over `N` spatial axes: every pixel of the input adds its multiple of the filter to the output,
+/// `stride` pixels from that of its neighbour. It undoes the size of a [`Conv`](super::Conv) with the same parameters, and is
+/// its adjoint. These are the semantics of PyTorch's `ConvTranspose2d` and ONNX's `ConvTranspose`.
+///
+/// Filters are `[channels, outputs / groups, size…]`, or `[size…]` for one channel; an axis of the output has
+/// `(n − 1) · stride + dilation · (size − 1) + 1 + output_padding − before − after` pixels, or `n · stride` with
+/// [`Padding::Same`]. The input may be `[spatial…]`, `[channel, spatial…]` or `[batch, channel, spatial…]`, as for `Conv`.
+///
+/// ```
+/// use featuremap::{ConvTranspose2d, Module, Tensor};
+/// use ndarray::array;
+///
+/// let twice = ConvTranspose2d::new(array![[1, 1], [1, 1]]).stride(2);
+/// assert_eq!(
+///     twice.forward(&array![[1, 2]])?,
+///     Tensor::from(array![[1, 1, 2, 2], [1, 1, 2, 2]])
+/// );
+/// # Ok::<(), featuremap::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct ConvTranspose<T: Element, const N: usize> {
+    filters: Tensor<T>,
+    bias: Option<Tensor<T::Sum>>,
+    /// Stride, dilation and padding; the size is that of the filters.
+    window: Window<N>,
+    output_padding: [usize; N],
+    groups: usize,
+}
+
+/// A transposed convolution whose parameters fit an input.
+struct Layer<const N: usize> {
+    bank: Bank<N>,
+    /// From the large output to the small input: the geometry of the convolution that this one transposes.
+    geometry: Geometry<N>,
+    output: MapShape<N>,
+}
+
+impl<T: Element, const N: usize> ConvTranspose<T, N> {
+    /// A transposed convolution with these filters, stride 1, no padding and no bias.
+    pub fn new(filters: impl Into<Tensor<T>>) -> Self {
+        Self { filters: filters.into(), bias: None, window: Window::new([1; N]), output_padding: [0; N], groups: 1 }
+    }
+
+    /// A number for each output channel, added to every pixel of its map. Of rank 1.
+    pub fn bias(mut self, bias: impl Into<Tensor<T::Sum>>) -> Self {
+        self.bias = Some(bias.into());
+        self
+    }
+
+    /// The distance, in the output, between the filters of neighbouring pixels; 1 unless given.
+    pub fn stride(mut self, stride: impl Into<PerAxis<N>>) -> Self {
+        self.window = self.window.stride(stride);
+        self
+    }
+
+    /// How much is cut off the output on each side; nothing unless given.
+    pub fn padding(mut self, padding: impl Into<Padding<N>>) -> Self {
+        self.window = self.window.padding(padding);
+        self
+    }
+
+    /// Pixels added to the output at the end of each axis, to tell apart the sizes that a stride makes equal. Must
+    /// be smaller than the stride or the dilation; 0 unless given.
+    pub fn output_padding(mut self, output_padding: impl Into<PerAxis<N>>) -> Self {
+        self.output_padding = output_padding.into().0;
+        self
+    }
+
+    /// The distance between neighbouring taps, in pixels; 1 unless given.
+    pub fn dilation(mut self, dilation: impl Into<PerAxis<N>>) -> Self {
+        self.window = self.window.dilation(dilation);
+        self
+    }
+
+    /// Divides input and output channels into this many groups, each convolved alone.
+    pub fn groups(mut self, groups: usize) -> Self {
+        self.groups = groups;
+        self
+    }
+
+    fn layer(&self, input: &[usize]) -> Result<Layer<N>> {
+        let shape = self.filters.shape();
+        if shape.len() == N + 1 {
+            return Err(Error::Rank {
+                what: format!("filters of a transposed {N}-D convolution"),
+                expected: format!("of rank {N} [size] or {} [channels, outputs / groups, size]", N + 2),
+                found: shape.to_vec(),
+            });
+        }
+        let input = MapShape::read(input, &format!("the input of a transposed {N}-D convolution"))?;
+        let bank = Bank::read(shape)?.transposed(self.groups)?;
+        bank.check(shape, self.groups, &input)?;
+        bank.check_bias(self.bias.as_ref().map(Tensor::shape))?;
+
+        let window = self.window.with_size(bank.size);
+        let axes = try_map_axes(|axis| {
+            let spec = window.spec(axis, input.spatial[axis]);
+            let (stride, dilation, output_padding) = (spec.stride, spec.dilation, self.output_padding[axis]);
+            let axis_of_output = spec.transposed(&self.window.padding_rule(), output_padding)?;
+            if output_padding > 0 && output_padding >= stride.max(dilation) {
+                return Err(Error::OutputPadding { axis, output_padding, stride, dilation });
+            }
+            Ok(axis_of_output)
+        })?;
+        let geometry = Geometry::new(axes)?;
+        let output = bank.output(&input, geometry.input_size());
+        element_count::<T::Sum>(&output.to_vec())?;
+        Ok(Layer { bank, geometry, output })
+    }
+}
+
+impl<T: Element, const N: usize> OutputShape for ConvTranspose<T, N> {
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        Ok(self.layer(input)?.output.to_vec())
+    }
+}
+
+impl<T: Element, const N: usize> Module<T, T::Sum> for ConvTranspose<T, N> {
+    fn forward_into(&self, input: TensorView<'_, T>, output: TensorViewMut<'_, T::Sum>) -> Result<()> {
+        let layer = self.layer(input.shape())?;
+        check_shape(&layer.output.to_vec(), &output)?;
+        let pixels = input.contiguous()?;
+        let weights = self.filters.view().contiguous()?;
+        output.write_with(|output| {
+            self.scatter(&layer, &pixels, &weights, output);
+            Ok(())
+        })
+    }
+}
+
+impl<T: Element, const N: usize> ConvTranspose<T, N> {
+    /// Fills `output` by tap: where a convolution's tap reads a run of pixels into a run of outputs, its transpose adds
+    /// the outputs back to those pixels.
+    fn scatter(&self, layer: &Layer<N>, pixels: &[T], weights: &[T], output: &mut [T::Sum]) {
+        let Layer { bank, geometry, .. } = layer;
+        let (small, large) = (geometry.outputs(), geometry.pixels());
+        let (inputs, outputs_of_group) = (bank.inputs * self.groups, bank.outputs / self.groups);
+        for (number, map) in output.chunks_exact_mut(large).enumerate() {
+            let (image, output) = (number / bank.outputs, number % bank.outputs);
+            map.fill(bias_of::<T>(self.bias.as_ref(), output));
+
+            let (group, output) = (output / outputs_of_group, output % outputs_of_group);
+            for input in group * bank.inputs..(group + 1) * bank.inputs {
+                let pixels = &pixels[(image * inputs + input) * small..][..small];
+                let weights = &weights[(input * outputs_of_group + output) * geometry.taps()..][..geometry.taps()];
+                for (tap, &weight) in weights.iter().enumerate() {
+                    add_tap(geometry, unravel(tap, bank.size), weight, pixels, map);
+                }
+            }
+        }
+    }
+}
+
+/// Adds `weight` times every small pixel to the large pixel that `tap` connects it with.
+fn add_tap<T: Element, const N: usize>(
+    geometry: &Geometry<N>,
+    tap: [usize; N],
+    weight: T,
+    small: &[T],
+    large: &mut [T::Sum],
+) {
+    let runs: [Run; N] = std::array::from_fn(|axis| geometry.axes()[axis].by_tap(tap[axis]));
+    let row = &runs[N - 1];
+    let mut rows = runs.each_ref().map(|run| run.range.len());
+    rows[N - 1] = 1;
+    for number in 0..rows.iter().product() {
+        let at = unravel(number, rows);
+        let (mut from, mut to) = (0, 0);
+        for axis in 0..N {
+            let Run { range, input, step } = &runs[axis];
+            from = from * geometry.axes()[axis].outputs() + range.start + at[axis];
+            to = to * geometry.axes()[axis].length() + input + at[axis] * step;
+        }
+        // `from` and `to` are where the run starts on both sides.
+        let small = &small[from..][..row.range.len()];
+        for (&pixel, sum) in small.iter().zip(large[to..].iter_mut().step_by(row.step)) {
+            *sum = T::add_product(*sum, pixel, weight);
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! The one error type of the crate.
+
+use crate::window::PaddingMode;
+
+/// A `Result` whose error is [`Error`](enum@Error).
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why an operation could not be done: what was asked, what was found, and on which axis.
+///
+/// Spatial axes are counted from 0 without the batch and channel axes: for an input
+/// `[batch, channel, height, width]`, spatial axis 0 is the height.
+///
+/// ```
+/// use featuremap::{Error, Window};
+///
+/// let error = Window::new([1, 3]).dilation(3).output_size([5, 5]).unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "window of 7 (size 3, dilation 3) is larger than spatial axis 1: 5 + 0 + 0 padding"
+/// );
+/// assert!(matches!(error, Error::WindowTooLarge { axis: 1, .. }));
+/// ```
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A window, stride, dilation or output size of zero.
+    #[error("{what} is 0 on spatial axis {axis}: it must be at least 1")]
+    Zero {
+        /// The parameter that is zero: "window size", "stride", ….
+        what: &'static str,
+        /// The spatial axis.
+        axis: usize,
+    },
+
+    /// A spatial axis without pixels.
+    #[error("spatial axis {axis} of the input is empty")]
+    EmptyAxis {
+        /// The spatial axis.
+        axis: usize,
+    },
+
+    /// The window does not fit into the padded input.
+    #[error(
+        "window of {extent} (size {size}, dilation {dilation}) is larger than spatial axis {axis}: \
+         {length} + {before} + {after} padding"
+    )]
+    WindowTooLarge {
+        /// The spatial axis.
+        axis: usize,
+        /// What the window covers: `dilation · (size − 1) + 1`.
+        extent: usize,
+        /// Taps of the window.
+        size: usize,
+        /// Distance between two taps.
+        dilation: usize,
+        /// Pixels of the input.
+        length: usize,
+        /// Padding before the first pixel.
+        before: usize,
+        /// Padding after the last pixel.
+        after: usize,
+    },
+
+    /// A pooling window that lies wholly on padding, where there is nothing to reduce.
+    #[error(
+        "window {output} on spatial axis {axis} covers no pixel: its {size} taps (dilation {dilation}) \
+         start at {start} on an input of {length}; use less padding"
+    )]
+    EmptyWindow {
+        /// The spatial axis.
+        axis: usize,
+        /// The first output whose window is empty.
+        output: usize,
+        /// Where its first tap lies; negative in the padding before the input.
+        start: isize,
+        /// Taps of the window.
+        size: usize,
+        /// Distance between two taps.
+        dilation: usize,
+        /// Pixels of the input.
+        length: usize,
+    },
+
+    /// A size, or a product of sizes, that no memory could hold.
+    #[error("{what} is too large: {sizes:?}")]
+    TooLarge {
+        /// What has this size.
+        what: &'static str,
+        /// The sizes asked for.
+        sizes: Vec<usize>,
+    },
+
+    /// The allocator refused the memory.
+    #[error("out of memory: {bytes} bytes for shape {shape:?}")]
+    OutOfMemory {
+        /// Bytes asked for.
+        bytes: usize,
+        /// The shape they were to hold.
+        shape: Vec<usize>,
+    },
+
+    /// An array whose number of axes does not fit the operation.
+    #[error("{what} must be {expected}; found rank {} with shape {found:?}", found.len())]
+    Rank {
+        /// What has the wrong rank: "input of a 2-D convolution", "filters", ….
+        what: String,
+        /// The ranks that would fit.
+        expected: String,
+        /// The shape found.
+        found: Vec<usize>,
+    },
+
+    /// Input channels that do not fit the filters.
+    #[error("the input has {found} channels, but filters {filters:?} with groups {groups} take {expected}{hint}")]
+    Channels {
+        /// Channels that the filters take in all.
+        expected: usize,
+        /// Channels of the input.
+        found: usize,
+        /// Shape of the filters as given.
+        filters: Vec<usize>,
+        /// Number of groups.
+        groups: usize,
+        /// What would fit, where it can be said.
+        hint: String,
+    },
+
+    /// Channels or filters that cannot be divided into the groups.
+    #[error("{count} {what} cannot be divided into {groups} groups")]
+    Groups {
+        /// "filters" or "input channels".
+        what: &'static str,
+        /// How many of them there are.
+        count: usize,
+        /// Number of groups.
+        groups: usize,
+    },
+
+    /// A bias that is not one number an output channel.
+    #[error("the bias must be one number for each of {expected} output channels; found shape {found:?}")]
+    Bias {
+        /// Output channels.
+        expected: usize,
+        /// Shape of the bias.
+        found: Vec<usize>,
+    },
+
+    /// Two shapes that must be equal and are not.
+    #[error("{what} must have shape {expected:?}; found {found:?}")]
+    Shape {
+        /// What has the wrong shape.
+        what: &'static str,
+        /// The shape it must have.
+        expected: Vec<usize>,
+        /// The shape it has.
+        found: Vec<usize>,
+    },
+
+    /// More padding than a padding mode can fill from the input.
+    #[error(
+        "{mode} padding of {before} before and {after} after does not fit spatial axis {axis} of {length}: \
+         at most {most} on each side"
+    )]
+    PaddingMode {
+        /// The padding mode.
+        mode: PaddingMode,
+        /// The spatial axis.
+        axis: usize,
+        /// Padding before the first pixel.
+        before: usize,
+        /// Padding after the last pixel.
+        after: usize,
+        /// Pixels of the input.
+        length: usize,
+        /// The most that the mode can fill on one side.
+        most: usize,
+    },
+
+    /// An output of a transposed operation that would have no pixel.
+    #[error(
+        "transposed output on spatial axis {axis} would have {size} pixels: \
+         ({length} − 1) · stride {stride} + window of {extent} + output padding {output_padding} \
+         − padding {before} − padding {after}"
+    )]
+    TransposedSize {
+        /// The spatial axis.
+        axis: usize,
+        /// The size that comes out.
+        size: isize,
+        /// Pixels of the input.
+        length: usize,
+        /// The stride.
+        stride: usize,
+        /// What the window covers.
+        extent: usize,
+        /// Pixels added at the end.
+        output_padding: usize,
+        /// Padding taken off at the start.
+        before: usize,
+        /// Padding taken off at the end.
+        after: usize,
+    },
+
+    /// Output padding that no stride or dilation could have left over.
+    #[error(
+        "output padding {output_padding} on spatial axis {axis} must be smaller than the stride {stride} \
+         or the dilation {dilation}"
+    )]
+    OutputPadding {
+        /// The spatial axis.
+        axis: usize,
+        /// Pixels added at the end.
+        output_padding: usize,
+        /// The stride.
+        stride: usize,
+        /// The dilation.
+        dilation: usize,
+    },
+
+    /// The order of an Lp norm that is not a positive finite number.
+    #[error("the order of an Lp norm must be positive and finite; found {found}")]
+    NormOrder {
+        /// The order asked for.
+        found: f64,
+    },
+
+    /// An index that lies outside the plane it points into.
+    #[error("index {index} at flat position {position} lies outside the output plane of {pixels} pixels")]
+    IndexOutOfRange {
+        /// The index found.
+        index: i64,
+        /// Its place in the tensor of indices, counted flat.
+        position: usize,
+        /// Pixels of the plane it points into.
+        pixels: usize,
+    },
+}

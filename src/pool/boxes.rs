@@ -1,0 +1,205 @@
+//! Pooling by boxes instead of a sliding window: adaptive pools, whose boxes share out the input, and global pools, with
+//! one box for all of it.
+
+use std::ops::Range;
+
+use super::{Average, L2, Max, Min, Reduction};
+use crate::module::{Module, OutputShape, check_shape};
+use crate::shape::MapShape;
+use crate::tensor::{TensorView, TensorViewMut, element_count};
+use crate::window::{PerAxis, unravel};
+use crate::{Element, Error, Result};
+
+/// A pooling to a given output size: the input is shared out among the outputs, each of which reduces its box. On an axis
+/// of `n` pixels and `m` outputs, output `i` has the pixels from `⌊i·n/m⌋` up to `⌈(i+1)·n/m⌉`, as in PyTorch; boxes
+/// overlap where `m` does not divide `n`.
+///
+/// ```
+/// use featuremap::{AdaptiveAvgPool1d, Module, Tensor};
+/// use ndarray::array;
+///
+/// let halves = AdaptiveAvgPool1d::new(2).forward(&array![1.0, 2.0, 3.0, 4.0, 5.0])?;
+/// assert_eq!(halves, Tensor::from(array![2.0, 4.0]));
+/// # Ok::<(), featuremap::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct AdaptivePool<R, const N: usize> {
+    reduction: R,
+    output_size: [usize; N],
+}
+
+/// A pooling of each channel to one value. The spatial axes stay, with length 1.
+///
+/// ```
+/// use featuremap::{GlobalAvgPool, GlobalMaxPool, Module, Tensor};
+/// use ndarray::array;
+///
+/// let map = array![[2., 1., 1., 3.], [2., 5., 0., 2.], [1., 4., 2., 1.], [4., 7., 2., 4.]];
+/// assert_eq!(GlobalMaxPool::default().forward(&map)?, Tensor::from(array![[7.]]));
+/// assert_eq!(GlobalAvgPool::default().forward(&map)?, Tensor::from(array![[2.5625]]));
+/// # Ok::<(), featuremap::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct GlobalPool<R, const N: usize> {
+    reduction: R,
+}
+
+macro_rules! adaptive_pools {
+    ($($doc:literal $reduction:ident: $one:ident $two:ident $three:ident,)*) => {$(
+        #[doc = concat!($doc, " to a given output size on one spatial axis.")]
+        pub type $one = AdaptivePool<$reduction, 1>;
+        #[doc = concat!($doc, " to a given output size on two spatial axes.")]
+        pub type $two = AdaptivePool<$reduction, 2>;
+        #[doc = concat!($doc, " to a given output size on three spatial axes.")]
+        pub type $three = AdaptivePool<$reduction, 3>;
+    )*};
+}
+
+macro_rules! global_pools {
+    ($($doc:literal $reduction:ident: $one:ident $two:ident $three:ident,)*) => {$(
+        #[doc = concat!($doc, " of each channel, for one spatial axis.")]
+        pub type $one = GlobalPool<$reduction, 1>;
+        #[doc = concat!($doc, " of each channel, for two spatial axes.")]
+        pub type $two = GlobalPool<$reduction, 2>;
+        #[doc = concat!($doc, " of each channel, for three spatial axes.")]
+        pub type $three = GlobalPool<$reduction, 3>;
+    )*};
+}
+
+adaptive_pools! {
+    "The average" Average: AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveAvgPool3d,
+    "The maximum" Max: AdaptiveMaxPool1d AdaptiveMaxPool2d AdaptiveMaxPool3d,
+}
+
+global_pools! {
+    "The maximum" Max: GlobalMaxPool1d GlobalMaxPool GlobalMaxPool3d,
+    "The minimum" Min: GlobalMinPool1d GlobalMinPool GlobalMinPool3d,
+    "The average" Average: GlobalAvgPool1d GlobalAvgPool GlobalAvgPool3d,
+    "The L2 norm" L2: GlobalL2Pool1d GlobalL2Pool GlobalL2Pool3d,
+}
+
+impl<R, const N: usize> AdaptivePool<R, N> {
+    /// An adaptive pooling to this output size.
+    pub fn new(output_size: impl Into<PerAxis<N>>) -> Self
+    where
+        R: Default,
+    {
+        Self::with(R::default(), output_size)
+    }
+
+    /// As [`new`](Self::new), for a reduction with parameters or one of your own.
+    pub fn with(reduction: R, output_size: impl Into<PerAxis<N>>) -> Self {
+        Self { reduction, output_size: output_size.into().0 }
+    }
+}
+
+impl<R, const N: usize> GlobalPool<R, N> {
+    /// A global pooling with a reduction that has parameters, or one of your own; for the others there is `default()`.
+    pub fn with(reduction: R) -> Self {
+        Self { reduction }
+    }
+}
+
+/// The boxes of an input that is shared out among outputs.
+struct Boxes<const N: usize> {
+    input: MapShape<N>,
+    output: MapShape<N>,
+}
+
+impl<const N: usize> Boxes<N> {
+    fn new(input: &[usize], output_size: [usize; N], operation: &str) -> Result<Self> {
+        let input = MapShape::read(input, &format!("the input of {operation} {N}-D pooling"))?;
+        for axis in 0..N {
+            if output_size[axis] == 0 {
+                return Err(Error::Zero { what: "output size", axis });
+            }
+            if input.spatial[axis] == 0 {
+                return Err(Error::EmptyAxis { axis });
+            }
+        }
+        let output = input.over(output_size);
+        element_count::<u64>(&output.to_vec())?;
+        Ok(Self { input, output })
+    }
+
+    /// The pixels of one output on one axis.
+    fn range(&self, axis: usize, output: usize) -> Range<usize> {
+        // In 128 bits: the product of two sizes need not fit into one.
+        let (pixels, outputs) = (self.input.spatial[axis] as u128, self.output.spatial[axis] as u128);
+        let start = output as u128 * pixels / outputs;
+        let end = ((output as u128 + 1) * pixels).div_ceil(outputs);
+        // Both lie within the axis.
+        usize::try_from(start).unwrap_or(usize::MAX)..usize::try_from(end).unwrap_or(usize::MAX)
+    }
+
+    fn reduce<T: Element>(
+        &self,
+        reduction: &impl Reduction<T>,
+        input: &TensorView<'_, T>,
+        output: TensorViewMut<'_, T>,
+    ) -> Result<()> {
+        reduction.validate()?;
+        check_shape(&self.output.to_vec(), &output)?;
+        let pixels = input.contiguous()?;
+        let outputs = self.output.spatial.iter().product();
+        let plane = self.input.spatial.iter().product();
+        output.write_with(|output| {
+            for (map, plane) in output.chunks_exact_mut(outputs).zip(pixels.chunks_exact(plane)) {
+                for (number, out) in map.iter_mut().enumerate() {
+                    *out = self.reduce_box(reduction, unravel(number, self.output.spatial), plane);
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn reduce_box<T: Copy, R: Reduction<T>>(&self, reduction: &R, output: [usize; N], plane: &[T]) -> T {
+        let ranges: [Range<usize>; N] = std::array::from_fn(|axis| self.range(axis, output[axis]));
+        let row = ranges[N - 1].clone();
+        let mut rows = ranges.each_ref().map(ExactSizeIterator::len);
+        let count = rows.iter().product();
+        rows[N - 1] = 1;
+        let accumulator = (0..rows.iter().product()).fold(reduction.start(), |accumulator, number| {
+            let at = unravel(number, rows);
+            let start = (0..N).fold(0, |flat, axis| flat * self.input.spatial[axis] + ranges[axis].start + at[axis]);
+            reduction.step_all(accumulator, &plane[start..][..row.len()])
+        });
+        reduction.finish(accumulator, count)
+    }
+}
+
+impl<R, const N: usize> AdaptivePool<R, N> {
+    fn boxes(&self, input: &[usize]) -> Result<Boxes<N>> {
+        Boxes::new(input, self.output_size, "an adaptive")
+    }
+}
+
+impl<R, const N: usize> GlobalPool<R, N> {
+    fn boxes(input: &[usize]) -> Result<Boxes<N>> {
+        Boxes::new(input, [1; N], "a global")
+    }
+}
+
+impl<R: Send + Sync, const N: usize> OutputShape for AdaptivePool<R, N> {
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        Ok(self.boxes(input)?.output.to_vec())
+    }
+}
+
+impl<R: Send + Sync, const N: usize> OutputShape for GlobalPool<R, N> {
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        Ok(Self::boxes(input)?.output.to_vec())
+    }
+}
+
+impl<T: Element, R: Reduction<T>, const N: usize> Module<T> for AdaptivePool<R, N> {
+    fn forward_into(&self, input: TensorView<'_, T>, output: TensorViewMut<'_, T>) -> Result<()> {
+        self.boxes(input.shape())?.reduce(&self.reduction, &input, output)
+    }
+}
+
+impl<T: Element, R: Reduction<T>, const N: usize> Module<T> for GlobalPool<R, N> {
+    fn forward_into(&self, input: TensorView<'_, T>, output: TensorViewMut<'_, T>) -> Result<()> {
+        Self::boxes(input.shape())?.reduce(&self.reduction, &input, output)
+    }
+}

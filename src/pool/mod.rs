@@ -1,0 +1,175 @@
+//! Pooling: a window slides over each channel, and a [`Reduction`] makes one value of the pixels under it.
+
+mod boxes;
+mod indices;
+mod reduction;
+pub mod reference;
+mod unpool;
+mod walk;
+
+pub use boxes::{
+    AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AdaptiveMaxPool3d,
+    AdaptivePool, GlobalAvgPool, GlobalAvgPool1d, GlobalAvgPool3d, GlobalL2Pool, GlobalL2Pool1d, GlobalL2Pool3d,
+    GlobalMaxPool, GlobalMaxPool1d, GlobalMaxPool3d, GlobalMinPool, GlobalMinPool1d, GlobalMinPool3d, GlobalPool,
+};
+pub use reduction::{Average, L2, Lp, Max, Min, Reduction, Selection};
+pub use unpool::{MaxUnpool, MaxUnpool1d, MaxUnpool2d, MaxUnpool3d};
+
+use crate::module::{Module, OutputShape, check_shape};
+use crate::shape::MapShape;
+use crate::tensor::{TensorView, TensorViewMut, element_count};
+use crate::window::{Geometry, Padding, PerAxis, Window};
+use crate::{Element, Result};
+
+/// Pools whose reduction is known by name, for one to three spatial axes.
+macro_rules! pools {
+    ($($doc:literal $reduction:ident: $one:ident $two:ident $three:ident,)*) => {$(
+        #[doc = concat!($doc, " over windows on one spatial axis.")]
+        pub type $one = Pool<$reduction, 1>;
+        #[doc = concat!($doc, " over windows on two spatial axes.")]
+        pub type $two = Pool<$reduction, 2>;
+        #[doc = concat!($doc, " over windows on three spatial axes.")]
+        pub type $three = Pool<$reduction, 3>;
+    )*};
+}
+
+pools! {
+    "The maximum" Max: MaxPool1d MaxPool2d MaxPool3d,
+    "The minimum" Min: MinPool1d MinPool2d MinPool3d,
+    "The average" Average: AvgPool1d AvgPool2d AvgPool3d,
+    "The L2 norm" L2: L2Pool1d L2Pool2d L2Pool3d,
+    "An Lp norm" Lp: LpPool1d LpPool2d LpPool3d,
+}
+
+/// A pooling over `N` spatial axes: one value for each window, each channel alone. Its output has the rank of its input.
+///
+/// The stride is the size of the window unless given. Pixels of the padding do not exist: they never win a maximum and
+/// add nothing to a norm; a window with no pixel at all is an error. An average is over the pixels that exist unless
+/// [`count_include_pad`](Pool::count_include_pad) says otherwise.
+///
+/// ```
+/// use featuremap::{AvgPool2d, MaxPool2d, Module, Tensor};
+/// use ndarray::array;
+///
+/// let map = array![[3., 1., 1., 3.], [2., 5., 0., 2.], [1., 4., 2., 1.], [4., 7., 2., 4.]];
+/// assert_eq!(MaxPool2d::new(2).forward(&map)?, Tensor::from(array![[5., 3.], [7., 4.]]));
+/// assert_eq!(AvgPool2d::new(2).forward(&map)?, Tensor::from(array![[2.75, 1.5], [4., 2.25]]));
+///
+/// let pool = MaxPool2d::new([3, 3]).stride(2).padding(1).ceil_mode(true);
+/// let (values, indices) = pool.forward_with_indices(&map)?;
+/// assert_eq!(values, Tensor::from(array![[5., 5., 3.], [7., 7., 4.], [7., 7., 4.]]));
+/// assert_eq!(indices, Tensor::from(array![[5_i64, 5, 3], [13, 13, 15], [13, 13, 15]]));
+/// # Ok::<(), featuremap::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pool<R, const N: usize> {
+    reduction: R,
+    window: Window<N>,
+}
+
+/// A pooling whose parameters fit an input.
+struct Layer<const N: usize> {
+    geometry: Geometry<N>,
+    output: MapShape<N>,
+}
+
+impl<R, const N: usize> Pool<R, N> {
+    /// A pooling over windows of this size, with as large a stride and no padding.
+    pub fn new(size: impl Into<PerAxis<N>>) -> Self
+    where
+        R: Default,
+    {
+        Self::with(R::default(), size)
+    }
+
+    /// As [`new`](Self::new), for a reduction with parameters or one of your own.
+    ///
+    /// ```
+    /// use featuremap::{Lp, LpPool1d, Module, Tensor};
+    /// use ndarray::array;
+    ///
+    /// let cubes = LpPool1d::with(Lp(3.0), 3).forward(&array![3.0, -4.0, 5.0])?;
+    /// approx::assert_relative_eq!(cubes, Tensor::from(array![6.0]), max_relative = 1e-12);
+    /// # Ok::<(), featuremap::Error>(())
+    /// ```
+    pub fn with(reduction: R, size: impl Into<PerAxis<N>>) -> Self {
+        let size = size.into();
+        Self { reduction, window: Window::new(size).stride(size) }
+    }
+
+    /// The distance between the windows of neighbouring outputs, in pixels; the size of the window unless given.
+    pub fn stride(mut self, stride: impl Into<PerAxis<N>>) -> Self {
+        self.window = self.window.stride(stride);
+        self
+    }
+
+    /// How far windows reach beyond the input; not at all unless given.
+    pub fn padding(mut self, padding: impl Into<Padding<N>>) -> Self {
+        self.window = self.window.padding(padding);
+        self
+    }
+
+    /// The distance between neighbouring taps, in pixels; 1 unless given.
+    pub fn dilation(mut self, dilation: impl Into<PerAxis<N>>) -> Self {
+        self.window = self.window.dilation(dilation);
+        self
+    }
+
+    /// Whether output sizes round up; see [`Window::ceil_mode`].
+    pub fn ceil_mode(mut self, ceil_mode: bool) -> Self {
+        self.window = self.window.ceil_mode(ceil_mode);
+        self
+    }
+
+    /// The window that slides.
+    pub fn window(&self) -> &Window<N> {
+        &self.window
+    }
+
+    /// `R` is checked where the element type is known.
+    fn layer<T>(&self, input: &[usize]) -> Result<Layer<N>> {
+        let input = MapShape::read(input, &format!("the input of a {N}-D pooling"))?;
+        let geometry = self.window.geometry(input.spatial)?.refuse_empty_windows()?;
+        let output = input.over(geometry.output_size());
+        element_count::<T>(&output.to_vec())?;
+        Ok(Layer { geometry, output })
+    }
+}
+
+impl<const N: usize> Pool<Average, N> {
+    /// Whether an average counts padding as zeros: it is then divided by the size of the window clipped to the padded
+    /// input (PyTorch's default; ONNX's and this crate's is `false`).
+    ///
+    /// ```
+    /// use featuremap::{AvgPool1d, Module, Tensor};
+    /// use ndarray::array;
+    ///
+    /// let (signal, pool) = (array![3.0, 6.0, 9.0], AvgPool1d::new(3).stride(1).padding(1));
+    /// assert_eq!(pool.forward(&signal)?, Tensor::from(array![4.5, 6.0, 7.5]));
+    /// assert_eq!(pool.count_include_pad(true).forward(&signal)?, Tensor::from(array![3.0, 6.0, 5.0]));
+    /// # Ok::<(), featuremap::Error>(())
+    /// ```
+    pub fn count_include_pad(mut self, count_include_pad: bool) -> Self {
+        self.reduction.count_include_pad = count_include_pad;
+        self
+    }
+}
+
+impl<R: Send + Sync, const N: usize> OutputShape for Pool<R, N> {
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        Ok(self.layer::<u8>(input)?.output.to_vec())
+    }
+}
+
+impl<T: Element, R: Reduction<T>, const N: usize> Module<T> for Pool<R, N> {
+    fn forward_into(&self, input: TensorView<'_, T>, output: TensorViewMut<'_, T>) -> Result<()> {
+        self.reduction.validate()?;
+        let layer = self.layer::<T>(input.shape())?;
+        check_shape(&layer.output.to_vec(), &output)?;
+        let pixels = input.contiguous()?;
+        output.write_with(|output| {
+            walk::pool(&self.reduction, &layer.geometry, &pixels, output);
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,247 @@
+//! [`Reduction`]: what a pooling computes from the pixels of a window.
+
+use crate::element::{Element, Float};
+use crate::{Error, Result};
+
+/// Reduces the pixels of a window to one value: the maximum, the average, or a reduction of your own.
+///
+/// A pooling takes every window through `start`, one [`step`](Self::step) for each pixel that exists, and
+/// [`finish`](Self::finish). Padding is not stepped over: it does not exist. Four methods make a reduction; the others speed
+/// it up or refine it:
+///
+/// ```
+/// use featuremap::{Module, Pool, Reduction, Tensor};
+/// use ndarray::array;
+///
+/// /// The difference between the largest and the smallest pixel.
+/// struct Range;
+///
+/// impl Reduction<i32> for Range {
+///     type Accumulator = (i32, i32);
+///
+///     fn start(&self) -> (i32, i32) {
+///         (i32::MAX, i32::MIN)
+///     }
+///
+///     fn step(&self, (low, high): (i32, i32), pixel: i32) -> (i32, i32) {
+///         (low.min(pixel), high.max(pixel))
+///     }
+///
+///     fn finish(&self, (low, high): (i32, i32), _count: usize) -> i32 {
+///         high - low
+///     }
+/// }
+///
+/// let contrast = Pool::<_, 2>::with(Range, 2).forward(&array![[3, 1, 1, 3], [2, 5, 0, 2]])?;
+/// assert_eq!(contrast, Tensor::from(array![[4, 3]]));
+/// # Ok::<(), featuremap::Error>(())
+/// ```
+pub trait Reduction<T>: Send + Sync {
+    /// What is kept of the pixels seen so far.
+    type Accumulator: Copy + Send;
+
+    /// The accumulator of a window of which nothing has been seen.
+    fn start(&self) -> Self::Accumulator;
+
+    /// The accumulator after one more pixel.
+    fn step(&self, accumulator: Self::Accumulator, pixel: T) -> Self::Accumulator;
+
+    /// The result, once all pixels have been seen. `count` is how many there were, or what
+    /// [`count_include_pad`](Self::count_include_pad) makes of it; never zero.
+    fn finish(&self, accumulator: Self::Accumulator, count: usize) -> T;
+
+    /// Steps a row of windows at once: accumulator `i` takes pixel `i`. The slices are equally long.
+    ///
+    /// Override it where one vector loop does better than [`step`](Self::step) after step.
+    fn step_run(&self, accumulators: &mut [Self::Accumulator], pixels: &[T])
+    where
+        T: Copy,
+    {
+        for (accumulator, &pixel) in accumulators.iter_mut().zip(pixels) {
+            *accumulator = self.step(*accumulator, pixel);
+        }
+    }
+
+    /// Steps one window over several pixels: all of them go into `accumulator`.
+    ///
+    /// Override it where the order of the steps does not matter, so that they can be done side by side.
+    fn step_all(&self, accumulator: Self::Accumulator, pixels: &[T]) -> Self::Accumulator
+    where
+        T: Copy,
+    {
+        pixels.iter().fold(accumulator, |accumulator, &pixel| self.step(accumulator, pixel))
+    }
+
+    /// Whether `count` is the size of the window clipped to the padded input, instead of the number of pixels that
+    /// exist. No, unless overridden.
+    fn count_include_pad(&self) -> bool {
+        false
+    }
+
+    /// Refuses parameters that make no sense; called before anything is computed.
+    ///
+    /// # Errors
+    ///
+    /// Whatever is wrong with the reduction's own parameters.
+    fn validate(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// A [`Reduction`] that picks one of the pixels, so that it can say which: [`Max`] and [`Min`].
+pub trait Selection<T>: Reduction<T> {
+    /// Whether `candidate` is picked over a pixel picked before.
+    fn prefers(&self, candidate: T, picked: T) -> bool;
+}
+
+/// The largest pixel. NaN passes: a window with a NaN in it gives NaN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Max;
+
+/// The smallest pixel. NaN passes: a window with a NaN in it gives NaN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Min;
+
+/// The mean, by default of the pixels that exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Average {
+    /// Whether padding counts as zeros: the sum is then divided by the size of the window clipped to the padded input,
+    /// as PyTorch and ONNX do.
+    pub count_include_pad: bool,
+}
+
+/// The square root of the sum (not the mean) of squares. Signs do not matter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct L2;
+
+/// The Lp norm of this order, `(Σ |x|^p)^(1/p)`, as ONNX's `LpPool` defines it. The order must be positive and finite.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Lp(
+    /// The order p.
+    pub f64,
+);
+
+macro_rules! selections {
+    ($($reduction:ident $start:ident $wins:tt,)*) => {$(
+        impl<T: Element> Reduction<T> for $reduction {
+            type Accumulator = T;
+
+            fn start(&self) -> T {
+                T::$start
+            }
+
+            #[inline]
+            fn step(&self, picked: T, pixel: T) -> T {
+                if self.prefers(pixel, picked) { pixel } else { picked }
+            }
+
+            fn finish(&self, picked: T, _count: usize) -> T {
+                picked
+            }
+        }
+
+        impl<T: Element> Selection<T> for $reduction {
+            /// No comparison prefers anything over a NaN once picked, but another NaN is: as in PyTorch, the
+            /// last of several is.
+            #[inline]
+            fn prefers(&self, candidate: T, picked: T) -> bool {
+                candidate $wins picked || candidate.is_nan()
+            }
+        }
+    )*};
+}
+
+selections! {
+    Max LOWEST >,
+    Min HIGHEST <,
+}
+
+impl<T: Float> Reduction<T> for Average {
+    type Accumulator = T;
+
+    fn start(&self) -> T {
+        T::ZERO
+    }
+
+    #[inline]
+    fn step(&self, sum: T, pixel: T) -> T {
+        sum + pixel
+    }
+
+    fn finish(&self, sum: T, count: usize) -> T {
+        sum / T::from_count(count)
+    }
+
+    fn step_all(&self, sum: T, pixels: &[T]) -> T {
+        sum + pairwise_sum(pixels, &|pixel| pixel)
+    }
+
+    fn count_include_pad(&self) -> bool {
+        self.count_include_pad
+    }
+}
+
+impl<T: Float> Reduction<T> for L2 {
+    type Accumulator = T;
+
+    fn start(&self) -> T {
+        T::ZERO
+    }
+
+    #[inline]
+    fn step(&self, sum: T, pixel: T) -> T {
+        sum + pixel * pixel
+    }
+
+    fn finish(&self, sum: T, _count: usize) -> T {
+        sum.sqrt()
+    }
+
+    fn step_all(&self, sum: T, pixels: &[T]) -> T {
+        sum + pairwise_sum(pixels, &|pixel| pixel * pixel)
+    }
+}
+
+impl<T: Float> Reduction<T> for Lp {
+    type Accumulator = T;
+
+    fn start(&self) -> T {
+        T::ZERO
+    }
+
+    #[inline]
+    fn step(&self, sum: T, pixel: T) -> T {
+        sum + pixel.abs().powf(T::from_f64(self.0))
+    }
+
+    fn finish(&self, sum: T, _count: usize) -> T {
+        sum.powf(T::from_f64(self.0.recip()))
+    }
+
+    fn step_all(&self, sum: T, pixels: &[T]) -> T {
+        sum + pairwise_sum(pixels, &|pixel| pixel.abs().powf(T::from_f64(self.0)))
+    }
+
+    fn validate(&self) -> Result<()> {
+        if self.0 > 0.0 && self.0.is_finite() { Ok(()) } else { Err(Error::NormOrder { found: self.0 }) }
+    }
+}
+
+/// A sum whose rounding error grows with the logarithm of the number of terms, not with the number
+/// (N. Higham, "The accuracy of floating point summation", 1993): each half is summed alone. Short stretches are summed
+/// in lanes, which a compiler turns into vector instructions.
+fn pairwise_sum<T: Float>(pixels: &[T], term: &impl Fn(T) -> T) -> T {
+    const LANES: usize = 8;
+    if pixels.len() > 16 * LANES {
+        let (left, right) = pixels.split_at(pixels.len() / 2);
+        return pairwise_sum(left, term) + pairwise_sum(right, term);
+    }
+    let (chunks, rest) = pixels.as_chunks::<LANES>();
+    let mut lanes = [T::ZERO; LANES];
+    for chunk in chunks {
+        for (lane, &pixel) in lanes.iter_mut().zip(chunk) {
+            *lane = *lane + term(pixel);
+        }
+    }
+    lanes.iter().copied().chain(rest.iter().map(|&pixel| term(pixel))).fold(T::ZERO, |sum, next| sum + next)
+}

@@ -1,0 +1,46 @@
+//! The definition of a pooling, as a loop over windows: the oracle that every faster way is held against.
+
+use super::{Pool, Reduction};
+use crate::tensor::{Tensor, TensorView};
+use crate::{Element, Result};
+
+/// What `pool` gives for `input`, computed one window at a time with the public window iterator.
+///
+/// ```
+/// use featuremap::pool::reference;
+/// use featuremap::{L2Pool2d, Module};
+/// use ndarray::Array;
+///
+/// let maps = Array::from_shape_fn((2, 8, 9), |(c, y, x)| (c * y + x) as f64);
+/// let pool = L2Pool2d::new(3).stride(2).padding(1);
+/// approx::assert_relative_eq!(pool.forward(&maps)?, reference::forward(&pool, &maps)?);
+/// # Ok::<(), featuremap::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// As [`Module::forward`](crate::Module::forward) of the same pooling.
+pub fn forward<'a, T: Element, R: Reduction<T>, const N: usize>(
+    pool: &Pool<R, N>,
+    input: impl Into<TensorView<'a, T>>,
+) -> Result<Tensor<T>> {
+    let input = input.into();
+    let reduction = &pool.reduction;
+    reduction.validate()?;
+    let layer = pool.layer::<T>(input.shape())?;
+    let pixels = input.contiguous()?;
+
+    let mut output = Vec::new();
+    for plane in pixels.chunks_exact(layer.geometry.pixels()) {
+        let plane = TensorView::from_slice(&layer.geometry.input_size(), plane)?;
+        for window in pool.window.over(plane)? {
+            let accumulator = window.iter().fold(reduction.start(), |seen, &pixel| reduction.step(seen, pixel));
+            let count = match reduction.count_include_pad() {
+                false => window.len(),
+                true => window.len_with_padding(),
+            };
+            output.push(reduction.finish(accumulator, count));
+        }
+    }
+    Tensor::from_vec(&layer.output.to_vec(), output)
+}

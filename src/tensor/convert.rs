@@ -1,0 +1,94 @@
+//! Conversions from and to `ndarray` arrays, views, slices and vectors. Owned arrays move; views borrow.
+
+use ndarray::{Array, ArrayBase, ArrayView, ArrayView1, ArrayViewMut, ArrayViewMut1, Data, Dimension};
+
+use super::{Tensor, TensorView, TensorViewMut};
+use crate::Error;
+
+impl<T: Clone, S: Data<Elem = T>, D: Dimension> From<ArrayBase<S, D>> for Tensor<T> {
+    /// Moves an owned array; copies the elements of a view.
+    fn from(array: ArrayBase<S, D>) -> Self {
+        Self { array: array.into_owned().into_dyn() }
+    }
+}
+
+impl<T: Clone> From<TensorView<'_, T>> for Tensor<T> {
+    fn from(view: TensorView<'_, T>) -> Self {
+        view.to_tensor()
+    }
+}
+
+impl<T> From<Vec<T>> for Tensor<T> {
+    /// A tensor of rank 1.
+    fn from(elements: Vec<T>) -> Self {
+        Self { array: Array::from_vec(elements).into_dyn() }
+    }
+}
+
+impl<T: Clone> From<&Tensor<T>> for Tensor<T> {
+    fn from(tensor: &Tensor<T>) -> Self {
+        tensor.clone()
+    }
+}
+
+impl<T, D: Dimension> TryFrom<Tensor<T>> for Array<T, D> {
+    type Error = Error;
+
+    /// The array inside, at a rank known when compiling: nothing is copied.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Rank`] if the tensor has another rank.
+    fn try_from(tensor: Tensor<T>) -> Result<Self, Error> {
+        let found = tensor.shape().to_vec();
+        tensor.array.into_dimensionality().map_err(|_| Error::Rank {
+            what: "a tensor turned into an array".into(),
+            expected: D::NDIM.map_or_else(|| "of any rank".into(), |rank| format!("of rank {rank}")),
+            found,
+        })
+    }
+}
+
+impl<'a, T> From<&'a Tensor<T>> for TensorView<'a, T> {
+    fn from(tensor: &'a Tensor<T>) -> Self {
+        Self::from(&tensor.array)
+    }
+}
+
+impl<'a, T> From<&TensorView<'a, T>> for TensorView<'a, T> {
+    fn from(view: &TensorView<'a, T>) -> Self {
+        view.clone()
+    }
+}
+
+impl<'a, T, D: Dimension> From<ArrayView<'a, T, D>> for TensorView<'a, T> {
+    fn from(view: ArrayView<'a, T, D>) -> Self {
+        Self::new(view)
+    }
+}
+
+impl<'a, T> From<&'a [T]> for TensorView<'a, T> {
+    /// A view of rank 1.
+    fn from(elements: &'a [T]) -> Self {
+        Self::new(ArrayView1::from(elements))
+    }
+}
+
+impl<'a, T> From<&'a mut Tensor<T>> for TensorViewMut<'a, T> {
+    fn from(tensor: &'a mut Tensor<T>) -> Self {
+        Self::from(&mut tensor.array)
+    }
+}
+
+impl<'a, T, D: Dimension> From<ArrayViewMut<'a, T, D>> for TensorViewMut<'a, T> {
+    fn from(view: ArrayViewMut<'a, T, D>) -> Self {
+        Self::new(view)
+    }
+}
+
+impl<'a, T> From<&'a mut [T]> for TensorViewMut<'a, T> {
+    /// A view of rank 1.
+    fn from(elements: &'a mut [T]) -> Self {
+        Self::new(ArrayViewMut1::from(elements))
+    }
+}

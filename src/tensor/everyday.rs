@@ -1,0 +1,111 @@
+//! The everyday methods: an operation in one call, for when its parameters are few.
+
+use super::{Tensor, TensorView};
+use crate::conv::Conv;
+use crate::element::{Element, Float};
+use crate::module::Module;
+use crate::pool::{Average, L2, Max, Min, Pool};
+use crate::relu::Relu;
+use crate::window::{Padding, PerAxis};
+use crate::{GlobalAvgPool, GlobalL2Pool, GlobalMaxPool, GlobalMinPool, Result};
+
+macro_rules! convolutions {
+    ($($name:ident $axes:literal,)*) => {$(
+        #[doc = concat!("Convolves (cross-correlates) with `filters` over the last ", stringify!($axes), " axes.")]
+        ///
+        /// `stride` is a number or one for each axis, `padding` too, or a [`Padding`]; the rank rule is that of
+        /// [`Conv`], which has more parameters: bias, dilation, groups, padding modes.
+        ///
+        /// # Errors
+        ///
+        /// Shapes that do not fit, a zero stride, a window larger than the padded input, memory that is not there.
+        pub fn $name<'a>(
+            &self,
+            filters: impl Into<TensorView<'a, T>>,
+            stride: impl Into<PerAxis<$axes>>,
+            padding: impl Into<Padding<$axes>>,
+        ) -> Result<Tensor<T::Sum>> {
+            Conv::<T, $axes>::new(filters.into()).stride(stride).padding(padding).forward(self)
+        }
+    )*};
+}
+
+macro_rules! pools {
+    ($($name:ident $reduction:ident $what:literal $axes:literal,)*) => {$(
+        #[doc = concat!(
+            $what, " of windows of this size, this stride apart, over the last ", stringify!($axes), " axes."
+        )]
+        ///
+        /// [`Pool`] has more parameters: padding, dilation, ceil mode.
+        ///
+        /// # Errors
+        ///
+        /// Shapes that do not fit, a zero size or stride, a window larger than the input.
+        pub fn $name(
+            &self,
+            size: impl Into<PerAxis<$axes>>,
+            stride: impl Into<PerAxis<$axes>>,
+        ) -> Result<Tensor<T>> {
+            Pool::<$reduction, $axes>::new(size).stride(stride).forward(self)
+        }
+    )*};
+}
+
+macro_rules! global_pools {
+    ($($name:ident $module:ident $what:literal,)*) => {$(
+        #[doc = concat!($what, " of each channel, over the last 2 axes, which stay with length 1.")]
+        ///
+        /// # Errors
+        ///
+        /// A rank other than 2, 3 or 4, or an empty plane.
+        pub fn $name(&self) -> Result<Tensor<T>> {
+            $module::default().forward(self)
+        }
+    )*};
+}
+
+/// Operations on tensors of any element type.
+impl<T: Element> Tensor<T> {
+    convolutions! {
+        conv1d 1,
+        conv2d 2,
+        conv3d 3,
+    }
+
+    /// `max(x, 0)` of every element.
+    pub fn relu(mut self) -> Self {
+        Relu.apply(&mut self);
+        self
+    }
+
+    pools! {
+        max_pool1d Max "The maximum" 1,
+        max_pool2d Max "The maximum" 2,
+        max_pool3d Max "The maximum" 3,
+        min_pool1d Min "The minimum" 1,
+        min_pool2d Min "The minimum" 2,
+        min_pool3d Min "The minimum" 3,
+    }
+
+    global_pools! {
+        global_max_pool GlobalMaxPool "The maximum",
+        global_min_pool GlobalMinPool "The minimum",
+    }
+}
+
+/// Operations on tensors of floats.
+impl<T: Float> Tensor<T> {
+    pools! {
+        avg_pool1d Average "The average" 1,
+        avg_pool2d Average "The average" 2,
+        avg_pool3d Average "The average" 3,
+        l2_pool1d L2 "The L2 norm" 1,
+        l2_pool2d L2 "The L2 norm" 2,
+        l2_pool3d L2 "The L2 norm" 3,
+    }
+
+    global_pools! {
+        global_avg_pool GlobalAvgPool "The average",
+        global_l2_pool GlobalL2Pool "The L2 norm",
+    }
+}

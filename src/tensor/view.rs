@@ -1,0 +1,362 @@
+//! Borrowed tensors. Their shapes are kept inline: making a view allocates nothing up to rank 6.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use ndarray::{
+    ArrayBase, ArrayViewD, ArrayViewMutD, Axis, Data, DataMut, Dimension, IndexLonger, Ix0, Ix1, Ix2, Ix3, Ix4, Ix5,
+    Ix6, IxDyn, RawData, ViewRepr,
+};
+
+use super::{Tensor, filled};
+use crate::{Error, Result};
+
+/// A borrowed tensor: what every operation takes.
+///
+/// Arrays and views of any dimension and any strides become a `TensorView` by `From`, without a copy: a
+/// sliced, transposed, reversed or channels-last view gives the same result as the array it looks like.
+///
+/// ```
+/// use featuremap::{MaxPool2d, Module, Tensor, TensorView};
+/// use ndarray::{array, s};
+///
+/// let image = array![[1, 2, 3, 4], [5, 6, 7, 8]];
+/// assert_eq!(TensorView::from(&image).shape(), [2, 4]);
+///
+/// let mirrored = image.slice(s![.., ..;-1]);
+/// assert_eq!(MaxPool2d::new(2).forward(&mirrored)?, Tensor::from(array![[8, 6]]));
+/// # Ok::<(), featuremap::Error>(())
+/// ```
+pub struct TensorView<'a, T> {
+    array: Inline<ViewRepr<&'a T>>,
+}
+
+/// A borrowed tensor to write to: the caller's memory for [`Module::forward_into`](crate::Module::forward_into).
+///
+/// ```
+/// use featuremap::{Module, Relu, TensorViewMut};
+/// use ndarray::{Array2, array};
+///
+/// let mut positive = Array2::zeros((1, 3));
+/// Relu.forward_into((&array![[-1.0, 0.5, 2.0]]).into(), (&mut positive).into())?;
+/// assert_eq!(positive, array![[0.0, 0.5, 2.0]]);
+/// # Ok::<(), featuremap::Error>(())
+/// ```
+pub struct TensorViewMut<'a, T> {
+    array: Inline<ViewRepr<&'a mut T>>,
+}
+
+/// An array of any rank whose shape needs no allocation up to rank 6: it is held at rank 6, with axes of
+/// length 1 in front. (A dynamic shape of `ndarray` allocates from rank 5 on, which a batch of volumes has.)
+enum Inline<S: RawData> {
+    UpToSix { array: ArrayBase<S, Ix6>, rank: usize },
+    Deep(ArrayBase<S, IxDyn>),
+}
+
+/// `array` with rank `$from`, as rank 6: one more axis for each `$grow`.
+macro_rules! at_rank_six {
+    ($array:ident, $from:ty $(, $grow:tt)*) => {
+        match $array.into_dimensionality::<$from>() {
+            Ok(array) => array$(.insert_axis(Axis($grow)))*,
+            Err(_) => unreachable!("the rank was matched"),
+        }
+    };
+}
+
+impl<S: RawData> Inline<S> {
+    fn new<D: Dimension>(array: ArrayBase<S, D>) -> Self {
+        let rank = array.ndim();
+        let array = match rank {
+            0 => at_rank_six!(array, Ix0, 0, 0, 0, 0, 0, 0),
+            1 => at_rank_six!(array, Ix1, 0, 0, 0, 0, 0),
+            2 => at_rank_six!(array, Ix2, 0, 0, 0, 0),
+            3 => at_rank_six!(array, Ix3, 0, 0, 0),
+            4 => at_rank_six!(array, Ix4, 0, 0),
+            5 => at_rank_six!(array, Ix5, 0),
+            6 => at_rank_six!(array, Ix6),
+            _ => return Self::Deep(array.into_dyn()),
+        };
+        Self::UpToSix { array, rank }
+    }
+
+    fn shape(&self) -> &[usize] {
+        match self {
+            Self::UpToSix { array, rank } => &array.shape()[6 - rank..],
+            Self::Deep(array) => array.shape(),
+        }
+    }
+
+    fn into_dyn(self) -> ArrayBase<S, IxDyn> {
+        let (array, rank) = match self {
+            Self::UpToSix { array, rank } => (array, rank),
+            Self::Deep(array) => return array,
+        };
+        // Takes the axes of length 1 off again.
+        if rank == 6 {
+            return array.into_dyn();
+        }
+        let array = array.index_axis_move(Axis(0), 0);
+        if rank == 5 {
+            return array.into_dyn();
+        }
+        let mut array = array.index_axis_move(Axis(0), 0).into_dyn();
+        for _ in rank..4 {
+            array = array.index_axis_move(Axis(0), 0);
+        }
+        array
+    }
+
+    fn len(&self) -> usize {
+        self.shape().iter().product()
+    }
+}
+
+impl<'a, T> TensorView<'a, T> {
+    pub(super) fn new<D: Dimension>(array: ndarray::ArrayView<'a, T, D>) -> Self {
+        Self { array: Inline::new(array) }
+    }
+
+    /// A slice of elements in row-major order, seen under a shape that has as many.
+    ///
+    /// ```
+    /// use featuremap::TensorView;
+    ///
+    /// let raw = [1, 2, 3, 4, 5, 6];
+    /// assert_eq!(TensorView::from_slice(&[2, 3], &raw)?.get(&[1, 0]), Some(&4));
+    /// # Ok::<(), featuremap::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`] if the number of elements is not that of the shape.
+    pub fn from_slice(shape: &[usize], elements: &'a [T]) -> Result<Self> {
+        ArrayViewD::from_shape(IxDyn(shape), elements).map(Self::new).map_err(|_| wrong_length(shape, elements.len()))
+    }
+
+    /// Lengths of the axes, outermost first.
+    pub fn shape(&self) -> &[usize] {
+        self.array.shape()
+    }
+
+    /// Number of axes.
+    pub fn rank(&self) -> usize {
+        self.shape().len()
+    }
+
+    /// Number of elements.
+    pub fn len(&self) -> usize {
+        self.array.len()
+    }
+
+    /// Whether there are no elements.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The element at an index, or `None` where the index has another rank or lies outside.
+    pub fn get(&self, index: &[usize]) -> Option<&'a T> {
+        match &self.array {
+            Inline::UpToSix { array, rank } => {
+                let mut full = [0; 6];
+                (index.len() == *rank).then(|| full[6 - rank..].copy_from_slice(index))?;
+                IndexLonger::get(array, full)
+            }
+            Inline::Deep(array) => IndexLonger::get(array, index),
+        }
+    }
+
+    /// The element at an index that the caller knows to lie inside.
+    pub(crate) fn pixel(&self, index: &[usize]) -> &'a T {
+        self.get(index).expect("the geometry stays inside the input it was made for")
+    }
+
+    /// The elements as one slice, where they lie in row-major order without gaps.
+    pub fn to_slice(&self) -> Option<&'a [T]> {
+        match &self.array {
+            Inline::UpToSix { array, .. } => array.to_slice(),
+            Inline::Deep(array) => array.to_slice(),
+        }
+    }
+
+    /// The view as an `ndarray` view.
+    pub fn into_array_view(self) -> ArrayViewD<'a, T> {
+        self.array.into_dyn()
+    }
+
+    /// A tensor of its own, with the elements copied.
+    pub fn to_tensor(&self) -> Tensor<T>
+    where
+        T: Clone,
+    {
+        Tensor::from(self.clone().into_array_view())
+    }
+
+    /// The elements in row-major order: borrowed where they lie so, else copied.
+    pub(crate) fn contiguous(&self) -> Result<Cow<'a, [T]>>
+    where
+        T: Copy + Default,
+    {
+        if let Some(elements) = self.to_slice() {
+            return Ok(Cow::Borrowed(elements));
+        }
+        let mut copy = filled(self.shape(), T::default())?;
+        TensorViewMut::from_slice(self.shape(), &mut copy)?.assign(self);
+        Ok(Cow::Owned(copy))
+    }
+}
+
+fn wrong_length(shape: &[usize], found: usize) -> Error {
+    Error::Shape { what: "a view made of its elements", expected: shape.to_vec(), found: vec![found] }
+}
+
+impl<T: fmt::Debug> fmt::Debug for TensorView<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TensorView").field(&self.clone().into_array_view()).finish()
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for TensorViewMut<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TensorViewMut").field(&self.view().into_array_view()).finish()
+    }
+}
+
+impl<T> Clone for TensorView<'_, T> {
+    fn clone(&self) -> Self {
+        Self {
+            array: match &self.array {
+                Inline::UpToSix { array, rank } => Inline::UpToSix { array: *array, rank: *rank },
+                Inline::Deep(array) => Inline::Deep(array.clone()),
+            },
+        }
+    }
+}
+
+impl<'a, T> TensorViewMut<'a, T> {
+    pub(super) fn new<D: Dimension>(array: ndarray::ArrayViewMut<'a, T, D>) -> Self {
+        Self { array: Inline::new(array) }
+    }
+
+    /// A slice of elements in row-major order, seen under a shape that has as many.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`] if the number of elements is not that of the shape.
+    pub fn from_slice(shape: &[usize], elements: &'a mut [T]) -> Result<Self> {
+        let found = elements.len();
+        match ArrayViewMutD::from_shape(IxDyn(shape), elements) {
+            Ok(array) => Ok(Self::new(array)),
+            Err(_) => Err(wrong_length(shape, found)),
+        }
+    }
+
+    /// Lengths of the axes, outermost first.
+    pub fn shape(&self) -> &[usize] {
+        self.array.shape()
+    }
+
+    /// Number of axes.
+    pub fn rank(&self) -> usize {
+        self.shape().len()
+    }
+
+    /// Number of elements.
+    pub fn len(&self) -> usize {
+        self.array.len()
+    }
+
+    /// Whether there are no elements.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The same elements, to read.
+    pub fn view(&self) -> TensorView<'_, T> {
+        match &self.array {
+            Inline::UpToSix { array, rank } => {
+                TensorView { array: Inline::UpToSix { array: array.view(), rank: *rank } }
+            }
+            Inline::Deep(array) => TensorView { array: Inline::Deep(array.view()) },
+        }
+    }
+
+    /// The same elements, to write to, for a shorter time.
+    pub fn view_mut(&mut self) -> TensorViewMut<'_, T> {
+        match &mut self.array {
+            Inline::UpToSix { array, rank } => {
+                TensorViewMut { array: Inline::UpToSix { array: array.view_mut(), rank: *rank } }
+            }
+            Inline::Deep(array) => TensorViewMut { array: Inline::Deep(array.view_mut()) },
+        }
+    }
+
+    /// The elements as one slice, where they lie in row-major order without gaps.
+    pub fn as_slice_mut(&mut self) -> Option<&mut [T]> {
+        match &mut self.array {
+            Inline::UpToSix { array, .. } => array.as_slice_mut(),
+            Inline::Deep(array) => array.as_slice_mut(),
+        }
+    }
+
+    /// The view as an `ndarray` view.
+    pub fn into_array_view_mut(self) -> ArrayViewMutD<'a, T> {
+        self.array.into_dyn()
+    }
+
+    /// Replaces every element by `f` of it.
+    pub fn map_in_place(&mut self, f: impl FnMut(&mut T)) {
+        match &mut self.array {
+            Inline::UpToSix { array, .. } => array.map_inplace(f),
+            Inline::Deep(array) => array.map_inplace(f),
+        }
+    }
+
+    /// Replaces every element by `f` of the element of `other` at the same place; the shapes must be equal.
+    pub(crate) fn assign_map<U>(&mut self, other: &TensorView<'_, U>, mut f: impl FnMut(&U) -> T) {
+        match (&mut self.array, &other.array) {
+            (Inline::UpToSix { array, .. }, Inline::UpToSix { array: other, .. }) => {
+                array.zip_mut_with(other, |place, element| *place = f(element));
+            }
+            (Inline::Deep(array), Inline::Deep(other)) => {
+                array.zip_mut_with(other, |place, element| *place = f(element));
+            }
+            _ => unreachable!("views of one shape are held alike"),
+        }
+    }
+
+    /// Copies the elements of `other`, which has the same shape.
+    pub(crate) fn assign(&mut self, other: &TensorView<'_, T>)
+    where
+        T: Copy,
+    {
+        self.assign_map(other, |&element| element);
+    }
+
+    /// Lets `write` fill the elements as one slice in row-major order, through memory of our own where the
+    /// view has gaps or another order.
+    pub(crate) fn write_with(mut self, write: impl FnOnce(&mut [T]) -> Result<()>) -> Result<()>
+    where
+        T: Copy + Default,
+    {
+        if let Some(elements) = self.as_slice_mut() {
+            return write(elements);
+        }
+        let mut elements = filled(self.shape(), T::default())?;
+        write(&mut elements)?;
+        let shape = self.shape().to_vec();
+        self.assign(&TensorViewMut::from_slice(&shape, &mut elements)?.view());
+        Ok(())
+    }
+}
+
+impl<'a, T, S: Data<Elem = T>, D: Dimension> From<&'a ArrayBase<S, D>> for TensorView<'a, T> {
+    fn from(array: &'a ArrayBase<S, D>) -> Self {
+        Self::new(array.view())
+    }
+}
+
+impl<'a, T, S: DataMut<Elem = T>, D: Dimension> From<&'a mut ArrayBase<S, D>> for TensorViewMut<'a, T> {
+    fn from(array: &'a mut ArrayBase<S, D>) -> Self {
+        Self::new(array.view_mut())
+    }
+}

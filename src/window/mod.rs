@@ -1,0 +1,308 @@
+//! The core: a window slides over an image, and something is computed from what lies under it.
+//!
+//! A convolution and a pooling do the same walk; they differ only in what is computed. So all geometry is
+//! here, one axis at a time, and everything else in the crate stands on it.
+//!
+//! ```text
+//!     input axis     · · [a b c d e f g] · ·          padding 2 and 2, size 3, stride 2, dilation 1
+//!     output 0       └─────┘
+//!     output 1           └─────┘
+//!     output 2               └─────┘
+//!     output 3                   └─────┘
+//!     output 4                       └─────┘
+//! ```
+//!
+//! - [`Window`] is the question: size, stride, dilation, padding, rounding.
+//! - [`Geometry`] is the answer for an input of known size: one [`Axis`] for each spatial axis.
+//! - **By output** ("gather"): for an output, the taps that lie inside the input, and where. [`Windows`]
+//!   iterates so; the references are written so; so is an operation of your own, a median filter, say.
+//! - **By tap** ("shift"): for a tap, the run of outputs whose pixel lies inside the input.
+//!   [`Geometry::row_taps`] reads so. Fast loops are written so: a tap is a constant offset, and a run is
+//!   a vector loop with no test for the border inside it.
+
+mod axis;
+mod padding;
+#[cfg(feature = "serde")]
+mod serial;
+mod taps;
+mod windows;
+
+pub use axis::{Axis, Run};
+pub use padding::{Padding, PaddingMode};
+pub use taps::{RowTaps, TapRun};
+pub use windows::{Pixels, Taps, WindowView, Windows};
+
+use axis::AxisSpec;
+
+use crate::tensor::{Tensor, TensorView, filled};
+use crate::{Error, Result};
+
+/// One number for each of `N` spatial axes. Anything that takes one takes `usize`, the same for all axes, or
+/// `[usize; N]`.
+///
+/// ```
+/// use featuremap::PerAxis;
+///
+/// assert_eq!(PerAxis::<2>::from(3), PerAxis([3, 3]));
+/// assert_eq!(PerAxis::from([2, 1]), PerAxis([2, 1]));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PerAxis<const N: usize>(pub [usize; N]);
+
+impl<const N: usize> From<usize> for PerAxis<N> {
+    fn from(value: usize) -> Self {
+        Self([value; N])
+    }
+}
+
+impl<const N: usize> From<[usize; N]> for PerAxis<N> {
+    fn from(values: [usize; N]) -> Self {
+        Self(values)
+    }
+}
+
+/// A sliding window over `N` spatial axes: size, stride, dilation, padding and rounding.
+///
+/// Stride and dilation are 1, padding is none and sizes round down unless asked otherwise. Nothing is
+/// checked until the window meets an input.
+///
+/// ```
+/// use featuremap::Window;
+/// use ndarray::array;
+///
+/// // (6 − 3)/2 + 1 = 2.5 → 2 rows and (7 − 3)/2 + 1 = 3 columns.
+/// assert_eq!(Window::new([3, 3]).stride(2).output_size([6, 7])?, [2, 3]);
+/// assert_eq!(Window::new([3, 3]).stride(2).ceil_mode(true).output_size([6, 7])?, [3, 3]);
+///
+/// let plane = array![[3, 1, 1, 3], [2, 5, 0, 2], [1, 4, 2, 1], [4, 7, 2, 4]];
+/// let largest: Vec<_> = Window::new([2, 2])
+///     .stride(2)
+///     .over(&plane)?
+///     .map(|window| *window.iter().max().expect("no window is empty without padding"))
+///     .collect();
+/// assert_eq!(largest, [5, 3, 7, 4]);
+/// # Ok::<(), featuremap::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(into = "serial::Window", try_from = "serial::Window"))]
+pub struct Window<const N: usize> {
+    size: [usize; N],
+    stride: [usize; N],
+    dilation: [usize; N],
+    padding: Padding<N>,
+    ceil_mode: bool,
+}
+
+impl<const N: usize> Window<N> {
+    /// A window of this size, with stride 1 and no padding.
+    pub fn new(size: impl Into<PerAxis<N>>) -> Self {
+        const { assert!(N > 0, "a window needs a spatial axis") }
+        Self { size: size.into().0, stride: [1; N], dilation: [1; N], padding: Padding::Valid, ceil_mode: false }
+    }
+
+    /// The distance between the windows of neighbouring outputs, in pixels.
+    pub fn stride(mut self, stride: impl Into<PerAxis<N>>) -> Self {
+        self.stride = stride.into().0;
+        self
+    }
+
+    /// The distance between neighbouring taps, in pixels; 1 for a window without holes.
+    pub fn dilation(mut self, dilation: impl Into<PerAxis<N>>) -> Self {
+        self.dilation = dilation.into().0;
+        self
+    }
+
+    /// How far windows reach beyond the input.
+    pub fn padding(mut self, padding: impl Into<Padding<N>>) -> Self {
+        self.padding = padding.into();
+        self
+    }
+
+    /// Whether output sizes round up, so that the last window may reach beyond the padded input. It must
+    /// still start inside the input or the padding before it. [`Padding::Same`] never needs to round.
+    pub fn ceil_mode(mut self, ceil_mode: bool) -> Self {
+        self.ceil_mode = ceil_mode;
+        self
+    }
+
+    /// Taps on each axis.
+    pub fn size(&self) -> [usize; N] {
+        self.size
+    }
+
+    /// The same window with another size, as filters give it.
+    pub(crate) fn with_size(self, size: [usize; N]) -> Self {
+        Self { size, ..self }
+    }
+
+    pub(crate) fn padding_rule(&self) -> Padding<N> {
+        self.padding
+    }
+
+    pub(crate) fn spec(&self, axis: usize, length: usize) -> AxisSpec {
+        AxisSpec { axis, length, size: self.size[axis], stride: self.stride[axis], dilation: self.dilation[axis] }
+    }
+
+    /// Lays the window over an input of this size.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Zero`] for a zero size, stride or dilation, [`Error::EmptyAxis`] for an empty input,
+    /// [`Error::WindowTooLarge`] where the window does not fit into the padded input, [`Error::TooLarge`] for
+    /// sizes that would overflow.
+    pub fn geometry(&self, input_size: [usize; N]) -> Result<Geometry<N>> {
+        Geometry::new(try_map_axes(|axis| self.padding.axis(self.spec(axis, input_size[axis]), self.ceil_mode))?)
+    }
+
+    /// The number of outputs on each axis, for an input of this size:
+    /// `floor((n + before + after − dilation · (size − 1) − 1) / stride) + 1`.
+    ///
+    /// # Errors
+    ///
+    /// As [`geometry`](Self::geometry).
+    pub fn output_size(&self, input_size: [usize; N]) -> Result<[usize; N]> {
+        Ok(self.geometry(input_size)?.output_size())
+    }
+
+    /// The windows over a plane of `N` axes, one for each output, in row-major order.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Rank`] for anything but `N` axes; otherwise as [`geometry`](Self::geometry).
+    pub fn over<'a, T>(&self, plane: impl Into<TensorView<'a, T>>) -> Result<Windows<'a, T, N>> {
+        let plane = plane.into();
+        let size = <[usize; N]>::try_from(plane.shape()).map_err(|_| Error::Rank {
+            what: "the plane under a window".into(),
+            expected: format!("of rank {N}, one axis for each of the window"),
+            found: plane.shape().to_vec(),
+        })?;
+        Ok(Windows::new(plane, self.geometry(size)?))
+    }
+}
+
+/// A [`Window`] laid over an input of known size: one [`Axis`] for each spatial axis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Geometry<const N: usize> {
+    axes: [Axis; N],
+}
+
+impl<const N: usize> Geometry<N> {
+    /// Joins axes whose outputs can be counted together.
+    pub(crate) fn new(axes: [Axis; N]) -> Result<Self> {
+        let geometry = Self { axes };
+        let product = |sizes: [usize; N]| sizes.iter().try_fold(1_usize, |all, &size| all.checked_mul(size));
+        for (what, sizes) in [
+            ("the window", axes.map(|axis| axis.size())),
+            ("the input", geometry.input_size()),
+            ("the output", geometry.output_size()),
+        ] {
+            if product(sizes).is_none() {
+                return Err(Error::TooLarge { what, sizes: sizes.to_vec() });
+            }
+        }
+        Ok(geometry)
+    }
+
+    /// The spatial axes, outermost first.
+    pub fn axes(&self) -> &[Axis; N] {
+        &self.axes
+    }
+
+    /// Pixels on each axis.
+    pub fn input_size(&self) -> [usize; N] {
+        self.axes.map(|axis| axis.length())
+    }
+
+    /// Outputs on each axis.
+    pub fn output_size(&self) -> [usize; N] {
+        self.axes.map(|axis| axis.outputs())
+    }
+
+    /// Outputs in all.
+    pub fn outputs(&self) -> usize {
+        self.output_size().iter().product()
+    }
+
+    /// Pixels in all.
+    pub fn pixels(&self) -> usize {
+        self.input_size().iter().product()
+    }
+
+    /// Taps in all.
+    pub fn taps(&self) -> usize {
+        self.axes.iter().map(Axis::size).product()
+    }
+
+    /// In how many windows each pixel takes part: a border pixel in few, one in the middle in many.
+    ///
+    /// ```
+    /// use featuremap::{Tensor, Window};
+    /// use ndarray::array;
+    ///
+    /// let coverage = Window::new([3]).geometry([5])?.coverage()?;
+    /// assert_eq!(coverage, Tensor::from(array![1_usize, 2, 3, 2, 1]));
+    /// let coverage = Window::new([3]).padding(1).geometry([5])?.coverage()?;
+    /// assert_eq!(coverage, Tensor::from(array![2_usize, 3, 3, 3, 2]));
+    /// # Ok::<(), featuremap::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfMemory`] where the input's size is more than memory can hold.
+    pub fn coverage(&self) -> Result<Tensor<usize>> {
+        // A window is a product of its axes, and so is the number of windows over a pixel.
+        let mut counts = filled(&self.input_size(), 1_usize)?;
+        let mut inner = 1;
+        for axis in self.axes.iter().rev() {
+            let along = coverage_of_axis(axis)?;
+            for (flat, count) in counts.iter_mut().enumerate() {
+                *count *= along[flat / inner % axis.length()];
+            }
+            inner *= axis.length();
+        }
+        Tensor::from_vec(&self.input_size(), counts)
+    }
+
+    /// For a pooling: no window may lie on padding alone.
+    pub(crate) fn refuse_empty_windows(self) -> Result<Self> {
+        for (number, axis) in self.axes.iter().enumerate() {
+            if let Some(output) = axis.first_empty_window() {
+                return Err(Error::EmptyWindow {
+                    axis: number,
+                    output,
+                    start: axis.position(output, 0),
+                    size: axis.size(),
+                    dilation: axis.dilation(),
+                    length: axis.length(),
+                });
+            }
+        }
+        Ok(self)
+    }
+}
+
+fn coverage_of_axis(axis: &Axis) -> Result<Vec<usize>> {
+    let mut counts = filled(&[axis.length()], 0_usize)?;
+    for tap in 0..axis.size() {
+        let run = axis.by_tap(tap);
+        counts[run.input..].iter_mut().step_by(run.step).take(run.range.len()).for_each(|count| *count += 1);
+    }
+    Ok(counts)
+}
+
+/// `[f(0), …, f(N − 1)]`, or the first error.
+pub(crate) fn try_map_axes<A: Copy, const N: usize>(f: impl FnMut(usize) -> Result<A>) -> Result<[A; N]> {
+    let values: Vec<A> = (0..N).map(f).collect::<Result<_>>()?;
+    Ok(std::array::from_fn(|axis| values[axis]))
+}
+
+/// The coordinates of the `flat`-th element of a box of these sizes, in row-major order.
+pub(crate) fn unravel<const N: usize>(mut flat: usize, sizes: [usize; N]) -> [usize; N] {
+    let mut position = [0; N];
+    for axis in (0..N).rev() {
+        position[axis] = flat % sizes[axis];
+        flat /= sizes[axis];
+    }
+    position
+}

@@ -1,0 +1,150 @@
+//! How far a window may reach beyond the input, and what it finds there.
+
+use std::fmt;
+
+use super::axis::{Axis, AxisSpec};
+use crate::{Error, Result};
+
+/// How many pixels are added before and after the input on each of `N` spatial axes.
+///
+/// Anything that takes a padding takes `usize` (the same on all sides), `[usize; N]` (one number an axis, on both of its
+/// sides), `[(usize, usize); N]` (before and after, for each axis) or a `Padding`.
+///
+/// ```
+/// use featuremap::{Padding, Window};
+///
+/// let window = Window::new([3, 3]).stride(2);
+/// assert_eq!(window.output_size([6, 7])?, [2, 3]);
+/// assert_eq!(window.padding(1).output_size([6, 7])?, [3, 4]);
+/// assert_eq!(window.padding([(0, 1), (2, 2)]).output_size([6, 7])?, [3, 5]);
+/// assert_eq!(window.padding(Padding::Same).output_size([6, 7])?, [3, 4]);
+/// # Ok::<(), featuremap::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(into = "super::serial::Padding", try_from = "super::serial::Padding"))]
+#[non_exhaustive]
+pub enum Padding<const N: usize> {
+    /// No padding: every window lies inside the input.
+    #[default]
+    Valid,
+    /// As much as gives `ceil(length / stride)` outputs; an odd pixel goes after the input (Keras' `same`, ONNX's
+    /// `SAME_UPPER`).
+    Same,
+    /// As [`Same`](Self::Same), but an odd pixel goes before the input (ONNX's `SAME_LOWER`).
+    SameLower,
+    /// This many pixels before and after the input, for each axis.
+    Explicit([(usize, usize); N]),
+}
+
+impl<const N: usize> From<usize> for Padding<N> {
+    fn from(pixels: usize) -> Self {
+        Self::Explicit([(pixels, pixels); N])
+    }
+}
+
+impl<const N: usize> From<[usize; N]> for Padding<N> {
+    fn from(pixels: [usize; N]) -> Self {
+        Self::Explicit(pixels.map(|both| (both, both)))
+    }
+}
+
+impl<const N: usize> From<[(usize, usize); N]> for Padding<N> {
+    fn from(pixels: [(usize, usize); N]) -> Self {
+        Self::Explicit(pixels)
+    }
+}
+
+impl<const N: usize> Padding<N> {
+    /// Lays out one axis with this padding.
+    pub(crate) fn axis(&self, spec: AxisSpec, ceil: bool) -> Result<Axis> {
+        match self {
+            Self::Valid => spec.with_padding(0, 0, ceil),
+            Self::Same => spec.same(false),
+            Self::SameLower => spec.same(true),
+            Self::Explicit(sides) => {
+                let (before, after) = sides[spec.axis];
+                spec.with_padding(before, after, ceil)
+            }
+        }
+    }
+}
+
+/// What a convolution finds on padding, as PyTorch's `padding_mode` defines it.
+///
+/// ```text
+///     zeros       0 0 0 [a b c d] 0 0 0
+///     reflect     d c b [a b c d] c b a
+///     replicate   a a a [a b c d] d d d
+///     circular    b c d [a b c d] a b c
+/// ```
+///
+/// ```
+/// use featuremap::{Conv1d, Module, PaddingMode, Tensor};
+/// use ndarray::array;
+///
+/// let copy = Conv1d::new(array![1.0_f32]).padding(2).padding_mode(PaddingMode::Reflect);
+/// let padded = copy.forward(&array![1.0, 2.0, 3.0])?;
+/// assert_eq!(padded, Tensor::from(array![3.0, 2.0, 1.0, 2.0, 3.0, 2.0, 1.0]));
+/// # Ok::<(), featuremap::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum PaddingMode {
+    /// Zeros, and they are data: a zero is multiplied like any pixel, so `0 · ∞` is NaN.
+    #[default]
+    Zeros,
+    /// The image mirrored at its border pixels, which are not repeated. At most `length − 1` a side.
+    Reflect,
+    /// The border pixel, repeated.
+    Replicate,
+    /// The image repeated, as on a torus. At most `length` a side.
+    Circular,
+}
+
+impl PaddingMode {
+    /// Refuses more padding than the input can fill.
+    pub(crate) fn check(self, axis: usize, geometry: &Axis) -> Result<()> {
+        let length = geometry.length();
+        let most = match self {
+            Self::Zeros | Self::Replicate => return Ok(()),
+            Self::Reflect => length - 1,
+            Self::Circular => length,
+        };
+        let (before, after) = (geometry.before(), geometry.after());
+        if before.max(after) <= most {
+            return Ok(());
+        }
+        Err(Error::PaddingMode { mode: self, axis, before, after, length, most })
+    }
+
+    /// The pixel that stands at a position, itself or by this mode; `None` where a zero stands.
+    ///
+    /// The padding must have passed [`check`](Self::check).
+    pub(crate) fn source(self, position: isize, length: usize) -> Option<usize> {
+        let end = length.cast_signed();
+        if (0..end).contains(&position) {
+            return Some(position.cast_unsigned());
+        }
+        let pixel = match self {
+            Self::Zeros => return None,
+            Self::Replicate => position.clamp(0, end - 1),
+            Self::Reflect if position < 0 => -position,
+            Self::Reflect => 2 * (end - 1) - position,
+            Self::Circular => position.rem_euclid(end),
+        };
+        Some(pixel.cast_unsigned())
+    }
+}
+
+impl fmt::Display for PaddingMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Zeros => "zero",
+            Self::Reflect => "reflect",
+            Self::Replicate => "replicate",
+            Self::Circular => "circular",
+        })
+    }
+}
