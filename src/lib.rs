@@ -8,6 +8,7 @@ mod module;
 pub mod pool;
 mod relu;
 mod shape;
+mod simd;
 mod tensor;
 pub mod window;
 

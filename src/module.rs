@@ -98,6 +98,17 @@ pub trait Module<T: Element, U: Element = T>: OutputShape + Send + Sync {
     }
 }
 
+impl<T: Element, U: Element> dyn Module<T, U> + '_ {
+    /// As [`Module::forward`], for a module whose type is not known.
+    ///
+    /// # Errors
+    ///
+    /// As [`Module::forward`].
+    pub fn forward<'a>(&self, input: impl Into<TensorView<'a, T>>) -> Result<Tensor<U>> {
+        self.forward_view(input.into())
+    }
+}
+
 /// Whether the caller's output has the shape that the module gives.
 pub(crate) fn check_shape<U>(expected: &[usize], output: &TensorViewMut<'_, U>) -> Result<()> {
     if output.shape() == expected {

@@ -31,7 +31,7 @@ impl Relu {
 
 /// Written so that a NaN, for which every comparison is false, passes through.
 #[inline]
-fn relu<T: Element>(element: T) -> T {
+pub(crate) fn relu<T: Element>(element: T) -> T {
     if element < T::ZERO { T::ZERO } else { element }
 }
 

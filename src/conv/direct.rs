@@ -32,14 +32,22 @@ impl<T: Element, const N: usize> Direct<'_, T, N> {
             return;
         }
         let (filters, map) = (self.bank.outputs, self.geometry.outputs());
+        if self.bank.inputs == 0 {
+            // Without channels there are no weights, and the taps of a window may be more than memory holds.
+            output.chunks_exact_mut(map).enumerate().for_each(|(number, map)| map.fill(bias(number % filters)));
+            return;
+        }
         let row_length = self.geometry.row_length();
         let image_pixels = self.bank.inputs * self.groups * self.geometry.pixels();
-        let mut taps = Vec::with_capacity(self.geometry.taps());
+        let last: Vec<_> = self.geometry.axes()[N - 1].tap_runs().collect();
+        let mut taps = Vec::new();
         for (image, maps) in output.chunks_exact_mut(filters * map).enumerate() {
             let image = &self.pixels[image * image_pixels..][..image_pixels];
             for row in 0..self.geometry.rows() {
                 taps.clear();
-                taps.extend(self.geometry.row_taps(row));
+                for input in self.geometry.input_rows(self.geometry.row_position(row)) {
+                    taps.extend(last.iter().map(|(tap, run)| input.read(*tap, run.clone())));
+                }
                 for (filter, map) in maps.chunks_exact_mut(map).enumerate() {
                     let out = &mut map[row * row_length..][..row_length];
                     out.fill(bias(filter));

@@ -5,14 +5,14 @@ use crate::window::{Axis, Geometry, PaddingMode, unravel};
 use crate::{Element, Result};
 
 /// The planes in `pixels` with their padding written out, and the geometry over them, which needs no padding.
-/// `None` where there is no padding to write.
+/// `None` where there is no padding to write, or no plane to write it around.
 pub(super) fn padded<T: Element, const N: usize>(
     pixels: &[T],
     geometry: &Geometry<N>,
     mode: PaddingMode,
 ) -> Result<Option<(Vec<T>, Geometry<N>)>> {
     let axes = geometry.axes();
-    if axes.iter().all(|axis| axis.before() == 0 && axis.after() == 0) {
+    if pixels.is_empty() || axes.iter().all(|axis| axis.before() == 0 && axis.after() == 0) {
         return Ok(None);
     }
     let wide = Geometry::new(axes.map(Axis::with_padding_as_pixels))?;
@@ -20,7 +20,8 @@ pub(super) fn padded<T: Element, const N: usize>(
     let mut copy = filled(&[planes, wide.pixels()], T::ZERO)?;
 
     let (outer, last) = (&axes[..N - 1], &axes[N - 1]);
-    let columns: Vec<Option<usize>> = (0..wide.axes()[N - 1].length()).map(|at| source(last, mode, at)).collect();
+    let mut columns = filled(&[wide.axes()[N - 1].length()], None)?;
+    columns.iter_mut().enumerate().for_each(|(at, column)| *column = source(last, mode, at));
     let mut rows = wide.input_size();
     rows[N - 1] = 1;
     for (wide_plane, plane) in copy.chunks_exact_mut(wide.pixels()).zip(pixels.chunks_exact(geometry.pixels())) {

@@ -108,6 +108,7 @@ struct Boxes<const N: usize> {
 
 impl<const N: usize> Boxes<N> {
     fn new(input: &[usize], output_size: [usize; N], operation: &str) -> Result<Self> {
+        const { assert!(N > 0, "a pooling needs a spatial axis") }
         let input = MapShape::read(input, &format!("the input of {operation} {N}-D pooling"))?;
         for axis in 0..N {
             if output_size[axis] == 0 {

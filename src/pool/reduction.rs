@@ -78,7 +78,8 @@ pub trait Reduction<T>: Send + Sync {
         false
     }
 
-    /// Refuses parameters that make no sense; called before anything is computed.
+    /// Refuses parameters that make no sense. Called before anything is computed, but not by the shape rule, which knows no
+    /// element type.
     ///
     /// # Errors
     ///

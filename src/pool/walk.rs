@@ -2,7 +2,7 @@
 
 use super::Reduction;
 use crate::Element;
-use crate::window::{Axis, Geometry, unravel};
+use crate::window::{Axis, Geometry};
 
 /// Fills `output`, `[plane, output]`, from `pixels`, `[plane, pixel]`.
 pub(super) fn pool<T: Element, R: Reduction<T>, const N: usize>(
@@ -11,16 +11,23 @@ pub(super) fn pool<T: Element, R: Reduction<T>, const N: usize>(
     pixels: &[T],
     output: &mut [T],
 ) {
+    if output.is_empty() {
+        // An empty batch needs no memory, however long the rows of its images would be.
+        return;
+    }
     let counts = Counts::new(geometry, reduction.count_include_pad());
     let mut accumulators = vec![reduction.start(); geometry.row_length()];
+    let taps: Vec<_> = geometry.axes()[N - 1].tap_runs().collect();
     let mut scratch = Vec::new();
     let planes = output.chunks_exact_mut(geometry.outputs()).zip(pixels.chunks_exact(geometry.pixels()));
     for (map, plane) in planes {
         for (row, out) in map.chunks_exact_mut(geometry.row_length()).enumerate() {
             accumulators.fill(reduction.start());
-            for tap in geometry.row_taps(row) {
-                let pixels = tap.run.pixels(plane, &mut scratch);
-                reduction.step_run(&mut accumulators[tap.run.range.clone()], pixels);
+            for input in geometry.input_rows(geometry.row_position(row)) {
+                for (tap, run) in &taps {
+                    let run = input.read(*tap, run.clone()).run;
+                    reduction.step_run(&mut accumulators[run.range.clone()], run.pixels(plane, &mut scratch));
+                }
             }
             let of_row = counts.of_row(row);
             for ((out, &accumulator), &count) in out.iter_mut().zip(&accumulators).zip(&counts.last) {
@@ -47,9 +54,7 @@ impl<'g, const N: usize> Counts<'g, N> {
 
     /// The product over all axes but the last, for a row of outputs.
     fn of_row(&self, row: usize) -> usize {
-        let mut sizes = self.geometry.output_size();
-        sizes[N - 1] = 1;
-        let outer = self.geometry.axes()[..N - 1].iter().zip(unravel(row, sizes));
+        let outer = self.geometry.axes()[..N - 1].iter().zip(self.geometry.row_position(row));
         outer.map(|(axis, output)| count(axis, output, self.include_pad)).product()
     }
 }

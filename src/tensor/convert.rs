@@ -6,9 +6,16 @@ use super::{Tensor, TensorView, TensorViewMut};
 use crate::Error;
 
 impl<T: Clone, S: Data<Elem = T>, D: Dimension> From<ArrayBase<S, D>> for Tensor<T> {
-    /// Moves an owned array; copies the elements of a view.
+    /// Moves an owned array, whatever its memory order; copies the elements of a view.
     fn from(array: ArrayBase<S, D>) -> Self {
         Self { array: array.into_owned().into_dyn() }
+    }
+}
+
+impl<T: Clone, S: Data<Elem = T>, D: Dimension> From<&ArrayBase<S, D>> for Tensor<T> {
+    /// Copies the elements.
+    fn from(array: &ArrayBase<S, D>) -> Self {
+        TensorView::from(array).to_tensor()
     }
 }
 

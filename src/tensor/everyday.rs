@@ -5,7 +5,7 @@ use crate::conv::Conv;
 use crate::element::{Element, Float};
 use crate::module::Module;
 use crate::pool::{Average, L2, Max, Min, Pool};
-use crate::relu::Relu;
+use crate::relu::{Relu, relu};
 use crate::window::{Padding, PerAxis};
 use crate::{GlobalAvgPool, GlobalL2Pool, GlobalMaxPool, GlobalMinPool, Result};
 
@@ -72,10 +72,14 @@ impl<T: Element> Tensor<T> {
         conv3d 3,
     }
 
-    /// `max(x, 0)` of every element.
-    pub fn relu(mut self) -> Self {
-        Relu.apply(&mut self);
-        self
+    /// `max(x, 0)` of every element, as a tensor of its own.
+    pub fn relu(&self) -> Self {
+        self.map(|&element| relu(element))
+    }
+
+    /// `max(x, 0)` of every element, in place.
+    pub fn relu_in_place(&mut self) {
+        Relu.apply(self);
     }
 
     pools! {

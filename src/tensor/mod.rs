@@ -4,6 +4,8 @@ mod approx;
 mod convert;
 mod display;
 mod everyday;
+#[cfg(feature = "image")]
+mod image;
 mod view;
 
 pub use view::{TensorView, TensorViewMut};

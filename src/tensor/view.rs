@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 
 use ndarray::{
-    ArrayBase, ArrayViewD, ArrayViewMutD, Axis, Data, DataMut, Dimension, IndexLonger, Ix0, Ix1, Ix2, Ix3, Ix4, Ix5,
-    Ix6, IxDyn, RawData, ViewRepr,
+    ArrayBase, ArrayView6, ArrayViewD, ArrayViewMutD, Axis, Data, DataMut, Dimension, IndexLonger, Ix0, Ix1, Ix2, Ix3,
+    Ix4, Ix5, Ix6, IxDyn, RawData, ViewRepr,
 };
 
 use super::{Tensor, filled};
@@ -130,7 +130,11 @@ impl<'a, T> TensorView<'a, T> {
     ///
     /// [`Error::Shape`] if the number of elements is not that of the shape.
     pub fn from_slice(shape: &[usize], elements: &'a [T]) -> Result<Self> {
-        ArrayViewD::from_shape(IxDyn(shape), elements).map(Self::new).map_err(|_| wrong_length(shape, elements.len()))
+        match ArrayViewD::from_shape(IxDyn(shape), elements) {
+            // ndarray lets elements be left over.
+            Ok(array) if array.len() == elements.len() => Ok(Self::new(array)),
+            _ => Err(wrong_length(shape, elements.len())),
+        }
     }
 
     /// Lengths of the axes, outermost first.
@@ -165,6 +169,14 @@ impl<'a, T> TensorView<'a, T> {
         }
     }
 
+    /// The view at rank 6, with axes of length 1 in front; for views of rank 6 at most.
+    pub(crate) fn at_rank_six(&self) -> ArrayView6<'a, T> {
+        match &self.array {
+            Inline::UpToSix { array, .. } => *array,
+            Inline::Deep(_) => unreachable!("the caller has checked the rank"),
+        }
+    }
+
     /// The element at an index that the caller knows to lie inside.
     pub(crate) fn pixel(&self, index: &[usize]) -> &'a T {
         self.get(index).expect("the geometry stays inside the input it was made for")
@@ -183,12 +195,17 @@ impl<'a, T> TensorView<'a, T> {
         self.array.into_dyn()
     }
 
-    /// A tensor of its own, with the elements copied.
+    /// A tensor of its own, with the elements copied in row-major order.
     pub fn to_tensor(&self) -> Tensor<T>
     where
         T: Clone,
     {
-        Tensor::from(self.clone().into_array_view())
+        Tensor::from(self.clone().into_array_view().as_standard_layout().into_owned())
+    }
+
+    /// The elements in row-major order.
+    pub fn iter(&self) -> impl Iterator<Item = &'a T> + use<'a, T> {
+        self.clone().into_array_view().into_iter()
     }
 
     /// The elements in row-major order: borrowed where they lie so, else copied.
@@ -245,8 +262,8 @@ impl<'a, T> TensorViewMut<'a, T> {
     pub fn from_slice(shape: &[usize], elements: &'a mut [T]) -> Result<Self> {
         let found = elements.len();
         match ArrayViewMutD::from_shape(IxDyn(shape), elements) {
-            Ok(array) => Ok(Self::new(array)),
-            Err(_) => Err(wrong_length(shape, found)),
+            Ok(array) if array.len() == found => Ok(Self::new(array)),
+            _ => Err(wrong_length(shape, found)),
         }
     }
 

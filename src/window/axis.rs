@@ -1,5 +1,7 @@
 //! One axis of a sliding window: the geometry, in both readings.
 
+#![allow(clippy::inline_always, reason = "the window iterator depends on it; see there")]
+
 use std::ops::Range;
 
 use super::Padding;
@@ -103,7 +105,7 @@ impl AxisSpec {
     /// The axis with the given padding, its outputs counted by
     /// `(length + before + after − extent) / stride + 1`, rounded down, or up for `ceil`.
     ///
-    /// Rounding up, the last window must still start on a pixel or on the padding before it
+    /// Rounding up, the last window is dropped if it would start neither on a pixel nor on the padding before them
     /// (PyTorch's rule, and ONNX's since opset 19).
     pub(crate) fn with_padding(self, before: usize, after: usize, ceil: bool) -> Result<Axis> {
         let extent = self.extent()?;
@@ -241,7 +243,7 @@ impl Axis {
 
     /// By output ("gather"): the taps of `output` that lie on pixels, and which. There are none for an
     /// output that does not exist.
-    #[inline]
+    #[inline(always)]
     pub fn by_output(&self, output: usize) -> Run {
         if output >= self.outputs {
             return Run { range: 0..0, input: 0, step: self.dilation };
@@ -251,7 +253,7 @@ impl Axis {
 
     /// By tap ("shift"): the outputs whose tap `tap` lies on a pixel, and which. There are none for a tap
     /// that does not exist.
-    #[inline]
+    #[inline(always)]
     pub fn by_tap(&self, tap: usize) -> Run {
         if tap >= self.size {
             return Run { range: 0..0, input: 0, step: self.stride };
@@ -269,7 +271,7 @@ impl Axis {
     ///
     /// and where a border is out of reach the division is spared: in the middle of an image,
     /// nothing is divided at all.
-    #[inline]
+    #[inline(always)]
     fn run(&self, offset: usize, step: usize, members: usize) -> Run {
         let end_of_input = self.before + self.length;
         let first = if offset >= self.before { 0 } else { (self.before - offset).div_ceil(step) };
@@ -297,15 +299,42 @@ impl Axis {
         Self { length: self.before + self.length + self.after, before: 0, after: 0, ..self }
     }
 
+    /// The taps that lie on a pixel for some output, each with its run of outputs; in order.
+    ///
+    /// It goes through the outputs that meet a pixel, from the last to the first, each of which adds the taps beyond those of its
+    /// successor: so the time is that of the pixels met, even for a window that is mostly on padding.
+    pub fn tap_runs(&self) -> impl Iterator<Item = (usize, Run)> {
+        let reach = (self.size - 1) * self.dilation;
+        let first = self.before.saturating_sub(reach).div_ceil(self.stride);
+        let end = (self.before + self.length).div_ceil(self.stride).min(self.outputs);
+        let mut next = 0;
+        (first..end)
+            .rev()
+            .flat_map(move |output| {
+                let taps = self.by_output(output).range;
+                let new = taps.start.max(next)..taps.end;
+                next = next.max(taps.end);
+                new
+            })
+            .map(|tap| (tap, self.by_tap(tap)))
+    }
+
+    /// The outputs all of whose taps lie on pixels.
+    pub(crate) fn whole_windows(&self) -> Range<usize> {
+        let (first, last) = (self.by_tap(0).range, self.by_tap(self.size - 1).range);
+        first.start.max(last.start)..first.end.min(last.end)
+    }
+
     /// The first output whose window lies on no pixel at all, if there is one.
     ///
-    /// Only a few outputs can be the first: output 0, whose last tap reaches least far; the last
-    /// output, which starts farthest out; and, where the input is shorter than the gap between two
+    /// Only a few outputs can be the first: output 0, whose last tap reaches least far; the first
+    /// output that starts after the input; and, where the input is shorter than the gap between two
     /// taps, one of the first `dilation` outputs, after which the gaps repeat.
     pub(crate) fn first_empty_window(&self) -> Option<usize> {
         let gaps = if self.length < self.dilation { self.dilation } else { 1 };
+        let after_the_input = (self.before + self.length).div_ceil(self.stride);
         (0..self.outputs.min(gaps))
-            .chain(self.outputs.checked_sub(1))
+            .chain((after_the_input < self.outputs).then_some(after_the_input))
             .find(|&output| self.by_output(output).range.is_empty())
     }
 }

@@ -17,9 +17,10 @@
 //! - **By output** ("gather"): for an output, the taps that lie inside the input, and where. [`Windows`]
 //!   iterates so; the references are written so; so is an operation of your own, a median filter, say.
 //! - **By tap** ("shift"): for a tap, the run of outputs whose pixel lies inside the input.
-//!   [`Geometry::row_taps`] reads so. Fast loops are written so: a tap is a constant offset, and a run is
-//!   a vector loop with no test for the border inside it.
+//!   [`Geometry::row_taps`] reads so, and [`Geometry::accumulate`] is the whole walk. Fast loops are written so: a
+//!   tap is a constant offset, and a run is a vector loop with no test for the border inside it.
 
+mod accumulate;
 mod axis;
 mod padding;
 #[cfg(feature = "serde")]
@@ -29,7 +30,7 @@ mod windows;
 
 pub use axis::{Axis, Run};
 pub use padding::{Padding, PaddingMode};
-pub use taps::{RowTaps, TapRun};
+pub use taps::TapRun;
 pub use windows::{Pixels, Taps, WindowView, Windows};
 
 use axis::AxisSpec;
@@ -97,7 +98,7 @@ pub struct Window<const N: usize> {
 impl<const N: usize> Window<N> {
     /// A window of this size, with stride 1 and no padding.
     pub fn new(size: impl Into<PerAxis<N>>) -> Self {
-        const { assert!(N > 0, "a window needs a spatial axis") }
+        const { assert_rank(N) }
         Self { size: size.into().0, stride: [1; N], dilation: [1; N], padding: Padding::Valid, ceil_mode: false }
     }
 
@@ -119,8 +120,9 @@ impl<const N: usize> Window<N> {
         self
     }
 
-    /// Whether output sizes round up, so that the last window may reach beyond the padded input. It must
-    /// still start inside the input or the padding before it. [`Padding::Same`] never needs to round.
+    /// Whether output sizes round up, so that the last window may reach beyond the padded input. As in PyTorch and ONNX,
+    /// the last window is dropped again if it would start beyond the input and the padding before it.
+    /// [`Padding::Same`] never needs to round.
     pub fn ceil_mode(mut self, ceil_mode: bool) -> Self {
         self.ceil_mode = ceil_mode;
         self
@@ -177,7 +179,7 @@ impl<const N: usize> Window<N> {
             expected: format!("of rank {N}, one axis for each of the window"),
             found: plane.shape().to_vec(),
         })?;
-        Ok(Windows::new(plane, self.geometry(size)?))
+        Ok(Windows::new(&plane, self.geometry(size)?))
     }
 }
 
@@ -284,11 +286,15 @@ impl<const N: usize> Geometry<N> {
 
 fn coverage_of_axis(axis: &Axis) -> Result<Vec<usize>> {
     let mut counts = filled(&[axis.length()], 0_usize)?;
-    for tap in 0..axis.size() {
-        let run = axis.by_tap(tap);
+    for (_, run) in axis.tap_runs() {
         counts[run.input..].iter_mut().step_by(run.step).take(run.range.len()).for_each(|count| *count += 1);
     }
     Ok(counts)
+}
+
+/// Refuses, when compiling, windows that no tensor is made for.
+const fn assert_rank(axes: usize) {
+    assert!(axes > 0 && axes <= 6, "a window has one to six spatial axes");
 }
 
 /// `[f(0), …, f(N − 1)]`, or the first error.
@@ -298,6 +304,8 @@ pub(crate) fn try_map_axes<A: Copy, const N: usize>(f: impl FnMut(usize) -> Resu
 }
 
 /// The coordinates of the `flat`-th element of a box of these sizes, in row-major order.
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "the window iterator depends on it; see there")]
 pub(crate) fn unravel<const N: usize>(mut flat: usize, sizes: [usize; N]) -> [usize; N] {
     let mut position = [0; N];
     for axis in (0..N).rev() {
@@ -305,4 +313,17 @@ pub(crate) fn unravel<const N: usize>(mut flat: usize, sizes: [usize; N]) -> [us
         flat /= sizes[axis];
     }
     position
+}
+
+/// The next place of an odometer that counts `sizes` on its first `axes` axes.
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "the window iterator depends on it; see there")]
+pub(crate) fn advance<const N: usize>(at: &mut [usize; N], sizes: &[usize; N], axes: usize) {
+    for axis in (0..axes).rev() {
+        at[axis] += 1;
+        if at[axis] < sizes[axis] {
+            return;
+        }
+        at[axis] = 0;
+    }
 }

@@ -66,6 +66,7 @@ impl<const N: usize> TryFrom<Window> for super::Window<N> {
     type Error = String;
 
     fn try_from(window: Window) -> Result<Self, String> {
+        const { super::assert_rank(N) }
         Ok(Self {
             size: array("size", window.size)?,
             stride: array("stride", window.stride)?,

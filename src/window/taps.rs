@@ -1,7 +1,7 @@
 //! The window read by tap: runs of outputs, one row of outputs at a time.
 
 use super::axis::Run;
-use super::{Geometry, unravel};
+use super::{Geometry, advance, unravel};
 
 /// One tap under a row of outputs: which outputs of the row it reaches, and the pixels they read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,6 +10,23 @@ pub struct TapRun {
     pub tap: usize,
     /// Outputs within the row, and the pixels they read, counted flat in the plane.
     pub run: Run,
+}
+
+/// A row of pixels under a row of outputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct InputRow {
+    /// The first tap that reads this row, counted flat.
+    pub(crate) tap: usize,
+    /// The first pixel of the row, counted flat.
+    pub(crate) start: usize,
+}
+
+impl InputRow {
+    /// A run of the last axis, read in this row.
+    #[inline]
+    pub(crate) fn read(self, tap: usize, run: Run) -> TapRun {
+        TapRun { tap: self.tap + tap, run: Run { input: self.start + run.input, ..run } }
+    }
 }
 
 impl<const N: usize> Geometry<N> {
@@ -23,10 +40,18 @@ impl<const N: usize> Geometry<N> {
         self.axes[N - 1].outputs()
     }
 
+    /// Where the outer axes place a row of outputs, counted in row-major order.
+    pub(crate) fn row_position(&self, row: usize) -> [usize; N] {
+        let mut sizes = self.output_size();
+        sizes[N - 1] = 1;
+        unravel(row, sizes)
+    }
+
     /// By tap ("shift"): the taps that reach a row of outputs, in row-major order, each with its run.
     ///
     /// `row` counts rows of outputs in row-major order. Outer axes are read by output (which of their taps
-    /// lie inside the input for this row), the last axis by tap, so that each run is one straight loop.
+    /// lie inside the input for this row), the last axis by tap, so that each run is one straight loop. There are no taps
+    /// under a row that does not exist.
     ///
     /// ```
     /// use featuremap::Window;
@@ -43,64 +68,35 @@ impl<const N: usize> Geometry<N> {
     /// assert_eq!(sums, [12, 16, 24, 28]);
     /// # Ok::<(), featuremap::Error>(())
     /// ```
-    #[inline]
-    pub fn row_taps(&self, row: usize) -> RowTaps<'_, N> {
-        let outer: [Run; N] = {
-            let mut sizes = self.output_size();
-            sizes[N - 1] = 1;
-            let position = unravel(row, sizes);
-            std::array::from_fn(|axis| match axis {
-                last if last == N - 1 => Run { range: 0..self.axes[last].size(), input: 0, step: 0 },
-                outer => self.axes[outer].by_output(position[outer]),
-            })
-        };
-        let left = outer.iter().map(|run| run.range.len()).product();
-        RowTaps { geometry: self, outer, tap: [0; N], left }
+    pub fn row_taps(&self, row: usize) -> impl Iterator<Item = TapRun> {
+        let last: Vec<_> = self.axes[N - 1].tap_runs().collect();
+        let inputs = (row < self.rows()).then(|| self.input_rows(self.row_position(row)));
+        inputs
+            .into_iter()
+            .flatten()
+            .flat_map(move |input| last.clone().into_iter().map(move |(tap, run)| input.read(tap, run)))
     }
-}
 
-/// The taps that reach one row of outputs; made by [`Geometry::row_taps`].
-#[derive(Debug, Clone)]
-pub struct RowTaps<'g, const N: usize> {
-    geometry: &'g Geometry<N>,
-    /// For each outer axis, the taps on pixels under this row; for the last, all of its taps.
-    outer: [Run; N],
-    /// The next tap, counted from the start of each range.
-    tap: [usize; N],
-    left: usize,
-}
-
-impl<const N: usize> Iterator for RowTaps<'_, N> {
-    type Item = TapRun;
-
+    /// The rows of pixels under a row of outputs, in row-major order. `row` places the row by its outer axes.
     #[inline]
-    fn next(&mut self) -> Option<TapRun> {
-        self.left = self.left.checked_sub(1)?;
-        let axes = self.geometry.axes();
-        let (mut tap, mut input) = (0, 0);
-        for (axis, (outer, &at)) in axes.iter().zip(self.outer.iter().zip(&self.tap)) {
-            tap = tap * axis.size() + outer.range.start + at;
-            input = input * axis.length() + outer.input + at * outer.step;
-        }
-        let mut run = axes[N - 1].by_tap(self.tap[N - 1]);
-        run.input += input;
-
-        for axis in (0..N).rev() {
-            self.tap[axis] += 1;
-            if self.tap[axis] < self.outer[axis].range.len() {
-                break;
+    pub(crate) fn input_rows(&self, row: [usize; N]) -> impl Iterator<Item = InputRow> {
+        let runs: [Run; N] = std::array::from_fn(|axis| match axis {
+            last if last == N - 1 => Run { range: 0..1, input: 0, step: 0 },
+            outer => self.axes[outer].by_output(row[outer]),
+        });
+        let counts = runs.each_ref().map(|run| run.range.len());
+        let mut at = [0; N];
+        (0..counts.iter().product()).map(move |_| {
+            let (mut tap, mut start) = (0, 0);
+            for (axis, (run, at)) in self.axes.iter().zip(runs.iter().zip(at)) {
+                tap = tap * axis.size() + run.range.start + at;
+                start = start * axis.length() + run.input + at * run.step;
             }
-            self.tap[axis] = 0;
-        }
-        Some(TapRun { tap, run })
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.left, Some(self.left))
+            advance(&mut at, &counts, N);
+            InputRow { tap, start }
+        })
     }
 }
-
-impl<const N: usize> ExactSizeIterator for RowTaps<'_, N> {}
 
 impl Run {
     /// Calls `f` with each member of the run and its pixel: `members` is all that the range counts in (a
@@ -128,8 +124,8 @@ impl Run {
                 f(last, pixels[2 * members.len()]);
             }
             step => {
-                assert!(members.len().saturating_sub(1) * step < pixels.len() || members.is_empty());
-                let pixels = pixels.iter().step_by(step);
+                assert!(members.is_empty() || (members.len() - 1) * step < pixels.len(), "pixels beyond the plane");
+                let pixels = pixels.iter().step_by(step.max(1));
                 members.iter_mut().zip(pixels).for_each(|(member, &pixel)| f(member, pixel));
             }
         }

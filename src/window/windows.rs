@@ -1,9 +1,13 @@
 //! The window read by output: an iterator over windows, and what lies under each.
 
-use std::iter::FusedIterator;
-use std::sync::Arc;
+#![allow(clippy::inline_always, reason = "measured: without it a loop over windows takes up to five times as long")]
 
-use super::{Axis, Geometry, unravel};
+use std::iter::FusedIterator;
+use std::ops::Range;
+
+use ndarray::{ArrayView6, IndexLonger};
+
+use super::{Axis, Geometry, advance, unravel};
 use crate::tensor::TensorView;
 
 /// The windows over a plane, one for each output, in row-major order; made by
@@ -29,34 +33,37 @@ use crate::tensor::TensorView;
 /// assert_eq!(medians, [1; 9]);
 /// # Ok::<(), featuremap::Error>(())
 /// ```
-#[derive(Debug)]
+///
+/// Every type here is plain data without a destructor, and all that a loop over windows calls is inlined into it: only then
+/// are the few numbers of a window that the loop needs kept in registers, and the others never made.
+#[derive(Debug, Clone)]
 pub struct Windows<'a, T, const N: usize> {
     plane: Plane<'a, T>,
     geometry: Geometry<N>,
     /// The outputs still to come, counted flat.
     next: usize,
     end: usize,
-    /// Where `next` lies, and what lies under it on all axes but the last.
+    /// Where `next` lies, and what lies under it.
     position: [usize; N],
     spans: [Span; N],
+    /// Outputs of the last axis from one to the next of which only the pixels move.
+    whole: Range<usize>,
 }
 
-/// The pixels of a plane: one slice where memory allows, else whatever strides the view has. Sharing the view keeps a
-/// window small.
+/// The pixels of a plane: one slice where memory allows, else whatever strides the view has.
 #[derive(Debug)]
 enum Plane<'a, T> {
     Dense(&'a [T]),
-    Strided(Arc<TensorView<'a, T>>),
+    Strided(ArrayView6<'a, T>),
 }
 
 impl<T> Clone for Plane<'_, T> {
     fn clone(&self) -> Self {
-        match self {
-            Self::Dense(pixels) => Self::Dense(pixels),
-            Self::Strided(view) => Self::Strided(Arc::clone(view)),
-        }
+        *self
     }
 }
+
+impl<T> Copy for Plane<'_, T> {}
 
 /// The taps of one output that lie on pixels, on one axis.
 #[derive(Debug, Clone, Copy, Default)]
@@ -67,7 +74,7 @@ struct Span {
 }
 
 impl Span {
-    #[inline]
+    #[inline(always)]
     fn of(axis: &Axis, output: usize) -> Self {
         let run = axis.by_output(output);
         Self { first_tap: run.range.start, count: run.range.len(), input: run.input }
@@ -76,39 +83,46 @@ impl Span {
 
 impl<'a, T, const N: usize> Windows<'a, T, N> {
     /// `plane` must have the input size of `geometry`.
-    pub(super) fn new(plane: TensorView<'a, T>, geometry: Geometry<N>) -> Self {
+    pub(super) fn new(plane: &TensorView<'a, T>, geometry: Geometry<N>) -> Self {
         let plane = match plane.to_slice() {
             Some(pixels) => Plane::Dense(pixels),
-            None => Plane::Strided(Arc::new(plane)),
+            None => Plane::Strided(plane.at_rank_six()),
         };
         Self::starting_at(plane, geometry, 0, geometry.outputs())
     }
 
     fn starting_at(plane: Plane<'a, T>, geometry: Geometry<N>, next: usize, end: usize) -> Self {
-        let mut windows = Self { plane, geometry, next, end, position: [0; N], spans: [Span::default(); N] };
+        // The first whole window follows one that may be cut off, so it is not just moved on.
+        let Range { start, end: whole_end } = geometry.axes[N - 1].whole_windows();
+        let whole = start + 1..whole_end;
+        let mut windows = Self { plane, geometry, next, end, position: [0; N], spans: [Span::default(); N], whole };
         windows.seek(next);
         windows
     }
 
     /// Moves the front to an output.
+    #[inline(always)]
     fn seek(&mut self, next: usize) {
         self.next = next;
         self.position = unravel(next, self.geometry.output_size());
         self.spans = self.spans_at(self.position);
     }
 
+    #[inline(always)]
     fn spans_at(&self, position: [usize; N]) -> [Span; N] {
         std::array::from_fn(|axis| Span::of(&self.geometry.axes[axis], position[axis]))
     }
 
     /// Moves the front to the next output: one step along the last axis, or to the start of a new row.
-    #[inline]
+    #[inline(always)]
     fn advance(&mut self) {
         self.next += 1;
         let last = N - 1;
         self.position[last] += 1;
         if self.position[last] == self.geometry.axes[last].outputs() {
             self.seek(self.next);
+        } else if self.whole.contains(&self.position[last]) {
+            self.spans[last].input += self.geometry.axes[last].stride();
         } else {
             self.spans[last] = Span::of(&self.geometry.axes[last], self.position[last]);
         }
@@ -134,31 +148,21 @@ impl<'a, T, const N: usize> Windows<'a, T, N> {
     #[must_use = "both parts are returned"]
     pub fn split_at(self, index: usize) -> (Self, Self) {
         let middle = self.next + index.min(self.len());
-        let tail = Self::starting_at(self.plane.clone(), self.geometry, middle, self.end);
+        let tail = Self::starting_at(self.plane, self.geometry, middle, self.end);
         (Self { end: middle, ..self }, tail)
-    }
-}
-
-impl<T, const N: usize> Clone for Windows<'_, T, N> {
-    fn clone(&self) -> Self {
-        Self { plane: self.plane.clone(), ..*self }
     }
 }
 
 impl<'a, T, const N: usize> Iterator for Windows<'a, T, N> {
     type Item = WindowView<'a, T, N>;
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
         if self.next == self.end {
             return None;
         }
-        let window = WindowView {
-            plane: self.plane.clone(),
-            geometry: self.geometry,
-            position: self.position,
-            spans: self.spans,
-        };
+        let window =
+            WindowView { plane: self.plane, geometry: self.geometry, position: self.position, spans: self.spans };
         self.advance();
         Some(window)
     }
@@ -182,7 +186,7 @@ impl<T, const N: usize> DoubleEndedIterator for Windows<'_, T, N> {
         self.end -= 1;
         let position = unravel(self.end, self.geometry.output_size());
         let spans = self.spans_at(position);
-        Some(WindowView { plane: self.plane.clone(), geometry: self.geometry, position, spans })
+        Some(WindowView { plane: self.plane, geometry: self.geometry, position, spans })
     }
 
     fn nth_back(&mut self, n: usize) -> Option<Self::Item> {
@@ -205,9 +209,11 @@ pub struct WindowView<'a, T, const N: usize> {
 
 impl<T, const N: usize> Clone for WindowView<'_, T, N> {
     fn clone(&self) -> Self {
-        Self { plane: self.plane.clone(), ..*self }
+        *self
     }
 }
+
+impl<T, const N: usize> Copy for WindowView<'_, T, N> {}
 
 impl<'a, T, const N: usize> WindowView<'a, T, N> {
     /// Which output this window belongs to.
@@ -221,7 +227,7 @@ impl<'a, T, const N: usize> WindowView<'a, T, N> {
     }
 
     /// How many of its taps lie on pixels.
-    #[inline]
+    #[inline(always)]
     pub fn len(&self) -> usize {
         self.counts().iter().product()
     }
@@ -238,9 +244,9 @@ impl<'a, T, const N: usize> WindowView<'a, T, N> {
     }
 
     /// The pixels that exist under the window, in row-major order.
-    #[inline]
+    #[inline(always)]
     pub fn iter(&self) -> Pixels<'a, T, N> {
-        Pixels { left: self.len(), window: self.clone(), next: 0, at: [0; N] }
+        Pixels { left: self.len(), window: *self, next: 0, at: [0; N] }
     }
 
     /// The pixels that exist, each with its place in the input.
@@ -254,7 +260,7 @@ impl<'a, T, const N: usize> WindowView<'a, T, N> {
     /// # Ok::<(), featuremap::Error>(())
     /// ```
     pub fn indexed(&self) -> impl DoubleEndedIterator<Item = ([usize; N], &'a T)> + ExactSizeIterator + use<'a, T, N> {
-        let window = self.clone();
+        let window = *self;
         (0..self.len()).map(move |flat| {
             let input = window.input_of(unravel(flat, window.counts()));
             (input, window.pixel(input))
@@ -272,7 +278,7 @@ impl<'a, T, const N: usize> WindowView<'a, T, N> {
     /// # Ok::<(), featuremap::Error>(())
     /// ```
     pub fn taps(&self) -> Taps<'a, T, N> {
-        Taps { next: 0, end: self.geometry.taps(), window: self.clone() }
+        Taps { next: 0, end: self.geometry.taps(), window: *self }
     }
 
     /// The pixel under a tap, or `None` for padding and for taps that the window does not have.
@@ -286,27 +292,31 @@ impl<'a, T, const N: usize> WindowView<'a, T, N> {
     }
 
     /// How many taps lie on pixels, on each axis.
-    #[inline]
+    #[inline(always)]
     fn counts(&self) -> [usize; N] {
         self.spans.map(|span| span.count)
     }
 
     /// The place in the input of an existing pixel, given by its place among the existing ones.
-    #[inline]
+    #[inline(always)]
     fn input_of(&self, at: [usize; N]) -> [usize; N] {
         std::array::from_fn(|axis| self.spans[axis].input + at[axis] * self.geometry.axes[axis].dilation())
     }
 
-    #[inline]
+    #[inline(always)]
     fn flat(&self, input: [usize; N]) -> usize {
         input.iter().zip(&self.geometry.axes).fold(0, |flat, (&at, axis)| flat * axis.length() + at)
     }
 
-    #[inline]
+    #[inline(always)]
     fn pixel(&self, input: [usize; N]) -> &'a T {
         match &self.plane {
             Plane::Dense(pixels) => &pixels[self.flat(input)],
-            Plane::Strided(view) => view.pixel(&input),
+            Plane::Strided(view) => {
+                let mut index = [0; 6];
+                index[6 - N..].copy_from_slice(&input);
+                IndexLonger::index(view, index)
+            }
         }
     }
 }
@@ -333,12 +343,12 @@ pub struct Pixels<'a, T, const N: usize> {
 impl<'a, T, const N: usize> Iterator for Pixels<'a, T, N> {
     type Item = &'a T;
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<&'a T> {
         self.left = self.left.checked_sub(1)?;
         let pixel = self.window.pixel(self.window.input_of(self.at));
         self.next += 1;
-        step(&mut self.at, &self.window.counts(), N);
+        advance(&mut self.at, &self.window.counts(), N);
         Some(pixel)
     }
 
@@ -347,42 +357,57 @@ impl<'a, T, const N: usize> Iterator for Pixels<'a, T, N> {
     }
 
     /// Row by row: what `sum`, `max` and `for_each` come to.
-    #[inline]
-    fn fold<B, F: FnMut(B, &'a T) -> B>(mut self, init: B, mut f: F) -> B {
-        let mut folded = init;
-        if let Plane::Dense(pixels) = self.window.plane {
-            let last = N - 1;
-            let dilation = self.window.geometry.axes[last].dilation();
-            while self.left > 0 {
-                let row = &pixels[self.window.flat(self.window.input_of(self.at))..];
-                let count = (self.window.spans[last].count - self.at[last]).min(self.left);
-                folded = if dilation == 1 {
-                    row[..count].iter().fold(folded, &mut f)
-                } else {
-                    row.iter().step_by(dilation).take(count).fold(folded, &mut f)
-                };
-                self.left -= count;
-                self.at[last] = 0;
-                step(&mut self.at, &self.window.counts(), last);
-            }
-            return folded;
+    #[inline(always)]
+    fn fold<B, F: FnMut(B, &'a T) -> B>(self, init: B, mut f: F) -> B {
+        let Self { window, next: 0, .. } = self else { return self.fold_rest(init, f) };
+        let Plane::Dense(pixels) = window.plane else { return self.fold_rest(init, f) };
+        if self.left < window.len() {
+            return self.fold_rest(init, f);
         }
-        for pixel in self {
-            folded = f(folded, pixel);
+        // The last two axes are plain loops; an odometer counts the others, which most windows do not have.
+        let (axes, counts) = (&window.geometry.axes, window.counts());
+        let (columns, next_column) = (counts[N - 1], axes[N - 1].dilation());
+        let (rows, next_row) = match N.checked_sub(2) {
+            Some(outer) => (counts[outer], axes[outer].dilation() * axes[N - 1].length()),
+            None => (1, 0),
+        };
+        let mut slabs = counts;
+        slabs[N.saturating_sub(2)..].fill(1);
+        let (mut folded, mut at) = (init, [0; N]);
+        for _ in 0..slabs.iter().product() {
+            let mut row = window.flat(window.input_of(at));
+            for _ in 0..rows {
+                folded = match (next_column, &pixels[row..]) {
+                    // The commonest rows are so short that a loop would cost more than what is in it.
+                    (1, [left, middle, right, ..]) if columns == 3 => {
+                        let folded = f(folded, left);
+                        let folded = f(folded, middle);
+                        f(folded, right)
+                    }
+                    (1, [left, right, ..]) if columns == 2 => {
+                        let folded = f(folded, left);
+                        f(folded, right)
+                    }
+                    (1, pixels) => pixels[..columns].iter().fold(folded, &mut f),
+                    (_, pixels) => pixels.iter().step_by(next_column).take(columns).fold(folded, &mut f),
+                };
+                row += next_row;
+            }
+            advance(&mut at, &slabs, N.saturating_sub(2));
         }
         folded
     }
 }
 
-/// The next place of an odometer that counts `sizes` on its first `axes` axes.
-#[inline]
-fn step<const N: usize>(at: &mut [usize; N], sizes: &[usize; N], axes: usize) {
-    for axis in (0..axes).rev() {
-        at[axis] += 1;
-        if at[axis] < sizes[axis] {
-            return;
+impl<'a, T, const N: usize> Pixels<'a, T, N> {
+    /// The fold of an iterator that has given pixels away already, or of a plane with strides: pixel by pixel.
+    #[inline(always)]
+    fn fold_rest<B>(self, init: B, mut f: impl FnMut(B, &'a T) -> B) -> B {
+        let mut folded = init;
+        for pixel in self {
+            folded = f(folded, pixel);
         }
-        at[axis] = 0;
+        folded
     }
 }
 
