@@ -1,6 +1,6 @@
 //! The window core against loops written by hand: a 3×3 sum over a 1080p plane at stride 1 and 2.
 //!
-//! - "by tap" (`Geometry::row_taps`), the reading of fast kernels, against loops with the window's size a literal;
+//! - "by tap" (`Geometry::fold`), the reading of fast kernels, against loops with the window's size a literal;
 //! - "by output" (the window iterator), the reading of convenience, against loops whose size is known only at run
 //!   time.
 //!
@@ -46,12 +46,7 @@ impl Case {
 }
 
 fn by_tap(case: &Case, sums: &mut [f32]) {
-    for (row, out) in sums.chunks_exact_mut(case.geometry.row_length()).enumerate() {
-        out.fill(0.0);
-        for tap in case.geometry.row_taps(row) {
-            tap.run.pair(out, &case.plane, |sum, pixel| *sum += pixel);
-        }
-    }
+    case.geometry.fold(&case.plane, sums, 0.0, |sum, pixel, _| sum + pixel).expect("the slices have the right sizes");
 }
 
 fn by_output(case: &Case, sums: &mut [f32]) {
@@ -63,21 +58,22 @@ fn by_output(case: &Case, sums: &mut [f32]) {
 }
 
 fn literal_loops(case: &Case, sums: &mut [f32]) {
+    let size = black_box([HEIGHT, WIDTH]);
     match case.stride {
-        1 => literal_loops_at::<1>(&case.plane, sums),
-        2 => literal_loops_at::<2>(&case.plane, sums),
+        1 => literal_loops_at::<1>(&case.plane, size, sums),
+        2 => literal_loops_at::<2>(&case.plane, size, sums),
         other => unreachable!("no literal loop for stride {other}"),
     }
 }
 
-fn literal_loops_at<const STRIDE: usize>(plane: &[f32], sums: &mut [f32]) {
-    let (rows, columns) = ((HEIGHT - 3) / STRIDE + 1, (WIDTH - 3) / STRIDE + 1);
+fn literal_loops_at<const STRIDE: usize>(plane: &[f32], [height, width]: [usize; 2], sums: &mut [f32]) {
+    let (rows, columns) = ((height - 3) / STRIDE + 1, (width - 3) / STRIDE + 1);
     for y in 0..rows {
         for x in 0..columns {
             let mut sum = 0.0;
             for i in 0..3 {
                 for j in 0..3 {
-                    sum += plane[(y * STRIDE + i) * WIDTH + x * STRIDE + j];
+                    sum += plane[(y * STRIDE + i) * width + x * STRIDE + j];
                 }
             }
             sums[y * columns + x] = sum;
