@@ -1,0 +1,160 @@
+//! What an error says: every variant, word for word, with the axis, what was asked and what was found.
+//!
+//! Edge cases, in the order of the tests:
+//!
+//! - **Windows**: zero parameters, each named; empty axes; a window larger than one of two axes; windows on padding
+//!   before and after, the first of them named; sizes that cannot be counted, and some that can but not held; ranks.
+//! - **Convolutions**: ranks of filters and inputs; channels with each hint and without one; groups that do not divide,
+//!   zero of them; bias; padding modes; an output of the wrong shape.
+//! - **Transposed convolutions, pools and unpooling**: outputs of no size, output padding, the order of a norm, indices.
+
+use featuremap::{
+    AdaptiveMaxPool2d, Conv2d, ConvTranspose2d, GlobalAvgPool, Lp, LpPool1d, MaxPool1d, MaxPool2d, MaxUnpool1d, Module,
+    OutputShape, PaddingMode, Result, Tensor, Window,
+};
+use ndarray::{Array2, array};
+
+/// Larger than any address space.
+const GIANT: usize = 1 << 60;
+/// More than memory holds, but a length that can be counted with.
+const VAST: usize = 1 << 50;
+
+fn message<T: std::fmt::Debug>(result: Result<T>) -> String {
+    result.unwrap_err().to_string()
+}
+
+#[test]
+fn messages_about_windows() {
+    let window = Window::new([2, 3]);
+    assert_eq!(
+        message(window.stride([1, 0]).output_size([5, 5])),
+        "stride is 0 on spatial axis 1: it must be at least 1"
+    );
+    assert_eq!(message(Window::new([0]).output_size([5])), "window size is 0 on spatial axis 0: it must be at least 1");
+    assert_eq!(
+        message(window.dilation([0, 1]).output_size([5, 5])),
+        "dilation is 0 on spatial axis 0: it must be at least 1"
+    );
+    assert_eq!(
+        message(AdaptiveMaxPool2d::new([1, 0]).output_shape(&[5, 5])),
+        "output size is 0 on spatial axis 1: it must be at least 1"
+    );
+    assert_eq!(message(window.output_size([5, 0])), "spatial axis 1 of the input is empty");
+    assert_eq!(message(GlobalAvgPool::default().output_shape(&[0, 5])), "spatial axis 0 of the input is empty");
+    assert_eq!(
+        message(window.dilation([1, 4]).padding([(0, 0), (1, 2)]).output_size([5, 5])),
+        "window of 9 (size 3, dilation 4) is larger than spatial axis 1: 5 + 1 + 2 padding"
+    );
+    assert_eq!(
+        message(MaxPool2d::new([1, 2]).stride(1).dilation([1, 2]).padding([(0, 0), (3, 0)]).output_shape(&[5, 5])),
+        "window 0 on spatial axis 1 covers no pixel: its 2 taps (dilation 2) start at -3 on an input of 5; use less padding"
+    );
+    assert_eq!(
+        message(MaxPool1d::new(1).padding([(0, 3)]).output_shape(&[3])),
+        "window 3 on spatial axis 0 covers no pixel: its 1 taps (dilation 1) start at 3 on an input of 3; use less padding"
+    );
+    assert_eq!(
+        message(window.padding([(0, 0), (GIANT * 2, 7)]).output_size([5, 5])),
+        format!("padding of a spatial axis is too large: [{}, 7]", GIANT * 2)
+    );
+    assert_eq!(
+        message(Window::new([3]).dilation(GIANT).output_size([5])),
+        format!("window size, dilation or length of a spatial axis is too large: [3, {GIANT}, 5]")
+    );
+    assert_eq!(
+        message(Tensor::<f64>::zeros(&[2, VAST])),
+        format!("out of memory: {} bytes for shape [2, {VAST}]", 16 * VAST)
+    );
+    assert_eq!(
+        message(Window::new([3, 3]).over(&array![1, 2, 3])),
+        "the plane under a window must be of rank 2, one axis for each of the window; found rank 1 with shape [3]"
+    );
+}
+
+#[test]
+fn messages_about_convolutions() {
+    let bank = |shape: &[usize]| Conv2d::<f32>::new(Tensor::zeros(shape).unwrap());
+    assert_eq!(
+        message(bank(&[3]).output_shape(&[5, 5])),
+        "filters of a 2-D convolution must be of rank 2 [size], 3 [channels, size] or 4 [filters, channels / groups, size]; \
+         found rank 1 with shape [3]"
+    );
+    assert_eq!(
+        message(bank(&[3, 3]).output_shape(&[1, 1, 1, 5, 5])),
+        "the input of a 2-D convolution must be of rank 2 [spatial], 3 [channel, spatial] or 4 [batch, channel, spatial]; \
+         found rank 5 with shape [1, 1, 1, 5, 5]"
+    );
+    assert_eq!(
+        message(bank(&[3, 3]).output_shape(&[4, 5, 5])),
+        "the input has 4 channels, but filters [3, 3] with groups 1 take 1; \
+         to filter each channel alone, use groups(4) with filters of shape [4, 1, size]"
+    );
+    assert_eq!(
+        message(bank(&[8, 2, 3, 3]).output_shape(&[8, 5, 5])),
+        "the input has 8 channels, but filters [8, 2, 3, 3] with groups 1 take 2; groups(4) would fit"
+    );
+    assert_eq!(
+        message(bank(&[3, 3, 3]).output_shape(&[5, 5])),
+        "the input has 1 channels, but filters [3, 3, 3] with groups 1 take 3"
+    );
+    assert_eq!(
+        message(bank(&[8, 2, 3, 3]).groups(3).output_shape(&[6, 5, 5])),
+        "8 filters cannot be divided into 3 groups"
+    );
+    assert_eq!(
+        message(bank(&[8, 2, 3, 3]).groups(0).output_shape(&[6, 5, 5])),
+        "8 filters cannot be divided into 0 groups"
+    );
+    assert_eq!(
+        message(bank(&[8, 2, 3, 3]).bias(array![1_f32, 2.0]).output_shape(&[2, 5, 5])),
+        "the bias must be one number for each of 8 output channels; found shape [2]"
+    );
+    assert_eq!(
+        message(bank(&[3, 3]).padding([(0, 0), (1, 5)]).padding_mode(PaddingMode::Reflect).output_shape(&[5, 5])),
+        "reflect padding of 1 before and 5 after does not fit spatial axis 1 of 5: at most 4 on each side"
+    );
+    assert_eq!(
+        message(bank(&[3, 3]).padding(6).padding_mode(PaddingMode::Circular).output_shape(&[5, 5])),
+        "circular padding of 6 before and 6 after does not fit spatial axis 0 of 5: at most 5 on each side"
+    );
+    let mut wrong = array![[0_f32]];
+    assert_eq!(
+        message(bank(&[3, 3]).forward_into((&Array2::<f32>::ones((4, 5))).into(), (&mut wrong).into())),
+        "the output must have shape [2, 3]; found [1, 1]"
+    );
+}
+
+#[test]
+fn messages_about_transposed_convolutions_pools_and_unpooling() {
+    let transposed = |shape: &[usize]| ConvTranspose2d::<f32>::new(Tensor::zeros(shape).unwrap());
+    assert_eq!(
+        message(transposed(&[2, 3, 3]).output_shape(&[5, 5])),
+        "filters of a transposed 2-D convolution must be of rank 2 [size] or 4 [channels, outputs / groups, size]; \
+         found rank 3 with shape [2, 3, 3]"
+    );
+    assert_eq!(
+        message(transposed(&[3, 2, 3, 3]).groups(2).output_shape(&[3, 5, 5])),
+        "3 input channels cannot be divided into 2 groups"
+    );
+    assert_eq!(
+        message(transposed(&[2, 3]).stride(2).padding([(0, 0), (4, 3)]).output_shape(&[1, 3])),
+        "transposed output on spatial axis 1 would have 0 pixels: \
+         (3 − 1) · stride 2 + window of 3 + output padding 0 − padding 4 − padding 3"
+    );
+    assert_eq!(
+        message(transposed(&[2, 3]).stride(2).dilation([1, 3]).output_padding([2, 2]).output_shape(&[1, 3])),
+        "output padding 2 on spatial axis 0 must be smaller than the stride 2 or the dilation 1"
+    );
+    assert_eq!(
+        message(LpPool1d::with(Lp(-2.5), 1).forward(&array![1_f32])),
+        "the order of an Lp norm must be positive and finite; found -2.5"
+    );
+    assert_eq!(
+        message(MaxUnpool1d::new(2).forward(&array![1, 2], &array![0_i64, 4])),
+        "index 4 at flat position 1 lies outside the output plane of 4 pixels"
+    );
+    assert_eq!(
+        message(MaxUnpool1d::new(2).forward(&array![1, 2], &array![0_i64])),
+        "the indices of an unpooling must have shape [2]; found [1]"
+    );
+}
