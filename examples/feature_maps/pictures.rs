@@ -1,0 +1,112 @@
+//! The maps as PNG.
+
+use std::error::Error;
+use std::fs;
+use std::path::Path;
+
+use featuremap::{MaxPool2d, Module, Tensor};
+use image::imageops::{self, FilterType};
+use image::{GrayImage, Luma};
+use ndarray::{Array2, Axis, concatenate};
+
+use crate::{FILTERS, MAP, MOVES, POOLINGS, WINDOWS, convolved, part, poolings};
+
+/// The move that the pictures show.
+const SHIFT: [usize; 2] = MOVES[MOVES.len() - 1];
+const GAP: u32 = 8;
+const WHITE: Luma<u8> = Luma([255]);
+
+pub(crate) fn write(photo: &Array2<f32>, directory: &Path) -> Result<(), Box<dyn Error>> {
+    for (folder, shift) in [("at_its_place", [0, 0]), ("moved", SHIFT)] {
+        let folder = directory.join(folder);
+        fs::create_dir_all(&folder)?;
+        write_maps(photo, shift, &folder)?;
+    }
+    contact_sheet(photo)?.save(directory.join("contact_sheet.png"))?;
+    move_sheet(photo)?.save(directory.join("move.png"))?;
+    Ok(())
+}
+
+/// Every map of the moved photo in a file of its own.
+fn write_maps(photo: &Array2<f32>, shift: [usize; 2], folder: &Path) -> Result<(), Box<dyn Error>> {
+    let save = |name: &str, map: &Tensor| -> Result<(), Box<dyn Error>> {
+        Ok(shown(map)?.save(folder.join(name.replace(' ', "_") + ".png"))?)
+    };
+    save("photo", &part(photo, shift, 0).into())?;
+    for (name, filter) in FILTERS {
+        let convolved = convolved(photo, filter, shift)?;
+        save(name, &convolved)?;
+        let map = convolved.relu();
+        save(&format!("{name} relu"), &map)?;
+        for window in WINDOWS {
+            for (pooling, pool) in POOLINGS.iter().zip(poolings(window)) {
+                let pooled = pool.forward_view(map.view())?;
+                save(&format!("{name} relu {pooling} {window}x{window}"), &pooled)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A row for each filter: the photo, convolved, ReLU, and the four poolings with windows of 4×4.
+fn contact_sheet(photo: &Array2<f32>) -> Result<GrayImage, Box<dyn Error>> {
+    let mut rows = Vec::new();
+    for (_, filter) in FILTERS {
+        let convolved = convolved(photo, filter, [0, 0])?;
+        let mut row = vec![shown(&part(photo, [0, 0], 0).into())?, shown(&convolved)?];
+        let map = convolved.relu();
+        row.push(shown(&map)?);
+        for pool in poolings(4) {
+            row.push(shown(&pool.forward_view(map.view())?)?);
+        }
+        rows.push(row);
+    }
+    Ok(sheet(&rows))
+}
+
+/// The edges at their place, moved, and the difference, one below the other: before pooling and after max pooling with
+/// larger and larger windows.
+fn move_sheet(photo: &Array2<f32>) -> Result<GrayImage, Box<dyn Error>> {
+    let (_, filter) = FILTERS[1];
+    let place = convolved(photo, filter, [0, 0])?.relu();
+    let moved = convolved(photo, filter, SHIFT)?.relu();
+    let mut rows = vec![Vec::new(); 3];
+    for window in [1].into_iter().chain(WINDOWS) {
+        let pool = MaxPool2d::new(window);
+        let (place, moved) = (pool.forward(&place)?.into_array(), pool.forward(&moved)?.into_array());
+        let difference = (&place - &moved).abs();
+        // As one map the three have one range, so that a difference is as bright as the edge that it changes.
+        let column = shown(&concatenate(Axis(0), &[place.view(), moved.view(), difference.view()])?.into())?;
+        let height = column.height() / 3;
+        for (row, top) in rows.iter_mut().zip((0..).step_by(height as usize)) {
+            row.push(imageops::crop_imm(&column, 0, top, column.width(), height).to_image());
+        }
+    }
+    Ok(sheet(&rows))
+}
+
+/// A map over its own range of values, with its pixels enlarged to where they were before pooling.
+fn shown(map: &Tensor) -> featuremap::Result<GrayImage> {
+    let mut values: Vec<f32> = map.iter().copied().collect();
+    values.sort_by(f32::total_cmp);
+    // One glint in an eye would leave all else dark: so without the utmost half percent at either end.
+    let utmost = values.len() / 200;
+    let (low, high) = (values[utmost], values[values.len() - 1 - utmost]);
+    let picture = map.map(|value| value.clamp(low, high)).to_gray_picture()?;
+    let (width, height) = picture.dimensions();
+    let factor = u32::try_from(MAP[1]).map_or(1, |columns| columns / width);
+    Ok(imageops::resize(&picture, width * factor, height * factor, FilterType::Nearest))
+}
+
+/// Pictures of equal size in rows, on white.
+fn sheet(rows: &[Vec<GrayImage>]) -> GrayImage {
+    let (width, height) = rows[0][0].dimensions();
+    let length = |count: usize, side: u32| u32::try_from(count).map_or(0, |count| count * (side + GAP) + GAP);
+    let mut sheet = GrayImage::from_pixel(length(rows[0].len(), width), length(rows.len(), height), WHITE);
+    for (row, top) in rows.iter().zip((GAP..).step_by((height + GAP) as usize)) {
+        for (picture, left) in row.iter().zip((GAP..).step_by((width + GAP) as usize)) {
+            imageops::replace(&mut sheet, picture, left.into(), top.into());
+        }
+    }
+    sheet
+}
