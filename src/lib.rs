@@ -1,4 +1,93 @@
 //! Convolution, ReLU and pooling over [`ndarray`] data, on the CPU, in safe Rust.
+//!
+//! A convolution and a pooling do the same walk: a window slides over an image, and something is computed from what
+//! lies under it. This crate has one window core, and on it the operations that convolutional networks are made of, with
+//! the semantics of PyTorch and ONNX: their own test cases are part of its tests.
+//!
+//! # Three ways in
+//!
+//! **The everyday methods** of [`Tensor`], for when an operation has few parameters:
+//!
+//! ```
+//! use featuremap::Tensor;
+//! use ndarray::array;
+//!
+//! let image = Tensor::from(array![
+//!     [7_f32, 2., 3., 3., 8.],
+//!     [4., 5., 3., 8., 4.],
+//!     [3., 3., 2., 8., 4.],
+//!     [2., 8., 7., 2., 7.],
+//!     [5., 4., 4., 5., 4.],
+//! ]);
+//! let filter = Tensor::from(array![[1., 0., -1.], [1., 0., -1.], [1., 0., -1.]]);
+//!
+//! let edges = image.conv2d(&filter, 1, 0)?; // stride 1, padding 0
+//! assert_eq!(edges, Tensor::from(array![[6., -9., -8.], [-3., -2., -3.], [-3., 0., -2.]]));
+//! let pooled = edges.relu().max_pool2d(2, 1)?; // size 2, stride 1
+//! assert_eq!(pooled, Tensor::from(array![[6., 0.], [0., 0.]]));
+//! # Ok::<(), featuremap::Error>(())
+//! ```
+//!
+//! **[`Module`]s**, for all parameters, for arrays and views of `ndarray`, and for memory of your own:
+//!
+//! ```
+//! use featuremap::{Conv2d, MaxPool2d, Module, Padding, Relu};
+//! use ndarray::{Array1, Array4};
+//!
+//! let (filters, bias) = (Array4::from_elem((8, 3, 3, 3), 0.1_f32), Array1::zeros(8));
+//! let batch = Array4::ones((2, 3, 32, 32));
+//!
+//! let conv = Conv2d::new(filters).bias(bias).stride([2, 1]).padding(Padding::Same);
+//! let maps = Relu.forward(&conv.forward(&batch)?)?;
+//! let (values, indices) = MaxPool2d::new([3, 3]).stride(2).padding(1).forward_with_indices(&maps)?;
+//! let values: Array4<f32> = values.try_into()?;
+//! assert_eq!(values.dim(), (2, 8, 8, 16));
+//! assert_eq!(indices.shape(), [2, 8, 8, 16]);
+//! # Ok::<(), featuremap::Error>(())
+//! ```
+//!
+//! **The window core** itself, for operations that are not here:
+//!
+//! ```
+//! use featuremap::Window;
+//!
+//! let plane = ndarray::array![[1, 5, 2], [8, 3, 9], [4, 7, 6]];
+//! for window in Window::new([3, 3]).stride(2).padding(1).over(&plane)? {
+//!     println!("{:?}: {} pixels, the largest {:?}", window.position(), window.len(), window.iter().max());
+//! }
+//! # Ok::<(), featuremap::Error>(())
+//! ```
+//!
+//! # Conventions
+//!
+//! - Layout is `[batch, channel, spatial…]`; filters are `[out_channels, channels / groups, spatial…]`. An operation over N
+//!   spatial axes also takes `[channel, spatial…]` and `[spatial…]`. Rank alone decides, never a size: see [`Conv`].
+//! - A convolution is a cross-correlation, as in every deep-learning library: the filter is not flipped
+//!   ([`Conv::flipped`] flips it).
+//! - Views with any strides (sliced, transposed, reversed, channels-last) are valid inputs everywhere, and
+//!   `forward_into` writes to any view. One that is not in row-major order is copied once.
+//! - Integers wrap, as in release builds of Rust: see [`Element`]. NaN passes through max, min and ReLU.
+//! - A bare `array![[7., 2.]]` is `f64`, as Rust infers.
+//! - Nothing that is passed to an operation makes it panic: what is wrong comes back as an [`Error`] that says what was
+//!   asked, what was found, and on which axis.
+//!
+//! # Crate layout
+//!
+//! A call goes down this list and never back up.
+//!
+//! | | |
+//! | --- | --- |
+//! | [`Tensor`], [`TensorView`], [`TensorViewMut`] | data of any rank, from and to `ndarray` |
+//! | [`Module`] | what all operations have in common |
+//! | [`conv`] | [`Conv`], [`ConvTranspose`], and the reference that defines a convolution |
+//! | [`pool`] | [`Pool`] over a [`Reduction`], global and adaptive pools, [`MaxUnpool`], and the reference |
+//! | [`Relu`] | the rectified linear unit |
+//! | [`window`] | the core: [`Window`], [`Geometry`], [`Padding`], the window iterator |
+//!
+//! # Features
+//!
+//! - `image`: tensors from and to the pictures of the `image` crate, and pictures of feature maps.
+//! - `serde`: `Serialize` and `Deserialize` for [`Tensor`], [`Window`], [`Padding`], [`PaddingMode`] and [`Relu`].
 #![forbid(unsafe_code)]
 
 pub mod conv;
@@ -27,3 +116,8 @@ pub use pool::{
 pub use relu::Relu;
 pub use tensor::{Tensor, TensorView, TensorViewMut};
 pub use window::{Axis, Geometry, Padding, PaddingMode, PerAxis, Run, TapRun, Window, WindowView, Windows};
+
+/// The README's code, compiled and run with the doc tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,175 @@
+//! What a user of the crate writes for himself, with its public parts alone:
+//!
+//! - a reduction, the range of the pixels under a window, which pools in one to three dimensions, over floats and
+//!   integers, globally and adaptively, with the block step overridden;
+//! - a module, local contrast normalisation, that has a convolution inside and stands in one list with the crate's own;
+//! - a median filter on the window iterator, of a plane and of a view with strides;
+//! - a weighted sum by tap, with an accumulator of another type than the pixels.
+
+use featuremap::{
+    AdaptivePool, Conv2d, Element, GlobalPool, MaxPool2d, Module, OutputShape, Padding, Pool, Reduction, Relu, Result,
+    Tensor, TensorView, TensorViewMut, Window, conv, pool,
+};
+use ndarray::{Array2, Array3, Array4, array, s};
+
+/// The difference between the largest and the smallest pixel.
+#[derive(Debug, Clone, Copy, Default)]
+struct Range;
+
+impl Reduction<f32> for Range {
+    type Accumulator = (f32, f32);
+
+    fn start(&self) -> (f32, f32) {
+        (f32::INFINITY, f32::NEG_INFINITY)
+    }
+
+    fn step(&self, (low, high): (f32, f32), pixel: f32) -> (f32, f32) {
+        (low.min(pixel), high.max(pixel))
+    }
+
+    fn finish(&self, (low, high): (f32, f32), _count: usize) -> f32 {
+        high - low
+    }
+
+    fn step_run(&self, accumulators: &mut [(f32, f32)], pixels: &[f32]) {
+        assert_eq!(accumulators.len(), pixels.len());
+        for ((low, high), &pixel) in accumulators.iter_mut().zip(pixels) {
+            *low = if pixel < *low { pixel } else { *low };
+            *high = if pixel > *high { pixel } else { *high };
+        }
+    }
+}
+
+impl Reduction<i16> for Range {
+    type Accumulator = (i16, i16);
+
+    fn start(&self) -> (i16, i16) {
+        (i16::MAX, i16::MIN)
+    }
+
+    fn step(&self, (low, high): (i16, i16), pixel: i16) -> (i16, i16) {
+        (low.min(pixel), high.max(pixel))
+    }
+
+    fn finish(&self, (low, high): (i16, i16), _count: usize) -> i16 {
+        high.wrapping_sub(low)
+    }
+}
+
+fn waves(shape: (usize, usize, usize, usize)) -> Array4<f32> {
+    Array4::from_shape_fn(shape, |(b, c, y, x)| ((7 * b + 5 * c + 3 * y + 2 * x) as f32).sin())
+}
+
+#[test]
+fn a_reduction_of_ones_own_pools_like_the_built_in_ones() -> Result<()> {
+    let batch = waves((2, 3, 11, 13));
+    for range in [
+        Pool::<_, 2>::with(Range, 3).stride(2).padding(1),
+        Pool::with(Range, [2, 4]).dilation([3, 1]).ceil_mode(true),
+        Pool::with(Range, 5).stride(1).padding(Padding::SameLower),
+    ] {
+        assert_eq!(range.forward(&batch)?, pool::reference::forward(&range, &batch)?);
+    }
+    let signal = array![[4_i16, -3, 9, 9, 1], [i16::MIN, i16::MAX, 0, 0, 0]];
+    let along = Pool::<_, 1>::with(Range, 2).stride(1).forward(&signal)?;
+    assert_eq!(along, Tensor::from(array![[7_i16, 12, 0, 8], [-1, i16::MAX, 0, 0]]));
+
+    let volume = Array3::from_shape_fn((2, 4, 4), |(z, y, x)| (16 * z + 4 * y + x) as f32);
+    assert_eq!(Pool::<_, 3>::with(Range, 2).forward(&volume)?, Tensor::from(array![[[21_f32, 21.], [21., 21.]]]));
+    assert_eq!(GlobalPool::<_, 3>::with(Range).forward(&volume)?, Tensor::from(array![[[31_f32]]]));
+    assert_eq!(AdaptivePool::<_, 2>::with(Range, [1, 2]).forward(&volume)?.shape(), [2, 1, 2]);
+    Ok(())
+}
+
+/// Subtracts from every pixel the mean of its neighbourhood: a box filter inside a module.
+struct LocalContrast {
+    mean: Conv2d,
+}
+
+impl LocalContrast {
+    fn new(channels: usize, size: usize) -> Self {
+        let weight = 1.0 / (size * size) as f32;
+        let filters = Array4::from_elem((channels, 1, size, size), weight);
+        Self { mean: Conv2d::new(filters).groups(channels).padding(Padding::Same) }
+    }
+}
+
+impl OutputShape for LocalContrast {
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        self.mean.output_shape(input)
+    }
+}
+
+impl Module<f32> for LocalContrast {
+    fn forward_into(&self, input: TensorView<'_, f32>, mut output: TensorViewMut<'_, f32>) -> Result<()> {
+        self.mean.forward_into(input.clone(), output.view_mut())?;
+        output.into_array_view_mut().zip_mut_with(&input.into_array_view(), |mean, &pixel| *mean = pixel - *mean);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_module_of_ones_own_stands_beside_the_built_in_ones() -> Result<()> {
+    let layers: Vec<Box<dyn Module<f32>>> =
+        vec![Box::new(LocalContrast::new(3, 3)), Box::new(Relu), Box::new(MaxPool2d::new(2))];
+    let batch = waves((2, 3, 8, 10));
+    let mut shape = batch.shape().to_vec();
+    let mut map = Tensor::from(&batch);
+    for layer in &layers {
+        shape = layer.output_shape(&shape)?;
+        map = layer.forward(&map)?;
+        assert_eq!(map.shape(), shape);
+    }
+    assert_eq!(shape, [2, 3, 4, 5]);
+
+    // The middle pixel of a flat neighbourhood has no contrast; an error inside reaches the caller.
+    let flat = LocalContrast::new(1, 3).forward(&Array2::<f32>::ones((5, 5)).insert_axis(ndarray::Axis(0)))?;
+    approx::assert_abs_diff_eq!(*flat.get(&[0, 2, 2]).expect("a pixel"), 0.0, epsilon = 1e-6);
+    let error = layers[0].forward(&waves((1, 4, 8, 8))).expect_err("the filters are for three channels");
+    assert!(error.to_string().starts_with("the input has 4 channels"), "{error}");
+    Ok(())
+}
+
+fn median_filter<'a, T: Element>(plane: impl Into<TensorView<'a, T>>, size: usize) -> Result<Vec<T>> {
+    let windows = Window::new([size, size]).padding(Padding::Same).over(plane)?;
+    Ok(windows
+        .map(|window| {
+            let mut pixels: Vec<T> = window.iter().copied().collect();
+            pixels.sort_by(|left, right| left.partial_cmp(right).expect("the picture has no NaN"));
+            pixels[pixels.len() / 2]
+        })
+        .collect())
+}
+
+#[test]
+fn a_median_filter_removes_salt_and_pepper() -> Result<()> {
+    let clean = Array2::from_shape_fn((9, 12), |(_, x)| if x < 6 { 10.0 } else { 90.0 });
+    let mut noisy = clean.clone();
+    for (pixel, salt) in [([2, 2], 255.0), ([4, 9], 0.0), ([7, 3], 255.0), ([0, 11], 0.0)] {
+        noisy[pixel] = salt;
+    }
+    assert_eq!(median_filter(&noisy, 3)?, clean.iter().copied().collect::<Vec<f64>>());
+
+    // A view turned around gives the picture turned around.
+    let turned = noisy.slice(s![..;-1, ..;-1]);
+    let mut expected: Vec<f64> = clean.iter().copied().collect();
+    expected.reverse();
+    assert_eq!(median_filter(turned, 3)?, expected);
+    Ok(())
+}
+
+#[test]
+fn a_sum_by_tap_can_be_wider_than_its_pixels() -> Result<()> {
+    let plane = Array2::from_shape_fn((7, 50), |(y, x)| u8::try_from(y * 30 + x).expect("fits a byte"));
+    let weights = [1_i32, 2, 1, 2, 4, 2, 1, 2, 1];
+    let geometry = Window::new([3, 3]).padding(1).geometry([7, 50])?;
+    let mut sums = vec![0_i32; geometry.outputs()];
+    let pixels = plane.as_slice().expect("a fresh array is in order");
+    geometry.fold(pixels, &mut sums, 0, |sum, pixel: u8, tap| sum + weights[tap] * i32::from(pixel))?;
+
+    let filter = Array2::from_shape_vec((3, 3), weights.to_vec()).expect("nine weights");
+    let conv = Conv2d::new(filter).padding(1);
+    let expected = conv::reference::forward(&conv, &plane.mapv(i32::from))?;
+    assert_eq!(sums, expected.iter().copied().collect::<Vec<_>>());
+    Ok(())
+}
