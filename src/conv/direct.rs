@@ -11,8 +11,9 @@
 //! The border costs nothing inside the loops: a tap's run ends where the input does.
 
 use super::filters::Bank;
-use crate::Element;
+use crate::tensor::collected;
 use crate::window::{Geometry, TapRun};
+use crate::{Element, Result};
 
 /// All that the loops read.
 pub(super) struct Direct<'a, T, const N: usize> {
@@ -27,19 +28,19 @@ pub(super) struct Direct<'a, T, const N: usize> {
 
 impl<T: Element, const N: usize> Direct<'_, T, N> {
     /// Fills `output`, `[image, filter, output]`.
-    pub(super) fn run(&self, output: &mut [T::Sum], bias: impl Fn(usize) -> T::Sum) {
+    pub(super) fn run(&self, output: &mut [T::Sum], bias: impl Fn(usize) -> T::Sum) -> Result<()> {
         if output.is_empty() {
-            return;
+            return Ok(());
         }
         let (filters, map) = (self.bank.outputs, self.geometry.outputs());
         if self.bank.inputs == 0 {
             // Without channels there are no weights, and the taps of a window may be more than memory holds.
             output.chunks_exact_mut(map).enumerate().for_each(|(number, map)| map.fill(bias(number % filters)));
-            return;
+            return Ok(());
         }
         let row_length = self.geometry.row_length();
         let image_pixels = self.bank.inputs * self.groups * self.geometry.pixels();
-        let last: Vec<_> = self.geometry.axes()[N - 1].tap_runs().collect();
+        let last = collected(self.geometry.axes()[N - 1].tap_runs())?;
         let mut taps = Vec::new();
         for (image, maps) in output.chunks_exact_mut(filters * map).enumerate() {
             let image = &self.pixels[image * image_pixels..][..image_pixels];
@@ -55,6 +56,7 @@ impl<T: Element, const N: usize> Direct<'_, T, N> {
                 }
             }
         }
+        Ok(())
     }
 
     /// Adds to one row of outputs all that lies under it.

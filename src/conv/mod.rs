@@ -214,8 +214,7 @@ impl<T: Element, const N: usize> Module<T, T::Sum> for Conv<T, N> {
                 None => (&pixels[..], &layer.geometry),
             };
             direct::Direct { geometry, bank: &layer.bank, groups: self.groups, weights: &weights, pixels }
-                .run(output, |output| bias_of::<T>(self.bias.as_ref(), output));
-            Ok(())
+                .run(output, |output| bias_of::<T>(self.bias.as_ref(), output))
         })
     }
 }

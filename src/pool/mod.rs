@@ -167,9 +167,6 @@ impl<T: Element, R: Reduction<T>, const N: usize> Module<T> for Pool<R, N> {
         let layer = self.layer::<T>(input.shape())?;
         check_shape(&layer.output.to_vec(), &output)?;
         let pixels = input.contiguous()?;
-        output.write_with(|output| {
-            walk::pool(&self.reduction, &layer.geometry, &pixels, output);
-            Ok(())
-        })
+        output.write_with(|output| walk::pool(&self.reduction, &layer.geometry, &pixels, output))
     }
 }

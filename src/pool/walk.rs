@@ -1,8 +1,9 @@
 //! Pooling by tap: every tap steps a row of accumulators over a shifted row of the input.
 
 use super::Reduction;
-use crate::Element;
+use crate::tensor::{collected, filled};
 use crate::window::{Axis, Geometry};
+use crate::{Element, Result};
 
 /// Fills `output`, `[plane, output]`, from `pixels`, `[plane, pixel]`.
 pub(super) fn pool<T: Element, R: Reduction<T>, const N: usize>(
@@ -10,14 +11,14 @@ pub(super) fn pool<T: Element, R: Reduction<T>, const N: usize>(
     geometry: &Geometry<N>,
     pixels: &[T],
     output: &mut [T],
-) {
+) -> Result<()> {
     if output.is_empty() {
         // An empty batch needs no memory, however long the rows of its images would be.
-        return;
+        return Ok(());
     }
-    let counts = Counts::new(geometry, reduction.count_include_pad());
-    let mut accumulators = vec![reduction.start(); geometry.row_length()];
-    let taps: Vec<_> = geometry.axes()[N - 1].tap_runs().collect();
+    let counts = Counts::new(geometry, reduction.count_include_pad())?;
+    let mut accumulators = filled(&[geometry.row_length()], reduction.start())?;
+    let taps = collected(geometry.axes()[N - 1].tap_runs())?;
     let mut scratch = Vec::new();
     let planes = output.chunks_exact_mut(geometry.outputs()).zip(pixels.chunks_exact(geometry.pixels()));
     for (map, plane) in planes {
@@ -35,6 +36,7 @@ pub(super) fn pool<T: Element, R: Reduction<T>, const N: usize>(
             }
         }
     }
+    Ok(())
 }
 
 /// How many pixels each window counts: a product over the axes.
@@ -46,10 +48,10 @@ pub(super) struct Counts<'g, const N: usize> {
 }
 
 impl<'g, const N: usize> Counts<'g, N> {
-    pub(super) fn new(geometry: &'g Geometry<N>, include_pad: bool) -> Self {
+    pub(super) fn new(geometry: &'g Geometry<N>, include_pad: bool) -> Result<Self> {
         let last = &geometry.axes()[N - 1];
-        let last = (0..last.outputs()).map(|output| count(last, output, include_pad)).collect();
-        Self { geometry, include_pad, last }
+        let last = collected((0..last.outputs()).map(|output| count(last, output, include_pad)))?;
+        Ok(Self { geometry, include_pad, last })
     }
 
     /// The product over all axes but the last, for a row of outputs.

@@ -197,3 +197,17 @@ pub(crate) fn filled<T: Clone>(shape: &[usize], value: T) -> Result<Vec<T>> {
         .map_err(|_| Error::OutOfMemory { bytes: count * size_of::<T>(), shape: shape.to_vec() })?;
     Ok(vec![value; count])
 }
+
+/// The items as a vector; an error, not an abort, where there is no memory for them.
+pub(crate) fn collected<T>(items: impl Iterator<Item = T>) -> Result<Vec<T>> {
+    let mut vector = Vec::new();
+    for item in items {
+        if vector.len() == vector.capacity() {
+            let shape = vec![vector.len() + 1];
+            let refused = |_| Error::OutOfMemory { bytes: shape[0] * size_of::<T>(), shape };
+            vector.try_reserve(1).map_err(refused)?;
+        }
+        vector.push(item);
+    }
+    Ok(vector)
+}

@@ -16,6 +16,7 @@ use super::axis::Run;
 use super::taps::{InputRow, TapRun};
 use super::{Geometry, advance};
 use crate::simd::{Level, vectorized};
+use crate::tensor::collected;
 use crate::{Error, Result};
 
 /// The outputs of a long block: enough that a vector of any width hides the time that one step takes, and few enough that
@@ -93,7 +94,7 @@ impl<const N: usize> Geometry<N> {
                 return Err(Error::Shape { what, expected: vec![expected], found: vec![found] });
             }
         }
-        let walk = RowWalk::new(self, plane, &step);
+        let walk = RowWalk::new(self, plane, &step)?;
         let (mut inputs, mut reads) = (Vec::new(), Vec::new());
         vectorized(
             level,
@@ -135,9 +136,10 @@ struct RowWalk<'a, T, F> {
 
 #[allow(clippy::inline_always, reason = "only what is inlined is compiled for the level at hand")]
 impl<'a, T: Copy, F> RowWalk<'a, T, F> {
-    fn new<const N: usize>(geometry: &Geometry<N>, plane: &'a [T], step: &'a F) -> Self {
+    fn new<const N: usize>(geometry: &Geometry<N>, plane: &'a [T], step: &'a F) -> Result<Self> {
         let last = &geometry.axes[N - 1];
-        Self { plane, step, taps: last.tap_runs().collect(), whole: last.whole_windows(), stride: last.stride() }
+        let taps = collected(last.tap_runs())?;
+        Ok(Self { plane, step, taps, whole: last.whole_windows(), stride: last.stride() })
     }
 
     /// What the taps read in a row of pixels.

@@ -69,12 +69,11 @@ impl<const N: usize> Geometry<N> {
     /// # Ok::<(), featuremap::Error>(())
     /// ```
     pub fn row_taps(&self, row: usize) -> impl Iterator<Item = TapRun> {
-        let last: Vec<_> = self.axes[N - 1].tap_runs().collect();
         let inputs = (row < self.rows()).then(|| self.input_rows(self.row_position(row)));
         inputs
             .into_iter()
             .flatten()
-            .flat_map(move |input| last.clone().into_iter().map(move |(tap, run)| input.read(tap, run)))
+            .flat_map(|input| self.axes[N - 1].tap_runs().map(move |(tap, run)| input.read(tap, run)))
     }
 
     /// The rows of pixels under a row of outputs, in row-major order. `row` places the row by its outer axes.

@@ -1,7 +1,12 @@
 //! Generators and oracles that the property tests share.
 //!
 //! The oracles count and try where the crate calculates, so that one mistake cannot be in both.
-#![allow(dead_code, unused_imports, reason = "every test file is a crate of its own and uses its part of this")]
+#![allow(
+    dead_code,
+    unused_imports,
+    unused_macros,
+    reason = "every test file is a crate of its own and uses its part of this"
+)]
 
 mod conv;
 mod data;
