@@ -93,6 +93,7 @@
 pub mod conv;
 mod element;
 mod error;
+mod everyday;
 mod module;
 pub mod pool;
 mod relu;

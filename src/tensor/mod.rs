@@ -3,7 +3,6 @@
 mod approx;
 mod convert;
 mod display;
-mod everyday;
 #[cfg(feature = "image")]
 mod image;
 mod view;

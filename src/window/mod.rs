@@ -26,12 +26,14 @@ mod padding;
 #[cfg(feature = "serde")]
 mod serial;
 mod taps;
+mod under;
 mod windows;
 
 pub use axis::{Axis, Run};
 pub use padding::{Padding, PaddingMode};
 pub use taps::TapRun;
-pub use windows::{Pixels, Taps, WindowView, Windows};
+pub use under::{Pixels, Taps, WindowView};
+pub use windows::Windows;
 
 use axis::AxisSpec;
 

@@ -1,11 +1,12 @@
-//! The everyday methods: an operation in one call, for when its parameters are few.
+//! The everyday methods of [`Tensor`]: an operation in one call, for when its parameters are few. They stand on everything
+//! else, and nothing stands on them.
 
-use super::{Tensor, TensorView};
 use crate::conv::Conv;
 use crate::element::{Element, Float};
 use crate::module::Module;
 use crate::pool::{Average, L2, Max, Min, Pool};
 use crate::relu::{Relu, relu};
+use crate::tensor::{Tensor, TensorView};
 use crate::window::{Padding, PerAxis};
 use crate::{GlobalAvgPool, GlobalL2Pool, GlobalMaxPool, GlobalMinPool, Result};
 
