@@ -26,7 +26,9 @@ macro_rules! convolutions {
             stride: impl Into<PerAxis<$axes>>,
             padding: impl Into<Padding<$axes>>,
         ) -> Result<Tensor<T::Sum>> {
-            Conv::<T, $axes>::new(filters.into()).stride(stride).padding(padding).forward(self)
+            let filters = filters.into();
+            let filters = Tensor::from_vec(filters.shape(), filters.contiguous()?.into_owned())?;
+            Conv::<T, $axes>::new(filters).stride(stride).padding(padding).forward(self)
         }
     )*};
 }

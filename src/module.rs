@@ -9,8 +9,9 @@ pub trait OutputShape {
     ///
     /// # Errors
     ///
-    /// Everything that is wrong with the module's parameters, or with this shape for it: the same errors
-    /// that [`Module::forward`] gives.
+    /// Everything that is wrong with the module's parameters, or with this shape for it: the same errors that
+    /// [`Module::forward`] gives, but for those that need the element type (the order of an Lp norm, the bytes of the
+    /// output) or memory.
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>>;
 }
 

@@ -23,9 +23,9 @@ use common::{
 };
 use featuremap::pool::reference;
 use featuremap::{
-    AdaptivePool, Average, AvgPool1d, AvgPool2d, Error, Float, GlobalAvgPool, GlobalAvgPool1d, GlobalMaxPool,
-    GlobalPool, L2, L2Pool1d, Lp, LpPool1d, Max, MaxPool1d, MaxPool2d, Min, MinPool1d, Module, OutputShape, Pool,
-    Reduction, Relu, Selection, Tensor, Window,
+    AdaptiveAvgPool2d, AdaptivePool, Average, AvgPool1d, AvgPool2d, Error, Float, GlobalAvgPool, GlobalAvgPool1d,
+    GlobalMaxPool, GlobalPool, L2, L2Pool1d, Lp, LpPool1d, Max, MaxPool1d, MaxPool2d, Min, MinPool1d, Module,
+    OutputShape, Pool, Reduction, Relu, Selection, Tensor, Window,
 };
 use ndarray::{Array1, Array2, ArrayD, IxDyn, array};
 use proptest::prelude::*;
@@ -328,6 +328,11 @@ fn norms_of_known_triangles() {
         assert!(matches!(reference::forward(&pool, &sides), Err(Error::NormOrder { .. })), "{order}");
         assert!(matches!(GlobalPool::<_, 1>::with(Lp(order)).forward(&sides), Err(Error::NormOrder { .. })), "{order}");
     }
+    // Sound as an f64, but not as an f32: the order itself, or its inverse.
+    for order in [1e300, 1e-300] {
+        let pool = LpPool1d::with(Lp(order), 2);
+        assert!(matches!(pool.forward(&array![3.0_f32, -4.0]), Err(Error::NormOrder { .. })), "{order}");
+    }
 }
 
 #[test]
@@ -336,6 +341,13 @@ fn the_average_of_a_million_keeps_its_digits() {
     let tenths = Array2::from_elem((1000, 1000), 0.1_f32);
     let average = GlobalAvgPool::default().forward(&tenths).unwrap();
     approx::assert_relative_eq!(average, Tensor::from(array![[0.1_f32]]), max_relative = 1e-6);
+    let column = tenths.to_shape((1_000_000, 1)).unwrap();
+    let average = GlobalAvgPool::default().forward(&column).unwrap();
+    approx::assert_relative_eq!(average, Tensor::from(array![[0.1_f32]]), max_relative = 1e-6);
+    // Boxes of one column each, of two.
+    let columns = tenths.to_shape((500_000, 2)).unwrap();
+    let averages = AdaptiveAvgPool2d::new([1, 2]).forward(&columns).unwrap();
+    approx::assert_relative_eq!(averages, Tensor::from(array![[0.1_f32, 0.1]]), max_relative = 1e-6);
     let row = tenths.into_shape_with_order(1_000_000).unwrap();
     let average = GlobalAvgPool1d::default().forward(&row).unwrap();
     approx::assert_relative_eq!(average, Tensor::from(array![0.1_f32]), max_relative = 1e-6);
@@ -343,7 +355,7 @@ fn the_average_of_a_million_keeps_its_digits() {
     assert_eq!(planes, Tensor::from(array![[3.0]]));
 }
 
-/// The wrapping sum, less the count: a reduction with the four methods that it must have.
+/// The wrapping sum, less the count: a reduction with what it must have, and no more.
 struct SumLessCount;
 
 impl Reduction<i64> for SumLessCount {

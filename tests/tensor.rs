@@ -18,7 +18,9 @@ mod common;
 
 use common::{Memory, Stored, numbers, odometer};
 use featuremap::{Conv2d, Error, L2Pool2d, MaxPool2d, Module, Padding, Tensor, TensorView, TensorViewMut};
-use ndarray::{Array, Array0, Array1, Array2, Array3, ArrayD, arr0, array, aview1};
+use ndarray::{
+    Array, Array0, Array1, Array2, Array3, ArrayD, ArrayView2, ArrayView3, ArrayViewMut2, arr0, array, aview1,
+};
 use proptest::prelude::*;
 
 /// Shapes of rank 0 to 7; a view keeps the first six ranks differently from all above.
@@ -220,12 +222,35 @@ fn display_cuts_long_axes() {
     let lines: Vec<_> = large.lines().collect();
     assert_eq!((lines.len(), lines[0]), (13, "0  0  0  0  0  0  …  0  0  0  0  0  0"));
     assert_eq!(lines[6], ["⋮"; 13].join("  "));
+    let planes = Tensor::from_vec(&[17, 1, 1], (0..17).collect()).unwrap().to_string();
+    assert!(planes.starts_with("[0]:\n0\n[1]:\n1\n"), "{planes}");
+    assert!(planes.contains("[5]:\n5\n⋮\n[11]:\n11\n"), "{planes}");
+}
+
+#[test]
+fn display_of_numbers_wider_than_format_strings_allow() {
+    let text = format!("{:.65535}", Tensor::from(vec![1.0, 22.0]));
+    assert_eq!(text.len(), 2 * 65_536 + 2 + 3);
 }
 
 #[test]
 fn display_of_nothing() {
     assert_eq!(Tensor::<f32>::from(vec![]).to_string(), "(empty, shape [0])");
     assert_eq!(Tensor::<f32>::zeros(&[2, 0, 3]).unwrap().to_string(), "(empty, shape [2, 0, 3])");
+}
+
+#[test]
+fn views_become_arrays_views_of_fixed_rank() {
+    let mut plane = array![[1, 2], [3, 4]];
+    let view: ArrayView2<i32> = TensorView::from(&plane).try_into().unwrap();
+    assert_eq!(view, plane);
+    let error = ArrayView3::<i32>::try_from(TensorView::from(&plane)).unwrap_err();
+    assert_eq!(error.to_string(), "a tensor turned into an array must be of rank 3; found rank 2 with shape [2, 2]");
+    let mut view: ArrayViewMut2<i32> = TensorViewMut::from(&mut plane).try_into().unwrap();
+    view[[1, 1]] = 9;
+    assert_eq!(plane[[1, 1]], 9);
+    assert_eq!(TensorView::from(&vec![1, 2]).shape(), [2]);
+    assert_eq!(TensorView::from(&[1, 2, 3]).shape(), [3]);
 }
 
 #[test]

@@ -66,11 +66,13 @@ impl<const N: usize> Bank<N> {
     /// Refuses groups that do not divide the filters, and inputs with other channels than they take.
     pub(super) fn check(&self, filters: &[usize], groups: usize, input: &MapShape<N>) -> Result<()> {
         let found = input.channel_count();
-        let too_many = || Error::Groups { what: "filters", count: self.outputs, groups };
         if groups == 0 || !self.outputs.is_multiple_of(groups) {
-            return Err(too_many());
+            return Err(Error::Groups { what: "filters", count: self.outputs, groups });
         }
-        let expected = self.inputs.checked_mul(groups).ok_or_else(too_many)?;
+        let expected = self.inputs.checked_mul(groups).ok_or_else(|| Error::TooLarge {
+            what: "the input channels of all groups",
+            sizes: vec![self.inputs, groups],
+        })?;
         if found == expected {
             return Ok(());
         }

@@ -17,7 +17,8 @@ pub type ConvTranspose3d<T = f32> = ConvTranspose<T, 3>;
 
 /// A transposed convolution over `N` spatial axes: every pixel of the input adds its multiple of the filter to the output,
 /// `stride` pixels from that of its neighbour. It undoes the size of a [`Conv`](super::Conv) with the same parameters, and is
-/// its adjoint. These are the semantics of PyTorch's `ConvTranspose2d` and ONNX's `ConvTranspose`.
+/// its adjoint. These are the semantics of PyTorch's `ConvTranspose2d` and of ONNX's `ConvTranspose`, but for its attribute
+/// `output_shape`: say it as padding and output padding.
 ///
 /// Filters are `[channels, outputs / groups, size…]`, or `[size…]` for one channel; an axis of the output has
 /// `(n − 1) · stride + dilation · (size − 1) + 1 + output_padding − before − after` pixels, or `n · stride` with
@@ -93,6 +94,11 @@ impl<T: Element, const N: usize> ConvTranspose<T, N> {
     pub fn groups(mut self, groups: usize) -> Self {
         self.groups = groups;
         self
+    }
+
+    /// The filters, in the shape they were given.
+    pub fn filters(&self) -> &Tensor<T> {
+        &self.filters
     }
 
     fn layer(&self, input: &[usize]) -> Result<Layer<N>> {

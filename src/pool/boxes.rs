@@ -119,7 +119,7 @@ impl<const N: usize> Boxes<N> {
             }
         }
         let output = input.over(output_size);
-        element_count::<u64>(&output.to_vec())?;
+        element_count::<u8>(&output.to_vec())?;
         Ok(Self { input, output })
     }
 
@@ -144,28 +144,37 @@ impl<const N: usize> Boxes<N> {
         let pixels = input.contiguous()?;
         let outputs = self.output.spatial.iter().product();
         let plane = self.input.spatial.iter().product();
+        let mut scratch = Vec::new();
         output.write_with(|output| {
             for (map, plane) in output.chunks_exact_mut(outputs).zip(pixels.chunks_exact(plane)) {
                 for (number, out) in map.iter_mut().enumerate() {
-                    *out = self.reduce_box(reduction, unravel(number, self.output.spatial), plane);
+                    // All at once, so that a sum can be taken in halves: by rows, its error would grow with their number.
+                    let pixels = self.pixels(unravel(number, self.output.spatial), plane, &mut scratch)?;
+                    *out = reduction.finish(reduction.step_all(reduction.start(), pixels), pixels.len());
                 }
             }
             Ok(())
         })
     }
 
-    fn reduce_box<T: Copy, R: Reduction<T>>(&self, reduction: &R, output: [usize; N], plane: &[T]) -> T {
+    /// The pixels in the box of an output: borrowed where they are neighbours, else collected in `scratch`.
+    fn pixels<'a, T: Copy>(&self, output: [usize; N], plane: &'a [T], scratch: &'a mut Vec<T>) -> Result<&'a [T]> {
         let ranges: [Range<usize>; N] = std::array::from_fn(|axis| self.range(axis, output[axis]));
-        let row = ranges[N - 1].clone();
         let mut rows = ranges.each_ref().map(ExactSizeIterator::len);
-        let count = rows.iter().product();
-        rows[N - 1] = 1;
-        let accumulator = (0..rows.iter().product()).fold(reduction.start(), |accumulator, number| {
+        let count: usize = rows.iter().product();
+        if count == plane.len() {
+            return Ok(plane);
+        }
+        let row = std::mem::replace(&mut rows[N - 1], 1);
+        scratch.clear();
+        let refused = |_| Error::OutOfMemory { bytes: count * size_of::<T>(), shape: vec![count] };
+        scratch.try_reserve(count).map_err(refused)?;
+        for number in 0..rows.iter().product() {
             let at = unravel(number, rows);
             let start = (0..N).fold(0, |flat, axis| flat * self.input.spatial[axis] + ranges[axis].start + at[axis]);
-            reduction.step_all(accumulator, &plane[start..][..row.len()])
-        });
-        reduction.finish(accumulator, count)
+            scratch.extend_from_slice(&plane[start..][..row]);
+        }
+        Ok(scratch)
     }
 }
 

@@ -6,8 +6,8 @@ use crate::{Error, Result};
 /// Reduces the pixels of a window to one value: the maximum, the average, or a reduction of your own.
 ///
 /// A pooling takes every window through `start`, one [`step`](Self::step) for each pixel that exists, and
-/// [`finish`](Self::finish). Padding is not stepped over: it does not exist. Four methods make a reduction; the others speed
-/// it up or refine it:
+/// [`finish`](Self::finish). Padding is not stepped over: it does not exist. Three methods and a type make a reduction; the
+/// other methods speed it up or refine it:
 ///
 /// ```
 /// use featuremap::{Module, Pool, Reduction, Tensor};
@@ -115,12 +115,19 @@ pub struct Average {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct L2;
 
-/// The Lp norm of this order, `(Σ |x|^p)^(1/p)`, as ONNX's `LpPool` defines it. The order must be positive and finite.
+/// The Lp norm of this order, `(Σ |x|^p)^(1/p)`, as ONNX's `LpPool` defines it; 2 unless given. The order and its inverse must
+/// be positive and finite.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Lp(
     /// The order p.
     pub f64,
 );
+
+impl Default for Lp {
+    fn default() -> Self {
+        Self(2.0)
+    }
+}
 
 macro_rules! selections {
     ($($reduction:ident $start:ident $wins:tt,)*) => {$(
@@ -223,8 +230,13 @@ impl<T: Float> Reduction<T> for Lp {
         sum + pairwise_sum(pixels, &|pixel| pixel.abs().powf(T::from_f64(self.0)))
     }
 
+    /// The order and its root must be positive and finite as numbers of the pixels' type.
     fn validate(&self) -> Result<()> {
-        if self.0 > 0.0 && self.0.is_finite() { Ok(()) } else { Err(Error::NormOrder { found: self.0 }) }
+        let sound = |value: T| value > T::ZERO && Element::is_finite(value);
+        match sound(T::from_f64(self.0)) && sound(T::from_f64(self.0.recip())) {
+            true => Ok(()),
+            false => Err(Error::NormOrder { found: self.0 }),
+        }
     }
 }
 

@@ -48,11 +48,43 @@ impl<T, D: Dimension> TryFrom<Tensor<T>> for Array<T, D> {
     /// [`Error::Rank`] if the tensor has another rank.
     fn try_from(tensor: Tensor<T>) -> Result<Self, Error> {
         let found = tensor.shape().to_vec();
-        tensor.array.into_dimensionality().map_err(|_| Error::Rank {
-            what: "a tensor turned into an array".into(),
-            expected: D::NDIM.map_or_else(|| "of any rank".into(), |rank| format!("of rank {rank}")),
-            found,
-        })
+        tensor.array.into_dimensionality().map_err(|_| other_rank::<D>(found))
+    }
+}
+
+impl<'a, T, D: Dimension> TryFrom<TensorView<'a, T>> for ArrayView<'a, T, D> {
+    type Error = Error;
+
+    /// The same view, at a rank known when compiling.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Rank`] if the view has another rank.
+    fn try_from(view: TensorView<'a, T>) -> Result<Self, Error> {
+        let found = view.shape().to_vec();
+        view.into_array_view().into_dimensionality().map_err(|_| other_rank::<D>(found))
+    }
+}
+
+impl<'a, T, D: Dimension> TryFrom<TensorViewMut<'a, T>> for ArrayViewMut<'a, T, D> {
+    type Error = Error;
+
+    /// The same view, at a rank known when compiling.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Rank`] if the view has another rank.
+    fn try_from(view: TensorViewMut<'a, T>) -> Result<Self, Error> {
+        let found = view.shape().to_vec();
+        view.into_array_view_mut().into_dimensionality().map_err(|_| other_rank::<D>(found))
+    }
+}
+
+fn other_rank<D: Dimension>(found: Vec<usize>) -> Error {
+    Error::Rank {
+        what: "a tensor turned into an array".into(),
+        expected: D::NDIM.map_or_else(|| "of any rank".into(), |rank| format!("of rank {rank}")),
+        found,
     }
 }
 
@@ -78,6 +110,20 @@ impl<'a, T> From<&'a [T]> for TensorView<'a, T> {
     /// A view of rank 1.
     fn from(elements: &'a [T]) -> Self {
         Self::new(ArrayView1::from(elements))
+    }
+}
+
+impl<'a, T> From<&'a Vec<T>> for TensorView<'a, T> {
+    /// A view of rank 1.
+    fn from(elements: &'a Vec<T>) -> Self {
+        Self::from(elements.as_slice())
+    }
+}
+
+impl<'a, T, const LENGTH: usize> From<&'a [T; LENGTH]> for TensorView<'a, T> {
+    /// A view of rank 1.
+    fn from(elements: &'a [T; LENGTH]) -> Self {
+        Self::from(elements.as_slice())
     }
 }
 

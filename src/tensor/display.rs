@@ -9,7 +9,8 @@ const MOST: usize = 16;
 const SHOWN_AT_EACH_END: usize = 6;
 
 /// Matrices row by row, numbers right-aligned in their column; a matrix of a tensor of higher rank stands under
-/// its index, as in `[0, 2]:`. Long axes are cut in the middle; a precision (`{:.2}`) is passed on to the numbers.
+/// its index, as in `[0, 2]:`. Many rows, columns or matrices are cut in the middle; a precision (`{:.2}`) is passed on to the
+/// numbers.
 ///
 /// ```
 /// use featuremap::Tensor;
@@ -34,7 +35,12 @@ impl<T: fmt::Display> fmt::Display for Tensor<T> {
             None => number.to_string(),
         };
         let elements: Vec<&T> = self.iter().collect();
-        for (plane, elements) in elements.chunks(rows * columns).enumerate() {
+        for plane in shown(outer.iter().product()) {
+            let Some(plane) = plane else {
+                f.write_str("\n⋮")?;
+                continue;
+            };
+            let elements = &elements[plane * rows * columns..][..rows * columns];
             if plane > 0 {
                 writeln!(f)?;
             }
@@ -76,11 +82,11 @@ fn aligned(cells: &[Vec<String>]) -> String {
     let columns = cells.first().map_or(0, Vec::len);
     let widths: Vec<usize> =
         (0..columns).map(|column| cells.iter().map(|row| row[column].chars().count()).max().unwrap_or(0)).collect();
+    // Padded by hand: the widths of format strings end at 65,535.
+    let padded = |cell: &String, width: usize| " ".repeat(width - cell.chars().count()) + cell;
     let lines: Vec<String> = cells
         .iter()
-        .map(|row| {
-            row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:>width$}")).collect::<Vec<_>>().join("  ")
-        })
+        .map(|row| row.iter().zip(&widths).map(|(cell, &width)| padded(cell, width)).collect::<Vec<_>>().join("  "))
         .collect();
     lines.join("\n")
 }

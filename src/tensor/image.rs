@@ -62,8 +62,7 @@ impl<P: Pixel, C: Deref<Target = [P::Subpixel]>> From<&ImageBuffer<P, C>> for Te
     /// assert_eq!(brightness.get(&[0, 2]), Some(&1.0));
     /// ```
     fn from(picture: &ImageBuffer<P, C>) -> Self {
-        // `TensorView::to_tensor` would keep the samples interleaved.
-        Self { array: TensorView::from(picture).into_array_view().as_standard_layout().into_owned() }
+        TensorView::from(picture).to_tensor()
     }
 }
 

@@ -12,9 +12,8 @@
 
 use std::ops::Range;
 
-use super::axis::Run;
 use super::taps::{InputRow, TapRun};
-use super::{Geometry, advance};
+use super::{Geometry, Run, advance};
 use crate::simd::{Level, vectorized};
 use crate::tensor::collected;
 use crate::{Error, Result};
@@ -29,7 +28,8 @@ impl<const N: usize> Geometry<N> {
     /// Folds the pixels under each window, all windows in one walk by tap: an output starts as `start`, and `step` makes
     /// the next of it, of a pixel and of the pixel's tap (counted flat), in the order of the taps. Padding is left out.
     ///
-    /// The loops are compiled for the best vector instructions that the CPU has, as far as `step` lets them.
+    /// The loops are compiled for the best vector instructions that the CPU has, as far as `step` lets them. It must depend
+    /// on its arguments alone: some outputs are computed twice, because that is cheaper than a loop for the end of a row.
     ///
     /// ```
     /// use featuremap::Window;
@@ -255,19 +255,6 @@ impl<'a, T: Copy, F> RowWalk<'a, T, F> {
                 }
             }
         }
-    }
-}
-
-impl Run {
-    /// The part of the run whose members lie in `members`.
-    #[inline]
-    fn within(&self, members: &Range<usize>) -> Self {
-        let range = self.range.start.max(members.start)..self.range.end.min(members.end);
-        if range.is_empty() {
-            return Self { range: 0..0, input: 0, step: self.step };
-        }
-        let input = self.input + (range.start - self.range.start) * self.step;
-        Self { range, input, step: self.step }
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use super::Padding;
+use super::{Padding, Run};
 use crate::{Error, Result};
 
 /// A window laid over one axis of known length.
@@ -47,20 +47,6 @@ pub struct Axis {
     before: usize,
     after: usize,
     outputs: usize,
-}
-
-/// The part of a reading that lies on pixels: consecutive taps, or consecutive outputs, whose
-/// pixels are evenly spaced.
-///
-/// The `i`-th member of `range` (counted from its start) reads pixel `input + i · step`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Run {
-    /// The taps (of one output) or the outputs (of one tap) that read a pixel. May be empty.
-    pub range: Range<usize>,
-    /// The pixel that the first member of the range reads; 0 for an empty range.
-    pub input: usize,
-    /// The distance to the pixel of the next member: the dilation, or the stride.
-    pub step: usize,
 }
 
 /// No length, padding or window may exceed this, so that sums of a few of them cannot overflow.
@@ -301,22 +287,25 @@ impl Axis {
 
     /// The taps that lie on a pixel for some output, each with its run of outputs; in order.
     ///
-    /// It goes through the outputs that meet a pixel, from the last to the first, each of which adds the taps beyond those of its
-    /// successor: so the time is that of the pixels met, even for a window that is mostly on padding.
+    /// It tries every tap, or, where there are fewer outputs than taps, goes through the outputs that meet a pixel,
+    /// from the last to the first, each of which adds the taps beyond those of its successor. So a window that is mostly on
+    /// padding takes no longer than the smaller of the two.
     pub fn tap_runs(&self) -> impl Iterator<Item = (usize, Run)> {
         let reach = (self.size - 1) * self.dilation;
         let first = self.before.saturating_sub(reach).div_ceil(self.stride);
         let end = (self.before + self.length).div_ceil(self.stride).min(self.outputs);
+        let (taps, outputs) = match self.size <= end.saturating_sub(first) {
+            true => (0..self.size, 0..0),
+            false => (0..0, first..end),
+        };
         let mut next = 0;
-        (first..end)
-            .rev()
-            .flat_map(move |output| {
-                let taps = self.by_output(output).range;
-                let new = taps.start.max(next)..taps.end;
-                next = next.max(taps.end);
-                new
-            })
-            .map(|tap| (tap, self.by_tap(tap)))
+        let of_outputs = outputs.rev().flat_map(move |output| {
+            let taps = self.by_output(output).range;
+            let new = taps.start.max(next)..taps.end;
+            next = next.max(taps.end);
+            new
+        });
+        taps.chain(of_outputs).map(|tap| (tap, self.by_tap(tap))).filter(|(_, run)| !run.range.is_empty())
     }
 
     /// The outputs all of whose taps lie on pixels.
@@ -327,14 +316,82 @@ impl Axis {
 
     /// The first output whose window lies on no pixel at all, if there is one.
     ///
-    /// Only a few outputs can be the first: output 0, whose last tap reaches least far; the first
-    /// output that starts after the input; and, where the input is shorter than the gap between two
-    /// taps, one of the first `dilation` outputs, after which the gaps repeat.
+    /// Only three outputs can be the first: output 0, whose last tap reaches least far; one whose taps step over the
+    /// whole input, which is shorter than the gap between two of them; and the first that starts after the input.
     pub(crate) fn first_empty_window(&self) -> Option<usize> {
-        let gaps = if self.length < self.dilation { self.dilation } else { 1 };
         let after_the_input = (self.before + self.length).div_ceil(self.stride);
-        (0..self.outputs.min(gaps))
-            .chain((after_the_input < self.outputs).then_some(after_the_input))
-            .find(|&output| self.by_output(output).range.is_empty())
+        [Some(0), self.first_step_over(), Some(after_the_input)]
+            .into_iter()
+            .flatten()
+            .find(|&output| output < self.outputs && self.by_output(output).range.is_empty())
+    }
+
+    /// The first output whose taps, were there enough of them, would step over the input: the first `o` for which
+    /// `(o · stride − before) mod dilation`, where its first tap at or after position 0 lies, is not below the length.
+    fn first_step_over(&self) -> Option<usize> {
+        if self.length >= self.dilation {
+            return None;
+        }
+        let [stride, dilation, before, length] =
+            [self.stride, self.dilation, self.before, self.length].map(|size| size as u128);
+        let (low, high) = ((length + before) % dilation, (dilation - 1 + before) % dilation);
+        // An interval that wraps around holds 0, the multiple of output 0.
+        let output = if low > high { Some(0) } else { first_multiple_within(stride, dilation, low, high) };
+        output.and_then(|output| usize::try_from(output).ok())
+    }
+}
+
+/// The least `x` for which `step · x mod modulus` lies in `low..=high`, where `high < modulus`.
+///
+/// If no multiple of the step lies there in the first round, a round is sought whose start is off by the right
+/// amount, which is the same question modulo the step; as in Euclid's algorithm, the numbers halve every other time.
+fn first_multiple_within(step: u128, modulus: u128, low: u128, high: u128) -> Option<u128> {
+    let step = step % modulus;
+    if low == 0 {
+        return Some(0);
+    }
+    if step == 0 {
+        return None;
+    }
+    let in_the_first_round = low.div_ceil(step);
+    if in_the_first_round * step <= high {
+        return Some(in_the_first_round);
+    }
+    // round · modulus + low..=high holds a multiple of the step if −round · modulus mod step lies in low..=high mod step.
+    let shift = (step - modulus % step) % step;
+    let round = first_multiple_within(shift, step, low % step, high % step)?;
+    Some((round * modulus + low).div_ceil(step))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_multiple_is_the_one_found_by_trying() {
+        for modulus in 1_u128..20 {
+            for (step, low) in (0..25).flat_map(|step| (0..modulus).map(move |low| (step, low))) {
+                for high in low..modulus {
+                    let tried = (0..modulus).find(|x| (low..=high).contains(&(step * x % modulus)));
+                    let found = first_multiple_within(step, modulus, low, high);
+                    assert_eq!(found, tried, "{step} · x mod {modulus} in {low}..={high}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_gap_of_any_width_is_found_at_once() {
+        // Of stride 2 over an even gap, no window starts on the one odd place that the input leaves free.
+        let gap = 1 << 40;
+        let spec = AxisSpec { axis: 0, length: gap - 1, size: 3, stride: 2, dilation: gap };
+        let whole = spec.with_padding(2 * gap, 2 * gap, false).expect("the sizes are sane");
+        assert_eq!(whole.first_empty_window(), None);
+        // A shorter input leaves an even place free as well, the second last before the next tap.
+        let spec = AxisSpec { length: gap - 2, ..spec };
+        let axis = spec.with_padding(2 * gap, 2 * gap, false).expect("the sizes are sane");
+        let output = axis.first_empty_window().expect("a window that steps over the input");
+        assert_eq!(output, (gap - 2) / 2);
+        assert!(axis.by_output(output).range.is_empty());
     }
 }

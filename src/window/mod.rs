@@ -23,14 +23,16 @@
 mod accumulate;
 mod axis;
 mod padding;
+mod run;
 #[cfg(feature = "serde")]
 mod serial;
 mod taps;
 mod under;
 mod windows;
 
-pub use axis::{Axis, Run};
+pub use axis::Axis;
 pub use padding::{Padding, PaddingMode};
+pub use run::Run;
 pub use taps::TapRun;
 pub use under::{Pixels, Taps, WindowView};
 pub use windows::Windows;
@@ -238,7 +240,8 @@ impl<const N: usize> Geometry<N> {
         self.axes.iter().map(Axis::size).product()
     }
 
-    /// In how many windows each pixel takes part: a border pixel in few, one in the middle in many.
+    /// In how many windows each pixel takes part: a border pixel in few, one in the middle in many. On each axis, the time
+    /// is that of the taps or of the outputs, whichever are fewer, times the pixels.
     ///
     /// ```
     /// use featuremap::{Tensor, Window};

@@ -1,7 +1,6 @@
 //! The window read by tap: runs of outputs, one row of outputs at a time.
 
-use super::axis::Run;
-use super::{Geometry, advance, unravel};
+use super::{Geometry, Run, advance, unravel};
 
 /// One tap under a row of outputs: which outputs of the row it reaches, and the pixels they read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,56 +93,5 @@ impl<const N: usize> Geometry<N> {
             advance(&mut at, &counts, N);
             InputRow { tap, start }
         })
-    }
-}
-
-impl Run {
-    /// Calls `f` with each member of the run and its pixel: `members` is all that the range counts in (a
-    /// row of outputs), `plane` all that the pixels are counted in.
-    ///
-    /// Steps of 1 and 2 are loops that a compiler turns into vector instructions.
-    ///
-    /// # Panics
-    ///
-    /// If the range reaches beyond `members`, or its pixels beyond `plane`.
-    #[inline]
-    pub fn pair<A, T: Copy>(&self, members: &mut [A], plane: &[T], mut f: impl FnMut(&mut A, T)) {
-        let members = &mut members[self.range.clone()];
-        let pixels = &plane[self.input..];
-        match self.step {
-            1 => {
-                let pixels = &pixels[..members.len()];
-                members.iter_mut().zip(pixels).for_each(|(member, &pixel)| f(member, pixel));
-            }
-            2 => {
-                // The last pixel has no right neighbour to be loaded with it.
-                let Some((last, members)) = members.split_last_mut() else { return };
-                let (pairs, _) = pixels[..=2 * members.len()].as_chunks::<2>();
-                members.iter_mut().zip(pairs).for_each(|(member, pair)| f(member, pair[0]));
-                f(last, pixels[2 * members.len()]);
-            }
-            step => {
-                assert!(members.is_empty() || (members.len() - 1) * step < pixels.len(), "pixels beyond the plane");
-                let pixels = pixels.iter().step_by(step.max(1));
-                members.iter_mut().zip(pixels).for_each(|(member, &pixel)| f(member, pixel));
-            }
-        }
-    }
-
-    /// The pixels of the run as one slice: borrowed from the plane where they are neighbours, else
-    /// collected in `scratch`.
-    ///
-    /// # Panics
-    ///
-    /// If the pixels reach beyond `plane`.
-    #[inline]
-    pub fn pixels<'a, T: Copy + Default>(&self, plane: &'a [T], scratch: &'a mut Vec<T>) -> &'a [T] {
-        let count = self.range.len();
-        if self.step == 1 {
-            return &plane[self.input..][..count];
-        }
-        scratch.resize(count.max(scratch.len()), T::default());
-        Self { range: 0..count, ..*self }.pair(scratch, plane, |place, pixel| *place = pixel);
-        &scratch[..count]
     }
 }
