@@ -185,6 +185,17 @@ fn bias_of<T: Element>(bias: Option<&Tensor<T::Sum>>, output: usize) -> T::Sum {
     bias.and_then(|bias| bias.get(&[output])).copied().unwrap_or(T::Sum::ZERO)
 }
 
+impl<const N: usize> Layer<N> {
+    /// Whether writing the padding out would take far more memory than the windows and the input have pixels: a wide padding
+    /// under windows far apart.
+    fn padding_is_mostly_unread(&self) -> bool {
+        let padded = self.geometry.axes().iter().map(|axis| axis.before() + axis.length() + axis.after());
+        let padded = padded.fold(1_usize, usize::saturating_mul);
+        let read = self.geometry.outputs().saturating_mul(self.geometry.taps());
+        padded > read.max(self.geometry.pixels()).saturating_mul(16)
+    }
+}
+
 impl<T: Element, const N: usize> OutputShape for Conv<T, N> {
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         Ok(self.layer(input)?.output.to_vec())
@@ -201,10 +212,14 @@ impl<T: Element, const N: usize> Module<T, T::Sum> for Conv<T, N> {
         }
         let pixels = input.contiguous()?;
         let weights = self.filters.view().contiguous()?;
+        // A zero of the padding counts for nothing, and need not be there, unless it meets an infinite weight.
+        let padding_counts =
+            self.padding_mode != PaddingMode::Zeros || !weights.iter().all(|weight| weight.is_finite());
         output.write_with(|output| {
-            // A zero of the padding counts for nothing, and need not be there, unless it meets an infinite weight.
-            let padding_counts =
-                self.padding_mode != PaddingMode::Zeros || !weights.iter().all(|weight| weight.is_finite());
+            if padding_counts && layer.padding_is_mostly_unread() {
+                reference::write(self, &layer, &input, output);
+                return Ok(());
+            }
             let padded = match padding_counts {
                 true => padded::padded(&pixels, &layer.geometry, self.padding_mode)?,
                 false => None,

@@ -4,7 +4,7 @@ use crate::tensor::{Tensor, TensorView, filled};
 use crate::window::unravel;
 use crate::{Element, Result};
 
-use super::{Conv, bias_of};
+use super::{Conv, Layer, bias_of};
 
 /// What `conv` gives for `input`, computed one output at a time, straight from the definition.
 ///
@@ -31,13 +31,23 @@ pub fn forward<'a, T: Element, const N: usize>(
 ) -> Result<Tensor<T::Sum>> {
     let input = input.into();
     let layer = conv.layer(input.shape())?;
+    let shape = layer.output.to_vec();
+    let mut output = filled(&shape, T::Sum::ZERO)?;
+    write(conv, &layer, &input, &mut output);
+    Tensor::from_vec(&shape, output)
+}
+
+/// Fills `output`, `[image, filter, output]`, for an input that the layer was made for.
+pub(super) fn write<T: Element, const N: usize>(
+    conv: &Conv<T, N>,
+    layer: &Layer<N>,
+    input: &TensorView<'_, T>,
+    output: &mut [T::Sum],
+) {
     let (bank, geometry) = (&layer.bank, &layer.geometry);
     let axes = geometry.axes();
     let filters: Vec<T> = conv.filters.iter().copied().collect();
     let outputs_of_group = bank.outputs / conv.groups;
-
-    let shape = layer.output.to_vec();
-    let mut output = filled(&shape, T::Sum::ZERO)?;
     for (flat, out) in output.iter_mut().enumerate() {
         let position = unravel(flat % geometry.outputs(), geometry.output_size());
         let filter = flat / geometry.outputs() % bank.outputs;
@@ -67,5 +77,4 @@ pub fn forward<'a, T: Element, const N: usize>(
             }
         }
     }
-    Tensor::from_vec(&shape, output)
 }

@@ -287,15 +287,18 @@ impl Axis {
 
     /// The taps that lie on a pixel for some output, each with its run of outputs; in order.
     ///
-    /// It tries every tap, or, where there are fewer outputs than taps, goes through the outputs that meet a pixel,
-    /// from the last to the first, each of which adds the taps beyond those of its successor. So a window that is mostly on
-    /// padding takes no longer than the smaller of the two.
+    /// It tries the taps between the first and the last that can meet a pixel, or, where they are fewer, goes through the
+    /// outputs that can, from the last to the first, each of which adds the taps beyond those of its successor. So a window
+    /// that is mostly on padding takes no longer than the smaller of the two.
     pub fn tap_runs(&self) -> impl Iterator<Item = (usize, Run)> {
         let reach = (self.size - 1) * self.dilation;
         let first = self.before.saturating_sub(reach).div_ceil(self.stride);
         let end = (self.before + self.length).div_ceil(self.stride).min(self.outputs);
-        let (taps, outputs) = match self.size <= end.saturating_sub(first) {
-            true => (0..self.size, 0..0),
+        let last_start = self.outputs.saturating_sub(1) * self.stride;
+        let taps = self.before.saturating_sub(last_start).div_ceil(self.dilation)
+            ..(self.before + self.length).div_ceil(self.dilation).min(self.size);
+        let (taps, outputs) = match taps.len() <= end.saturating_sub(first) {
+            true => (taps, 0..0),
             false => (0..0, first..end),
         };
         let mut next = 0;
