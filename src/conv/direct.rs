@@ -27,11 +27,8 @@ pub(super) struct Direct<'a, T, const N: usize> {
 }
 
 impl<T: Element, const N: usize> Direct<'_, T, N> {
-    /// Fills `output`, `[image, filter, output]`.
+    /// Fills `output`, `[image, filter, output]`, which is not empty.
     pub(super) fn run(&self, output: &mut [T::Sum], bias: impl Fn(usize) -> T::Sum) -> Result<()> {
-        if output.is_empty() {
-            return Ok(());
-        }
         let (filters, map) = (self.bank.outputs, self.geometry.outputs());
         if self.bank.inputs == 0 {
             // Without channels there are no weights, and the taps of a window may be more than memory holds.

@@ -11,12 +11,10 @@ mod transpose;
 
 pub use transpose::{ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d};
 
-use ndarray::Axis;
-
 use crate::module::{Module, OutputShape, check_shape};
 use crate::shape::MapShape;
 use crate::tensor::{Tensor, TensorView, TensorViewMut, element_count};
-use crate::window::{Geometry, Padding, PaddingMode, PerAxis, Window};
+use crate::window::{Axis, Geometry, Padding, PaddingMode, PerAxis, Window};
 use crate::{Element, Result};
 use filters::Bank;
 
@@ -155,7 +153,7 @@ impl<T: Element, const N: usize> Conv<T, N> {
     pub fn flipped(mut self) -> Self {
         let filters = self.filters.as_array_mut();
         for axis in filters.ndim().saturating_sub(N)..filters.ndim() {
-            filters.invert_axis(Axis(axis));
+            filters.invert_axis(ndarray::Axis(axis));
         }
         self
     }
@@ -189,8 +187,7 @@ impl<const N: usize> Layer<N> {
     /// Whether writing the padding out would take far more memory than the windows and the input have pixels: a wide padding
     /// under windows far apart.
     fn padding_is_mostly_unread(&self) -> bool {
-        let padded = self.geometry.axes().iter().map(|axis| axis.before() + axis.length() + axis.after());
-        let padded = padded.fold(1_usize, usize::saturating_mul);
+        let padded = self.geometry.axes().iter().map(Axis::padded_length).fold(1_usize, usize::saturating_mul);
         let read = self.geometry.outputs().saturating_mul(self.geometry.taps());
         padded > read.max(self.geometry.pixels()).saturating_mul(16)
     }
@@ -206,16 +203,12 @@ impl<T: Element, const N: usize> Module<T, T::Sum> for Conv<T, N> {
     fn forward_into(&self, input: TensorView<'_, T>, output: TensorViewMut<'_, T::Sum>) -> Result<()> {
         let layer = self.layer(input.shape())?;
         check_shape(&layer.output.to_vec(), &output)?;
-        if output.is_empty() {
-            // An empty batch needs no memory, however much padding its images would have.
-            return Ok(());
-        }
-        let pixels = input.contiguous()?;
         let weights = self.filters.view().contiguous()?;
         // A zero of the padding counts for nothing, and need not be there, unless it meets an infinite weight.
         let padding_counts =
             self.padding_mode != PaddingMode::Zeros || !weights.iter().all(|weight| weight.is_finite());
         output.write_with(|output| {
+            let pixels = input.contiguous()?;
             if padding_counts && layer.padding_is_mostly_unread() {
                 reference::write(self, &layer, &input, output);
                 return Ok(());

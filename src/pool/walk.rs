@@ -5,17 +5,13 @@ use crate::tensor::{collected, filled};
 use crate::window::{Axis, Geometry};
 use crate::{Element, Result};
 
-/// Fills `output`, `[plane, output]`, from `pixels`, `[plane, pixel]`.
+/// Fills `output`, `[plane, output]`, which is not empty, from `pixels`, `[plane, pixel]`.
 pub(super) fn pool<T: Element, R: Reduction<T>, const N: usize>(
     reduction: &R,
     geometry: &Geometry<N>,
     pixels: &[T],
     output: &mut [T],
 ) -> Result<()> {
-    if output.is_empty() {
-        // An empty batch needs no memory, however long the rows of its images would be.
-        return Ok(());
-    }
     let counts = Counts::new(geometry, reduction.count_include_pad())?;
     let mut accumulators = filled(&[geometry.row_length()], reduction.start())?;
     let taps = collected(geometry.axes()[N - 1].tap_runs())?;

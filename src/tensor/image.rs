@@ -9,7 +9,9 @@ use ::image::{GrayImage, ImageBuffer, Pixel, Primitive};
 use ndarray::{ArrayBase, ArrayD, ArrayView3, Axis, Ix3, IxDyn, RawData};
 use num_traits::FromPrimitive;
 
-use super::{Tensor, TensorView, TensorViewMut, filled};
+use num_traits::Zero;
+
+use super::{Tensor, TensorView};
 use crate::{Error, Result};
 
 impl<'a, P: Pixel, C: Deref<Target = [P::Subpixel]>> From<&'a ImageBuffer<P, C>> for TensorView<'a, P::Subpixel> {
@@ -110,7 +112,7 @@ impl<P: Pixel> TryFrom<TensorView<'_, P::Subpixel>> for ImageBuffer<P, Vec<P::Su
     /// that does not fit 32 bits, [`Error::OutOfMemory`] where there is no room for the copy.
     fn try_from(tensor: TensorView<'_, P::Subpixel>) -> Result<Self> {
         let (interleaved, sides) = interleave::<P, _>(tensor.into_array_view())?;
-        picture(sides, row_major(&interleaved.view().into())?)
+        picture(sides, TensorView::from(&interleaved).copied(Zero::zero())?)
     }
 }
 
@@ -166,7 +168,7 @@ impl<P: Pixel> TryFrom<Tensor<P::Subpixel>> for ImageBuffer<P, Vec<P::Subpixel>>
     fn try_from(tensor: Tensor<P::Subpixel>) -> Result<Self> {
         let (interleaved, sides) = interleave::<P, _>(tensor.array)?;
         if !interleaved.is_standard_layout() {
-            return picture(sides, row_major(&interleaved.view().into())?);
+            return picture(sides, TensorView::from(&interleaved).copied(Zero::zero())?);
         }
         let count = interleaved.len();
         // An array that was sliced keeps all the memory it had before.
@@ -247,12 +249,6 @@ fn interleave<P: Pixel, S: RawData>(tensor: ArrayBase<S, IxDyn>) -> Result<(Arra
         return Err(Error::TooLarge { what: WHAT, sizes: found });
     };
     Ok((planes.permuted_axes([1, 2, 0]), [width, height]))
-}
-
-fn row_major<T: Primitive>(view: &TensorView<'_, T>) -> Result<Vec<T>> {
-    let mut elements = filled(view.shape(), T::zero())?;
-    TensorViewMut::from_slice(view.shape(), &mut elements)?.assign(view);
-    Ok(elements)
 }
 
 fn picture<P: Pixel>([width, height]: [u32; 2], samples: Vec<P::Subpixel>) -> Result<ImageBuffer<P, Vec<P::Subpixel>>> {

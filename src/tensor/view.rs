@@ -216,9 +216,17 @@ impl<'a, T> TensorView<'a, T> {
         if let Some(elements) = self.to_slice() {
             return Ok(Cow::Borrowed(elements));
         }
-        let mut copy = filled(self.shape(), T::default())?;
+        Ok(Cow::Owned(self.copied(T::default())?))
+    }
+
+    /// A copy of the elements in row-major order, in memory that is first filled with `blank`.
+    pub(crate) fn copied(&self, blank: T) -> Result<Vec<T>>
+    where
+        T: Copy,
+    {
+        let mut copy = filled(self.shape(), blank)?;
         TensorViewMut::from_slice(self.shape(), &mut copy)?.assign(self);
-        Ok(Cow::Owned(copy))
+        Ok(copy)
     }
 }
 
@@ -350,11 +358,15 @@ impl<'a, T> TensorViewMut<'a, T> {
     }
 
     /// Lets `write` fill the elements as one slice in row-major order, through memory of our own where the
-    /// view has gaps or another order.
+    /// view has gaps or another order. Where there is nothing to fill, nothing is called: an empty batch needs no memory,
+    /// however large its images would be.
     pub(crate) fn write_with(mut self, write: impl FnOnce(&mut [T]) -> Result<()>) -> Result<()>
     where
         T: Copy + Default,
     {
+        if self.is_empty() {
+            return Ok(());
+        }
         if let Some(elements) = self.as_slice_mut() {
             return write(elements);
         }

@@ -276,13 +276,17 @@ impl Axis {
     /// How many taps of `output` lie within the padded input, that is, on a pixel or on padding. It is
     /// less than the size only where `ceil_mode` lets the last window reach beyond the padding.
     pub fn taps_within_padding(&self, output: usize) -> usize {
-        let padded = self.before + self.length + self.after;
-        padded.saturating_sub(output.saturating_mul(self.stride)).div_ceil(self.dilation).min(self.size)
+        self.padded_length().saturating_sub(output.saturating_mul(self.stride)).div_ceil(self.dilation).min(self.size)
+    }
+
+    /// Pixels and padding together.
+    pub(crate) fn padded_length(&self) -> usize {
+        self.before + self.length + self.after
     }
 
     /// The same windows over an input that has its padding written out as pixels.
     pub(crate) fn with_padding_as_pixels(self) -> Self {
-        Self { length: self.before + self.length + self.after, before: 0, after: 0, ..self }
+        Self { length: self.padded_length(), before: 0, after: 0, ..self }
     }
 
     /// The taps that lie on a pixel for some output, each with its run of outputs; in order.
