@@ -2,6 +2,8 @@
 
 use std::fmt::{Debug, Display};
 
+use crate::conv::Kernels;
+
 /// A pixel, a weight or a sum: `f32`, `f64`, `i8`, `u8`, `i16`, `i32` or `i64`.
 ///
 /// | pixels and filters | a convolution gives | arithmetic |
@@ -25,7 +27,7 @@ pub trait Element:
     Copy + Debug + Default + Display + PartialEq + PartialOrd + Send + Sync + sealed::Sealed + 'static
 {
     /// What products of pixels and weights add up to.
-    type Sum: Element<Sum = Self::Sum>;
+    type Sum: Element<Sum = Self::Sum> + Kernels;
 
     /// Zero: what a convolution finds on padding.
     const ZERO: Self;
@@ -33,6 +35,10 @@ pub trait Element:
     const LOWEST: Self;
     /// The value above all others: ∞, or the largest integer.
     const HIGHEST: Self;
+
+    /// The same number as a sum.
+    #[must_use]
+    fn widen(self) -> Self::Sum;
 
     /// `sum + pixel · weight`, exact or wrapping for integers.
     #[must_use]
@@ -68,6 +74,11 @@ macro_rules! integers {
             const LOWEST: Self = <$pixel>::MIN;
             const HIGHEST: Self = <$pixel>::MAX;
 
+            #[inline(always)]
+            fn widen(self) -> $sum {
+                <$sum>::from(self)
+            }
+
             #[inline]
             fn add_product(sum: $sum, pixel: Self, weight: Self) -> $sum {
                 sum.wrapping_add(<$sum>::from(pixel).wrapping_mul(<$sum>::from(weight)))
@@ -95,6 +106,11 @@ macro_rules! floats {
             const ZERO: Self = 0.0;
             const LOWEST: Self = $float::NEG_INFINITY;
             const HIGHEST: Self = $float::INFINITY;
+
+            #[inline(always)]
+            fn widen(self) -> Self {
+                self
+            }
 
             #[inline]
             fn add_product(sum: Self, pixel: Self, weight: Self) -> Self {

@@ -95,6 +95,8 @@ mod element;
 mod error;
 mod everyday;
 mod module;
+mod parallel;
+mod plan;
 pub mod pool;
 mod relu;
 mod shape;
@@ -106,6 +108,7 @@ pub use conv::{Conv, Conv1d, Conv2d, Conv3d, ConvTranspose, ConvTranspose1d, Con
 pub use element::{Element, Float};
 pub use error::{Error, Result};
 pub use module::{Module, OutputShape};
+pub use plan::{Plan, Run as RunPlan};
 pub use pool::{
     AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AdaptiveMaxPool3d,
     AdaptivePool, Average, AvgPool1d, AvgPool2d, AvgPool3d, GlobalAvgPool, GlobalAvgPool1d, GlobalAvgPool3d,

@@ -1,7 +1,7 @@
 //! [`Module`]: anything that turns a tensor into a tensor.
 
 use crate::tensor::{Tensor, TensorView, TensorViewMut};
-use crate::{Element, Error, Result};
+use crate::{Element, Error, Plan, Result};
 
 /// The shape rule of a module: what comes out for what goes in, without any data.
 pub trait OutputShape {
@@ -17,13 +17,15 @@ pub trait OutputShape {
 
 /// An operation on tensors of `T` that gives tensors of `U`: a convolution, a pooling, a ReLU, or your own.
 ///
-/// A module of your own needs two methods, the shape rule and [`forward_into`](Self::forward_into):
+/// A module of your own needs the shape rule, [`forward_into`](Self::forward_into), and [`plan`](Self::plan), which is one
+/// line where there is nothing to prepare:
 ///
 /// ```
-/// use featuremap::{Module, OutputShape, Result, Tensor, TensorView, TensorViewMut};
+/// use featuremap::{Module, OutputShape, Plan, Result, Tensor, TensorView, TensorViewMut};
 /// use ndarray::array;
 ///
 /// /// Multiplies every pixel by a factor.
+/// #[derive(Clone)]
 /// struct Scale(f32);
 ///
 /// impl OutputShape for Scale {
@@ -39,6 +41,10 @@ pub trait OutputShape {
 ///         output.assign(&input.into_array_view());
 ///         output *= self.0;
 ///         Ok(())
+///     }
+///
+///     fn plan(&self, input_shape: &[usize]) -> Result<Plan> {
+///         Plan::of(self.clone(), input_shape)
 ///     }
 /// }
 ///
@@ -62,6 +68,15 @@ pub trait Module<T: Element, U: Element = T>: OutputShape + Send + Sync {
     /// [`Error::Shape`] if `output` has not the shape that [`output_shape`](OutputShape::output_shape) gives; whatever
     /// that gives; [`Error::OutOfMemory`] where a copy is needed (of a view with gaps, say) and there is no room.
     fn forward_into(&self, input: TensorView<'_, T>, output: TensorViewMut<'_, U>) -> Result<()>;
+
+    /// This module made ready for inputs of one shape: checked, its weights prepared, its memory taken. Where there is
+    /// nothing to prepare, this is [`Plan::of(self.clone(), input_shape)`](Plan::of).
+    ///
+    /// # Errors
+    ///
+    /// Whatever [`output_shape`](OutputShape::output_shape) gives; [`Error::OutOfMemory`] for a workspace that memory cannot
+    /// hold; what is wrong with the module for its element type.
+    fn plan(&self, input_shape: &[usize]) -> Result<Plan<T, U>>;
 
     /// Computes the output into a tensor of its own. Where the module's type is known, [`forward`](Self::forward) says
     /// the same with less typing.
@@ -130,6 +145,10 @@ macro_rules! pointers {
         impl<T: Element, U: Element, M: Module<T, U> + ?Sized> Module<T, U> for $pointer {
             fn forward_into(&self, input: TensorView<'_, T>, output: TensorViewMut<'_, U>) -> Result<()> {
                 (**self).forward_into(input, output)
+            }
+
+            fn plan(&self, input_shape: &[usize]) -> Result<Plan<T, U>> {
+                (**self).plan(input_shape)
             }
 
             fn forward_view(&self, input: TensorView<'_, T>) -> Result<Tensor<U>> {

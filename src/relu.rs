@@ -2,7 +2,7 @@
 
 use crate::module::{Module, OutputShape, check_shape};
 use crate::tensor::{TensorView, TensorViewMut};
-use crate::{Element, Result};
+use crate::{Element, Plan, Result};
 
 /// `max(x, 0)` of every element, of a tensor of any rank. NaN stays NaN, as in PyTorch.
 ///
@@ -46,5 +46,9 @@ impl<T: Element> Module<T> for Relu {
         check_shape(input.shape(), &output)?;
         output.assign_map(&input, |&element| relu(element));
         Ok(())
+    }
+
+    fn plan(&self, input_shape: &[usize]) -> Result<Plan<T>> {
+        Plan::of(*self, input_shape)
     }
 }

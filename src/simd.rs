@@ -1,8 +1,8 @@
-//! The only file that names the SIMD crate: which instructions this CPU has, and code compiled for them.
+//! The only file that names the SIMD crate: which instructions this CPU has, code compiled for them, and vectors.
 
-use fearless_simd::{Simd, dispatch};
+use fearless_simd::{Select, SimdFloat, dispatch};
 
-pub(crate) use fearless_simd::Level;
+pub(crate) use fearless_simd::{Level, Simd, SimdBase as Vector};
 
 /// Runs `loops` compiled for the instructions of a level: the compiler turns plain loops over slices into vectors of that
 /// width. Everything that `loops` calls must be inlined into it.
@@ -11,15 +11,97 @@ pub(crate) fn vectorized<R>(level: Level, loops: impl FnOnce() -> R) -> R {
     dispatch!(level, simd => simd.vectorize(loops))
 }
 
+/// Code written with vectors, for whatever instructions there are.
+///
+/// Everything that [`run`](Self::run) calls must be `#[inline(always)]`: a function that is not inlined into it is
+/// compiled for the instructions that every CPU has.
+pub(crate) trait Kernel {
+    type Output;
+
+    fn run<S: Simd>(self, simd: S) -> Self::Output;
+}
+
+/// Runs a kernel with the instructions of a level. On x86 that is AVX-512, AVX2 or the baseline: what lies between gives
+/// vectors no more lanes, and every level more is compiled for every kernel.
+pub(crate) fn run<K: Kernel>(level: Level, kernel: K) -> K::Output {
+    #[inline(always)]
+    fn with<S: Simd, K: Kernel>(simd: S, kernel: K) -> K::Output {
+        simd.vectorize(
+            #[inline(always)]
+            || kernel.run(simd),
+        )
+    }
+    #[cfg(target_arch = "x86_64")]
+    {
+        if let Some(simd) = level.as_avx512() {
+            return with(simd, kernel);
+        }
+        if let Some(simd) = level.as_avx2() {
+            return with(simd, kernel);
+        }
+        #[cfg(feature = "__scalar")]
+        if let Level::Fallback(simd) = level {
+            return with(simd, kernel);
+        }
+        with(level.as_sse2().expect("every x86-64 has SSE2"), kernel)
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    dispatch!(level, simd => with(simd, kernel))
+}
+
+/// A number that comes in vectors: the sums of every [`Element`](crate::Element).
+pub trait Lanes: Copy + Default + PartialOrd + Send + Sync + 'static {
+    /// As many numbers as a register of the level holds.
+    type Vector<S: Simd>: Vector<S, Element = Self>;
+
+    /// `a · b + sum`, rounded once where the level can; wrapping for integers.
+    fn mul_add<S: Simd>(a: Self::Vector<S>, b: Self::Vector<S>, sum: Self::Vector<S>) -> Self::Vector<S>;
+}
+
+macro_rules! lanes {
+    ($($number:ident in $vectors:ident, |$a:ident, $b:ident, $sum:ident| $mul_add:expr;)*) => {$(
+        impl Lanes for $number {
+            type Vector<S: Simd> = S::$vectors;
+
+            #[inline(always)]
+            fn mul_add<S: Simd>($a: S::$vectors, $b: S::$vectors, $sum: S::$vectors) -> S::$vectors {
+                $mul_add
+            }
+        }
+    )*};
+}
+
+lanes! {
+    f32 in f32s, |a, b, sum| a.mul_add(b, sum);
+    f64 in f64s, |a, b, sum| a.mul_add(b, sum);
+    i32 in i32s, |a, b, sum| a * b + sum;
+    i64 in i64s, |a, b, sum| a * b + sum;
+}
+
+/// `max(x, 0)` of every lane; NaN, for which every comparison is false, stays NaN.
+#[inline(always)]
+pub(crate) fn relu<S: Simd, A: Lanes>(simd: S, vector: A::Vector<S>) -> A::Vector<S> {
+    let zero = A::Vector::<S>::splat(simd, A::default());
+    vector.simd_lt(zero).select(zero, vector)
+}
+
+/// How many numbers a register of a level holds.
+pub(crate) fn lanes<A: Lanes>(level: Level) -> usize {
+    #[inline(always)]
+    fn of<S: Simd, A: Lanes>(_: S) -> usize {
+        A::Vector::<S>::LEN
+    }
+    dispatch!(level, simd => of::<_, A>(simd))
+}
+
 /// Every level that this machine has, for the tests.
 #[cfg(test)]
 pub(crate) fn levels() -> Vec<Level> {
     let best = Level::new();
     let mut levels = vec![Level::baseline(), best];
     #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-    {
-        levels.extend(best.as_sse4_2().map(Simd::level));
-        levels.extend(best.as_avx2().map(Simd::level));
-    }
+    levels.extend(best.as_avx2().map(Simd::level));
+    #[cfg(feature = "__scalar")]
+    levels.push(Level::fallback());
     levels
 }

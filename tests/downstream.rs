@@ -7,8 +7,8 @@
 //! - a weighted sum by tap, with an accumulator of another type than the pixels.
 
 use featuremap::{
-    AdaptivePool, Conv2d, Element, GlobalPool, MaxPool2d, Module, OutputShape, Padding, Pool, Reduction, Relu, Result,
-    Tensor, TensorView, TensorViewMut, Window, conv, pool,
+    AdaptivePool, Conv2d, Element, GlobalPool, MaxPool2d, Module, OutputShape, Padding, Plan, Pool, Reduction, Relu,
+    Result, RunPlan, Tensor, TensorView, TensorViewMut, Window, conv, pool,
 };
 use ndarray::{Array2, Array3, Array4, array, s};
 
@@ -103,8 +103,40 @@ impl OutputShape for LocalContrast {
 impl Module<f32> for LocalContrast {
     fn forward_into(&self, input: TensorView<'_, f32>, mut output: TensorViewMut<'_, f32>) -> Result<()> {
         self.mean.forward_into(input.clone(), output.view_mut())?;
-        output.into_array_view_mut().zip_mut_with(&input.into_array_view(), |mean, &pixel| *mean = pixel - *mean);
+        subtract_from(&input, output);
         Ok(())
+    }
+
+    fn plan(&self, input_shape: &[usize]) -> Result<Plan> {
+        let mean = self.mean.plan(input_shape)?;
+        let output_shape = mean.output_shape().to_vec();
+        Ok(Plan::new(input_shape, &output_shape, PlannedContrast { mean }))
+    }
+}
+
+fn subtract_from(pixels: &TensorView<'_, f32>, means: TensorViewMut<'_, f32>) {
+    means.into_array_view_mut().zip_mut_with(&pixels.clone().into_array_view(), |mean, &pixel| *mean = pixel - *mean);
+}
+
+/// Its plan holds that of the convolution inside.
+#[derive(Clone)]
+struct PlannedContrast {
+    mean: Plan,
+}
+
+impl RunPlan<f32> for PlannedContrast {
+    fn run(&mut self, input: TensorView<'_, f32>, mut output: TensorViewMut<'_, f32>) -> Result<()> {
+        self.mean.run(input.clone(), output.view_mut())?;
+        subtract_from(&input, output);
+        Ok(())
+    }
+
+    fn algorithm(&self) -> String {
+        format!("contrast over {}", self.mean.algorithm())
+    }
+
+    fn workspace_bytes(&self) -> usize {
+        self.mean.workspace_bytes()
     }
 }
 
@@ -121,6 +153,17 @@ fn a_module_of_ones_own_stands_beside_the_built_in_ones() -> Result<()> {
         assert_eq!(map.shape(), shape);
     }
     assert_eq!(shape, [2, 3, 4, 5]);
+
+    // Planned, every module gives the same.
+    let mut planned = Tensor::from(&batch);
+    for layer in &layers {
+        let plan = layer.plan(planned.shape())?;
+        let mut output = Tensor::zeros(plan.output_shape())?;
+        plan.clone().run(&planned, &mut output)?;
+        planned = output;
+    }
+    assert_eq!(planned, map);
+    assert!(layers[0].plan(&[1, 3, 64, 64])?.algorithm().starts_with("contrast over "));
 
     // The middle pixel of a flat neighbourhood has no contrast; an error inside reaches the caller.
     let flat = LocalContrast::new(1, 3).forward(&Array2::<f32>::ones((5, 5)).insert_axis(ndarray::Axis(0)))?;

@@ -356,6 +356,7 @@ fn the_average_of_a_million_keeps_its_digits() {
 }
 
 /// The wrapping sum, less the count: a reduction with what it must have, and no more.
+#[derive(Clone)]
 struct SumLessCount;
 
 impl Reduction<i64> for SumLessCount {
@@ -375,6 +376,7 @@ impl Reduction<i64> for SumLessCount {
 }
 
 /// The same with every other method overridden.
+#[derive(Clone)]
 struct SumLessPaddedCount;
 
 impl Reduction<i64> for SumLessPaddedCount {
@@ -407,6 +409,7 @@ impl Reduction<i64> for SumLessPaddedCount {
 }
 
 /// The pixel nearest to zero.
+#[derive(Clone)]
 struct Faintest;
 
 impl Reduction<i64> for Faintest {

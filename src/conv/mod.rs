@@ -3,20 +3,37 @@
 //! As in every deep-learning library a convolution here is a cross-correlation: the filter is not flipped.
 //! [`Conv::flipped`] flips it, for the convolution of signal processing.
 
+mod algorithm;
+mod blocks;
+mod channels;
 mod direct;
+mod fast;
 mod filters;
+mod finish;
+mod kernels;
+mod packing;
 mod padded;
+mod pixels;
+mod problem;
 pub mod reference;
 mod transpose;
 
+pub use algorithm::Algorithm;
+pub(crate) use kernels::Kernels;
 pub use transpose::{ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d};
 
 use crate::module::{Module, OutputShape, check_shape};
+use crate::parallel::threads;
+use crate::relu::relu;
 use crate::shape::MapShape;
+use crate::simd::Level;
 use crate::tensor::{Tensor, TensorView, TensorViewMut, element_count};
 use crate::window::{Axis, Geometry, Padding, PaddingMode, PerAxis, Window};
-use crate::{Element, Result};
+use crate::{Element, Plan, Result};
+use algorithm::Algorithms;
+use fast::{Fast, Parameters, Prepared};
 use filters::Bank;
+use problem::Problem;
 
 /// A convolution over one spatial axis.
 pub type Conv1d<T = f32> = Conv<T, 1>;
@@ -80,6 +97,9 @@ pub struct Conv<T: Element, const N: usize> {
     window: Window<N>,
     padding_mode: PaddingMode,
     groups: usize,
+    relu: bool,
+    ruled_out: Algorithms,
+    prepared: Prepared<T::Sum>,
 }
 
 /// A convolution whose parameters fit an input.
@@ -99,6 +119,9 @@ impl<T: Element, const N: usize> Conv<T, N> {
             window: Window::new([1; N]),
             padding_mode: PaddingMode::Zeros,
             groups: 1,
+            relu: false,
+            ruled_out: Algorithms::default(),
+            prepared: Prepared::default(),
         }
     }
 
@@ -136,6 +159,38 @@ impl<T: Element, const N: usize> Conv<T, N> {
     /// make a depthwise convolution.
     pub fn groups(mut self, groups: usize) -> Self {
         self.groups = groups;
+        self.prepared = Prepared::default();
+        self
+    }
+
+    /// Whether the result goes through a [`ReLU`](crate::Relu) before it is stored; not unless given. It costs nothing,
+    /// where a ReLU of its own would go through memory once more.
+    ///
+    /// ```
+    /// use featuremap::{Conv1d, Module, Tensor};
+    /// use ndarray::array;
+    ///
+    /// let rising = Conv1d::new(array![-1, 1]).relu(true).forward(&array![1, 4, 2, 3])?;
+    /// assert_eq!(rising, Tensor::from(array![3, 0, 1]));
+    /// # Ok::<(), featuremap::Error>(())
+    /// ```
+    pub fn relu(mut self, relu: bool) -> Self {
+        self.relu = relu;
+        self
+    }
+
+    /// Rules an algorithm out. With [`Algorithm::Taps`] alone left, which computes everything, that is what computes.
+    ///
+    /// ```
+    /// use featuremap::{Conv2d, Module, conv::Algorithm};
+    /// use ndarray::Array4;
+    ///
+    /// let conv = Conv2d::new(Array4::<f32>::ones((32, 64, 3, 3))).without(Algorithm::Channels);
+    /// assert_ne!(conv.plan(&[1, 64, 28, 28])?.algorithm(), "channels");
+    /// # Ok::<(), featuremap::Error>(())
+    /// ```
+    pub fn without(mut self, algorithm: Algorithm) -> Self {
+        self.ruled_out = self.ruled_out.with(algorithm);
         self
     }
 
@@ -155,6 +210,7 @@ impl<T: Element, const N: usize> Conv<T, N> {
         for axis in filters.ndim().saturating_sub(N)..filters.ndim() {
             filters.invert_axis(ndarray::Axis(axis));
         }
+        self.prepared = Prepared::default();
         self
     }
 
@@ -184,6 +240,12 @@ fn bias_of<T: Element>(bias: Option<&Tensor<T::Sum>>, output: usize) -> T::Sum {
 }
 
 impl<const N: usize> Layer<N> {
+    /// Whether preparing anything for one call would take longer than the call.
+    fn is_small(&self) -> bool {
+        let sums = self.geometry.outputs().saturating_mul(self.bank.outputs);
+        sums.saturating_mul(self.geometry.taps()).saturating_mul(self.bank.inputs) < 2000
+    }
+
     /// Whether writing the padding out would take far more memory than the windows and the input have pixels: a wide padding
     /// under windows far apart.
     fn padding_is_mostly_unread(&self) -> bool {
@@ -199,30 +261,93 @@ impl<T: Element, const N: usize> OutputShape for Conv<T, N> {
     }
 }
 
-impl<T: Element, const N: usize> Module<T, T::Sum> for Conv<T, N> {
-    fn forward_into(&self, input: TensorView<'_, T>, output: TensorViewMut<'_, T::Sum>) -> Result<()> {
-        let layer = self.layer(input.shape())?;
-        check_shape(&layer.output.to_vec(), &output)?;
+/// How a convolution may run.
+#[derive(Debug, Clone, Copy)]
+struct Means {
+    level: Level,
+    threads: usize,
+}
+
+impl Means {
+    /// All that there is. Asking for the threads starts them: small layers do not ask.
+    fn of(problem: &Problem) -> Self {
+        let level = Level::new();
+        let threads = if problem.products() < fast::WORTH_THREADS { 1 } else { threads() };
+        Self { level, threads }
+    }
+}
+
+impl<T: Element, const N: usize> Conv<T, N> {
+    /// This convolution by the fastest algorithm that may be used, or by the one that is asked for; `None` where it is best
+    /// done by tap.
+    fn fast(&self, layer: &Layer<N>, asked: Option<(Algorithm, Means)>) -> Result<Option<Fast<T>>> {
+        let Some(problem) = Problem::new(layer, self.groups, self.padding_mode)? else { return Ok(None) };
+        let (algorithm, means) = match asked {
+            Some(asked) => asked,
+            None => {
+                let means = Means::of(&problem);
+                (algorithm::fastest::<T::Sum>(&problem, means.level, self.ruled_out), means)
+            }
+        };
+        if !T::Sum::ALGORITHMS.contains(&algorithm) {
+            return Ok(None);
+        }
+        let weights = self.filters.view();
+        let bias = self.bias.as_ref().map(|bias| bias.iter().copied().collect());
+        let parameters = Parameters { weights: &weights, bias, relu: self.relu, prepared: &self.prepared };
+        Fast::new(problem, algorithm, means, parameters)
+    }
+
+    /// Computes by tap, which needs nothing prepared.
+    fn by_tap(&self, layer: &Layer<N>, input: &TensorView<'_, T>, output: &mut [T::Sum]) -> Result<()> {
         let weights = self.filters.view().contiguous()?;
         // A zero of the padding counts for nothing, and need not be there, unless it meets an infinite weight.
         let padding_counts =
             self.padding_mode != PaddingMode::Zeros || !weights.iter().all(|weight| weight.is_finite());
-        output.write_with(|output| {
-            let pixels = input.contiguous()?;
-            if padding_counts && layer.padding_is_mostly_unread() {
-                reference::write(self, &layer, &input, output);
-                return Ok(());
-            }
-            let padded = match padding_counts {
-                true => padded::padded(&pixels, &layer.geometry, self.padding_mode)?,
-                false => None,
-            };
-            let (pixels, geometry) = match &padded {
-                Some((pixels, geometry)) => (&pixels[..], geometry),
-                None => (&pixels[..], &layer.geometry),
-            };
-            direct::Direct { geometry, bank: &layer.bank, groups: self.groups, weights: &weights, pixels }
-                .run(output, |output| bias_of::<T>(self.bias.as_ref(), output))
-        })
+        let pixels = input.contiguous()?;
+        if padding_counts && layer.padding_is_mostly_unread() {
+            reference::write(self, layer, input, output);
+            return Ok(());
+        }
+        let padded = match padding_counts {
+            true => padded::padded(&pixels, &layer.geometry, self.padding_mode)?,
+            false => None,
+        };
+        let (pixels, geometry) = match &padded {
+            Some((pixels, geometry)) => (&pixels[..], geometry),
+            None => (&pixels[..], &layer.geometry),
+        };
+        direct::Direct { geometry, bank: &layer.bank, groups: self.groups, weights: &weights, pixels }
+            .run(output, |output| bias_of::<T>(self.bias.as_ref(), output))?;
+        if self.relu {
+            output.iter_mut().for_each(|sum| *sum = relu(*sum));
+        }
+        Ok(())
     }
 }
+
+impl<T: Element, const N: usize> Module<T, T::Sum> for Conv<T, N> {
+    fn forward_into(&self, input: TensorView<'_, T>, output: TensorViewMut<'_, T::Sum>) -> Result<()> {
+        let layer = self.layer(input.shape())?;
+        check_shape(&layer.output.to_vec(), &output)?;
+        let fast = if layer.is_small() { None } else { self.fast(&layer, None)? };
+        output.write_with(|output| match fast {
+            Some(mut fast) => {
+                fast.run_into(&input, output);
+                Ok(())
+            }
+            None => self.by_tap(&layer, &input, output),
+        })
+    }
+
+    fn plan(&self, input_shape: &[usize]) -> Result<Plan<T, T::Sum>> {
+        let layer = self.layer(input_shape)?;
+        match self.fast(&layer, None)? {
+            Some(fast) => Ok(Plan::new(input_shape, &layer.output.to_vec(), fast.with_staging()?)),
+            None => Plan::of(self.clone(), input_shape),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

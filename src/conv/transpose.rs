@@ -6,7 +6,7 @@ use crate::module::{Module, OutputShape, check_shape};
 use crate::shape::MapShape;
 use crate::tensor::{Tensor, TensorView, TensorViewMut, element_count};
 use crate::window::{Geometry, Padding, PerAxis, Run, Window, try_map_axes, unravel};
-use crate::{Element, Error, Result};
+use crate::{Element, Error, Plan, Result};
 
 /// A transposed convolution over one spatial axis.
 pub type ConvTranspose1d<T = f32> = ConvTranspose<T, 1>;
@@ -148,6 +148,10 @@ impl<T: Element, const N: usize> Module<T, T::Sum> for ConvTranspose<T, N> {
             self.scatter(&layer, &pixels, &weights, output);
             Ok(())
         })
+    }
+
+    fn plan(&self, input_shape: &[usize]) -> Result<Plan<T, T::Sum>> {
+        Plan::of(self.clone(), input_shape)
     }
 }
 

@@ -8,7 +8,7 @@ use crate::module::{Module, OutputShape, check_shape};
 use crate::shape::MapShape;
 use crate::tensor::{TensorView, TensorViewMut, element_count};
 use crate::window::{PerAxis, unravel};
-use crate::{Element, Error, Result};
+use crate::{Element, Error, Plan, Result};
 
 /// A pooling to a given output size: the input is shared out among the outputs, each of which reduces its box. On an axis
 /// of `n` pixels and `m` outputs, output `i` has the pixels from `⌊i·n/m⌋` up to `⌈(i+1)·n/m⌉`, as in PyTorch; boxes
@@ -206,10 +206,20 @@ impl<T: Element, R: Reduction<T>, const N: usize> Module<T> for AdaptivePool<R, 
     fn forward_into(&self, input: TensorView<'_, T>, output: TensorViewMut<'_, T>) -> Result<()> {
         self.boxes(input.shape())?.reduce(&self.reduction, &input, output)
     }
+
+    fn plan(&self, input_shape: &[usize]) -> Result<Plan<T>> {
+        self.reduction.validate()?;
+        Plan::of(self.clone(), input_shape)
+    }
 }
 
 impl<T: Element, R: Reduction<T>, const N: usize> Module<T> for GlobalPool<R, N> {
     fn forward_into(&self, input: TensorView<'_, T>, output: TensorViewMut<'_, T>) -> Result<()> {
         Self::boxes(input.shape())?.reduce(&self.reduction, &input, output)
+    }
+
+    fn plan(&self, input_shape: &[usize]) -> Result<Plan<T>> {
+        self.reduction.validate()?;
+        Plan::of(self.clone(), input_shape)
     }
 }

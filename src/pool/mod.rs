@@ -19,7 +19,7 @@ use crate::module::{Module, OutputShape, check_shape};
 use crate::shape::MapShape;
 use crate::tensor::{TensorView, TensorViewMut, element_count};
 use crate::window::{Geometry, Padding, PerAxis, Window};
-use crate::{Element, Result};
+use crate::{Element, Plan, Result};
 
 /// Pools whose reduction is known by name, for one to three spatial axes.
 macro_rules! pools {
@@ -168,5 +168,10 @@ impl<T: Element, R: Reduction<T>, const N: usize> Module<T> for Pool<R, N> {
         check_shape(&layer.output.to_vec(), &output)?;
         let pixels = input.contiguous()?;
         output.write_with(|output| walk::pool(&self.reduction, &layer.geometry, &pixels, output))
+    }
+
+    fn plan(&self, input_shape: &[usize]) -> Result<Plan<T>> {
+        self.reduction.validate()?;
+        Plan::of(self.clone(), input_shape)
     }
 }

@@ -14,6 +14,7 @@ use crate::{Error, Result};
 /// use ndarray::array;
 ///
 /// /// The difference between the largest and the smallest pixel.
+/// #[derive(Clone)]
 /// struct Range;
 ///
 /// impl Reduction<i32> for Range {
@@ -36,7 +37,7 @@ use crate::{Error, Result};
 /// assert_eq!(contrast, Tensor::from(array![[4, 3]]));
 /// # Ok::<(), featuremap::Error>(())
 /// ```
-pub trait Reduction<T>: Send + Sync {
+pub trait Reduction<T>: Clone + Send + Sync + 'static {
     /// What is kept of the pixels seen so far.
     type Accumulator: Copy + Send;
 

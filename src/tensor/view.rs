@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 
 use ndarray::{
-    ArrayBase, ArrayView6, ArrayViewD, ArrayViewMutD, Axis, Data, DataMut, Dimension, IndexLonger, Ix0, Ix1, Ix2, Ix3,
-    Ix4, Ix5, Ix6, IxDyn, RawData, ViewRepr,
+    ArrayBase, ArrayView5, ArrayView6, ArrayViewD, ArrayViewMutD, Axis, Data, DataMut, Dimension, IndexLonger, Ix0,
+    Ix1, Ix2, Ix3, Ix4, Ix5, Ix6, IxDyn, RawData, ViewRepr,
 };
 
 use super::{Tensor, filled};
@@ -175,6 +175,18 @@ impl<'a, T> TensorView<'a, T> {
             Inline::UpToSix { array, .. } => *array,
             Inline::Deep(_) => unreachable!("the caller has checked the rank"),
         }
+    }
+
+    /// The view as `[image, channel, plane, row, column]`, with axes of length 1 for those that are not there; for views of
+    /// rank 6 at most with three spatial axes at most.
+    pub(crate) fn as_volumes(&self, spatial_axes: usize) -> ArrayView5<'a, T> {
+        // Of the six axes those in front have length 1 and can stand anywhere.
+        let order = match spatial_axes {
+            1 => [0, 3, 4, 1, 2, 5],
+            2 => [0, 2, 3, 1, 4, 5],
+            _ => [0, 1, 2, 3, 4, 5],
+        };
+        self.at_rank_six().permuted_axes(order).index_axis_move(Axis(0), 0)
     }
 
     /// The element at an index that the caller knows to lie inside.
@@ -357,6 +369,23 @@ impl<'a, T> TensorViewMut<'a, T> {
         self.assign_map(other, |&element| element);
     }
 
+    /// Copies elements in row-major order, as many as there are.
+    pub(crate) fn assign_elements(&mut self, elements: &[T])
+    where
+        T: Copy,
+    {
+        match &mut self.array {
+            Inline::UpToSix { array, .. } => {
+                let elements = ArrayView6::from_shape(array.raw_dim(), elements);
+                array.assign(&elements.expect("the caller has counted them"));
+            }
+            Inline::Deep(array) => {
+                let elements = ArrayViewD::from_shape(array.raw_dim(), elements);
+                array.assign(&elements.expect("the caller has counted them"));
+            }
+        }
+    }
+
     /// Lets `write` fill the elements as one slice in row-major order, through memory of our own where the
     /// view has gaps or another order. Where there is nothing to fill, nothing is called: an empty batch needs no memory,
     /// however large its images would be.
@@ -372,8 +401,7 @@ impl<'a, T> TensorViewMut<'a, T> {
         }
         let mut elements = filled(self.shape(), T::default())?;
         write(&mut elements)?;
-        let shape = self.shape().to_vec();
-        self.assign(&TensorViewMut::from_slice(&shape, &mut elements)?.view());
+        self.assign_elements(&elements);
         Ok(())
     }
 }

@@ -37,7 +37,7 @@ pub use taps::TapRun;
 pub use under::{Pixels, Taps, WindowView};
 pub use windows::Windows;
 
-use axis::AxisSpec;
+pub(crate) use axis::AxisSpec;
 
 use crate::tensor::{Tensor, TensorView, filled};
 use crate::{Error, Result};

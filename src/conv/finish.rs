@@ -1,0 +1,102 @@
+//! The last step of every fast algorithm: bias and ReLU, and the way from registers into the output.
+
+use std::array::from_fn;
+
+use crate::simd::{Lanes, Simd, Vector, relu};
+
+/// What happens to a sum before it is stored.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Finish<'a, A> {
+    /// A number for each filter of the block; none for zeros.
+    pub(super) bias: Option<&'a [A]>,
+    pub(super) relu: bool,
+}
+
+impl<'a, A: Lanes> Finish<'a, A> {
+    /// The same for the filters from this one on.
+    #[inline(always)]
+    pub(super) fn from(self, filter: usize) -> Self {
+        Self { bias: self.bias.map(|bias| &bias[filter..]), ..self }
+    }
+
+    /// The sums of one filter, finished.
+    #[inline(always)]
+    pub(super) fn apply<S: Simd>(self, simd: S, filter: usize, sums: A::Vector<S>) -> A::Vector<S> {
+        let sums = match self.bias {
+            Some(bias) => sums + A::Vector::<S>::splat(simd, bias[filter]),
+            None => sums,
+        };
+        match self.relu {
+            true => relu::<S, A>(simd, sums),
+            false => sums,
+        }
+    }
+}
+
+/// Stores the first `count` lanes at `at`, and more where there is room: **the lanes after them spoil what they fall on**, so
+/// stores must go from left to right and from top to bottom. A whole register is stored in one step, a part is not.
+#[inline(always)]
+pub(super) fn store_spilling<S: Simd, A: Lanes>(vector: A::Vector<S>, plane: &mut [A], at: usize, count: usize) {
+    let lanes = A::Vector::<S>::LEN;
+    match plane.get_mut(at..at + lanes) {
+        Some(place) => vector.store_slice(place),
+        None => plane[at..at + count].copy_from_slice(&vector.as_slice()[..count]),
+    }
+}
+
+/// Stores sums whose lanes are filters into the planes of these filters, from `at` on: `row(pixel, register)` gives those of
+/// one pixel, and anything for a pixel from `pixels` on. It spills, as [`store_spilling`] does.
+#[inline(always)]
+pub(super) fn store_transposed<S: Simd, A: Lanes>(
+    simd: S,
+    row: impl Fn(usize, usize) -> A::Vector<S>,
+    pixels: usize,
+    planes: &mut [&mut [A]],
+    at: usize,
+    finish: Finish<'_, A>,
+) {
+    match A::Vector::<S>::LEN {
+        16 => store_squares::<S, A, 16>(simd, row, pixels, planes, at, finish),
+        8 => store_squares::<S, A, 8>(simd, row, pixels, planes, at, finish),
+        4 => store_squares::<S, A, 4>(simd, row, pixels, planes, at, finish),
+        _ => store_squares::<S, A, 2>(simd, row, pixels, planes, at, finish),
+    }
+}
+
+/// [`store_transposed`] where registers have this many lanes, so that a square of them stays in registers.
+#[inline(always)]
+fn store_squares<S: Simd, A: Lanes, const LANES: usize>(
+    simd: S,
+    row: impl Fn(usize, usize) -> A::Vector<S>,
+    pixels: usize,
+    planes: &mut [&mut [A]],
+    at: usize,
+    finish: Finish<'_, A>,
+) {
+    for (register, planes) in planes.chunks_mut(LANES).enumerate() {
+        for first in (0..pixels).step_by(LANES) {
+            let mut square: [A::Vector<S>; LANES] = from_fn(
+                #[inline(always)]
+                |pixel| row(first + pixel, register),
+            );
+            transpose::<S, A, LANES>(&mut square);
+            for (filter, (plane, sums)) in planes.iter_mut().zip(&square).enumerate() {
+                let sums = finish.apply(simd, register * LANES + filter, *sums);
+                store_spilling::<S, A>(sums, plane, at + first, (pixels - first).min(LANES));
+            }
+        }
+    }
+}
+
+/// Transposes a square of registers. Zipping the first half of the rows with the second moves one bit of the row's number
+/// into the lane's number; as many times as there are bits, and they have changed places.
+#[inline(always)]
+fn transpose<S: Simd, A: Lanes, const LANES: usize>(square: &mut [A::Vector<S>; LANES]) {
+    for _ in 0..LANES.ilog2() {
+        let rows = *square;
+        for row in 0..LANES / 2 {
+            square[2 * row] = rows[row].zip_low(rows[row + LANES / 2]);
+            square[2 * row + 1] = rows[row].zip_high(rows[row + LANES / 2]);
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! A layer as the fast algorithms see it: three spatial axes, and shares of the work for the threads.
+
+use super::Layer;
+use crate::Result;
+use crate::window::{Axis, AxisSpec, PaddingMode};
+
+/// A convolution over three spatial axes, outermost first; axes that the layer lacks have one pixel and one output.
+#[derive(Debug, Clone)]
+pub(super) struct Problem {
+    pub(super) images: usize,
+    pub(super) groups: usize,
+    /// Channels of one group.
+    pub(super) channels: usize,
+    /// Filters of one group.
+    pub(super) filters: usize,
+    pub(super) axes: [Axis; 3],
+    /// How many of the axes the layer has.
+    pub(super) spatial_axes: usize,
+    pub(super) mode: PaddingMode,
+}
+
+impl Problem {
+    /// `None` for layers with more spatial axes, or with nothing to compute or to compute it from.
+    pub(super) fn new<const N: usize>(layer: &Layer<N>, groups: usize, mode: PaddingMode) -> Result<Option<Self>> {
+        let images = layer.output.batch.unwrap_or(1);
+        let (channels, filters) = (layer.bank.inputs, layer.bank.outputs / groups);
+        if N > 3 || images == 0 || channels == 0 || filters == 0 {
+            return Ok(None);
+        }
+        let point = AxisSpec { axis: 0, length: 1, size: 1, stride: 1, dilation: 1 }.with_padding(0, 0, false)?;
+        let mut axes = [point; 3];
+        axes[3 - N..].copy_from_slice(layer.geometry.axes());
+        Ok(Some(Self { images, groups, channels, filters, axes, spatial_axes: N, mode }))
+    }
+
+    pub(super) fn input_size(&self) -> [usize; 3] {
+        self.axes.map(|axis| axis.length())
+    }
+
+    pub(super) fn output_size(&self) -> [usize; 3] {
+        self.axes.map(|axis| axis.outputs())
+    }
+
+    pub(super) fn outputs(&self) -> usize {
+        self.output_size().iter().product()
+    }
+
+    /// Taps of one filter in one channel.
+    pub(super) fn taps(&self) -> usize {
+        self.axes.iter().map(Axis::size).product()
+    }
+
+    /// Products that one output is the sum of.
+    pub(super) fn depth(&self) -> usize {
+        self.channels * self.taps()
+    }
+
+    /// Multiply-adds of the definition.
+    pub(super) fn products(&self) -> f64 {
+        [self.images, self.groups, self.filters, self.outputs(), self.channels, self.taps()]
+            .iter()
+            .map(|&factor| factor as f64)
+            .product()
+    }
+
+    /// The axis along which maps are cut into bands: the outermost with more than one output. A band of a map that lies
+    /// in order lies in one piece.
+    pub(super) fn band_axis(&self) -> usize {
+        self.axes.iter().position(|axis| axis.outputs() > 1).unwrap_or(2)
+    }
+
+    /// The outputs of a band with so many of them along the band axis.
+    pub(super) fn band_size(&self, outputs: usize) -> [usize; 3] {
+        let mut size = self.output_size();
+        size[self.band_axis()] = outputs;
+        size
+    }
+
+    /// The first output of a band.
+    pub(super) fn band_start(&self, first: usize) -> [usize; 3] {
+        let mut start = [0; 3];
+        start[self.band_axis()] = first;
+        start
+    }
+}

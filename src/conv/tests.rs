@@ -1,0 +1,203 @@
+//! Every fast algorithm against the reference: at every level, with one to three shares of the work, on odd sizes.
+
+use ndarray::{Array, ArrayD, Axis, IxDyn};
+use proptest::prelude::*;
+
+use super::{Algorithm, Conv, Means, reference};
+use crate::plan::Run;
+use crate::simd::levels;
+use crate::tensor::{TensorView, TensorViewMut};
+use crate::window::{Padding, PaddingMode};
+use crate::{Element, Float, Module, OutputShape, Plan, Tensor};
+
+/// A layer, drawn small enough for the reference and odd enough for the kernels.
+#[derive(Debug, Clone)]
+struct Case<const N: usize> {
+    images: usize,
+    groups: usize,
+    channels: usize,
+    filters: usize,
+    size: [usize; N],
+    input: [usize; N],
+    stride: [usize; N],
+    dilation: [usize; N],
+    padding: [(usize, usize); N],
+    mode: PaddingMode,
+    bias: bool,
+    relu: bool,
+    seed: u64,
+}
+
+fn cases<const N: usize>() -> impl Strategy<Value = Case<N>> {
+    let axis = || (1..=5_usize, 0..=20_usize, 1..=3_usize, 1..=2_usize, (0..=3_usize, 0..=3_usize));
+    let axes = proptest::collection::vec(axis(), N);
+    let counts = (1..=2_usize, 1..=3_usize, 1..=5_usize, 1..=40_usize);
+    let mode = prop_oneof![
+        3 => Just(PaddingMode::Zeros),
+        1 => Just(PaddingMode::Reflect),
+        1 => Just(PaddingMode::Replicate),
+        1 => Just(PaddingMode::Circular),
+    ];
+    (axes, counts, mode, any::<[bool; 2]>(), any::<u64>()).prop_map(|(axes, counts, mode, [bias, relu], seed)| {
+        let (images, groups, channels, filters) = counts;
+        let size: [usize; N] = std::array::from_fn(|axis| axes[axis].0);
+        let dilation: [usize; N] = std::array::from_fn(|axis| axes[axis].3);
+        // At least as long as the window and as the padding of every mode asks.
+        let input = std::array::from_fn(|axis| (size[axis] - 1) * dilation[axis] + 4 + axes[axis].1 / N);
+        let stride = std::array::from_fn(|axis| axes[axis].2);
+        let padding = std::array::from_fn(|axis| axes[axis].4);
+        Case { images, groups, channels, filters, size, input, stride, dilation, padding, mode, bias, relu, seed }
+    })
+}
+
+/// Numbers in no order, from −1 to 1.
+fn numbers(shape: &[usize], seed: u64) -> ArrayD<f64> {
+    let mut state = seed | 1;
+    Array::from_shape_simple_fn(IxDyn(shape), || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f64 / f64::from(1_u32 << 23) - 1.0
+    })
+}
+
+impl<const N: usize> Case<N> {
+    fn input_shape(&self) -> Vec<usize> {
+        [&[self.images, self.groups * self.channels], &self.input[..]].concat()
+    }
+
+    fn conv<T: Element>(&self, pixel: impl Fn(f64) -> T, sum: impl Fn(f64) -> T::Sum) -> Conv<T, N> {
+        let filters = self.groups * self.filters;
+        let weights = numbers(&[&[filters, self.channels], &self.size[..]].concat(), self.seed ^ 1);
+        let conv = Conv::new(weights.mapv(pixel))
+            .stride(self.stride)
+            .dilation(self.dilation)
+            .padding(Padding::Explicit(self.padding))
+            .padding_mode(self.mode)
+            .groups(self.groups)
+            .relu(self.relu);
+        match self.bias {
+            true => conv.bias(numbers(&[filters], self.seed ^ 2).mapv(sum)),
+            false => conv,
+        }
+    }
+
+    /// What each fast algorithm gives at each level, and that it is the same to the bit for one, two and three shares.
+    fn each_way<T: Element>(
+        &self,
+        conv: &Conv<T, N>,
+        input: &TensorView<'_, T>,
+        mut check: impl FnMut(Algorithm, &Tensor<T::Sum>),
+    ) {
+        let layer = conv.layer(input.shape()).expect("the case fits");
+        let mut output = Tensor::zeros(&layer.output.to_vec()).expect("the case is small");
+        for algorithm in Algorithm::ALL {
+            for level in levels() {
+                let mut first: Option<Tensor<T::Sum>> = None;
+                for threads in 1..=3 {
+                    let means = Means { level, threads };
+                    let Some(mut fast) = conv.fast(&layer, Some((algorithm, means))).expect("the case is small") else {
+                        continue;
+                    };
+                    // Nothing may be left of what was there before, in the output or in the workspace.
+                    output.view_mut().map_in_place(|sum| *sum = T::Sum::HIGHEST);
+                    fast.run_into(input, output.as_array_mut().as_slice_mut().expect("a fresh tensor is in order"));
+                    match &first {
+                        None => check(algorithm, &output),
+                        Some(first) => assert_eq!(first, &output, "{algorithm} at {level:?} with {threads} shares"),
+                    }
+                    first.get_or_insert_with(|| output.clone());
+                }
+            }
+        }
+    }
+
+    /// Held against the reference in `f64`.
+    fn check<T: Float>(&self, tolerance: f64) {
+        let float = |number| T::from_f64(number);
+        let input = numbers(&self.input_shape(), self.seed).mapv(float);
+        let exact = |number: T| number.to_f64().expect("every float has an f64");
+        let conv = self.conv(float, float);
+        let in_f64 = self.conv(|number| exact(float(number)), |number| exact(float(number)));
+        let expected = reference::forward(&in_f64, &input.mapv(exact)).expect("the case fits");
+        self.each_way(&conv, &(&input).into(), |algorithm, found| {
+            let norm =
+                |differences: &mut dyn Iterator<Item = f64>| differences.map(|one| one * one).sum::<f64>().sqrt();
+            let error = norm(&mut found.iter().zip(&expected).map(|(&found, &expected)| exact(found) - expected));
+            let size = norm(&mut expected.iter().copied());
+            assert!(error <= tolerance * size, "{algorithm}: off by {} of the norm", error / size);
+        });
+    }
+}
+
+fn check<const N: usize>(case: &Case<N>) {
+    case.check::<f32>(5e-7);
+    case.check::<f64>(1e-15);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    #[test]
+    fn every_way_is_the_reference_on_one_axis(case in cases::<1>()) {
+        check(&case);
+    }
+
+    #[test]
+    fn every_way_is_the_reference_on_two_axes(case in cases::<2>()) {
+        check(&case);
+    }
+
+    #[test]
+    fn every_way_is_the_reference_on_three_axes(case in cases::<3>()) {
+        check(&case);
+    }
+}
+
+/// A layer large enough for several bands and shares, through the public door: views in any order, into views in any order.
+#[test]
+fn a_plan_gives_the_same_for_any_strides() {
+    let case = Case::<2> {
+        images: 2,
+        groups: 1,
+        channels: 24,
+        filters: 37,
+        size: [3, 3],
+        input: [61, 53],
+        stride: [1, 1],
+        dilation: [1, 1],
+        padding: [(1, 1), (1, 1)],
+        mode: PaddingMode::Zeros,
+        bias: true,
+        relu: true,
+        seed: 7,
+    };
+    let conv = case.conv(|number| number as f32, |number| number as f32);
+    let input = numbers(&case.input_shape(), 3).mapv(|number| number as f32);
+    let expected = conv.forward(&input).expect("the case fits");
+
+    let mut reversed = input.clone();
+    reversed.invert_axis(Axis(3));
+    reversed = reversed.as_standard_layout().into_owned();
+    reversed.invert_axis(Axis(3));
+    let channels_last = input.clone().permuted_axes(IxDyn(&[0, 2, 3, 1])).as_standard_layout().into_owned();
+    let channels_last = channels_last.view().permuted_axes(IxDyn(&[0, 3, 1, 2]));
+
+    let mut plan: Plan = conv.plan(&case.input_shape()).expect("the case fits");
+    for view in [input.view(), reversed.view(), channels_last] {
+        let shape = conv.output_shape(&case.input_shape()).expect("the case fits");
+        let mut output = ArrayD::<f32>::zeros(IxDyn(&[shape[0], shape[2], shape[3], shape[1]]));
+        let turned: TensorViewMut<'_, f32> = output.view_mut().permuted_axes(IxDyn(&[0, 3, 1, 2])).into();
+        plan.run(view, turned).expect("the shapes fit");
+        assert_eq!(Tensor::from(output.permuted_axes(IxDyn(&[0, 3, 1, 2]))), expected);
+    }
+    assert!(plan.workspace_bytes() > 0);
+}
+
+/// `Run` is what a plan holds.
+#[test]
+fn a_fast_convolution_says_what_it_is() {
+    let conv = Conv::<f32, 2>::new(Tensor::zeros(&[32, 64, 3, 3]).expect("small"));
+    let layer = conv.layer(&[1, 64, 28, 28]).expect("fits");
+    let means = Means { level: crate::simd::Level::new(), threads: 1 };
+    let fast = conv.fast(&layer, Some((Algorithm::Channels, means))).expect("fits").expect("fits");
+    assert_eq!(fast.algorithm(), "channels");
+}

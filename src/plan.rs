@@ -1,0 +1,172 @@
+//! [`Plan`]: a module made ready for inputs of one shape.
+
+use std::fmt;
+
+use crate::module::{Module, check_shape};
+use crate::tensor::{TensorView, TensorViewMut};
+use crate::{Element, Error, Result};
+
+/// A module made ready for inputs of one shape: everything is checked, the algorithm chosen, weights are prepared and all
+/// memory is taken, so that [`run`](Self::run) only computes.
+///
+/// [`Module::plan`] makes one.
+///
+/// ```
+/// use featuremap::{Conv2d, Module, Tensor};
+/// use ndarray::Array4;
+///
+/// let conv = Conv2d::new(Array4::<f32>::ones((8, 3, 3, 3))).padding(1);
+/// let mut plan = conv.plan(&[1, 3, 32, 32])?;
+/// let mut maps = Array4::zeros((1, 8, 32, 32));
+/// for _ in 0..3 {
+///     plan.run(&Array4::ones((1, 3, 32, 32)), &mut maps)?; // no memory is taken here
+///     assert_eq!(maps[[0, 0, 1, 1]], 27.0);
+/// }
+/// println!("{plan}");
+///
+/// let error = plan.run(&Array4::ones((2, 3, 32, 32)), &mut maps).unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "the input of this plan must have shape [1, 3, 32, 32]; found [2, 3, 32, 32]"
+/// );
+/// # Ok::<(), featuremap::Error>(())
+/// ```
+///
+/// A plan is `Send`, and [`Clone`] gives another thread one of its own: the weights are shared, the workspace is not. Its
+/// share of work for each thread is fixed when it is made, from the size of the thread pool that it is made in. Results are
+/// the same to the bit for any number of threads.
+pub struct Plan<T: Element = f32, U: Element = T> {
+    input_shape: Vec<usize>,
+    output_shape: Vec<usize>,
+    run: Box<dyn CloneRun<T, U>>,
+}
+
+/// What a [`Plan`] does when it runs: for modules of your own that have something to prepare.
+///
+/// [`Plan::of`] serves those that have not.
+pub trait Run<T: Element, U: Element = T>: Send + Sync {
+    /// Computes the output, every element of it. The plan has checked both shapes.
+    ///
+    /// # Errors
+    ///
+    /// Those of the module.
+    fn run(&mut self, input: TensorView<'_, T>, output: TensorViewMut<'_, U>) -> Result<()>;
+
+    /// What it computes by, in a word or two, for people to read.
+    fn algorithm(&self) -> String;
+
+    /// Bytes of memory that it holds to compute in, weights apart.
+    fn workspace_bytes(&self) -> usize {
+        0
+    }
+}
+
+/// [`Run`], with `Clone` in a form that a `dyn` can have.
+trait CloneRun<T: Element, U: Element>: Run<T, U> {
+    fn boxed_clone(&self) -> Box<dyn CloneRun<T, U>>;
+}
+
+impl<T: Element, U: Element, R: Run<T, U> + Clone + 'static> CloneRun<T, U> for R {
+    fn boxed_clone(&self) -> Box<dyn CloneRun<T, U>> {
+        Box::new(self.clone())
+    }
+}
+
+/// A module as it is, with nothing prepared.
+#[derive(Clone)]
+struct Unprepared<M>(M);
+
+impl<T: Element, U: Element, M: Module<T, U>> Run<T, U> for Unprepared<M> {
+    fn run(&mut self, input: TensorView<'_, T>, output: TensorViewMut<'_, U>) -> Result<()> {
+        self.0.forward_into(input, output)
+    }
+
+    fn algorithm(&self) -> String {
+        "as forward".into()
+    }
+}
+
+impl<T: Element, U: Element> Plan<T, U> {
+    /// A plan for inputs of this shape, which gives outputs of that.
+    pub fn new(input_shape: &[usize], output_shape: &[usize], run: impl Run<T, U> + Clone + 'static) -> Self {
+        Self { input_shape: input_shape.to_vec(), output_shape: output_shape.to_vec(), run: Box::new(run) }
+    }
+
+    /// A plan that calls the module's [`forward_into`](Module::forward_into): for modules with nothing to prepare.
+    ///
+    /// # Errors
+    ///
+    /// As [`output_shape`](crate::OutputShape::output_shape) of the module.
+    pub fn of(module: impl Module<T, U> + Clone + 'static, input_shape: &[usize]) -> Result<Self> {
+        Ok(Self::new(input_shape, &module.output_shape(input_shape)?, Unprepared(module)))
+    }
+
+    /// Computes the output of `input` into `output`, every element of it. Both may have any strides.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`] if one of them has not the shape that the plan was made for.
+    pub fn run<'a, 'b>(
+        &mut self,
+        input: impl Into<TensorView<'a, T>>,
+        output: impl Into<TensorViewMut<'b, U>>,
+    ) -> Result<()> {
+        let (input, output) = (input.into(), output.into());
+        if input.shape() != self.input_shape {
+            let (expected, found) = (self.input_shape.clone(), input.shape().to_vec());
+            return Err(Error::Shape { what: "the input of this plan", expected, found });
+        }
+        check_shape(&self.output_shape, &output)?;
+        self.run.run(input, output)
+    }
+
+    /// The shape of inputs that it was made for.
+    pub fn input_shape(&self) -> &[usize] {
+        &self.input_shape
+    }
+
+    /// The shape of its outputs.
+    pub fn output_shape(&self) -> &[usize] {
+        &self.output_shape
+    }
+
+    /// What it computes by, in a word or two, for people to read.
+    pub fn algorithm(&self) -> String {
+        self.run.algorithm()
+    }
+
+    /// Bytes of memory that it holds to compute in, weights apart.
+    pub fn workspace_bytes(&self) -> usize {
+        self.run.workspace_bytes()
+    }
+}
+
+impl<T: Element, U: Element> Clone for Plan<T, U> {
+    fn clone(&self) -> Self {
+        Self {
+            input_shape: self.input_shape.clone(),
+            output_shape: self.output_shape.clone(),
+            run: (*self.run).boxed_clone(),
+        }
+    }
+}
+
+impl<T: Element, U: Element> fmt::Debug for Plan<T, U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plan")
+            .field("input_shape", &self.input_shape)
+            .field("output_shape", &self.output_shape)
+            .field("algorithm", &self.algorithm())
+            .field("workspace_bytes", &self.workspace_bytes())
+            .finish()
+    }
+}
+
+/// As `[1, 3, 32, 32] → [1, 8, 32, 32], pixels, 31 KiB of workspace`.
+impl<T: Element, U: Element> fmt::Display for Plan<T, U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (input, output) = (&self.input_shape, &self.output_shape);
+        let (algorithm, kibibytes) = (self.algorithm(), self.workspace_bytes().div_ceil(1024));
+        write!(f, "{input:?} → {output:?}, {algorithm}, {kibibytes} KiB of workspace")
+    }
+}
