@@ -3,6 +3,7 @@
 use std::fmt::{Debug, Display};
 
 use crate::conv::Kernels;
+use crate::tensor::TensorView;
 
 /// A pixel, a weight or a sum: `f32`, `f64`, `i8`, `u8`, `i16`, `i32` or `i64`.
 ///
@@ -36,9 +37,9 @@ pub trait Element:
     /// The value above all others: ∞, or the largest integer.
     const HIGHEST: Self;
 
-    /// The same number as a sum.
-    #[must_use]
-    fn widen(self) -> Self::Sum;
+    /// The same pixels seen as sums, where their type is that of their sums and has fast kernels.
+    #[doc(hidden)]
+    fn as_sums(pixels: TensorView<'_, Self>) -> Option<TensorView<'_, Self::Sum>>;
 
     /// `sum + pixel · weight`, exact or wrapping for integers.
     #[must_use]
@@ -74,9 +75,8 @@ macro_rules! integers {
             const LOWEST: Self = <$pixel>::MIN;
             const HIGHEST: Self = <$pixel>::MAX;
 
-            #[inline(always)]
-            fn widen(self) -> $sum {
-                <$sum>::from(self)
+            fn as_sums(_: TensorView<'_, Self>) -> Option<TensorView<'_, $sum>> {
+                None
             }
 
             #[inline]
@@ -107,9 +107,8 @@ macro_rules! floats {
             const LOWEST: Self = $float::NEG_INFINITY;
             const HIGHEST: Self = $float::INFINITY;
 
-            #[inline(always)]
-            fn widen(self) -> Self {
-                self
+            fn as_sums(pixels: TensorView<'_, Self>) -> Option<TensorView<'_, Self>> {
+                Some(pixels)
             }
 
             #[inline]

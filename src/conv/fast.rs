@@ -12,14 +12,13 @@ use super::blocks::{Band, Widths};
 use super::channels;
 use super::finish::Finish;
 use super::kernels::Kernels;
-use super::packing::{Packing, Rows};
+use super::packing::{Pack, Packing, Rows};
 use super::pixels;
 use super::problem::Problem;
+use crate::Result;
 use crate::parallel::join;
-use crate::plan::Run;
-use crate::simd::{Level, lanes, vectorized};
+use crate::simd::{Level, lanes};
 use crate::tensor::{TensorView, TensorViewMut, filled};
-use crate::{Element, Result};
 
 /// The packed input of a band stays within this, so that it and the weights of a block lie in the second-level cache.
 const BAND_BYTES: usize = 256 * 1024;
@@ -68,23 +67,23 @@ impl<A> PartialEq for Prepared<A> {
 }
 
 /// The numbers of a layer.
-pub(super) struct Parameters<'a, T: Element> {
+pub(super) struct Parameters<'a, A> {
     /// `[filter, channel of its group, tap]`.
-    pub(super) weights: &'a TensorView<'a, T>,
-    pub(super) bias: Option<Vec<T::Sum>>,
+    pub(super) weights: TensorView<'a, A>,
+    pub(super) bias: Option<Vec<A>>,
     pub(super) relu: bool,
-    pub(super) prepared: &'a Prepared<T::Sum>,
+    pub(super) prepared: &'a Prepared<A>,
 }
 
 /// A convolution by one of the fast algorithms, ready to run.
 #[derive(Debug, Clone)]
-pub(super) struct Fast<T: Element> {
+pub(super) struct Fast<A> {
     problem: Problem,
     algorithm: Algorithm,
     level: Level,
-    weights: Arc<Vec<T::Sum>>,
+    weights: Arc<Vec<A>>,
     widths: Widths,
-    bias: Option<Arc<Vec<T::Sum>>>,
+    bias: Option<Arc<Vec<A>>>,
     relu: bool,
     packing: Packing,
     offsets: Arc<Vec<u32>>,
@@ -93,9 +92,9 @@ pub(super) struct Fast<T: Element> {
     shares: Shares,
     /// Numbers that each thread needs to compute in, and room for that.
     scratch_length: usize,
-    scratch: Vec<T::Sum>,
+    scratch: Vec<A>,
     /// Room for the output, taken for those that lie otherwise than row by row.
-    staging: Vec<T::Sum>,
+    staging: Vec<A>,
 }
 
 /// How the output is divided among threads: along one axis of `[image, filter, plane, row, column]`.
@@ -135,29 +134,29 @@ impl Shares {
     }
 }
 
-impl<T: Element> Fast<T> {
+impl<A: Kernels> Fast<A> {
     /// `None` where the packed input would be out of all proportion: wide padding under windows far apart.
     pub(super) fn new(
         problem: Problem,
         algorithm: Algorithm,
         means: Means,
-        parameters: Parameters<'_, T>,
+        parameters: Parameters<'_, A>,
     ) -> Result<Option<Self>> {
         let Means { level, threads } = means;
-        let Some(band) = band_outputs::<T>(&problem) else { return Ok(None) };
+        let Some(band) = band_outputs::<A>(&problem) else { return Ok(None) };
         let Some(packing) = Packing::new(&problem, problem.band_size(band)) else { return Ok(None) };
         let Some(offsets) = packing.offsets(problem.channels) else { return Ok(None) };
         let widths = match algorithm {
-            Algorithm::Channels => channels::widths::<T::Sum>(level),
-            _ => pixels::widths::<T::Sum>(level),
+            Algorithm::Channels => channels::widths::<A>(level),
+            _ => pixels::widths::<A>(level),
         };
-        let weights = parameters.prepared.get_or((algorithm, lanes::<T::Sum>(level)), || {
-            let weights: Vec<T::Sum> = parameters.weights.iter().map(|weight| weight.widen()).collect();
+        let weights = parameters.prepared.get_or((algorithm, lanes::<A>(level)), || {
+            let weights: Vec<A> = parameters.weights.iter().copied().collect();
             widths.pack(&weights, problem.filters, problem.depth())
         });
         let shares = Shares::new(&problem, widths.0[0], threads);
         let scratch_length = problem.channels * packing.volume() + pixels::OVERREAD;
-        let scratch = filled(&[shares.count(), scratch_length], T::Sum::ZERO)?;
+        let scratch = filled(&[shares.count(), scratch_length], A::default())?;
         Ok(Some(Self {
             problem,
             algorithm,
@@ -178,8 +177,27 @@ impl<T: Element> Fast<T> {
 
     /// The same with room for an output that lies otherwise than row by row.
     pub(super) fn with_staging(mut self) -> Result<Self> {
-        self.staging = filled(&self.output_size(), T::Sum::ZERO)?;
+        self.staging = filled(&self.output_size(), A::default())?;
         Ok(self)
+    }
+
+    /// Computes the output, by way of the staging memory if it lies otherwise than row by row.
+    pub(super) fn run(&mut self, input: &TensorView<'_, A>, mut output: TensorViewMut<'_, A>) {
+        if let Some(output) = output.as_slice_mut() {
+            return self.run_into(input, output);
+        }
+        let mut staging = std::mem::take(&mut self.staging);
+        self.run_into(input, &mut staging);
+        output.assign_elements(&staging);
+        self.staging = staging;
+    }
+
+    pub(super) fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    pub(super) fn workspace_bytes(&self) -> usize {
+        (self.scratch.len() + self.staging.len()) * size_of::<A>() + self.offsets.len() * size_of::<u32>()
     }
 
     fn output_size(&self) -> [usize; 5] {
@@ -188,7 +206,7 @@ impl<T: Element> Fast<T> {
     }
 
     /// Computes the output as a slice in row-major order.
-    pub(super) fn run_into(&mut self, input: &TensorView<'_, T>, output: &mut [T::Sum]) {
+    pub(super) fn run_into(&mut self, input: &TensorView<'_, A>, output: &mut [A]) {
         let mut scratch = std::mem::take(&mut self.scratch);
         let output = ArrayViewMut5::from_shape(self.output_size(), output).expect("the plan has checked the shape");
         self.share(&input.as_volumes(self.problem.spatial_axes), output, &self.shares.cuts, &mut scratch);
@@ -196,13 +214,7 @@ impl<T: Element> Fast<T> {
     }
 
     /// Divides the output between the first half of the shares and the second, until one is left.
-    fn share(
-        &self,
-        input: &ArrayView5<'_, T>,
-        output: ArrayViewMut5<'_, T::Sum>,
-        cuts: &[usize],
-        scratch: &mut [T::Sum],
-    ) {
+    fn share(&self, input: &ArrayView5<'_, A>, output: ArrayViewMut5<'_, A>, cuts: &[usize], scratch: &mut [A]) {
         if cuts.len() == 2 {
             return self.compute(input, output, cuts[0]..cuts[1], scratch);
         }
@@ -218,10 +230,10 @@ impl<T: Element> Fast<T> {
     /// Computes one share: `output` is that range of the whole along the axis of the shares.
     fn compute(
         &self,
-        input: &ArrayView5<'_, T>,
-        mut output: ArrayViewMut5<'_, T::Sum>,
+        input: &ArrayView5<'_, A>,
+        mut output: ArrayViewMut5<'_, A>,
         share: Range<usize>,
-        packed: &mut [T::Sum],
+        packed: &mut [A],
     ) {
         let problem = &self.problem;
         let along = |axis: usize, whole: usize| if self.shares.axis == axis { share.clone() } else { 0..whole };
@@ -246,11 +258,7 @@ impl<T: Element> Fast<T> {
                     let start = problem.band_start(first);
                     let rows = self.packing.rows(problem.band_size(end - first));
                     let volume = &mut packed[..problem.channels * self.packing.volume()];
-                    vectorized(
-                        self.level,
-                        #[inline(always)]
-                        || self.packing.pack(&image, start, volume),
-                    );
+                    A::pack(self.level, Pack { packing: &self.packing, image, first: start, packed: volume });
                     self.band(packed, of_group.clone(), rows, maps.slice_axis_mut(Axis(1 + band_axis), here));
                 }
             }
@@ -258,7 +266,7 @@ impl<T: Element> Fast<T> {
     }
 
     /// Computes one band of the maps of some filters, all of one group, from its packed input.
-    fn band(&self, packed: &[T::Sum], filters: Range<usize>, rows: Rows, output: ArrayViewMut4<'_, T::Sum>) {
+    fn band(&self, packed: &[A], filters: Range<usize>, rows: Rows, output: ArrayViewMut4<'_, A>) {
         let problem = &self.problem;
         let (group, first) = (filters.start / problem.filters, filters.start % problem.filters);
         let blocks = group * self.widths.rounded(problem.filters) + first;
@@ -272,35 +280,13 @@ impl<T: Element> Fast<T> {
             finish: Finish { bias, relu: self.relu },
             output,
         };
-        T::Sum::compute(self.algorithm, self.level, band);
-    }
-}
-
-impl<T: Element> Run<T, T::Sum> for Fast<T> {
-    fn run(&mut self, input: TensorView<'_, T>, mut output: TensorViewMut<'_, T::Sum>) -> Result<()> {
-        if let Some(output) = output.as_slice_mut() {
-            self.run_into(&input, output);
-            return Ok(());
-        }
-        let mut staging = std::mem::take(&mut self.staging);
-        self.run_into(&input, &mut staging);
-        output.assign_elements(&staging);
-        self.staging = staging;
-        Ok(())
-    }
-
-    fn algorithm(&self) -> String {
-        self.algorithm.to_string()
-    }
-
-    fn workspace_bytes(&self) -> usize {
-        (self.scratch.len() + self.staging.len()) * size_of::<T::Sum>() + self.offsets.len() * size_of::<u32>()
+        A::compute(self.algorithm, self.level, band);
     }
 }
 
 /// How many outputs along the band axis a band has: as many as keep its packed input small. `None` where even one would
 /// need a packed input out of all proportion to the layer.
-fn band_outputs<T: Element>(problem: &Problem) -> Option<usize> {
+fn band_outputs<A>(problem: &Problem) -> Option<usize> {
     let outputs = problem.output_size()[problem.band_axis()];
     let volume = |outputs: usize| {
         let packing = Packing::new(problem, problem.band_size(outputs))?;
@@ -313,7 +299,7 @@ fn band_outputs<T: Element>(problem: &Problem) -> Option<usize> {
         return None;
     }
     // A band is as long as its outputs and a constant more.
-    let room = BAND_BYTES / size_of::<T::Sum>();
+    let room = BAND_BYTES / size_of::<A>();
     Some(1 + room.saturating_sub(one) / (two - one).max(1)).map(|most| {
         let bands = outputs.div_ceil(most.clamp(1, outputs));
         outputs.div_ceil(bands)

@@ -3,6 +3,7 @@
 use super::algorithm::Algorithm;
 use super::blocks::Band;
 use super::channels::Channels;
+use super::packing::Pack;
 use super::pixels::Pixels;
 use crate::simd::{self, Lanes, Level};
 
@@ -13,6 +14,9 @@ pub trait Kernels: Lanes {
     /// The algorithms that have a kernel for this number. Integers have none: they are convolved by tap.
     const ALGORITHMS: &[Algorithm];
 
+    /// Packs the input of a band.
+    fn pack(level: Level, pack: Pack<'_, Self>);
+
     /// Computes a band by one of these algorithms.
     fn compute(algorithm: Algorithm, level: Level, band: Band<'_, Self>);
 }
@@ -21,6 +25,10 @@ macro_rules! kernels {
     ($($number:ident: $($algorithm:ident),*;)*) => {$(
         impl Kernels for $number {
             const ALGORITHMS: &[Algorithm] = &[$(Algorithm::$algorithm),*];
+
+            fn pack(level: Level, pack: Pack<'_, Self>) {
+                simd::run(level, pack);
+            }
 
             #[allow(unused_variables, reason = "without kernels there is nothing to run")]
             fn compute(algorithm: Algorithm, level: Level, band: Band<'_, Self>) {

@@ -24,6 +24,7 @@ pub use transpose::{ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTranspo
 
 use crate::module::{Module, OutputShape, check_shape};
 use crate::parallel::threads;
+use crate::plan::Run;
 use crate::relu::relu;
 use crate::shape::MapShape;
 use crate::simd::Level;
@@ -280,7 +281,7 @@ impl Means {
 impl<T: Element, const N: usize> Conv<T, N> {
     /// This convolution by the fastest algorithm that may be used, or by the one that is asked for; `None` where it is best
     /// done by tap.
-    fn fast(&self, layer: &Layer<N>, asked: Option<(Algorithm, Means)>) -> Result<Option<Fast<T>>> {
+    fn fast(&self, layer: &Layer<N>, asked: Option<(Algorithm, Means)>) -> Result<Option<Fast<T::Sum>>> {
         let Some(problem) = Problem::new(layer, self.groups, self.padding_mode)? else { return Ok(None) };
         let (algorithm, means) = match asked {
             Some(asked) => asked,
@@ -292,9 +293,9 @@ impl<T: Element, const N: usize> Conv<T, N> {
         if !T::Sum::ALGORITHMS.contains(&algorithm) {
             return Ok(None);
         }
-        let weights = self.filters.view();
+        let Some(weights) = T::as_sums(self.filters.view()) else { return Ok(None) };
         let bias = self.bias.as_ref().map(|bias| bias.iter().copied().collect());
-        let parameters = Parameters { weights: &weights, bias, relu: self.relu, prepared: &self.prepared };
+        let parameters = Parameters { weights, bias, relu: self.relu, prepared: &self.prepared };
         Fast::new(problem, algorithm, means, parameters)
     }
 
@@ -331,21 +332,46 @@ impl<T: Element, const N: usize> Module<T, T::Sum> for Conv<T, N> {
         let layer = self.layer(input.shape())?;
         check_shape(&layer.output.to_vec(), &output)?;
         let fast = if layer.is_small() { None } else { self.fast(&layer, None)? };
-        output.write_with(|output| match fast {
-            Some(mut fast) => {
+        output.write_with(|output| match (fast, T::as_sums(input.clone())) {
+            (Some(mut fast), Some(input)) => {
                 fast.run_into(&input, output);
                 Ok(())
             }
-            None => self.by_tap(&layer, &input, output),
+            _ => self.by_tap(&layer, &input, output),
         })
     }
 
     fn plan(&self, input_shape: &[usize]) -> Result<Plan<T, T::Sum>> {
         let layer = self.layer(input_shape)?;
         match self.fast(&layer, None)? {
-            Some(fast) => Ok(Plan::new(input_shape, &layer.output.to_vec(), fast.with_staging()?)),
+            Some(fast) => Ok(Plan::new(input_shape, &layer.output.to_vec(), Planned::<T>(fast.with_staging()?))),
             None => Plan::of(self.clone(), input_shape),
         }
+    }
+}
+
+/// What the plan of a convolution holds.
+struct Planned<T: Element>(Fast<T::Sum>);
+
+impl<T: Element> Clone for Planned<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<T: Element> Run<T, T::Sum> for Planned<T> {
+    fn run(&mut self, input: TensorView<'_, T>, output: TensorViewMut<'_, T::Sum>) -> Result<()> {
+        let input = T::as_sums(input).expect("the weights were sums, so the pixels are");
+        self.0.run(&input, output);
+        Ok(())
+    }
+
+    fn algorithm(&self) -> String {
+        self.0.algorithm().to_string()
+    }
+
+    fn workspace_bytes(&self) -> usize {
+        self.0.workspace_bytes()
     }
 }
 

@@ -15,7 +15,7 @@
 use ndarray::{ArrayView1, ArrayView4, Axis as ArrayAxis};
 
 use super::problem::Problem;
-use crate::Element;
+use crate::simd::{Kernel, Lanes, Simd, Vector};
 use crate::window::{Axis, PaddingMode};
 
 /// How one axis of a band is packed.
@@ -67,76 +67,101 @@ impl PackedAxis {
     }
 
     /// The pixel in a slot.
+    #[inline(always)]
     fn source(&self, first: usize, slot: usize) -> Option<usize> {
-        let (phase, ahead) = (slot / self.phase_length, slot % self.phase_length);
+        // Most layers have a stride of 1, and a division takes as long as copying a short row.
+        let (phase, ahead) = match self.phases.len() {
+            1 => (0, slot),
+            _ => (slot / self.phase_length, slot % self.phase_length),
+        };
         self.pixel(self.place(first, phase) + ahead * self.axis.stride())
+    }
+
+    /// Whether a whole row of pixels is a packed row as it is.
+    fn is_the_input(&self) -> bool {
+        self.axis.stride() == 1 && self.axis.before() == 0 && self.phase_length == self.axis.length()
     }
 
     /// Fills a packed row from a row of pixels.
     #[inline(always)]
-    fn pack_row<T: Element>(&self, row: Row<'_, T>, first: usize, packed: &mut [T::Sum]) {
+    fn pack_row<S: Simd, A: Lanes>(&self, simd: S, row: Row<'_, A>, first: usize, packed: &mut [A]) {
         let (stride, before, length) = (self.axis.stride(), self.axis.before(), self.axis.length());
-        for (phase, packed) in packed.chunks_exact_mut(self.phase_length).enumerate() {
+        let slots = |places: usize| if stride == 1 { places } else { places.div_ceil(stride) };
+        for phase in 0..self.phases.len() {
             let place = self.place(first, phase);
-            // Slots before this one lie on the padding before the input, slots from `end` on behind it.
-            let start = before.saturating_sub(place).div_ceil(stride).min(packed.len());
-            let end = (before + length).saturating_sub(place).div_ceil(stride).clamp(start, packed.len());
+            let (here, end_of_phase) = (phase * self.phase_length, (phase + 1) * self.phase_length);
+            // Slots before `start` lie on the padding before the input, slots from `end` on behind it.
+            let start = (here + slots(before.saturating_sub(place))).min(end_of_phase);
+            let end = (here + slots((before + length).saturating_sub(place))).clamp(start, end_of_phase);
             if start < end {
-                row.widen(place + start * stride - before, stride, &mut packed[start..end]);
+                row.copy(simd, place + (start - here) * stride - before, stride, end - start, &mut packed[start..]);
             }
             if self.mode == PaddingMode::Zeros {
-                packed[..start].fill(T::Sum::ZERO);
-                packed[end..].fill(T::Sum::ZERO);
+                packed[here..start].fill(A::default());
+                packed[end..end_of_phase].fill(A::default());
             } else {
-                for slot in (0..start).chain(end..packed.len()) {
-                    let pixel = self.pixel(place + slot * stride);
-                    packed[slot] = pixel.map_or(T::Sum::ZERO, |pixel| row.pixel(pixel).widen());
+                for slot in (here..start).chain(end..end_of_phase) {
+                    let pixel = self.pixel(place + (slot - here) * stride);
+                    packed[slot] = pixel.map_or(A::default(), |pixel| row.pixel(pixel));
                 }
             }
         }
     }
 }
 
-/// A row of pixels, side by side or not.
+/// A row of pixels.
 #[derive(Clone, Copy)]
-enum Row<'a, T> {
-    Slice(&'a [T]),
-    Strided(ArrayView1<'a, T>),
+enum Row<'a, A> {
+    /// Side by side; what follows the row may be seen.
+    Slice(&'a [A]),
+    Strided(ArrayView1<'a, A>),
 }
 
-impl<T: Element> Row<'_, T> {
+impl<A: Lanes> Row<'_, A> {
     #[inline(always)]
-    fn pixel(&self, pixel: usize) -> T {
+    fn pixel(&self, pixel: usize) -> A {
         match self {
             Self::Slice(row) => row[pixel],
             Self::Strided(row) => row[pixel],
         }
     }
 
-    /// Copies every `stride`-th pixel from the first on.
+    /// Copies `count` pixels, every `stride`-th from the first on. What follows them in `into` may be spoilt.
     #[inline(always)]
-    fn widen(self, first: usize, stride: usize, into: &mut [T::Sum]) {
+    fn copy<S: Simd>(self, simd: S, first: usize, stride: usize, count: usize, into: &mut [A]) {
         match (self, stride) {
-            (Self::Slice(row), 1) => {
-                into.iter_mut().zip(&row[first..]).for_each(|(slot, pixel)| *slot = pixel.widen());
-            }
-            (Self::Slice(row), 2) => {
-                // The last pixel may lack the second of its pair.
-                let pairs = row[first..].chunks_exact(2);
-                if let (Some(last), [pixel]) = (into.get_mut(pairs.len()), pairs.remainder()) {
-                    *last = pixel.widen();
-                }
-                into.iter_mut().zip(pairs).for_each(|(slot, pair)| *slot = pair[0].widen());
-            }
+            (Self::Slice(row), 1) => into[..count].copy_from_slice(&row[first..][..count]),
+            (Self::Slice(row), 2) => every_second(simd, &row[first..], count, into),
             (Self::Slice(row), _) => {
                 let pixels = row[first..].iter().step_by(stride);
-                into.iter_mut().zip(pixels).for_each(|(slot, pixel)| *slot = pixel.widen());
+                into[..count].iter_mut().zip(pixels).for_each(|(slot, pixel)| *slot = *pixel);
             }
             (Self::Strided(row), _) => {
                 let pixels = row.iter().skip(first).step_by(stride);
-                into.iter_mut().zip(pixels).for_each(|(slot, pixel)| *slot = pixel.widen());
+                into[..count].iter_mut().zip(pixels).for_each(|(slot, pixel)| *slot = *pixel);
             }
         }
+    }
+}
+
+/// Copies `count` numbers, every second one. A register at a time, as long as there is room on both sides to read and to
+/// write a whole one; what follows in `into` is spoilt.
+#[inline(always)]
+fn every_second<S: Simd, A: Lanes>(simd: S, from: &[A], count: usize, into: &mut [A]) {
+    let lanes = A::Vector::<S>::LEN;
+    let mut done = 0;
+    while done < count {
+        let (Some(pairs), Some(place)) = (from.get(2 * done..2 * (done + lanes)), into.get_mut(done..done + lanes))
+        else {
+            for at in done..count {
+                into[at] = from[2 * at];
+            }
+            return;
+        };
+        let (low, high) = pairs.split_at(lanes);
+        let (low, high) = (A::Vector::<S>::from_slice(simd, low), A::Vector::<S>::from_slice(simd, high));
+        low.unzip_low(high).store_slice(place);
+        done += lanes;
     }
 }
 
@@ -214,32 +239,70 @@ impl Packing {
         }
         Rows { counts: [1, 1], strides: [0, 0], length: outputs.iter().product() }
     }
+}
 
-    /// Packs a band that starts with the output `first`: the channels in `image`, `[channel, plane, row, column]`.
+/// Packs a band.
+pub struct Pack<'a, A> {
+    pub(super) packing: &'a Packing,
+    /// `[channel, plane, row, column]`.
+    pub(super) image: ArrayView4<'a, A>,
+    /// The first output of the band.
+    pub(super) first: [usize; 3],
+    pub(super) packed: &'a mut [A],
+}
+
+impl<A: Lanes> Kernel for Pack<'_, A> {
+    type Output = ();
+
     #[inline(always)]
-    pub(super) fn pack<T: Element>(&self, image: &ArrayView4<'_, T>, first: [usize; 3], packed: &mut [T::Sum]) {
-        let (_, planes, rows, columns) = image.dim();
+    fn run<S: Simd>(self, simd: S) {
+        let Self { packing, image, first, packed } = self;
+        let Packing { axes, slots, volume } = packing;
+        let (channels, planes, rows, columns) = image.dim();
         let in_order = image.to_slice();
-        for (channel, volume) in packed.chunks_exact_mut(self.volume).enumerate().take(image.len_of(ArrayAxis(0))) {
-            for (slot, packed_rows) in volume.chunks_exact_mut(self.slots[1] * self.slots[2]).enumerate() {
-                let plane = self.axes[0].source(first[0], slot);
-                for (slot, packed) in packed_rows.chunks_exact_mut(self.slots[2]).enumerate() {
-                    let (Some(plane), Some(row)) = (plane, self.axes[1].source(first[1], slot)) else {
-                        packed.fill(T::Sum::ZERO);
+        let rows_are_the_input = axes[1].axis.stride() == 1 && axes[1].axis.before() == 0 && axes[2].is_the_input();
+        for (channel, packed) in packed.chunks_exact_mut(*volume).enumerate().take(channels) {
+            for (slot, packed) in packed.chunks_exact_mut(slots[1] * slots[2]).enumerate() {
+                let Some(plane) = axes[0].source(first[0], slot) else {
+                    packed.fill(A::default());
+                    continue;
+                };
+                if let Some(pixels) = in_order {
+                    let start = (channel * planes + plane) * rows * columns;
+                    if rows_are_the_input {
+                        // In a short band, rows behind the input are not read.
+                        let pixels = &pixels[start + first[1] * columns..start + rows * columns];
+                        let count = packed.len().min(pixels.len());
+                        packed[..count].copy_from_slice(&pixels[..count]);
                         continue;
-                    };
-                    let row = match in_order {
-                        Some(pixels) => {
-                            Row::Slice(&pixels[((channel * planes + plane) * rows + row) * columns..][..columns])
-                        }
-                        None => {
-                            let planes = image.index_axis_move(ArrayAxis(0), channel);
-                            let row = planes.index_axis_move(ArrayAxis(0), plane).index_axis_move(ArrayAxis(0), row);
-                            row.to_slice().map_or(Row::Strided(row), Row::Slice)
-                        }
-                    };
-                    self.axes[2].pack_row(row, first[2], packed);
+                    }
+                    packing.pack_plane(simd, first, packed, |row| Row::Slice(&pixels[start + row * columns..]));
+                } else {
+                    let plane = image.index_axis(ArrayAxis(0), channel).index_axis_move(ArrayAxis(0), plane);
+                    packing.pack_plane(simd, first, packed, |row| {
+                        let row = plane.index_axis_move(ArrayAxis(0), row);
+                        row.to_slice().map_or(Row::Strided(row), Row::Slice)
+                    });
                 }
+            }
+        }
+    }
+}
+
+impl Packing {
+    /// Packs the rows of one plane.
+    #[inline(always)]
+    fn pack_plane<'a, S: Simd, A: Lanes>(
+        &self,
+        simd: S,
+        first: [usize; 3],
+        packed: &mut [A],
+        pixels: impl Fn(usize) -> Row<'a, A>,
+    ) {
+        for (slot, packed) in packed.chunks_exact_mut(self.slots[2]).enumerate() {
+            match self.axes[1].source(first[1], slot) {
+                Some(row) => self.axes[2].pack_row(simd, pixels(row), first[2], packed),
+                None => packed.fill(A::default()),
             }
         }
     }

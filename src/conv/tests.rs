@@ -4,7 +4,6 @@ use ndarray::{Array, ArrayD, Axis, IxDyn};
 use proptest::prelude::*;
 
 use super::{Algorithm, Conv, Means, reference};
-use crate::plan::Run;
 use crate::simd::levels;
 use crate::tensor::{TensorView, TensorViewMut};
 use crate::window::{Padding, PaddingMode};
@@ -81,24 +80,24 @@ impl<const N: usize> Case<N> {
     }
 
     /// What each fast algorithm gives at each level, and that it is the same to the bit for one, two and three shares.
-    fn each_way<T: Element>(
+    fn each_way<T: Float>(
         &self,
         conv: &Conv<T, N>,
         input: &TensorView<'_, T>,
-        mut check: impl FnMut(Algorithm, &Tensor<T::Sum>),
+        mut check: impl FnMut(Algorithm, &Tensor<T>),
     ) {
         let layer = conv.layer(input.shape()).expect("the case fits");
         let mut output = Tensor::zeros(&layer.output.to_vec()).expect("the case is small");
         for algorithm in Algorithm::ALL {
             for level in levels() {
-                let mut first: Option<Tensor<T::Sum>> = None;
+                let mut first: Option<Tensor<T>> = None;
                 for threads in 1..=3 {
                     let means = Means { level, threads };
                     let Some(mut fast) = conv.fast(&layer, Some((algorithm, means))).expect("the case is small") else {
                         continue;
                     };
                     // Nothing may be left of what was there before, in the output or in the workspace.
-                    output.view_mut().map_in_place(|sum| *sum = T::Sum::HIGHEST);
+                    output.view_mut().map_in_place(|sum| *sum = T::HIGHEST);
                     fast.run_into(input, output.as_array_mut().as_slice_mut().expect("a fresh tensor is in order"));
                     match &first {
                         None => check(algorithm, &output),
@@ -190,14 +189,4 @@ fn a_plan_gives_the_same_for_any_strides() {
         assert_eq!(Tensor::from(output.permuted_axes(IxDyn(&[0, 3, 1, 2]))), expected);
     }
     assert!(plan.workspace_bytes() > 0);
-}
-
-/// `Run` is what a plan holds.
-#[test]
-fn a_fast_convolution_says_what_it_is() {
-    let conv = Conv::<f32, 2>::new(Tensor::zeros(&[32, 64, 3, 3]).expect("small"));
-    let layer = conv.layer(&[1, 64, 28, 28]).expect("fits");
-    let means = Means { level: crate::simd::Level::new(), threads: 1 };
-    let fast = conv.fast(&layer, Some((Algorithm::Channels, means))).expect("fits").expect("fits");
-    assert_eq!(fast.algorithm(), "channels");
 }
