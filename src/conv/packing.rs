@@ -77,9 +77,9 @@ impl PackedAxis {
         self.pixel(self.place(first, phase) + ahead * self.axis.stride())
     }
 
-    /// Whether a whole row of pixels is a packed row as it is.
-    fn is_the_input(&self) -> bool {
-        self.axis.stride() == 1 && self.axis.before() == 0 && self.phase_length == self.axis.length()
+    /// Whether a whole row of pixels is the packed row of a band that starts with this output.
+    fn is_the_input(&self, first: usize) -> bool {
+        first == 0 && self.axis.stride() == 1 && self.axis.before() == 0 && self.phase_length == self.axis.length()
     }
 
     /// Fills a packed row from a row of pixels.
@@ -260,7 +260,8 @@ impl<A: Lanes> Kernel for Pack<'_, A> {
         let Packing { axes, slots, volume } = packing;
         let (channels, planes, rows, columns) = image.dim();
         let in_order = image.to_slice();
-        let rows_are_the_input = axes[1].axis.stride() == 1 && axes[1].axis.before() == 0 && axes[2].is_the_input();
+        let rows_are_the_input =
+            axes[1].axis.stride() == 1 && axes[1].axis.before() == 0 && axes[2].is_the_input(first[2]);
         for (channel, packed) in packed.chunks_exact_mut(*volume).enumerate().take(channels) {
             for (slot, packed) in packed.chunks_exact_mut(slots[1] * slots[2]).enumerate() {
                 let Some(plane) = axes[0].source(first[0], slot) else {

@@ -3,7 +3,7 @@
 use ndarray::{Array, ArrayD, Axis, IxDyn};
 use proptest::prelude::*;
 
-use super::{Algorithm, Conv, Means, reference};
+use super::{Algorithm, Conv, Kernels, Means, reference};
 use crate::simd::levels;
 use crate::tensor::{TensorView, TensorViewMut};
 use crate::window::{Padding, PaddingMode};
@@ -80,7 +80,7 @@ impl<const N: usize> Case<N> {
     }
 
     /// What each fast algorithm gives at each level, and that it is the same to the bit for one, two and three shares.
-    fn each_way<T: Float>(
+    fn each_way<T: Float + Kernels>(
         &self,
         conv: &Conv<T, N>,
         input: &TensorView<'_, T>,
@@ -110,7 +110,7 @@ impl<const N: usize> Case<N> {
     }
 
     /// Held against the reference in `f64`.
-    fn check<T: Float>(&self, tolerance: f64) {
+    fn check<T: Float + Kernels>(&self, tolerance: f64) {
         let float = |number| T::from_f64(number);
         let input = numbers(&self.input_shape(), self.seed).mapv(float);
         let exact = |number: T| number.to_f64().expect("every float has an f64");
