@@ -1,0 +1,100 @@
+//! A plan takes its memory when it is made: running it takes none.
+
+use std::alloc::System;
+
+use featuremap::{Conv, Module, Plan, Tensor, TensorView};
+use ndarray::{Array, Array1, ArrayView, ArrayViewMut, Axis, Dimension, Ix3, Ix4, Ix5, Slice};
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+const RUNS: usize = 1000;
+
+/// A planned convolution, with an input and room for its output that lie neither in order nor without gaps.
+struct Case<D> {
+    name: &'static str,
+    plan: Plan,
+    input: Array<f32, D>,
+    output: Array<f32, D>,
+    expected: Tensor,
+}
+
+impl<D: Dimension> Case<D> {
+    fn new<const N: usize>(name: &'static str, conv: &Conv<f32, N>, input_shape: D) -> Self {
+        let mut place = 0;
+        let input = Array::from_shape_simple_fn(twice_as_wide(input_shape.clone()), || {
+            place += 1;
+            (place * 37 % 101) as f32 - 50.0
+        });
+        let expected = conv.forward(turned(input.view())).expect("the shapes fit");
+        let plan = conv.plan(input_shape.slice()).expect("the shapes fit");
+        let mut output_shape = D::zeros(input_shape.ndim());
+        output_shape.slice_mut().copy_from_slice(plan.output_shape());
+        Self { name, plan, input, output: Array::zeros(twice_as_wide(output_shape)), expected }
+    }
+
+    /// Allocations in this many runs.
+    fn allocations(&mut self) -> usize {
+        let region = Region::new(ALLOCATOR);
+        for _ in 0..RUNS {
+            self.plan.run(turned(self.input.view()), turned_mut(self.output.view_mut())).expect("the shapes fit");
+        }
+        let found = region.change().allocations;
+        assert_eq!(Tensor::from(TensorView::from(turned(self.output.view()))), self.expected, "{}", self.name);
+        found
+    }
+}
+
+/// Every shape has twice as many channels as it is to have: every second one is taken.
+fn twice_as_wide<D: Dimension>(mut shape: D) -> D {
+    shape.slice_mut()[1] *= 2;
+    shape
+}
+
+fn turned<D: Dimension>(mut array: ArrayView<'_, f32, D>) -> ArrayView<'_, f32, D> {
+    array.slice_axis_inplace(Axis(1), Slice::new(0, None, 2));
+    array.invert_axis(Axis(array.ndim() - 1));
+    array
+}
+
+fn turned_mut<D: Dimension>(mut array: ArrayViewMut<'_, f32, D>) -> ArrayViewMut<'_, f32, D> {
+    array.slice_axis_inplace(Axis(1), Slice::new(0, None, 2));
+    array.invert_axis(Axis(array.ndim() - 1));
+    array
+}
+
+fn filters<D: Dimension>(shape: impl ndarray::ShapeBuilder<Dim = D>) -> Array<f32, D> {
+    Array::from_elem(shape, 0.25)
+}
+
+#[test]
+fn running_a_plan_takes_no_memory() {
+    let small = Conv::<f32, 1>::new(filters((3, 2, 3))).padding(1);
+    let large = Conv::<f32, 2>::new(filters((64, 32, 3, 3))).bias(Array1::ones(64)).padding(1).relu(true);
+    let strided = Conv::<f32, 2>::new(filters((16, 4, 5, 5))).stride(2).dilation(2).groups(2);
+    let depthwise = Conv::<f32, 2>::new(filters((32, 1, 3, 3))).padding(1).groups(32);
+    let volume = Conv::<f32, 3>::new(filters((16, 4, 3, 3, 3))).padding(1);
+
+    let mut line = Case::<Ix3>::new("a line", &small, Ix3(2, 2, 40));
+    let mut map = Case::<Ix4>::new("a map", &large, Ix4(1, 32, 28, 28));
+    let mut phases = Case::<Ix4>::new("a map in phases", &strided, Ix4(2, 8, 30, 30));
+    let mut channels = Case::<Ix4>::new("a map for each channel", &depthwise, Ix4(1, 32, 28, 28));
+    let mut volume = Case::<Ix5>::new("a volume", &volume, Ix5(1, 4, 12, 12, 12));
+    let mut all = || {
+        [line.allocations(), map.allocations(), phases.allocations(), channels.allocations(), volume.allocations()]
+    };
+
+    // Within the pool of threads nothing at all.
+    #[cfg(feature = "rayon")]
+    rayon::ThreadPoolBuilder::new().num_threads(2).build().expect("two threads").install(|| {
+        // The pool takes what it needs for itself the first time.
+        all();
+        assert_eq!(all(), [0; 5]);
+    });
+
+    // From outside, a block of rayon's queue of jobs now and then: one holds 63.
+    all();
+    let found = all();
+    assert!(found.iter().all(|&blocks| blocks <= 2 * RUNS / 63), "{found:?}");
+}
