@@ -85,6 +85,18 @@ pub(crate) fn relu<S: Simd, A: Lanes>(simd: S, vector: A::Vector<S>) -> A::Vecto
     vector.simd_lt(zero).select(zero, vector)
 }
 
+/// Neighbouring registers of numbers. (`array::from_fn` is not always inlined.)
+#[inline(always)]
+pub(crate) fn load<S: Simd, A: Lanes, const COUNT: usize>(simd: S, numbers: &[A]) -> [A::Vector<S>; COUNT] {
+    let lanes = A::Vector::<S>::LEN;
+    let numbers = &numbers[..COUNT * lanes];
+    let mut registers = [A::Vector::<S>::splat(simd, A::default()); COUNT];
+    for register in 0..COUNT {
+        registers[register] = A::Vector::<S>::from_slice(simd, &numbers[register * lanes..][..lanes]);
+    }
+    registers
+}
+
 /// How many numbers a register of a level holds.
 pub(crate) fn lanes<A: Lanes>(level: Level) -> usize {
     #[inline(always)]

@@ -7,11 +7,9 @@
 //!
 //! Maps of any width fill the lanes; the price is a transposition of the finished tile, small where many taps are summed.
 
-use std::array::from_fn;
-
 use super::blocks::{Band, Block, Widths};
 use super::finish::store_transposed;
-use crate::simd::{Kernel, Lanes, Level, Simd, Vector, lanes};
+use crate::simd::{Kernel, Lanes, Level, Simd, Vector, lanes, load};
 
 /// The blocks of filters of this kernel at a level: two registers, or one.
 pub(super) fn widths<A: Lanes>(level: Level) -> Widths {
@@ -118,10 +116,7 @@ fn chain<S: Simd, A: Lanes, const PIXELS: usize, const REGISTERS: usize>(
     let mut sums = [[A::Vector::<S>::splat(simd, A::default()); REGISTERS]; PIXELS];
     for (&offset, weights) in offsets.iter().zip(weights.chunks_exact(REGISTERS * lanes)) {
         let pixels = &packed[offset as usize..][..PIXELS];
-        let weights: [A::Vector<S>; REGISTERS] = from_fn(
-            #[inline(always)]
-            |register| A::Vector::<S>::from_slice(simd, &weights[register * lanes..][..lanes]),
-        );
+        let weights = load::<S, A, REGISTERS>(simd, weights);
         for (sums, &pixel) in sums.iter_mut().zip(pixels) {
             let pixel = A::Vector::<S>::splat(simd, pixel);
             for (sum, weight) in sums.iter_mut().zip(weights) {

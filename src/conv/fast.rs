@@ -1,70 +1,36 @@
-//! What the fast algorithms have in common: bands that stay in cache, a share of the work for each thread, and weights that
-//! are prepared once.
+//! What the fast algorithms have in common: weights that are prepared once, a share of the work for each thread, and bands
+//! that stay in cache.
 
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use ndarray::{ArrayView5, ArrayViewMut4, ArrayViewMut5, Axis, Slice};
 
 use super::Means;
 use super::algorithm::Algorithm;
 use super::blocks::{Band, Widths};
-use super::channels;
 use super::finish::Finish;
 use super::kernels::Kernels;
-use super::packing::{Pack, Packing, Rows};
-use super::pixels;
+use super::packing::{Pack, Packing};
+use super::prepared::Prepared;
 use super::problem::Problem;
+use super::rows::{self, Rows};
+use super::shares::{Shares, Units};
+use super::winograd::{self, Block, Winograd};
+use super::{channels, pixels};
 use crate::Result;
-use crate::parallel::join;
 use crate::simd::{Level, lanes};
 use crate::tensor::{TensorView, TensorViewMut, filled};
-
-/// The packed input of a band stays within this, so that it and the weights of a block lie in the second-level cache.
-const BAND_BYTES: usize = 256 * 1024;
 
 /// A layer is divided among threads from this many multiply-adds on: what one thread does in the time that it takes to wake
 /// another, ten times over.
 pub(super) const WORTH_THREADS: f64 = 4e6;
 
-/// Weights in the order of a kernel, kept with the module so that only its first call prepares them.
-#[derive(Debug)]
-pub(super) struct Prepared<A>(Mutex<Vec<(Key, Arc<Vec<A>>)>>);
+/// The packed input of a band stays within this, so that it and the weights of a block lie in the second-level cache.
+const BAND_BYTES: usize = 256 * 1024;
 
-/// What the order depends on: the algorithm, and how many lanes a register has.
-type Key = (Algorithm, usize);
-
-impl<A> Prepared<A> {
-    fn get_or(&self, key: Key, prepare: impl FnOnce() -> Vec<A>) -> Arc<Vec<A>> {
-        // Whatever panicked, the list is whole: it is only ever pushed to.
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, weights)) = known.iter().find(|(known, _)| *known == key) {
-            return weights.clone();
-        }
-        let weights = Arc::new(prepare());
-        known.push((key, weights.clone()));
-        weights
-    }
-}
-
-impl<A> Default for Prepared<A> {
-    fn default() -> Self {
-        Self(Mutex::default())
-    }
-}
-
-impl<A> Clone for Prepared<A> {
-    fn clone(&self) -> Self {
-        Self(Mutex::new(self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()))
-    }
-}
-
-/// Layers with the same weights are equal, whether or not these have been prepared.
-impl<A> PartialEq for Prepared<A> {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
+/// The same where a band is read once or twice only: it should not leave the first-level cache by much.
+const ROWS_BAND_BYTES: usize = 128 * 1024;
 
 /// The numbers of a layer.
 pub(super) struct Parameters<'a, A> {
@@ -81,61 +47,100 @@ pub(super) struct Fast<A> {
     problem: Problem,
     algorithm: Algorithm,
     level: Level,
+    method: Method,
     weights: Arc<Vec<A>>,
-    widths: Widths,
     bias: Option<Arc<Vec<A>>>,
     relu: bool,
-    packing: Packing,
-    offsets: Arc<Vec<u32>>,
-    /// Outputs of a band along the band axis.
-    band: usize,
+    /// How many groups are computed at once, where a kernel can.
+    groups_together: usize,
     shares: Shares,
-    /// Numbers that each thread needs to compute in, and room for that.
-    scratch_length: usize,
+    /// What each thread computes in.
     scratch: Vec<A>,
     /// Room for the output, taken for those that lie otherwise than row by row.
     staging: Vec<A>,
 }
 
-/// How the output is divided among threads: along one axis of `[image, filter, plane, row, column]`.
+/// How a share is computed.
 #[derive(Debug, Clone)]
-struct Shares {
-    axis: usize,
-    /// Where each share starts, and the end.
-    cuts: Vec<usize>,
+enum Method {
+    /// Band by band, from a packed input.
+    Bands {
+        packing: Packing,
+        offsets: Arc<Vec<u32>>,
+        /// Outputs of a band along the band axis.
+        outputs: usize,
+        widths: Widths,
+    },
+    /// In blocks of tiles; the packing is that of one channel of a block.
+    Winograd { packing: Packing, block: Block },
 }
 
-impl Shares {
-    /// At most so many shares: of whole images if there are enough, else along the band axis, else of whole blocks of
-    /// filters; wherever the largest share is smallest.
-    fn new(problem: &Problem, widest: usize, threads: usize) -> Self {
-        let filters = match problem.groups {
-            1 => (problem.filters, widest),
-            groups => (problem.filters * groups, problem.filters),
+impl Method {
+    /// `None` where the packed input would be out of all proportion: wide padding under windows far apart.
+    fn new<A: Kernels>(problem: &Problem, algorithm: Algorithm, level: Level) -> Option<Self> {
+        if algorithm == Algorithm::Winograd {
+            let [_, rows, columns] = problem.output_size();
+            let block = Block::new::<A>(level, problem.channels, [problem.images, rows, columns]);
+            let packing = Packing::new(problem, [1, block.rows * winograd::TILE, block.columns * winograd::TILE])?;
+            return Some(Self::Winograd { packing, block });
+        }
+        let (bytes, widths) = match algorithm {
+            Algorithm::Rows => (ROWS_BAND_BYTES, Widths(&[1])),
+            Algorithm::Channels => (BAND_BYTES, channels::widths::<A>(level)),
+            _ => (BAND_BYTES, pixels::widths::<A>(level)),
         };
-        let band_axis = problem.band_axis();
-        let axes = [(0, (problem.images, 1)), (2 + band_axis, (problem.output_size()[band_axis], 1)), (1, filters)];
-        let largest = |(length, unit): (usize, usize)| {
-            let units = length.div_ceil(unit);
-            units.div_ceil(threads.min(units)) as f64 / units as f64
-        };
-        let (axis, (length, unit)) = axes
-            .into_iter()
-            .min_by(|one, other| largest(one.1).total_cmp(&largest(other.1)))
-            .expect("three axes are more than none");
-        let units = length.div_ceil(unit);
-        let shares = threads.min(units);
-        let cuts = (0..=shares).map(|share| (units * share / shares * unit).min(length)).collect();
-        Self { axis, cuts }
+        let mut outputs = band_outputs(problem, bytes / size_of::<A>())?;
+        if algorithm == Algorithm::Rows {
+            // Rows under the window of the next band are packed twice: not more of them than others. And whole tiles.
+            let least = problem.axes[problem.band_axis()].size().next_multiple_of(rows::TALLEST);
+            let whole = outputs / rows::TALLEST * rows::TALLEST;
+            outputs = whole.max(least).min(problem.output_size()[problem.band_axis()]);
+        }
+        let packing = Packing::new(problem, problem.band_size(outputs))?;
+        let more_rows = if algorithm == Algorithm::Rows && problem.shares_rows() { rows::TALLEST - 1 } else { 0 };
+        let offsets = Arc::new(packing.offsets(problem.channels, more_rows)?);
+        Some(Self::Bands { packing, offsets, outputs, widths })
     }
 
-    fn count(&self) -> usize {
-        self.cuts.len() - 1
+    fn units<A: Kernels>(&self, level: Level) -> Units {
+        match self {
+            Self::Bands { widths, .. } => Units { filters: widths.0[0], outputs: 1 },
+            Self::Winograd { .. } => Units { filters: 2 * lanes::<A>(level), outputs: winograd::TILE },
+        }
+    }
+
+    /// The weights of all groups in the order of the kernel.
+    fn prepare<A: Kernels>(&self, problem: &Problem, algorithm: Algorithm, level: Level, weights: &[A]) -> Vec<A> {
+        match self {
+            Self::Bands { .. } if algorithm == Algorithm::Rows => weights.to_vec(),
+            Self::Bands { widths, .. } => widths.pack(weights, problem.filters, problem.depth()),
+            Self::Winograd { .. } => {
+                let groups = weights.chunks_exact(problem.filters * problem.depth());
+                groups.flat_map(|group| A::winograd_weights(level, group, problem.filters, problem.channels)).collect()
+            }
+        }
+    }
+
+    /// As many groups as keep their packed inputs small, where the kernel takes several.
+    fn groups_together<A>(&self, problem: &Problem, algorithm: Algorithm) -> usize {
+        match self {
+            Self::Bands { packing, .. } if algorithm == Algorithm::Rows => {
+                (ROWS_BAND_BYTES / size_of::<A>() / packing.volume()).clamp(1, problem.groups)
+            }
+            _ => 1,
+        }
+    }
+
+    fn scratch_length<A: Kernels>(&self, problem: &Problem, groups: usize, level: Level) -> usize {
+        match self {
+            Self::Bands { packing, .. } => groups * problem.channels * packing.volume() + pixels::OVERREAD,
+            Self::Winograd { block, .. } => block.scratch_length::<A>(level, problem.channels),
+        }
     }
 }
 
 impl<A: Kernels> Fast<A> {
-    /// `None` where the packed input would be out of all proportion: wide padding under windows far apart.
+    /// `None` where the packed input would be out of all proportion.
     pub(super) fn new(
         problem: Problem,
         algorithm: Algorithm,
@@ -143,33 +148,25 @@ impl<A: Kernels> Fast<A> {
         parameters: Parameters<'_, A>,
     ) -> Result<Option<Self>> {
         let Means { level, threads } = means;
-        let Some(band) = band_outputs::<A>(&problem) else { return Ok(None) };
-        let Some(packing) = Packing::new(&problem, problem.band_size(band)) else { return Ok(None) };
-        let Some(offsets) = packing.offsets(problem.channels) else { return Ok(None) };
-        let widths = match algorithm {
-            Algorithm::Channels => channels::widths::<A>(level),
-            _ => pixels::widths::<A>(level),
-        };
+        let Some(method) = Method::new::<A>(&problem, algorithm, level) else { return Ok(None) };
         let weights = parameters.prepared.get_or((algorithm, lanes::<A>(level)), || {
             let weights: Vec<A> = parameters.weights.iter().copied().collect();
-            widths.pack(&weights, problem.filters, problem.depth())
+            method.prepare(&problem, algorithm, level, &weights)
         });
-        let shares = Shares::new(&problem, widths.0[0], threads);
-        let scratch_length = problem.channels * packing.volume() + pixels::OVERREAD;
+        let shares = Shares::new(&problem, method.units::<A>(level), threads);
+        let groups_together = method.groups_together::<A>(&problem, algorithm);
+        let scratch_length = method.scratch_length::<A>(&problem, groups_together, level);
         let scratch = filled(&[shares.count(), scratch_length], A::default())?;
         Ok(Some(Self {
             problem,
             algorithm,
             level,
+            method,
             weights,
-            widths,
             bias: parameters.bias.map(Arc::new),
             relu: parameters.relu,
-            packing,
-            offsets: Arc::new(offsets),
-            band,
+            groups_together,
             shares,
-            scratch_length,
             scratch,
             staging: Vec::new(),
         }))
@@ -179,6 +176,23 @@ impl<A: Kernels> Fast<A> {
     pub(super) fn with_staging(mut self) -> Result<Self> {
         self.staging = filled(&self.output_size(), A::default())?;
         Ok(self)
+    }
+
+    pub(super) fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    pub(super) fn workspace_bytes(&self) -> usize {
+        let offsets = match &self.method {
+            Method::Bands { offsets, .. } => offsets.len() * size_of::<u32>(),
+            Method::Winograd { .. } => 0,
+        };
+        (self.scratch.len() + self.staging.len()) * size_of::<A>() + offsets
+    }
+
+    fn output_size(&self) -> [usize; 5] {
+        let [planes, rows, columns] = self.problem.output_size();
+        [self.problem.images, self.problem.groups * self.problem.filters, planes, rows, columns]
     }
 
     /// Computes the output, by way of the staging memory if it lies otherwise than row by row.
@@ -192,101 +206,115 @@ impl<A: Kernels> Fast<A> {
         self.staging = staging;
     }
 
-    pub(super) fn algorithm(&self) -> Algorithm {
-        self.algorithm
-    }
-
-    pub(super) fn workspace_bytes(&self) -> usize {
-        (self.scratch.len() + self.staging.len()) * size_of::<A>() + self.offsets.len() * size_of::<u32>()
-    }
-
-    fn output_size(&self) -> [usize; 5] {
-        let [planes, rows, columns] = self.problem.output_size();
-        [self.problem.images, self.problem.groups * self.problem.filters, planes, rows, columns]
-    }
-
     /// Computes the output as a slice in row-major order.
     pub(super) fn run_into(&mut self, input: &TensorView<'_, A>, output: &mut [A]) {
         let mut scratch = std::mem::take(&mut self.scratch);
         let output = ArrayViewMut5::from_shape(self.output_size(), output).expect("the plan has checked the shape");
-        self.share(&input.as_volumes(self.problem.spatial_axes), output, &self.shares.cuts, &mut scratch);
+        let input = input.as_volumes(self.problem.spatial_axes);
+        self.shares.each(output, &mut scratch, &|share, output, scratch| self.compute(&input, share, output, scratch));
         self.scratch = scratch;
     }
 
-    /// Divides the output between the first half of the shares and the second, until one is left.
-    fn share(&self, input: &ArrayView5<'_, A>, output: ArrayViewMut5<'_, A>, cuts: &[usize], scratch: &mut [A]) {
-        if cuts.len() == 2 {
-            return self.compute(input, output, cuts[0]..cuts[1], scratch);
-        }
-        let half = cuts.len() / 2;
-        let (one, other) = output.split_at(Axis(self.shares.axis), cuts[half] - cuts[0]);
-        let (scratch_of_one, scratch_of_other) = scratch.split_at_mut(half * self.scratch_length);
-        join(
-            || self.share(input, one, &cuts[..=half], scratch_of_one),
-            || self.share(input, other, &cuts[half..], scratch_of_other),
-        );
-    }
-
-    /// Computes one share: `output` is that range of the whole along the axis of the shares.
-    fn compute(
-        &self,
-        input: &ArrayView5<'_, A>,
-        mut output: ArrayViewMut5<'_, A>,
-        share: Range<usize>,
-        packed: &mut [A],
-    ) {
+    /// Computes one share: the images, the filters of each group, and the part of the maps that it has.
+    fn compute(&self, input: &ArrayView5<'_, A>, share: usize, mut output: ArrayViewMut5<'_, A>, scratch: &mut [A]) {
         let problem = &self.problem;
-        let along = |axis: usize, whole: usize| if self.shares.axis == axis { share.clone() } else { 0..whole };
         let band_axis = problem.band_axis();
-        let images = along(0, problem.images);
-        let filters = along(1, problem.groups * problem.filters);
-        let band_outputs = along(2 + band_axis, problem.output_size()[band_axis]);
+        let images = self.shares.part(share, 0, problem.images);
+        let filters = self.shares.part(share, 1, problem.groups * problem.filters);
+        let outputs = self.shares.part(share, 2 + band_axis, problem.output_size()[band_axis]);
+        let input = input.slice_axis(Axis(0), Slice::from(images));
 
         let groups = filters.start / problem.filters..filters.end.div_ceil(problem.filters);
-        for (image, mut maps) in images.zip(output.outer_iter_mut()) {
-            let image = input.index_axis(Axis(0), image);
-            for group in groups.clone() {
-                let channels = group * problem.channels..(group + 1) * problem.channels;
-                let image = image.slice_axis(Axis(0), Slice::from(channels));
-                let of_group =
-                    filters.start.max(group * problem.filters)..filters.end.min((group + 1) * problem.filters);
-                let here = Slice::from(of_group.start - filters.start..of_group.end - filters.start);
-                let mut maps = maps.slice_axis_mut(Axis(0), here);
-                for first in band_outputs.clone().step_by(self.band) {
-                    let end = (first + self.band).min(band_outputs.end);
-                    let here = Slice::from(first - band_outputs.start..end - band_outputs.start);
-                    let start = problem.band_start(first);
-                    let rows = self.packing.rows(problem.band_size(end - first));
-                    let volume = &mut packed[..problem.channels * self.packing.volume()];
-                    A::pack(self.level, Pack { packing: &self.packing, image, first: start, packed: volume });
-                    self.band(packed, of_group.clone(), rows, maps.slice_axis_mut(Axis(1 + band_axis), here));
+        for first in groups.clone().step_by(self.groups_together) {
+            let end = groups.end.min(first + self.groups_together);
+            let input = input.slice_axis(Axis(1), Slice::from(first * problem.channels..end * problem.channels));
+            let of_groups = filters.start.max(first * problem.filters)..filters.end.min(end * problem.filters);
+            let here = Slice::from(of_groups.start - filters.start..of_groups.end - filters.start);
+            let part = Part { filters: of_groups, outputs: outputs.clone() };
+            self.compute_groups(&input, part, output.slice_axis_mut(Axis(1), here), scratch);
+        }
+    }
+
+    /// The part of a share that lies in one group, or in some whole ones.
+    fn compute_groups(
+        &self,
+        input: &ArrayView5<'_, A>,
+        part: Part,
+        mut output: ArrayViewMut5<'_, A>,
+        scratch: &mut [A],
+    ) {
+        let Part { filters, outputs } = part;
+        let problem = &self.problem;
+        let (group, first) = (filters.start / problem.filters, filters.start % problem.filters);
+        let finish = Finish { bias: self.bias.as_ref().map(|bias| &bias[filters]), relu: self.relu };
+        match &self.method {
+            Method::Bands { packing, outputs: most, widths, .. } => {
+                let weights = (group * widths.rounded(problem.filters) + first) * problem.depth();
+                let weights = &self.weights[weights..];
+                let axis = Axis(1 + problem.band_axis());
+                for (image, mut maps) in input.outer_iter().zip(output.outer_iter_mut()) {
+                    for start in outputs.clone().step_by(*most) {
+                        let end = outputs.end.min(start + most);
+                        let volume = &mut scratch[..input.len_of(Axis(1)) * packing.volume()];
+                        let first = problem.band_start(start);
+                        A::pack(self.level, Pack { packing, image, first, packed: volume });
+                        let here = Slice::from(start - outputs.start..end - outputs.start);
+                        self.band(scratch, weights, finish, maps.slice_axis_mut(axis, here));
+                    }
                 }
+            }
+            Method::Winograd { packing, block } => {
+                let group_weights = winograd::packed_length::<A>(self.level, problem.filters, problem.channels);
+                let weights = group * group_weights + first * problem.channels * winograd::POINTS;
+                let winograd = Winograd {
+                    block: *block,
+                    packing,
+                    input: input.view(),
+                    start: problem.band_start(outputs.start),
+                    weights: &self.weights[weights..],
+                    output: output.index_axis_move(Axis(2), 0),
+                    finish,
+                    scratch,
+                };
+                A::winograd(self.level, winograd);
             }
         }
     }
 
-    /// Computes one band of the maps of some filters, all of one group, from its packed input.
-    fn band(&self, packed: &[A], filters: Range<usize>, rows: Rows, output: ArrayViewMut4<'_, A>) {
-        let problem = &self.problem;
-        let (group, first) = (filters.start / problem.filters, filters.start % problem.filters);
-        let blocks = group * self.widths.rounded(problem.filters) + first;
-        let bias = self.bias.as_ref().map(|bias| &bias[filters]);
-        let band = Band {
-            packed,
-            offsets: &self.offsets,
-            rows,
-            weights: &self.weights[blocks * problem.depth()..],
-            widths: self.widths,
-            finish: Finish { bias, relu: self.relu },
-            output,
+    /// Computes one band of the maps of some filters from its packed input.
+    fn band(&self, packed: &[A], weights: &[A], finish: Finish<'_, A>, output: ArrayViewMut4<'_, A>) {
+        let Method::Bands { packing, offsets, widths, .. } = &self.method else {
+            unreachable!("only these methods have bands")
         };
-        A::compute(self.algorithm, self.level, band);
+        let (_, planes, rows, columns) = output.dim();
+        if self.algorithm == Algorithm::Rows {
+            let shared = self.problem.shares_rows();
+            let size = self.problem.axes.map(|axis| axis.size());
+            let strides = packing.strides();
+            let (volume, filters, neighbours) =
+                (packing.volume(), self.problem.filters, packing.columns_are_neighbours());
+            let rows =
+                Rows { packed, volume, offsets, shared, neighbours, size, strides, weights, filters, finish, output };
+            return A::rows(self.level, rows);
+        }
+        let rows = packing.rows([planes, rows, columns]);
+        let band = Band { packed, offsets, rows, weights, widths: *widths, finish, output };
+        match self.algorithm {
+            Algorithm::Channels => A::channels(self.level, band),
+            _ => A::pixels(self.level, band),
+        }
     }
 }
 
-/// How many outputs along the band axis a band has: as many as keep its packed input small. `None` where even one would
-/// need a packed input out of all proportion to the layer.
-fn band_outputs<A>(problem: &Problem) -> Option<usize> {
+/// Some filters, and outputs along the band axis.
+struct Part {
+    filters: Range<usize>,
+    outputs: Range<usize>,
+}
+
+/// How many outputs along the band axis a band has: as many as keep its packed input within so many numbers. `None` where even
+/// one would need a packed input out of all proportion to the layer.
+fn band_outputs(problem: &Problem, room: usize) -> Option<usize> {
     let outputs = problem.output_size()[problem.band_axis()];
     let volume = |outputs: usize| {
         let packing = Packing::new(problem, problem.band_size(outputs))?;
@@ -299,9 +327,6 @@ fn band_outputs<A>(problem: &Problem) -> Option<usize> {
         return None;
     }
     // A band is as long as its outputs and a constant more.
-    let room = BAND_BYTES / size_of::<A>();
-    Some(1 + room.saturating_sub(one) / (two - one).max(1)).map(|most| {
-        let bands = outputs.div_ceil(most.clamp(1, outputs));
-        outputs.div_ceil(bands)
-    })
+    let most = 1 + room.saturating_sub(one) / (two - one).max(1);
+    Some(outputs.div_ceil(outputs.div_ceil(most.min(outputs))))
 }

@@ -1,7 +1,5 @@
 //! The last step of every fast algorithm: bias and ReLU, and the way from registers into the output.
 
-use std::array::from_fn;
-
 use crate::simd::{Lanes, Simd, Vector, relu};
 
 /// What happens to a sum before it is stored.
@@ -44,6 +42,30 @@ pub(super) fn store_spilling<S: Simd, A: Lanes>(vector: A::Vector<S>, plane: &mu
     }
 }
 
+/// [`store_spilling`] of neighbouring registers. Most tiles lie inside their map: one test for all their registers leaves a loop
+/// that the compiler unrolls, so that the sums never leave their registers.
+#[inline(always)]
+pub(super) fn store_run<S: Simd, A: Lanes, const WIDTH: usize>(
+    sums: &[A::Vector<S>; WIDTH],
+    plane: &mut [A],
+    at: usize,
+    count: usize,
+) {
+    let lanes = A::Vector::<S>::LEN;
+    if let Some(place) = plane.get_mut(at..at + WIDTH * lanes) {
+        for register in 0..WIDTH {
+            sums[register].store_slice(&mut place[register * lanes..][..lanes]);
+        }
+        return;
+    }
+    let mut run = [A::default(); 4 * 16];
+    for register in 0..WIDTH {
+        sums[register].store_slice(&mut run[register * lanes..][..lanes]);
+    }
+    let count = count.min(WIDTH * lanes);
+    plane[at..at + count].copy_from_slice(&run[..count]);
+}
+
 /// Stores sums whose lanes are filters into the planes of these filters, from `at` on: `row(pixel, register)` gives those of
 /// one pixel, and anything for a pixel from `pixels` on. It spills, as [`store_spilling`] does.
 #[inline(always)]
@@ -75,10 +97,10 @@ fn store_squares<S: Simd, A: Lanes, const LANES: usize>(
 ) {
     for (register, planes) in planes.chunks_mut(LANES).enumerate() {
         for first in (0..pixels).step_by(LANES) {
-            let mut square: [A::Vector<S>; LANES] = from_fn(
-                #[inline(always)]
-                |pixel| row(first + pixel, register),
-            );
+            let mut square = [A::Vector::<S>::splat(simd, A::default()); LANES];
+            for (pixel, sums) in square.iter_mut().enumerate() {
+                *sums = row(first + pixel, register);
+            }
             transpose::<S, A, LANES>(&mut square);
             for (filter, (plane, sums)) in planes.iter_mut().zip(&square).enumerate() {
                 let sums = finish.apply(simd, register * LANES + filter, *sums);

@@ -5,45 +5,75 @@ use super::blocks::Band;
 use super::channels::Channels;
 use super::packing::Pack;
 use super::pixels::Pixels;
+use super::rows::Rows;
+use super::winograd::{self, Winograd};
 use crate::simd::{self, Lanes, Level};
 
-/// Numbers that have kernels: the sums of every [`Element`](crate::Element).
+/// The sums of every [`Element`](crate::Element). Floats have kernels; integers are convolved by tap.
 ///
 /// Its methods are not generic, so this crate has their code.
 pub trait Kernels: Lanes {
-    /// The algorithms that have a kernel for this number. Integers have none: they are convolved by tap.
+    /// The algorithms that have a kernel for this number. Without any, none of the methods is called.
     const ALGORITHMS: &[Algorithm];
 
-    /// Packs the input of a band.
     fn pack(level: Level, pack: Pack<'_, Self>);
-
-    /// Computes a band by one of these algorithms.
-    fn compute(algorithm: Algorithm, level: Level, band: Band<'_, Self>);
+    fn pixels(level: Level, band: Band<'_, Self>);
+    fn channels(level: Level, band: Band<'_, Self>);
+    fn rows(level: Level, rows: Rows<'_, Self>);
+    fn winograd(level: Level, winograd: Winograd<'_, Self>);
+    /// The weights `[filter, channel, tap]` of one group, for [`winograd`](Self::winograd).
+    fn winograd_weights(level: Level, weights: &[Self], filters: usize, channels: usize) -> Vec<Self>;
 }
 
-macro_rules! kernels {
-    ($($number:ident: $($algorithm:ident),*;)*) => {$(
-        impl Kernels for $number {
-            const ALGORITHMS: &[Algorithm] = &[$(Algorithm::$algorithm),*];
+macro_rules! floats {
+    ($($float:ident),*) => {$(
+        impl Kernels for $float {
+            const ALGORITHMS: &[Algorithm] =
+                &[Algorithm::Pixels, Algorithm::Channels, Algorithm::Rows, Algorithm::Winograd];
 
             fn pack(level: Level, pack: Pack<'_, Self>) {
                 simd::run(level, pack);
             }
 
-            #[allow(unused_variables, reason = "without kernels there is nothing to run")]
-            fn compute(algorithm: Algorithm, level: Level, band: Band<'_, Self>) {
-                match algorithm {
-                    $(Algorithm::$algorithm => simd::run(level, $algorithm(band)),)*
-                    _ => unreachable!("{algorithm} has no kernel for {}", stringify!($number)),
-                }
+            fn pixels(level: Level, band: Band<'_, Self>) {
+                simd::run(level, Pixels(band));
+            }
+
+            fn channels(level: Level, band: Band<'_, Self>) {
+                simd::run(level, Channels(band));
+            }
+
+            fn rows(level: Level, rows: Rows<'_, Self>) {
+                simd::run(level, rows);
+            }
+
+            fn winograd(level: Level, winograd: Winograd<'_, Self>) {
+                simd::run(level, winograd);
+            }
+
+            fn winograd_weights(level: Level, weights: &[Self], filters: usize, channels: usize) -> Vec<Self> {
+                winograd::pack(level, weights, filters, channels)
             }
         }
     )*};
 }
 
-kernels! {
-    f32: Pixels, Channels;
-    f64: Pixels, Channels;
-    i32: ;
-    i64: ;
+macro_rules! integers {
+    ($($integer:ident),*) => {$(
+        impl Kernels for $integer {
+            const ALGORITHMS: &[Algorithm] = &[];
+
+            fn pack(_: Level, _: Pack<'_, Self>) {}
+            fn pixels(_: Level, _: Band<'_, Self>) {}
+            fn channels(_: Level, _: Band<'_, Self>) {}
+            fn rows(_: Level, _: Rows<'_, Self>) {}
+            fn winograd(_: Level, _: Winograd<'_, Self>) {}
+            fn winograd_weights(_: Level, _: &[Self], _: usize, _: usize) -> Vec<Self> {
+                Vec::new()
+            }
+        }
+    )*};
 }
+
+floats!(f32, f64);
+integers!(i32, i64);

@@ -14,9 +14,13 @@ mod kernels;
 mod packing;
 mod padded;
 mod pixels;
+mod prepared;
 mod problem;
 pub mod reference;
+mod rows;
+mod shares;
 mod transpose;
+mod winograd;
 
 pub use algorithm::Algorithm;
 pub(crate) use kernels::Kernels;
@@ -32,8 +36,9 @@ use crate::tensor::{Tensor, TensorView, TensorViewMut, element_count};
 use crate::window::{Axis, Geometry, Padding, PaddingMode, PerAxis, Window};
 use crate::{Element, Plan, Result};
 use algorithm::Algorithms;
-use fast::{Fast, Parameters, Prepared};
+use fast::{Fast, Parameters};
 use filters::Bank;
+use prepared::Prepared;
 use problem::Problem;
 
 /// A convolution over one spatial axis.
@@ -290,7 +295,7 @@ impl<T: Element, const N: usize> Conv<T, N> {
                 (algorithm::fastest::<T::Sum>(&problem, means.level, self.ruled_out), means)
             }
         };
-        if !T::Sum::ALGORITHMS.contains(&algorithm) {
+        if !T::Sum::ALGORITHMS.contains(&algorithm) || !algorithm.suits(&problem) {
             return Ok(None);
         }
         let Some(weights) = T::as_sums(self.filters.view()) else { return Ok(None) };

@@ -59,6 +59,7 @@ impl PackedAxis {
 
     /// The pixel that stands at a place of the padded axis. Places beyond it, where a band has fewer outputs than the
     /// packing, are never read.
+    #[inline(always)]
     fn pixel(&self, place: usize) -> Option<usize> {
         if place >= self.axis.padded_length() {
             return None;
@@ -82,31 +83,49 @@ impl PackedAxis {
         first == 0 && self.axis.stride() == 1 && self.axis.before() == 0 && self.phase_length == self.axis.length()
     }
 
-    /// Fills a packed row from a row of pixels.
-    #[inline(always)]
-    fn pack_row<S: Simd, A: Lanes>(&self, simd: S, row: Row<'_, A>, first: usize, packed: &mut [A]) {
+    /// Where the pixels of a row stand in one phase of a packed row, for a band that starts with the output `first`.
+    fn segment(&self, first: usize, phase: usize) -> Segment {
         let (stride, before, length) = (self.axis.stride(), self.axis.before(), self.axis.length());
-        let slots = |places: usize| if stride == 1 { places } else { places.div_ceil(stride) };
-        for phase in 0..self.phases.len() {
-            let place = self.place(first, phase);
-            let (here, end_of_phase) = (phase * self.phase_length, (phase + 1) * self.phase_length);
-            // Slots before `start` lie on the padding before the input, slots from `end` on behind it.
-            let start = (here + slots(before.saturating_sub(place))).min(end_of_phase);
-            let end = (here + slots((before + length).saturating_sub(place))).clamp(start, end_of_phase);
-            if start < end {
-                row.copy(simd, place + (start - here) * stride - before, stride, end - start, &mut packed[start..]);
-            }
-            if self.mode == PaddingMode::Zeros {
-                packed[here..start].fill(A::default());
-                packed[end..end_of_phase].fill(A::default());
-            } else {
-                for slot in (here..start).chain(end..end_of_phase) {
-                    let pixel = self.pixel(place + (slot - here) * stride);
-                    packed[slot] = pixel.map_or(A::default(), |pixel| row.pixel(pixel));
-                }
-            }
+        let place = self.place(first, phase);
+        let (here, end_of_phase) = (phase * self.phase_length, (phase + 1) * self.phase_length);
+        let start = (here + before.saturating_sub(place).div_ceil(stride)).min(end_of_phase);
+        let end = (here + (before + length).saturating_sub(place).div_ceil(stride)).clamp(start, end_of_phase);
+        let pixel = (place + (start - here) * stride).saturating_sub(before);
+        Segment { place, here, start, end, end_of_phase, pixel }
+    }
+
+    /// Fills a packed row from a row of pixels. What follows the row may be spoilt.
+    #[inline(always)]
+    fn pack_row<S: Simd, A: Lanes>(&self, simd: S, row: Row<'_, A>, segment: Segment, packed: &mut [A]) {
+        let Segment { place, here, start, end, end_of_phase, pixel } = segment;
+        let stride = self.axis.stride();
+        if self.mode == PaddingMode::Zeros {
+            zeros(simd, start - here, &mut packed[here..]);
+            row.copy(simd, pixel, stride, end - start, &mut packed[start..]);
+            zeros(simd, end_of_phase - end, &mut packed[end..]);
+            return;
+        }
+        row.copy(simd, pixel, stride, end - start, &mut packed[start..]);
+        for slot in (here..start).chain(end..end_of_phase) {
+            let pixel = self.pixel(place + (slot - here) * stride);
+            packed[slot] = pixel.map_or(A::default(), |pixel| row.pixel(pixel));
         }
     }
+}
+
+/// One phase of a packed row.
+#[derive(Debug, Clone, Copy)]
+struct Segment {
+    /// The place on the padded axis of its first slot.
+    place: usize,
+    /// Its first slot; the slot of its first pixel, the slot behind the last, and the slot behind its own last. Between
+    /// them lies the padding.
+    here: usize,
+    start: usize,
+    end: usize,
+    end_of_phase: usize,
+    /// The first pixel.
+    pixel: usize,
 }
 
 /// A row of pixels.
@@ -130,7 +149,7 @@ impl<A: Lanes> Row<'_, A> {
     #[inline(always)]
     fn copy<S: Simd>(self, simd: S, first: usize, stride: usize, count: usize, into: &mut [A]) {
         match (self, stride) {
-            (Self::Slice(row), 1) => into[..count].copy_from_slice(&row[first..][..count]),
+            (Self::Slice(row), 1) => side_by_side(simd, &row[first..], count, into),
             (Self::Slice(row), 2) => every_second(simd, &row[first..], count, into),
             (Self::Slice(row), _) => {
                 let pixels = row[first..].iter().step_by(stride);
@@ -140,6 +159,31 @@ impl<A: Lanes> Row<'_, A> {
                 let pixels = row.iter().skip(first).step_by(stride);
                 into[..count].iter_mut().zip(pixels).for_each(|(slot, pixel)| *slot = *pixel);
             }
+        }
+    }
+}
+
+/// Writes `count` zeros, as [`every_second`] writes numbers.
+#[inline(always)]
+fn zeros<S: Simd, A: Lanes>(simd: S, count: usize, into: &mut [A]) {
+    let lanes = A::Vector::<S>::LEN;
+    for done in (0..count).step_by(lanes) {
+        match into.get_mut(done..done + lanes) {
+            Some(place) => A::Vector::<S>::splat(simd, A::default()).store_slice(place),
+            None => return into[done..count].fill(A::default()),
+        }
+    }
+}
+
+/// Copies `count` numbers, as [`every_second`] does. (The string move that `copy_from_slice` makes of long rows is slow where
+/// they do not start on equal places of a cache line: a row of padding shifts them.)
+#[inline(always)]
+fn side_by_side<S: Simd, A: Lanes>(simd: S, from: &[A], count: usize, into: &mut [A]) {
+    let lanes = A::Vector::<S>::LEN;
+    for done in (0..count).step_by(lanes) {
+        match (from.get(done..done + lanes), into.get_mut(done..done + lanes)) {
+            (Some(register), Some(place)) => A::Vector::<S>::from_slice(simd, register).store_slice(place),
+            _ => return into[done..count].copy_from_slice(&from[done..count]),
         }
     }
 }
@@ -209,11 +253,23 @@ impl Packing {
         self.volume
     }
 
-    /// The offset of every tap of every channel, in the order of the weights; `None` where one has more than 32 bits.
-    pub(super) fn offsets(&self, channels: usize) -> Option<Vec<u32>> {
+    /// Whether the pixels under neighbouring taps of a row stand side by side.
+    pub(super) fn columns_are_neighbours(&self) -> bool {
+        self.axes[2].axis.stride() == 1 && self.axes[2].axis.dilation() == 1
+    }
+
+    /// From plane to plane of a channel, and from row to row.
+    pub(super) fn strides(&self) -> [usize; 2] {
+        [self.slots[1] * self.slots[2], self.slots[2]]
+    }
+
+    /// The offset of every tap of every channel, in the order of the weights, and of some rows more below each plane of the
+    /// filter; `None` where one has more than 32 bits.
+    pub(super) fn offsets(&self, channels: usize, more_rows: usize) -> Option<Vec<u32>> {
         u32::try_from(self.volume.checked_mul(channels)?).ok()?;
         let [_, rows, columns] = self.slots;
-        let sizes = [0, 1, 2].map(|axis: usize| self.axes[axis].axis.size());
+        let mut sizes = [0, 1, 2].map(|axis: usize| self.axes[axis].axis.size());
+        sizes[1] += more_rows;
         let mut offsets = Vec::with_capacity(channels * sizes.iter().product::<usize>());
         for channel in 0..channels {
             for plane in 0..sizes[0] {
@@ -260,21 +316,23 @@ impl<A: Lanes> Kernel for Pack<'_, A> {
         let Packing { axes, slots, volume } = packing;
         let (channels, planes, rows, columns) = image.dim();
         let in_order = image.to_slice();
+        let down = &axes[1].axis;
         let rows_are_the_input =
-            axes[1].axis.stride() == 1 && axes[1].axis.before() == 0 && axes[2].is_the_input(first[2]);
-        for (channel, packed) in packed.chunks_exact_mut(*volume).enumerate().take(channels) {
-            for (slot, packed) in packed.chunks_exact_mut(slots[1] * slots[2]).enumerate() {
+            (down.stride(), down.before(), down.after()) == (1, 0, 0) && axes[2].is_the_input(first[2]);
+        // Planes, rows and registers are written in order, as each spoils what follows it.
+        for channel in 0..channels {
+            for slot in 0..slots[0] {
+                let packed = &mut packed[channel * volume + slot * slots[1] * slots[2]..];
                 let Some(plane) = axes[0].source(first[0], slot) else {
-                    packed.fill(A::default());
+                    zeros(simd, slots[1] * slots[2], packed);
                     continue;
                 };
                 if let Some(pixels) = in_order {
                     let start = (channel * planes + plane) * rows * columns;
                     if rows_are_the_input {
                         // In a short band, rows behind the input are not read.
-                        let pixels = &pixels[start + first[1] * columns..start + rows * columns];
-                        let count = packed.len().min(pixels.len());
-                        packed[..count].copy_from_slice(&pixels[..count]);
+                        let count = (slots[1] * slots[2]).min((rows - first[1]) * columns);
+                        side_by_side(simd, &pixels[start + first[1] * columns..], count, packed);
                         continue;
                     }
                     packing.pack_plane(simd, first, packed, |row| Row::Slice(&pixels[start + row * columns..]));
@@ -300,10 +358,20 @@ impl Packing {
         packed: &mut [A],
         pixels: impl Fn(usize) -> Row<'a, A>,
     ) {
-        for (slot, packed) in packed.chunks_exact_mut(self.slots[2]).enumerate() {
-            match self.axes[1].source(first[1], slot) {
-                Some(row) => self.axes[2].pack_row(simd, pixels(row), first[2], packed),
-                None => packed.fill(A::default()),
+        let (rows, columns) = (&self.axes[1], &self.axes[2]);
+        // The segments of all rows are the same. Most layers have one or two.
+        let phases = columns.phases.len();
+        let segments = [columns.segment(first[2], 0), columns.segment(first[2], 1.min(phases - 1))];
+        for slot in 0..self.slots[1] {
+            let packed = &mut packed[slot * self.slots[2]..];
+            let Some(row) = rows.source(first[1], slot) else {
+                zeros(simd, self.slots[2], packed);
+                continue;
+            };
+            let row = pixels(row);
+            for phase in 0..phases {
+                let segment = segments.get(phase).copied().unwrap_or_else(|| columns.segment(first[2], phase));
+                columns.pack_row(simd, row, segment, packed);
             }
         }
     }

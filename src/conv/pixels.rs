@@ -8,11 +8,9 @@
 //! A finished tile lies as the output does and is stored at once: best where few taps are summed, or where there are few
 //! filters. Where a row ends inside a register, the lanes behind it compute blanks.
 
-use std::array::from_fn;
-
 use super::blocks::{Band, Block, Widths};
-use super::finish::store_spilling;
-use crate::simd::{Kernel, Lanes, Level, Simd, Vector, lanes};
+use super::finish::store_run;
+use crate::simd::{Kernel, Lanes, Level, Simd, Vector, lanes, load};
 
 /// The blocks of filters of this kernel at a level: 32 registers hold the sums of 8 filters in 3 registers each, 16 those
 /// of 4 filters.
@@ -74,19 +72,20 @@ fn tile_of<S: Simd, A: Lanes, const FILTERS: usize, const REGISTERS: usize>(
     to: usize,
     pixels: usize,
 ) {
-    let lanes = A::Vector::<S>::LEN;
     let packed = &block.packed[from..];
-    let sums = block.sums::<S, FILTERS, REGISTERS>(
+    let mut sums = block.sums::<S, FILTERS, REGISTERS>(
         simd,
         FILTERS,
         #[inline(always)]
         |offsets, weights| chain::<S, A, FILTERS, REGISTERS>(simd, packed, offsets, weights),
     );
-    for (filter, (plane, sums)) in block.planes.iter_mut().zip(sums).enumerate() {
-        for (register, sums) in sums.into_iter().enumerate() {
-            let done = register * lanes;
-            let sums = block.finish.apply(simd, filter, sums);
-            store_spilling::<S, A>(sums, plane, to + done, (pixels - done).min(lanes));
+    for filter in 0..FILTERS {
+        // The last block may have blanks.
+        if let Some(plane) = block.planes.get_mut(filter) {
+            for register in 0..REGISTERS {
+                sums[filter][register] = block.finish.apply(simd, filter, sums[filter][register]);
+            }
+            store_run::<S, A, REGISTERS>(&sums[filter], plane, to, pixels);
         }
     }
 }
@@ -103,10 +102,7 @@ fn chain<S: Simd, A: Lanes, const FILTERS: usize, const REGISTERS: usize>(
     let mut sums = [[A::Vector::<S>::splat(simd, A::default()); REGISTERS]; FILTERS];
     for (&offset, weights) in offsets.iter().zip(weights.chunks_exact(FILTERS)) {
         let pixels = &packed[offset as usize..][..REGISTERS * lanes];
-        let pixels: [A::Vector<S>; REGISTERS] = from_fn(
-            #[inline(always)]
-            |register| A::Vector::<S>::from_slice(simd, &pixels[register * lanes..][..lanes]),
-        );
+        let pixels = load::<S, A, REGISTERS>(simd, pixels);
         for (sums, &weight) in sums.iter_mut().zip(weights) {
             let weight = A::Vector::<S>::splat(simd, weight);
             for (sum, pixels) in sums.iter_mut().zip(pixels) {

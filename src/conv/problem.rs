@@ -50,6 +50,11 @@ impl Problem {
         self.axes.iter().map(Axis::size).product()
     }
 
+    /// Whether rows of outputs lie as far apart as rows of taps.
+    pub(super) fn shares_rows(&self) -> bool {
+        self.axes[1].stride() == 1 && self.axes[1].dilation() == 1
+    }
+
     /// Products that one output is the sum of.
     pub(super) fn depth(&self) -> usize {
         self.channels * self.taps()

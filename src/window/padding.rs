@@ -122,6 +122,7 @@ impl PaddingMode {
     /// The pixel that stands at a position, itself or by this mode; `None` where a zero stands.
     ///
     /// The padding must have passed [`check`](Self::check).
+    #[inline]
     pub(crate) fn source(self, position: isize, length: usize) -> Option<usize> {
         let end = length.cast_signed();
         if (0..end).contains(&position) {

@@ -1,0 +1,262 @@
+//! Convolution by Winograd's minimal filtering F(4×4, 3×3): for 3×3 windows, stride 1 and dilation 1, with 2.25
+//! products an output instead of 9.
+//!
+//! After Lavin & Gray, *Fast Algorithms for Convolutional Neural Networks*, 2015 ([arXiv:1509.09308]). A tile of 4×4
+//! outputs sees a patch of 6×6 pixels. Filter and patch are polynomials, and convolution multiplies them: where they
+//! are known by their values at 6×6 points, it multiplies value by value. At every point that leaves a matrix
+//! product, with all the work:
+//!
+//! ```text
+//!     U[point][channel][filter] = G taps Gᵀ                             once for all inputs
+//!     V[point][channel][tile]   = Bᵀ patch B
+//!     M[tile][point][filter]    = Σ V[point][channel][tile] · U[point][channel][filter]
+//!                              channel
+//!     outputs                   = Aᵀ M A
+//! ```
+//!
+//! Tiles go through these steps in blocks, which stay in cache; the vectors lie along the tiles in V, and along the
+//! filters in U and M, so that maps of any size fill them. An infinity or NaN among the pixels spoils all the outputs
+//! of its tiles.
+//!
+//! [arXiv:1509.09308]: https://arxiv.org/abs/1509.09308
+
+mod steps;
+mod transforms;
+
+use std::array::from_fn;
+
+use ndarray::{ArrayView5, ArrayViewMut4, Axis, Slice};
+
+use super::finish::Finish;
+use super::packing::{Pack, Packing};
+use crate::Float;
+use crate::simd::{Kernel, Lanes, Level, Simd, Vector, lanes};
+use steps::{Scratch, copy_rows, multiply, outputs_of_row, transform_columns, transform_rows};
+pub(super) use transforms::TILE;
+use transforms::{PATCH, TAPS, filter_values};
+
+pub(super) const POINTS: usize = PATCH * PATCH;
+
+/// The most lanes that a register has. As steps read and write whole registers, so many numbers that do not count
+/// follow the last that does.
+const MOST_LANES: usize = 16;
+
+/// V and M of a block take at most this much, so that they stay in the second-level cache.
+const BLOCK_BYTES: usize = 800 * 1024;
+
+/// But a block has up to so many tiles in any case: all the weights are read for each block, and many weights come
+/// from memory.
+const FEW_TILES: usize = 32;
+
+/// How many numbers [`pack`] gives.
+pub(super) fn packed_length<A: Lanes>(level: Level, filters: usize, channels: usize) -> usize {
+    filters.next_multiple_of(lanes::<A>(level)) * channels * POINTS
+}
+
+/// Transforms the weights `[filter, channel, tap]` of one group into U, `[block of filters, point, channel, filter]`.
+/// Blocks are two registers wide, the last one a single register where this is enough; filters that are missing in it
+/// are zeros.
+pub(super) fn pack<A: Lanes + Float>(level: Level, weights: &[A], filters: usize, channels: usize) -> Vec<A> {
+    let widest = 2 * lanes::<A>(level);
+    let mut packed = vec![A::default(); packed_length::<A>(level, filters, channels)];
+    let blocks = packed.chunks_mut(widest * channels * POINTS);
+    for (block, weights) in blocks.zip(weights.chunks(widest * channels * TAPS * TAPS)) {
+        let width = block.len() / (channels * POINTS);
+        let mut values = [[A::default(); 2 * MOST_LANES]; POINTS];
+        for channel in 0..channels {
+            for (filter, weights) in weights.chunks_exact(channels * TAPS * TAPS).enumerate() {
+                let taps = &weights[channel * TAPS * TAPS..][..TAPS * TAPS];
+                let tap = |row: usize, column: usize| taps[row * TAPS + column].to_f64().unwrap_or(f64::NAN);
+                let rows: [_; TAPS] = from_fn(|row| filter_values(from_fn(|column| tap(row, column))));
+                for column in 0..PATCH {
+                    let of_column = filter_values(from_fn(|row| rows[row][column]));
+                    for row in 0..PATCH {
+                        values[row * PATCH + column][filter] = A::from_f64(of_column[row]);
+                    }
+                }
+            }
+            for (point, values) in values.iter().enumerate() {
+                block[(point * channels + channel) * width..][..width].copy_from_slice(&values[..width]);
+            }
+        }
+    }
+    packed
+}
+
+/// Tiles that go through all the steps together: those of some rows and columns of tiles, in some images.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Block {
+    pub(super) images: usize,
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+}
+
+impl Block {
+    /// The blocks that outputs `[image, row, column]` are cut into.
+    pub(super) fn new<A: Lanes>(level: Level, channels: usize, outputs: [usize; 3]) -> Self {
+        let bytes_of_tile = (channels + 2 * lanes::<A>(level)) * POINTS * size_of::<A>();
+        let most = (BLOCK_BYTES / bytes_of_tile).max(FEW_TILES);
+        // As even parts as can be.
+        let part = |whole: usize, most: usize| whole.div_ceil(whole.div_ceil(most.clamp(1, whole)));
+        let columns = part(outputs[2].div_ceil(TILE), most);
+        let rows = part(outputs[1].div_ceil(TILE), most / columns);
+        let images = part(outputs[0], most / columns / rows);
+        Self { images, rows, columns }
+    }
+
+    fn tiles(self) -> usize {
+        self.images * self.rows * self.columns
+    }
+
+    /// Rows and columns of the pixels under the tiles in one channel of one image.
+    pub(super) fn pixels(self) -> [usize; 2] {
+        [self.rows * TILE + 2, self.columns * TILE + 2]
+    }
+
+    /// How many numbers of scratch a convolution in such blocks takes.
+    pub(super) fn scratch_length<A: Lanes>(self, level: Level, channels: usize) -> usize {
+        MOST_LANES + Scratch::<A>::lengths(self, channels, lanes::<A>(level)).iter().sum::<usize>()
+    }
+}
+
+/// One group of a convolution, or some of its images, rows or blocks of filters.
+pub struct Winograd<'a, A> {
+    /// Of [`Block::new`].
+    pub(super) block: Block,
+    /// How the pixels under a block are packed, padding included.
+    pub(super) packing: &'a Packing,
+    /// `[image, channel, plane, row, column]`, of one plane.
+    pub(super) input: ArrayView5<'a, A>,
+    /// The place of the whole map that `output` starts with: one that a tile starts with.
+    pub(super) start: [usize; 3],
+    /// Of [`pack`].
+    pub(super) weights: &'a [A],
+    /// `[image, filter, row, column]`, every map in one piece.
+    pub(super) output: ArrayViewMut4<'a, A>,
+    pub(super) finish: Finish<'a, A>,
+    /// Of [`Block::scratch_length`].
+    pub(super) scratch: &'a mut [A],
+}
+
+/// A block of the output and where it starts, counted in tiles.
+#[derive(Debug, Clone, Copy)]
+struct Part {
+    block: Block,
+    image: usize,
+    row: usize,
+    column: usize,
+}
+
+impl<A: Lanes + Float> Kernel for Winograd<'_, A> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(mut self, simd: S) {
+        let (images, _, rows, columns) = self.output.dim();
+        let (rows, columns) = (rows.div_ceil(TILE), columns.div_ceil(TILE));
+        let scratch = std::mem::take(&mut self.scratch);
+        let mut scratch = Scratch::new(self.block, self.channels(), A::Vector::<S>::LEN, scratch);
+        let most = self.block;
+        for image in (0..images).step_by(most.images) {
+            for row in (0..rows).step_by(most.rows) {
+                for column in (0..columns).step_by(most.columns) {
+                    let block = Block {
+                        images: most.images.min(images - image),
+                        rows: most.rows.min(rows - row),
+                        columns: most.columns.min(columns - column),
+                    };
+                    self.part(simd, Part { block, image, row, column }, &mut scratch);
+                }
+            }
+        }
+    }
+}
+
+impl<A: Lanes + Float> Winograd<'_, A> {
+    fn channels(&self) -> usize {
+        self.input.len_of(Axis(1))
+    }
+
+    /// All steps for one block of the output.
+    #[inline(always)]
+    fn part<S: Simd>(&mut self, simd: S, part: Part, scratch: &mut Scratch<'_, A>) {
+        self.transform_pixels(simd, part, scratch);
+        let (filters, lanes) = (self.output.dim().1, A::Vector::<S>::LEN);
+        let mut weights = self.weights;
+        for first in (0..filters).step_by(2 * lanes) {
+            let registers = if filters - first > lanes { 2 } else { 1 };
+            let (of_block, rest) = weights.split_at(registers * lanes * self.channels() * POINTS);
+            weights = rest;
+            match registers {
+                1 => multiply::<S, A, 1>(simd, part.block.tiles(), of_block, scratch),
+                _ => multiply::<S, A, 2>(simd, part.block.tiles(), of_block, scratch),
+            }
+            for register in 0..registers {
+                self.transform_products(simd, part, first + register * lanes, [register, registers], scratch);
+            }
+        }
+    }
+
+    /// The first step: all of V.
+    #[inline(always)]
+    fn transform_pixels<S: Simd>(&self, simd: S, part: Part, scratch: &mut Scratch<'_, A>) {
+        let Part { block, image, row, column } = part;
+        let [rows, columns] = self.block.pixels();
+        let tiles = block.rows * block.columns;
+        scratch.pixels.fill(A::default());
+        let mut values = scratch.values.chunks_exact_mut(scratch.point);
+        let mut values: [&mut [A]; POINTS] = from_fn(|_| values.next().unwrap_or_default());
+        for channel in 0..self.channels() {
+            for number in 0..block.images {
+                let pixels = &mut scratch.pixels[..rows * columns];
+                let image = self.input.index_axis(Axis(0), image + number);
+                let image = image.slice_axis(Axis(0), Slice::from(channel..channel + 1));
+                let first = [0, self.start[1] + row * TILE, self.start[2] + column * TILE];
+                Pack { packing: self.packing, image, first, packed: pixels }.run(simd);
+                transform_rows(simd, block, scratch.row, scratch.pixels, scratch.half, scratch.halves);
+                let at = (channel * block.images + number) * tiles;
+                transform_columns(simd, block, scratch.half, scratch.halves, &mut values, at);
+            }
+        }
+    }
+
+    /// The last step, for one register of filters from the `first` on: one of those in M.
+    #[inline(always)]
+    fn transform_products<S: Simd>(
+        &mut self,
+        simd: S,
+        part: Part,
+        first: usize,
+        [register, registers]: [usize; 2],
+        scratch: &mut Scratch<'_, A>,
+    ) {
+        let Part { block, image, row, column } = part;
+        let (_, filters, output_rows, output_columns) = self.output.dim();
+        let (lanes, finish) = (A::Vector::<S>::LEN, self.finish.from(first));
+        let count = lanes.min(filters - first);
+        let length = (block.columns * TILE).min(output_columns - column * TILE);
+        let mut maps = scratch.maps.chunks_exact_mut(TILE * length + MOST_LANES);
+        let mut maps: [&mut [A]; MOST_LANES] = from_fn(|_| maps.next().unwrap_or_default());
+
+        let products_of_row = block.columns * POINTS * registers * lanes;
+        let mut products = scratch.products.chunks_exact(products_of_row);
+        for image in image..image + block.images {
+            let mut outputs = self.output.index_axis_mut(Axis(0), image);
+            let mut outputs = outputs.slice_axis_mut(Axis(0), Slice::from(first..first + count));
+            let mut outputs = outputs.outer_iter_mut();
+            let mut outputs: [&mut [A]; MOST_LANES] = from_fn(|_| match outputs.next() {
+                Some(map) => map.into_slice().expect("every map lies in one piece"),
+                None => &mut [],
+            });
+            for (row, products) in (row..row + block.rows).zip(&mut products) {
+                let products = &products[register * lanes..];
+                outputs_of_row(simd, products, registers, scratch.group, &mut maps[..count], length, finish);
+                let rows = TILE.min(output_rows - row * TILE);
+                let at = row * TILE * output_columns + column * TILE;
+                for (output, map) in outputs[..count].iter_mut().zip(&maps) {
+                    copy_rows(map, length, rows, &mut output[at..], output_columns);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! The steps that tiles go through, and the room that they work in.
+
+use super::super::finish::{Finish, store_transposed};
+use super::transforms::{PATCH, TILE, outputs, pixel_values};
+use super::{Block, MOST_LANES, POINTS};
+use crate::Float;
+use crate::simd::{Lanes, Simd, Vector};
+
+/// The most tiles whose sums are in registers together.
+const MOST_TOGETHER: usize = 14;
+
+/// Tiles whose outputs are transposed together: the pixels of whole registers, whatever the level.
+const GROUP: usize = MOST_LANES / TILE;
+
+/// The room that the steps work in, and the distances in it: from row to row, and from plane to plane.
+pub(super) struct Scratch<'a, A> {
+    /// The pixels under the tiles in one channel of one image: `[row, column]`.
+    pub(super) pixels: &'a mut [A],
+    pub(super) row: usize,
+    /// Their rows transformed: a plane of tiles `[row, column]` for each of the first four rows of a patch and each
+    /// point. The last two rows of a patch are the first of the patch below.
+    pub(super) halves: &'a mut [A],
+    pub(super) half: usize,
+    /// V: `[point]` planes of `[channel, tile]`.
+    pub(super) values: &'a mut [A],
+    pub(super) point: usize,
+    /// M: `[tile, point, filter]`, for one block of filters.
+    pub(super) products: &'a mut [A],
+    /// Outputs `[row, column, filter]` of a group of tiles, for one register of filters.
+    pub(super) group: &'a mut [A],
+    /// Outputs `[filter, row, column]` of a row of tiles.
+    pub(super) maps: &'a mut [A],
+}
+
+impl<'a, A> Scratch<'a, A> {
+    pub(super) fn new(block: Block, channels: usize, lanes: usize, numbers: &'a mut [A]) -> Self {
+        let [half, point] = Self::distances(block, channels);
+        // Registers should not lie across two cache lines.
+        let before = numbers.as_ptr().align_offset(64).min(MOST_LANES);
+        let mut rest = &mut numbers[before..];
+        let parts = Self::lengths(block, channels, lanes).map(|length| {
+            let (part, after) = std::mem::take(&mut rest).split_at_mut(length);
+            rest = after;
+            part
+        });
+        let [pixels, halves, values, products, group, maps] = parts;
+        Self { pixels, row: block.pixels()[1], halves, half, values, point, products, group, maps }
+    }
+
+    /// Between the planes of half transformed pixels, and between those of V.
+    fn distances(block: Block, channels: usize) -> [usize; 2] {
+        // An odd number of cache lines, so that planes do not fall on the same sets of the cache.
+        let plane = |length: usize| ((length + MOST_LANES).div_ceil(MOST_LANES) | 1) * MOST_LANES;
+        [plane((block.rows + 1) * block.columns), plane(channels * block.tiles())]
+    }
+
+    pub(super) fn lengths(block: Block, channels: usize, lanes: usize) -> [usize; 6] {
+        let [half, point] = Self::distances(block, channels);
+        let [rows, row] = block.pixels();
+        [
+            (rows * row + TILE * MOST_LANES).next_multiple_of(MOST_LANES),
+            TILE * PATCH * half,
+            POINTS * point,
+            (block.tiles() + MOST_TOGETHER) * POINTS * 2 * lanes,
+            GROUP * TILE * TILE * lanes,
+            (block.columns * TILE * TILE + MOST_LANES) * lanes,
+        ]
+    }
+}
+
+/// Transforms the rows of pixels, each for all tiles along it. The lanes are tiles; those beyond the last one are
+/// overwritten by the next row.
+#[inline(always)]
+pub(super) fn transform_rows<S: Simd, A: Lanes + Float>(
+    simd: S,
+    block: Block,
+    distance: usize,
+    pixels: &[A],
+    half: usize,
+    halves: &mut [A],
+) {
+    let lanes = A::Vector::<S>::LEN;
+    for row in 0..block.pixels()[0] {
+        let halves = &mut halves[row % TILE * PATCH * half..][..PATCH * half];
+        // The patch of a tile ends with the first two pixels of the next, which the last lane lacks.
+        for first in (0..block.columns).step_by(lanes - 1) {
+            let [a, b, c, d] = every_fourth::<S, A>(simd, &pixels[row * distance + first * TILE..]);
+            let next = [a.shift_elements_left::<1>(A::default()), b.shift_elements_left::<1>(A::default())];
+            let values = pixel_values::<S, A>(simd, [a, b, c, d, next[0], next[1]]);
+            let at = row / TILE * block.columns + first;
+            for point in 0..PATCH {
+                values[point].store_slice(&mut halves[point * half + at..][..lanes]);
+            }
+        }
+    }
+}
+
+/// Transforms the columns of what [`transform_rows`] has left, into `values[point][at..]`. The lanes are tiles of any
+/// rows.
+#[inline(always)]
+pub(super) fn transform_columns<S: Simd, A: Lanes + Float>(
+    simd: S,
+    block: Block,
+    half: usize,
+    halves: &[A],
+    values: &mut [&mut [A]; POINTS],
+    at: usize,
+) {
+    let lanes = A::Vector::<S>::LEN;
+    for first in (0..block.rows * block.columns).step_by(lanes) {
+        for column in 0..PATCH {
+            let mut rows = [A::Vector::<S>::splat(simd, A::default()); PATCH];
+            for row in 0..PATCH {
+                let plane = (row % TILE * PATCH + column) * half + row / TILE * block.columns;
+                rows[row] = A::Vector::<S>::from_slice(simd, &halves[plane + first..][..lanes]);
+            }
+            let of_column = pixel_values::<S, A>(simd, rows);
+            for row in 0..PATCH {
+                of_column[row].store_slice(&mut values[row * PATCH + column][at + first..][..lanes]);
+            }
+        }
+    }
+}
+
+/// Four registers of pixels, dealt out like cards: the first of every four, the second, the third, and the fourth.
+#[inline(always)]
+fn every_fourth<S: Simd, A: Lanes>(simd: S, pixels: &[A]) -> [A::Vector<S>; TILE] {
+    let lanes = A::Vector::<S>::LEN;
+    let [a, b, c, d] = load::<S, A, TILE>(simd, pixels, lanes);
+    let (even, odd) = ([a.unzip_low(b), c.unzip_low(d)], [a.unzip_high(b), c.unzip_high(d)]);
+    [even[0].unzip_low(even[1]), odd[0].unzip_low(odd[1]), even[0].unzip_high(even[1]), odd[0].unzip_high(odd[1])]
+}
+
+/// The second step, for one block of filters, `REGISTERS` registers wide: M.
+#[inline(always)]
+pub(super) fn multiply<S: Simd, A: Lanes, const REGISTERS: usize>(
+    simd: S,
+    tiles: usize,
+    weights: &[A],
+    scratch: &mut Scratch<'_, A>,
+) {
+    // As many tiles have their sums in registers together as leave few blanks: of 32 registers 28, of 16 registers 12.
+    macro_rules! together {
+        ($($together:literal)*) => {{
+            let cost = |together: usize| tiles.div_ceil(together) * (together + 2);
+            let least = [$(cost($together)),*].into_iter().min();
+            $(if least == Some(cost($together)) {
+                return multiply_together::<S, A, $together, REGISTERS>(simd, tiles, weights, scratch);
+            })*
+        }};
+    }
+    if A::Vector::<S>::LEN * size_of::<A>() == 64 {
+        together!(14 11 8 7 4);
+    } else {
+        together!(6 5 4);
+    }
+}
+
+/// The same for `TOGETHER` tiles after the other.
+#[inline(always)]
+fn multiply_together<S: Simd, A: Lanes, const TOGETHER: usize, const REGISTERS: usize>(
+    simd: S,
+    tiles: usize,
+    weights: &[A],
+    scratch: &mut Scratch<'_, A>,
+) {
+    let lanes = A::Vector::<S>::LEN;
+    let width = REGISTERS * lanes;
+    let weights = weights.chunks_exact(weights.len() / POINTS);
+    for (point, (values, weights)) in scratch.values.chunks_exact(scratch.point).zip(weights).enumerate() {
+        for first in (0..tiles).step_by(TOGETHER) {
+            let mut sums = [[A::Vector::<S>::splat(simd, A::default()); REGISTERS]; TOGETHER];
+            for (channel, weights) in weights.chunks_exact(width).enumerate() {
+                let weights = load::<S, A, REGISTERS>(simd, weights, lanes);
+                let values = &values[channel * tiles + first..][..TOGETHER];
+                for (sums, &value) in sums.iter_mut().zip(values) {
+                    let value = A::Vector::<S>::splat(simd, value);
+                    for (sum, weight) in sums.iter_mut().zip(weights) {
+                        *sum = A::mul_add::<S>(value, weight, *sum);
+                    }
+                }
+            }
+            for (tile, sums) in sums.iter().enumerate() {
+                // One check a tile: with more the compiler does not unroll this loop, and keeps the sums in memory.
+                let products = &mut scratch.products[((first + tile) * POINTS + point) * width..][..width];
+                for (register, sum) in sums.iter().enumerate() {
+                    sum.store_slice(&mut products[register * lanes..][..lanes]);
+                }
+            }
+        }
+    }
+}
+
+/// The outputs of a row of tiles for one register of filters, as `[row, column]` of `length` columns for each filter.
+#[inline(always)]
+pub(super) fn outputs_of_row<S: Simd, A: Lanes + Float>(
+    simd: S,
+    products: &[A],
+    registers: usize,
+    group: &mut [A],
+    maps: &mut [&mut [A]],
+    length: usize,
+    finish: Finish<'_, A>,
+) {
+    let lanes = A::Vector::<S>::LEN;
+    let width = registers * lanes;
+    // From right to left, as the last group spills into the next row of outputs.
+    for first in (0..length.div_ceil(TILE)).step_by(GROUP).rev() {
+        let pixels = (GROUP * TILE).min(length - first * TILE);
+        for tile in 0..pixels.div_ceil(TILE) {
+            let products = &products[(first + tile) * POINTS * width..];
+            outputs_of_tile::<S, A>(simd, products, width, &mut group[tile * TILE * lanes..]);
+        }
+        for (row, group) in group.chunks_exact(GROUP * TILE * lanes).enumerate() {
+            store_transposed::<S, A>(
+                simd,
+                #[inline(always)]
+                |pixel, _| A::Vector::<S>::from_slice(simd, &group[pixel * lanes..][..lanes]),
+                pixels,
+                maps,
+                row * length + first * TILE,
+                finish,
+            );
+        }
+    }
+}
+
+/// The outputs of a tile, from its products at all points, into its columns of a group.
+#[inline(always)]
+fn outputs_of_tile<S: Simd, A: Lanes + Float>(simd: S, products: &[A], width: usize, group: &mut [A]) {
+    let lanes = A::Vector::<S>::LEN;
+    let mut columns = [[A::Vector::<S>::splat(simd, A::default()); PATCH]; TILE];
+    for column in 0..PATCH {
+        let of_column = outputs::<S, A>(simd, load(simd, &products[column * width..], PATCH * width));
+        for row in 0..TILE {
+            columns[row][column] = of_column[row];
+        }
+    }
+    for row in 0..TILE {
+        let row_of_tile = outputs::<S, A>(simd, columns[row]);
+        for column in 0..TILE {
+            row_of_tile[column].store_slice(&mut group[(row * GROUP * TILE + column) * lanes..][..lanes]);
+        }
+    }
+}
+
+/// Copies rows that follow each other without a gap to where they are `stride` apart.
+#[inline(always)]
+pub(super) fn copy_rows<A: Copy>(from: &[A], length: usize, rows: usize, to: &mut [A], stride: usize) {
+    if length == stride {
+        to[..rows * length].copy_from_slice(&from[..rows * length]);
+        return;
+    }
+    for (to, from) in to.chunks_mut(stride).zip(from.chunks_exact(length)).take(rows) {
+        to[..length].copy_from_slice(from);
+    }
+}
+
+/// Registers of numbers that start `stride` apart. (`array::from_fn` is not always inlined.)
+#[inline(always)]
+fn load<S: Simd, A: Lanes, const COUNT: usize>(simd: S, numbers: &[A], stride: usize) -> [A::Vector<S>; COUNT] {
+    let mut registers = [A::Vector::<S>::splat(simd, A::default()); COUNT];
+    for (number, register) in registers.iter_mut().enumerate() {
+        *register = A::Vector::<S>::from_slice(simd, &numbers[number * stride..][..A::Vector::<S>::LEN]);
+    }
+    registers
+}
