@@ -148,6 +148,10 @@ impl<A: Lanes> Row<'_, A> {
     /// Copies `count` pixels, every `stride`-th from the first on. What follows them in `into` may be spoilt.
     #[inline(always)]
     fn copy<S: Simd>(self, simd: S, first: usize, stride: usize, count: usize, into: &mut [A]) {
+        if count == 0 {
+            // There may be no such pixel as the first.
+            return;
+        }
         match (self, stride) {
             (Self::Slice(row), 1) => side_by_side(simd, &row[first..], count, into),
             (Self::Slice(row), 2) => every_second(simd, &row[first..], count, into),
