@@ -27,7 +27,7 @@ struct Way<T: Float> {
 impl<T: Float> Way<T> {
     /// By the algorithm that the crate chooses, or by this one if it can.
     fn new(layer: &Value, algorithm: Option<Algorithm>) -> Option<Self> {
-        let number = |key: &str| layer[key].as_u64().expect("every layer has this number") as usize;
+        let number = |key| number(layer, key);
         let [images, channels, filters, size, groups] = ["n", "c", "o", "k", "g"].map(number);
         let shape = [images, channels, number("h"), number("w")];
         let mut conv = Conv2d::new(numbers((filters, channels / groups, size, size)))
@@ -68,9 +68,14 @@ fn numbers<T: Float, D: Dimension>(shape: impl ShapeBuilder<Dim = D>) -> Array<T
     })
 }
 
+fn number(layer: &Value, key: &str) -> usize {
+    let number = layer[key].as_u64().expect("every layer has this number");
+    number.try_into().expect("every number is small")
+}
+
 /// Multiply-adds of the definition.
 fn products(layer: &Value, outputs: usize) -> usize {
-    let number = |key: &str| layer[key].as_u64().expect("every layer has this number") as usize;
+    let number = |key| number(layer, key);
     outputs * number("c") / number("g") * number("k") * number("k")
 }
 
@@ -186,7 +191,9 @@ fn main() {
     let names: Vec<_> = algorithms.iter().map(Algorithm::to_string).collect();
     println!("\n| layer | chosen | ms | GFLOP/s | of the FMA peak | {} | rate of f64 ÷ f32 |", names.join(" | "));
     println!("| --- | --- | ---: | ---: | ---: | {}---: |", "---: | ".repeat(names.len()));
-    table.iter().for_each(|row| println!("{row}"));
+    for row in &table {
+        println!("{row}");
+    }
     println!(
         "\nSIMD level: {:?}. A column with the name of an algorithm is its time divided by that of the best.",
         Level::new()

@@ -78,7 +78,7 @@
 //! | | |
 //! | --- | --- |
 //! | [`Tensor`], [`TensorView`], [`TensorViewMut`] | data of any rank, from and to `ndarray` |
-//! | [`Module`] | what all operations have in common |
+//! | [`Module`], [`Plan`] | what all operations have in common, and one made ready for inputs of one shape |
 //! | [`conv`] | [`Conv`], [`ConvTranspose`], and the reference that defines a convolution |
 //! | [`pool`] | [`Pool`] over a [`Reduction`], global and adaptive pools, [`MaxUnpool`], and the reference |
 //! | [`Relu`] | the rectified linear unit |
@@ -86,6 +86,7 @@
 //!
 //! # Features
 //!
+//! - `rayon` (default): large convolutions on all threads of the pool that a call comes from.
 //! - `image`: tensors from and to the pictures of the `image` crate, and pictures of feature maps.
 //! - `serde`: `Serialize` and `Deserialize` for [`Tensor`], [`Window`], [`Padding`], [`PaddingMode`] and [`Relu`].
 #![forbid(unsafe_code)]

@@ -9,7 +9,8 @@ use crate::{Element, Error, Result};
 /// A module made ready for inputs of one shape: everything is checked, the algorithm chosen, weights are prepared and all
 /// memory is taken, so that [`run`](Self::run) only computes.
 ///
-/// [`Module::plan`] makes one.
+/// [`Module::plan`] makes one. Convolutions of `f32` and `f64` over one to three spatial axes have something to prepare, and
+/// take no memory when they run; the plans of other modules do what `forward_into` does.
 ///
 /// ```
 /// use featuremap::{Conv2d, Module, Tensor};
@@ -158,7 +159,7 @@ impl<T: Element, U: Element> fmt::Debug for Plan<T, U> {
             .field("output_shape", &self.output_shape)
             .field("algorithm", &self.algorithm())
             .field("workspace_bytes", &self.workspace_bytes())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

@@ -81,9 +81,8 @@ fn running_a_plan_takes_no_memory() {
     let mut phases = Case::<Ix4>::new("a map in phases", &strided, Ix4(2, 8, 30, 30));
     let mut channels = Case::<Ix4>::new("a map for each channel", &depthwise, Ix4(1, 32, 28, 28));
     let mut volume = Case::<Ix5>::new("a volume", &volume, Ix5(1, 4, 12, 12, 12));
-    let mut all = || {
-        [line.allocations(), map.allocations(), phases.allocations(), channels.allocations(), volume.allocations()]
-    };
+    let mut all =
+        || [line.allocations(), map.allocations(), phases.allocations(), channels.allocations(), volume.allocations()];
 
     // Within the pool of threads nothing at all.
     #[cfg(feature = "rayon")]

@@ -10,7 +10,7 @@ pub(super) struct Finish<'a, A> {
     pub(super) relu: bool,
 }
 
-impl<'a, A: Lanes> Finish<'a, A> {
+impl<A: Lanes> Finish<'_, A> {
     /// The same for the filters from this one on.
     #[inline(always)]
     pub(super) fn from(self, filter: usize) -> Self {

@@ -2,6 +2,10 @@
 //!
 //! As in every deep-learning library a convolution here is a cross-correlation: the filter is not flipped.
 //! [`Conv::flipped`] flips it, for the convolution of signal processing.
+//!
+//! There are several ways to compute the same: see [`Algorithm`]. A layer of floats over one to three spatial axes is cut
+//! into shares for the threads, and a share into bands whose packed input stays in cache; a kernel computes a band tile by
+//! tile. Small layers, integers, and layers with more axes are computed tap by tap.
 
 mod algorithm;
 mod blocks;
@@ -288,13 +292,10 @@ impl<T: Element, const N: usize> Conv<T, N> {
     /// done by tap.
     fn fast(&self, layer: &Layer<N>, asked: Option<(Algorithm, Means)>) -> Result<Option<Fast<T::Sum>>> {
         let Some(problem) = Problem::new(layer, self.groups, self.padding_mode)? else { return Ok(None) };
-        let (algorithm, means) = match asked {
-            Some(asked) => asked,
-            None => {
-                let means = Means::of(&problem);
-                (algorithm::fastest::<T::Sum>(&problem, means.level, self.ruled_out), means)
-            }
-        };
+        let (algorithm, means) = asked.unwrap_or_else(|| {
+            let means = Means::of(&problem);
+            (algorithm::fastest::<T::Sum>(&problem, means.level, self.ruled_out), means)
+        });
         if !T::Sum::ALGORITHMS.contains(&algorithm) || !algorithm.suits(&problem) {
             return Ok(None);
         }
@@ -324,9 +325,11 @@ impl<T: Element, const N: usize> Conv<T, N> {
             None => (&pixels[..], &layer.geometry),
         };
         direct::Direct { geometry, bank: &layer.bank, groups: self.groups, weights: &weights, pixels }
-            .run(output, |output| bias_of::<T>(self.bias.as_ref(), output))?;
+            .run(&mut *output, |output| bias_of::<T>(self.bias.as_ref(), output))?;
         if self.relu {
-            output.iter_mut().for_each(|sum| *sum = relu(*sum));
+            for sum in output {
+                *sum = relu(*sum);
+            }
         }
         Ok(())
     }

@@ -270,11 +270,13 @@ impl Packing {
     /// The offset of every tap of every channel, in the order of the weights, and of some rows more below each plane of the
     /// filter; `None` where one has more than 32 bits.
     pub(super) fn offsets(&self, channels: usize, more_rows: usize) -> Option<Vec<u32>> {
-        u32::try_from(self.volume.checked_mul(channels)?).ok()?;
+        let all = self.volume.checked_mul(channels)?.checked_add(more_rows.checked_mul(self.strides()[1])?)?;
+        u32::try_from(all).ok()?;
         let [_, rows, columns] = self.slots;
         let mut sizes = [0, 1, 2].map(|axis: usize| self.axes[axis].axis.size());
         sizes[1] += more_rows;
         let mut offsets = Vec::with_capacity(channels * sizes.iter().product::<usize>());
+        #[allow(clippy::cast_possible_truncation, reason = "the largest has been tried")]
         for channel in 0..channels {
             for plane in 0..sizes[0] {
                 for row in 0..sizes[1] {

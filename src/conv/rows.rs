@@ -51,7 +51,11 @@ impl<A: Lanes> Kernel for Rows<'_, A> {
         let (_, _, rows, columns) = self.output.dim();
         let taps = self.size.iter().product();
         let width = width::<S, A>(columns);
-        let three = self.neighbours && self.size[1..] == [3, 3];
+        let way = match self.shared {
+            true if self.neighbours && self.size[1..] == [3, 3] => THREE,
+            true => SHARED,
+            false => ALONE,
+        };
         for (filter, (map, weights)) in self.output.outer_iter_mut().zip(self.weights.chunks_exact(taps)).enumerate() {
             let map = map.into_slice().expect("a band of a map lies in one piece");
             for (plane, map) in map.chunks_exact_mut(rows * columns).enumerate() {
@@ -65,16 +69,17 @@ impl<A: Lanes> Kernel for Rows<'_, A> {
                     map,
                     columns,
                 };
-                match (self.shared && rows >= TALLEST, three, width) {
-                    (true, true, 1) => plane.tiles::<S, TALLEST, 1, 3>(simd),
-                    (true, true, 2) => plane.tiles::<S, TALLEST, 2, 3>(simd),
-                    (true, true, _) => plane.tiles::<S, TALLEST, 4, 3>(simd),
-                    (true, false, 1) => plane.tiles::<S, TALLEST, 1, 0>(simd),
-                    (true, false, 2) => plane.tiles::<S, TALLEST, 2, 0>(simd),
-                    (true, false, _) => plane.tiles::<S, TALLEST, 4, 0>(simd),
-                    (false, _, 1) => plane.tiles::<S, 1, 1, 0>(simd),
-                    (false, _, 2) => plane.tiles::<S, 1, 2, 0>(simd),
-                    (false, _, _) => plane.tiles::<S, 1, 4, 0>(simd),
+                match (rows >= TALLEST, way, width) {
+                    (true, THREE, 1) => plane.tiles::<S, TALLEST, 1, THREE>(simd),
+                    (true, THREE, 2) => plane.tiles::<S, TALLEST, 2, THREE>(simd),
+                    (true, THREE, _) => plane.tiles::<S, TALLEST, 4, THREE>(simd),
+                    (true, SHARED, 1) => plane.tiles::<S, TALLEST, 1, SHARED>(simd),
+                    (true, SHARED, 2) => plane.tiles::<S, TALLEST, 2, SHARED>(simd),
+                    (true, SHARED, _) => plane.tiles::<S, TALLEST, 4, SHARED>(simd),
+                    (true, _, 1) => plane.tiles::<S, TALLEST, 1, ALONE>(simd),
+                    (true, _, _) => plane.tiles::<S, TALLEST, 2, ALONE>(simd),
+                    (false, _, 1) => plane.tiles::<S, 1, 1, ALONE>(simd),
+                    (false, _, _) => plane.tiles::<S, 1, 2, ALONE>(simd),
                 }
             }
         }
@@ -96,6 +101,12 @@ fn width<S: Simd, A: Lanes>(columns: usize) -> usize {
         .unwrap_or(1)
 }
 
+/// How a tile takes its sums: each row alone, or a row of pixels at a time for all the rows that it serves, or the same with
+/// the weights of a filter of 3×3 in registers.
+const ALONE: usize = 0;
+const SHARED: usize = 1;
+const THREE: usize = 3;
+
 /// One plane of the output of one filter.
 struct Plane<'a, A> {
     packed: &'a [A],
@@ -112,7 +123,7 @@ impl<A: Lanes> Plane<'_, A> {
     /// Covers the plane with tiles. Where a row has several, the last ends with the row; where it has one that is wider,
     /// this spills into the next row, which comes after it.
     #[inline(always)]
-    fn tiles<S: Simd, const ROWS: usize, const WIDTH: usize, const SIZE: usize>(mut self, simd: S) {
+    fn tiles<S: Simd, const ROWS: usize, const WIDTH: usize, const WAY: usize>(mut self, simd: S) {
         let wide = WIDTH * A::Vector::<S>::LEN;
         let rows = self.map.len() / self.columns;
         for row in (0..rows).step_by(ROWS) {
@@ -120,18 +131,43 @@ impl<A: Lanes> Plane<'_, A> {
             for column in (0..self.columns).step_by(wide) {
                 let column = column.min(self.columns.saturating_sub(wide));
                 let packed = &self.packed[row * self.strides[1] + column..];
-                let mut sums = match SIZE {
-                    0 => self.sums::<S, ROWS, WIDTH>(simd, packed),
-                    _ => self.square_sums::<S, ROWS, WIDTH, SIZE>(simd, packed),
+                let mut sums = match WAY {
+                    ALONE => self.sums_alone::<S, ROWS, WIDTH>(simd, packed),
+                    SHARED => self.sums_shared::<S, ROWS, WIDTH>(simd, packed),
+                    _ => self.square_sums::<S, ROWS, WIDTH, WAY>(simd, packed),
                 };
                 self.store(simd, &mut sums, row, column);
             }
         }
     }
 
-    /// The sums of a tile for a filter of any size.
+    /// The sums of a tile, whatever lies between its rows.
     #[inline(always)]
-    fn sums<S: Simd, const ROWS: usize, const WIDTH: usize>(
+    fn sums_alone<S: Simd, const ROWS: usize, const WIDTH: usize>(
+        &self,
+        simd: S,
+        packed: &[A],
+    ) -> [[A::Vector<S>; WIDTH]; ROWS] {
+        let [planes, rows, columns] = self.size;
+        let mut sums = [[A::Vector::<S>::splat(simd, A::default()); WIDTH]; ROWS];
+        let taps = self.offsets.chunks_exact(self.offsets.len() / planes);
+        for (offsets, weights) in taps.zip(self.weights.chunks_exact(rows * columns)) {
+            for (&offset, &weight) in offsets.iter().zip(weights) {
+                let weight = A::Vector::<S>::splat(simd, weight);
+                for row in 0..ROWS {
+                    let pixels = load::<S, A, WIDTH>(simd, &packed[offset as usize + row * self.strides[1]..]);
+                    for register in 0..WIDTH {
+                        sums[row][register] = A::mul_add::<S>(pixels[register], weight, sums[row][register]);
+                    }
+                }
+            }
+        }
+        sums
+    }
+
+    /// The sums of a tile for a filter of any size, where rows serve each other.
+    #[inline(always)]
+    fn sums_shared<S: Simd, const ROWS: usize, const WIDTH: usize>(
         &self,
         simd: S,
         packed: &[A],

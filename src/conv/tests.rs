@@ -103,7 +103,6 @@ impl<const N: usize> Case<N> {
 
     /// What each fast algorithm gives at each level, and that it is the same to the bit for one, two and three shares.
     fn each_way<T: Float + Kernels>(
-        &self,
         conv: &Conv<T, N>,
         input: &TensorView<'_, T>,
         mut check: impl FnMut(Algorithm, &Tensor<T>),
@@ -139,7 +138,7 @@ impl<const N: usize> Case<N> {
         let conv = self.conv(float, float);
         let in_f64 = self.conv(|number| exact(float(number)), |number| exact(float(number)));
         let expected = reference::forward(&in_f64, &input.mapv(exact)).expect("the case fits");
-        self.each_way(&conv, &(&input).into(), |algorithm, found| {
+        Self::each_way(&conv, &(&input).into(), |algorithm, found| {
             let norm =
                 |differences: &mut dyn Iterator<Item = f64>| differences.map(|one| one * one).sum::<f64>().sqrt();
             let error = norm(&mut found.iter().zip(&expected).map(|(&found, &expected)| exact(found) - expected));
@@ -203,8 +202,8 @@ fn a_plan_gives_the_same_for_any_strides() {
         relu: true,
         seed: 7,
     };
-    let conv = case.conv(|number| number as f32, |number| number as f32);
-    let input = numbers(&case.input_shape(), 3).mapv(|number| number as f32);
+    let conv = case.conv(f32::from_f64, f32::from_f64);
+    let input = numbers(&case.input_shape(), 3).mapv(f32::from_f64);
     let expected = conv.forward(&input).expect("the case fits");
 
     let mut reversed = input.clone();
