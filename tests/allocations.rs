@@ -21,7 +21,7 @@ struct Case<D> {
 }
 
 impl<D: Dimension> Case<D> {
-    fn new<const N: usize>(name: &'static str, conv: &Conv<f32, N>, input_shape: D) -> Self {
+    fn new<const N: usize>(name: &'static str, conv: &Conv<f32, N>, input_shape: &D) -> Self {
         let mut place = 0;
         let input = Array::from_shape_simple_fn(twice_as_wide(input_shape.clone()), || {
             place += 1;
@@ -76,11 +76,11 @@ fn running_a_plan_takes_no_memory() {
     let depthwise = Conv::<f32, 2>::new(filters((32, 1, 3, 3))).padding(1).groups(32);
     let volume = Conv::<f32, 3>::new(filters((16, 4, 3, 3, 3))).padding(1);
 
-    let mut line = Case::<Ix3>::new("a line", &small, Ix3(2, 2, 40));
-    let mut map = Case::<Ix4>::new("a map", &large, Ix4(1, 32, 28, 28));
-    let mut phases = Case::<Ix4>::new("a map in phases", &strided, Ix4(2, 8, 30, 30));
-    let mut channels = Case::<Ix4>::new("a map for each channel", &depthwise, Ix4(1, 32, 28, 28));
-    let mut volume = Case::<Ix5>::new("a volume", &volume, Ix5(1, 4, 12, 12, 12));
+    let mut line = Case::<Ix3>::new("a line", &small, &Ix3(2, 2, 40));
+    let mut map = Case::<Ix4>::new("a map", &large, &Ix4(1, 32, 28, 28));
+    let mut phases = Case::<Ix4>::new("a map in phases", &strided, &Ix4(2, 8, 30, 30));
+    let mut channels = Case::<Ix4>::new("a map for each channel", &depthwise, &Ix4(1, 32, 28, 28));
+    let mut volume = Case::<Ix5>::new("a volume", &volume, &Ix5(1, 4, 12, 12, 12));
     let mut all =
         || [line.allocations(), map.allocations(), phases.allocations(), channels.allocations(), volume.allocations()];
 
