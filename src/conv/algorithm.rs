@@ -23,6 +23,9 @@ pub enum Algorithm {
     Channels,
     /// Rows of pixels that serve several rows of outputs: for groups of one channel.
     Rows,
+    /// The same in two passes, first with a row and then with a column: for large filters that are a column times a row, as
+    /// a Gaussian blur is. The weights are looked at to see whether they are.
+    Separable,
     /// Winograd's F(4×4, 3×3): for windows of 3×3, stride 1 and dilation 1, a quarter of the multiplications. It is the
     /// only one that does not follow the definition term by term: rounding errors are about three times as large (1e-6
     /// of the norm in `f32`), and an infinity or NaN among the pixels spoils all 4×4 outputs of a tile.
@@ -31,7 +34,7 @@ pub enum Algorithm {
 
 impl Algorithm {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 5] = [Self::Taps, Self::Pixels, Self::Channels, Self::Rows, Self::Winograd];
+    pub const ALL: [Self; 6] = [Self::Taps, Self::Pixels, Self::Channels, Self::Rows, Self::Separable, Self::Winograd];
 }
 
 impl Algorithm {
@@ -40,6 +43,11 @@ impl Algorithm {
         match self {
             Self::Taps | Self::Pixels | Self::Channels => true,
             Self::Rows => problem.channels == 1,
+            Self::Separable => {
+                let [planes, rows, columns] = &problem.axes;
+                let flat = (planes.size(), planes.outputs()) == (1, 1);
+                problem.channels == 1 && flat && problem.shares_rows() && rows.size().min(columns.size()) > 1
+            }
             Self::Winograd => {
                 let [planes, axes @ ..] = &problem.axes;
                 planes.outputs() == 1
@@ -57,6 +65,7 @@ impl fmt::Display for Algorithm {
             Self::Pixels => "pixels",
             Self::Channels => "channels",
             Self::Rows => "rows",
+            Self::Separable => "separable",
             Self::Winograd => "winograd",
         })
     }
@@ -76,15 +85,12 @@ impl Algorithms {
     }
 }
 
-/// The fastest algorithm for a layer among those that are not ruled out, by the number of register operations that each
-/// would take.
-pub(super) fn fastest<A: Kernels>(problem: &Problem, level: Level, ruled_out: Algorithms) -> Algorithm {
-    A::ALGORITHMS
-        .iter()
-        .copied()
-        .filter(|&algorithm| algorithm.suits(problem) && !ruled_out.contains(algorithm))
-        .min_by(|&one, &other| cost::<A>(one, problem, level).total_cmp(&cost::<A>(other, problem, level)))
-        .unwrap_or(Algorithm::Taps)
+/// The fastest algorithm for a layer among those that suit it, by the number of register operations that each would take;
+/// of those that `may` be used: it is asked for one after the other, from the fastest on.
+pub(super) fn fastest<A: Kernels>(problem: &Problem, level: Level, may: impl Fn(Algorithm) -> bool) -> Algorithm {
+    let mut left: Vec<_> = A::ALGORITHMS.iter().copied().filter(|algorithm| algorithm.suits(problem)).collect();
+    left.sort_by(|&one, &other| cost::<A>(one, problem, level).total_cmp(&cost::<A>(other, problem, level)));
+    left.into_iter().find(|&algorithm| may(algorithm)).unwrap_or(Algorithm::Taps)
 }
 
 /// Register operations of an algorithm for one group of one image: multiply-adds, blanks included, and what it takes to
@@ -112,6 +118,11 @@ fn cost<A: Lanes>(algorithm: Algorithm, problem: &Problem, level: Level) -> f64 
         }
         // No filter shares its pixels with another.
         Algorithm::Rows => rows as f64 * columns.div_ceil(lanes) as f64 * problem.filters as f64 * (depth + 2.0),
+        // The second pass reads from memory what the first has stored there.
+        Algorithm::Separable => {
+            let taps = problem.axes[1].size() + problem.axes[2].size();
+            rows as f64 * columns.div_ceil(lanes) as f64 * problem.filters as f64 * (taps as f64 + 10.0)
+        }
         Algorithm::Winograd => {
             let tiles = (rows.div_ceil(4) * columns.div_ceil(4)) as f64;
             let (channels, filters) = (problem.channels as f64, problem.filters as f64);

@@ -15,6 +15,7 @@ use super::packing::{Pack, Packing};
 use super::prepared::Prepared;
 use super::problem::Problem;
 use super::rows::{self, Rows};
+use super::separable::Separable;
 use super::shares::{Shares, Units};
 use super::winograd::{self, Block, Winograd};
 use super::{channels, pixels};
@@ -85,12 +86,12 @@ impl Method {
             return Some(Self::Winograd { packing, block });
         }
         let (bytes, widths) = match algorithm {
-            Algorithm::Rows => (ROWS_BAND_BYTES, Widths(&[1])),
+            Algorithm::Rows | Algorithm::Separable => (ROWS_BAND_BYTES, Widths(&[1])),
             Algorithm::Channels => (BAND_BYTES, channels::widths::<A>(level)),
             _ => (BAND_BYTES, pixels::widths::<A>(level)),
         };
         let mut outputs = band_outputs(problem, bytes / size_of::<A>())?;
-        if algorithm == Algorithm::Rows {
+        if matches!(algorithm, Algorithm::Rows | Algorithm::Separable) {
             // Rows under the window of the next band are packed twice: not more of them than others. And whole tiles.
             let least = problem.axes[problem.band_axis()].size().next_multiple_of(rows::TALLEST);
             let whole = outputs / rows::TALLEST * rows::TALLEST;
@@ -98,7 +99,16 @@ impl Method {
         }
         let packing = Packing::new(problem, problem.band_size(outputs))?;
         let more_rows = if algorithm == Algorithm::Rows && problem.shares_rows() { rows::TALLEST - 1 } else { 0 };
-        let offsets = Arc::new(packing.offsets(problem.channels, more_rows)?);
+        let mut offsets = packing.offsets(problem.channels, more_rows)?;
+        if algorithm == Algorithm::Separable {
+            let [_, rows, columns] = problem.axes.map(|axis| axis.size());
+            offsets.truncate(columns);
+            let row = u32::try_from(problem.output_size()[2]).ok()?;
+            for below in 0..u32::try_from(rows + rows::TALLEST - 1).ok()? {
+                offsets.push(row.checked_mul(below)?);
+            }
+        }
+        let offsets = Arc::new(offsets);
         Some(Self::Bands { packing, offsets, outputs, widths })
     }
 
@@ -131,9 +141,18 @@ impl Method {
         }
     }
 
-    fn scratch_length<A: Kernels>(&self, problem: &Problem, groups: usize, level: Level) -> usize {
+    fn scratch_length<A: Kernels>(
+        &self,
+        problem: &Problem,
+        algorithm: Algorithm,
+        groups: usize,
+        level: Level,
+    ) -> usize {
         match self {
-            Self::Bands { packing, .. } => groups * problem.channels * packing.volume() + pixels::OVERREAD,
+            Self::Bands { packing, outputs, .. } => {
+                let between = if algorithm == Algorithm::Separable { between(problem, *outputs) } else { 0 };
+                groups * problem.channels * packing.volume() + pixels::OVERREAD + between
+            }
             Self::Winograd { block, .. } => block.scratch_length::<A>(level, problem.channels),
         }
     }
@@ -149,13 +168,16 @@ impl<A: Kernels> Fast<A> {
     ) -> Result<Option<Self>> {
         let Means { level, threads } = means;
         let Some(method) = Method::new::<A>(&problem, algorithm, level) else { return Ok(None) };
-        let weights = parameters.prepared.get_or((algorithm, lanes::<A>(level)), || {
-            let weights: Vec<A> = parameters.weights.iter().copied().collect();
-            method.prepare(&problem, algorithm, level, &weights)
-        });
+        let weights = match algorithm {
+            Algorithm::Separable => factors(&problem, &parameters.weights, parameters.prepared),
+            _ => parameters.prepared.get_or((algorithm, lanes::<A>(level)), || {
+                let weights: Vec<A> = parameters.weights.iter().copied().collect();
+                method.prepare(&problem, algorithm, level, &weights)
+            }),
+        };
         let shares = Shares::new(&problem, method.units::<A>(level), threads);
         let groups_together = method.groups_together::<A>(&problem, algorithm);
-        let scratch_length = method.scratch_length::<A>(&problem, groups_together, level);
+        let scratch_length = method.scratch_length::<A>(&problem, algorithm, groups_together, level);
         let scratch = filled(&[shares.count(), scratch_length], A::default())?;
         Ok(Some(Self {
             problem,
@@ -249,8 +271,11 @@ impl<A: Kernels> Fast<A> {
         let finish = Finish { bias: self.bias.as_ref().map(|bias| &bias[filters]), relu: self.relu };
         match &self.method {
             Method::Bands { packing, outputs: most, widths, .. } => {
-                let weights = (group * widths.rounded(problem.filters) + first) * problem.depth();
-                let weights = &self.weights[weights..];
+                let depth = match self.algorithm {
+                    Algorithm::Separable => problem.axes[1].size() + problem.axes[2].size(),
+                    _ => problem.depth(),
+                };
+                let weights = &self.weights[(group * widths.rounded(problem.filters) + first) * depth..];
                 let axis = Axis(1 + problem.band_axis());
                 for (image, mut maps) in input.outer_iter().zip(output.outer_iter_mut()) {
                     for start in outputs.clone().step_by(*most) {
@@ -282,12 +307,15 @@ impl<A: Kernels> Fast<A> {
     }
 
     /// Computes one band of the maps of some filters from its packed input.
-    fn band(&self, packed: &[A], weights: &[A], finish: Finish<'_, A>, output: ArrayViewMut4<'_, A>) {
+    fn band(&self, scratch: &mut [A], weights: &[A], finish: Finish<'_, A>, output: ArrayViewMut4<'_, A>) {
         let Method::Bands { packing, offsets, widths, .. } = &self.method else {
             unreachable!("only these methods have bands")
         };
         let (_, planes, rows, columns) = output.dim();
-        if self.algorithm == Algorithm::Rows {
+        if matches!(self.algorithm, Algorithm::Rows | Algorithm::Separable) {
+            let end = self.groups_together * self.problem.channels * packing.volume() + pixels::OVERREAD;
+            let (packed, between) = scratch.split_at_mut(end);
+            let packed = &*packed;
             let shared = self.problem.shares_rows();
             let size = self.problem.axes.map(|axis| axis.size());
             let strides = packing.strides();
@@ -295,15 +323,37 @@ impl<A: Kernels> Fast<A> {
                 (packing.volume(), self.problem.filters, packing.columns_are_neighbours());
             let rows =
                 Rows { packed, volume, offsets, shared, neighbours, size, strides, weights, filters, finish, output };
-            return A::rows(self.level, rows);
+            return match self.algorithm {
+                Algorithm::Separable => A::separable(self.level, Separable { rows, between }),
+                _ => A::rows(self.level, rows),
+            };
         }
         let rows = packing.rows([planes, rows, columns]);
-        let band = Band { packed, offsets, rows, weights, widths: *widths, finish, output };
+        let band = Band { packed: scratch, offsets, rows, weights, widths: *widths, finish, output };
         match self.algorithm {
             Algorithm::Channels => A::channels(self.level, band),
             _ => A::pixels(self.level, band),
         }
     }
+}
+
+/// The factors of separable filters; none where they are not separable.
+fn factors<A: Kernels>(problem: &Problem, weights: &TensorView<'_, A>, prepared: &Prepared<A>) -> Arc<Vec<A>> {
+    prepared.get_or((Algorithm::Separable, 0), || {
+        let weights: Vec<A> = weights.iter().copied().collect();
+        A::factors(&weights, problem.axes[1].size(), problem.axes[2].size()).unwrap_or_default()
+    })
+}
+
+/// Whether every filter is a column times a row.
+pub(super) fn is_separable<A: Kernels>(problem: &Problem, weights: &TensorView<'_, A>, prepared: &Prepared<A>) -> bool {
+    !factors(problem, weights, prepared).is_empty()
+}
+
+/// Room for what the first of two passes gives for a band.
+fn between(problem: &Problem, outputs: usize) -> usize {
+    let [_, rows, columns] = problem.band_size(outputs);
+    (rows + problem.axes[1].size() - 1) * columns + pixels::OVERREAD
 }
 
 /// Some filters, and outputs along the band axis.

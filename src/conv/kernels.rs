@@ -6,6 +6,7 @@ use super::channels::Channels;
 use super::packing::Pack;
 use super::pixels::Pixels;
 use super::rows::Rows;
+use super::separable::{self, Separable};
 use super::winograd::{self, Winograd};
 use crate::simd::{self, Lanes, Level};
 
@@ -20,6 +21,9 @@ pub trait Kernels: Lanes {
     fn pixels(level: Level, band: Band<'_, Self>);
     fn channels(level: Level, band: Band<'_, Self>);
     fn rows(level: Level, rows: Rows<'_, Self>);
+    fn separable(level: Level, separable: Separable<'_, Self>);
+    /// The weights `[filter, row, column]` for [`separable`](Self::separable), if they are.
+    fn factors(weights: &[Self], rows: usize, columns: usize) -> Option<Vec<Self>>;
     fn winograd(level: Level, winograd: Winograd<'_, Self>);
     /// The weights `[filter, channel, tap]` of one group, for [`winograd`](Self::winograd).
     fn winograd_weights(level: Level, weights: &[Self], filters: usize, channels: usize) -> Vec<Self>;
@@ -28,8 +32,13 @@ pub trait Kernels: Lanes {
 macro_rules! floats {
     ($($float:ident),*) => {$(
         impl Kernels for $float {
-            const ALGORITHMS: &[Algorithm] =
-                &[Algorithm::Pixels, Algorithm::Channels, Algorithm::Rows, Algorithm::Winograd];
+            const ALGORITHMS: &[Algorithm] = &[
+                Algorithm::Pixels,
+                Algorithm::Channels,
+                Algorithm::Rows,
+                Algorithm::Separable,
+                Algorithm::Winograd,
+            ];
 
             fn pack(level: Level, pack: Pack<'_, Self>) {
                 simd::run(level, pack);
@@ -45,6 +54,14 @@ macro_rules! floats {
 
             fn rows(level: Level, rows: Rows<'_, Self>) {
                 simd::run(level, rows);
+            }
+
+            fn separable(level: Level, separable: Separable<'_, Self>) {
+                simd::run(level, separable);
+            }
+
+            fn factors(weights: &[Self], rows: usize, columns: usize) -> Option<Vec<Self>> {
+                separable::factors(weights, rows, columns)
             }
 
             fn winograd(level: Level, winograd: Winograd<'_, Self>) {
@@ -67,6 +84,10 @@ macro_rules! integers {
             fn pixels(_: Level, _: Band<'_, Self>) {}
             fn channels(_: Level, _: Band<'_, Self>) {}
             fn rows(_: Level, _: Rows<'_, Self>) {}
+            fn separable(_: Level, _: Separable<'_, Self>) {}
+            fn factors(_: &[Self], _: usize, _: usize) -> Option<Vec<Self>> {
+                None
+            }
             fn winograd(_: Level, _: Winograd<'_, Self>) {}
             fn winograd_weights(_: Level, _: &[Self], _: usize, _: usize) -> Vec<Self> {
                 Vec::new()

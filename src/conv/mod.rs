@@ -22,6 +22,7 @@ mod prepared;
 mod problem;
 pub mod reference;
 mod rows;
+mod separable;
 mod shares;
 mod transpose;
 mod winograd;
@@ -292,14 +293,20 @@ impl<T: Element, const N: usize> Conv<T, N> {
     /// done by tap.
     fn fast(&self, layer: &Layer<N>, asked: Option<(Algorithm, Means)>) -> Result<Option<Fast<T::Sum>>> {
         let Some(problem) = Problem::new(layer, self.groups, self.padding_mode)? else { return Ok(None) };
+        let Some(weights) = T::as_sums(self.filters.view()) else { return Ok(None) };
+        let separable = || fast::is_separable(&problem, &weights, &self.prepared);
         let (algorithm, means) = asked.unwrap_or_else(|| {
             let means = Means::of(&problem);
-            (algorithm::fastest::<T::Sum>(&problem, means.level, self.ruled_out), means)
+            let may =
+                |algorithm| !self.ruled_out.contains(algorithm) && (algorithm != Algorithm::Separable || separable());
+            (algorithm::fastest::<T::Sum>(&problem, means.level, may), means)
         });
         if !T::Sum::ALGORITHMS.contains(&algorithm) || !algorithm.suits(&problem) {
             return Ok(None);
         }
-        let Some(weights) = T::as_sums(self.filters.view()) else { return Ok(None) };
+        if algorithm == Algorithm::Separable && !separable() {
+            return Ok(None);
+        }
         let bias = self.bias.as_ref().map(|bias| bias.iter().copied().collect());
         let parameters = Parameters { weights, bias, relu: self.relu, prepared: &self.prepared };
         Fast::new(problem, algorithm, means, parameters)

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::algorithm::Algorithm;
 
-/// What the order depends on: the algorithm, and how many lanes a register has.
+/// What the order depends on: the algorithm, and how many lanes a register has where that matters.
 type Key = (Algorithm, usize);
 
 /// The orders that have been asked for.

@@ -50,12 +50,6 @@ impl<A: Lanes> Kernel for Rows<'_, A> {
     fn run<S: Simd>(mut self, simd: S) {
         let (_, _, rows, columns) = self.output.dim();
         let taps = self.size.iter().product();
-        let width = width::<S, A>(columns);
-        let way = match self.shared {
-            true if self.neighbours && self.size[1..] == [3, 3] => THREE,
-            true => SHARED,
-            false => ALONE,
-        };
         for (filter, (map, weights)) in self.output.outer_iter_mut().zip(self.weights.chunks_exact(taps)).enumerate() {
             let map = map.into_slice().expect("a band of a map lies in one piece");
             for (plane, map) in map.chunks_exact_mut(rows * columns).enumerate() {
@@ -65,21 +59,13 @@ impl<A: Lanes> Kernel for Rows<'_, A> {
                     size: self.size,
                     strides: self.strides,
                     weights,
-                    finish: self.finish.from(filter),
+                    finish: Some(self.finish.from(filter)),
                     map,
                     columns,
                 };
-                match (rows >= TALLEST, way, width) {
-                    (true, THREE, 1) => plane.tiles::<S, TALLEST, 1, THREE>(simd),
-                    (true, THREE, 2) => plane.tiles::<S, TALLEST, 2, THREE>(simd),
-                    (true, THREE, _) => plane.tiles::<S, TALLEST, 4, THREE>(simd),
-                    (true, SHARED, 1) => plane.tiles::<S, TALLEST, 1, SHARED>(simd),
-                    (true, SHARED, 2) => plane.tiles::<S, TALLEST, 2, SHARED>(simd),
-                    (true, SHARED, _) => plane.tiles::<S, TALLEST, 4, SHARED>(simd),
-                    (true, _, 1) => plane.tiles::<S, TALLEST, 1, ALONE>(simd),
-                    (true, _, _) => plane.tiles::<S, TALLEST, 2, ALONE>(simd),
-                    (false, _, 1) => plane.tiles::<S, 1, 1, ALONE>(simd),
-                    (false, _, _) => plane.tiles::<S, 1, 2, ALONE>(simd),
+                match self.shared && self.neighbours && self.size[1..] == [3, 3] && rows >= TALLEST {
+                    true => plane.compute_by_three(simd),
+                    false => plane.compute(simd, self.shared),
                 }
             }
         }
@@ -108,18 +94,44 @@ const SHARED: usize = 1;
 const THREE: usize = 3;
 
 /// One plane of the output of one filter.
-struct Plane<'a, A> {
-    packed: &'a [A],
-    offsets: &'a [u32],
-    size: [usize; 3],
-    strides: [usize; 2],
-    weights: &'a [A],
-    finish: Finish<'a, A>,
-    map: &'a mut [A],
-    columns: usize,
+pub(super) struct Plane<'a, A> {
+    pub(super) packed: &'a [A],
+    pub(super) offsets: &'a [u32],
+    pub(super) size: [usize; 3],
+    pub(super) strides: [usize; 2],
+    pub(super) weights: &'a [A],
+    /// None for a plane that is not the last.
+    pub(super) finish: Option<Finish<'a, A>>,
+    pub(super) map: &'a mut [A],
+    pub(super) columns: usize,
 }
 
 impl<A: Lanes> Plane<'_, A> {
+    /// Computes the plane for a filter of any size.
+    #[inline(always)]
+    pub(super) fn compute<S: Simd>(self, simd: S, shared: bool) {
+        let tall = self.map.len() >= TALLEST * self.columns;
+        match (tall, shared, width::<S, A>(self.columns)) {
+            (true, true, 1) => self.tiles::<S, TALLEST, 1, SHARED>(simd),
+            (true, true, 2) => self.tiles::<S, TALLEST, 2, SHARED>(simd),
+            (true, true, _) => self.tiles::<S, TALLEST, 4, SHARED>(simd),
+            (true, false, 1) => self.tiles::<S, TALLEST, 1, ALONE>(simd),
+            (true, false, _) => self.tiles::<S, TALLEST, 2, ALONE>(simd),
+            (false, _, 1) => self.tiles::<S, 1, 1, ALONE>(simd),
+            (false, _, _) => self.tiles::<S, 1, 2, ALONE>(simd),
+        }
+    }
+
+    /// The same for a filter of 3×3 whose rows and columns serve each other.
+    #[inline(always)]
+    fn compute_by_three<S: Simd>(self, simd: S) {
+        match width::<S, A>(self.columns) {
+            1 => self.tiles::<S, TALLEST, 1, THREE>(simd),
+            2 => self.tiles::<S, TALLEST, 2, THREE>(simd),
+            _ => self.tiles::<S, TALLEST, 4, THREE>(simd),
+        }
+    }
+
     /// Covers the plane with tiles. Where a row has several, the last ends with the row; where it has one that is wider,
     /// this spills into the next row, which comes after it.
     #[inline(always)]
@@ -235,9 +247,11 @@ impl<A: Lanes> Plane<'_, A> {
         row: usize,
         column: usize,
     ) {
-        for below in 0..ROWS {
-            for register in 0..WIDTH {
-                sums[below][register] = self.finish.apply(simd, 0, sums[below][register]);
+        if let Some(finish) = self.finish {
+            for below in 0..ROWS {
+                for register in 0..WIDTH {
+                    sums[below][register] = finish.apply(simd, 0, sums[below][register]);
+                }
             }
         }
         for below in 0..ROWS {

@@ -24,6 +24,8 @@ struct Case<const N: usize> {
     mode: PaddingMode,
     bias: bool,
     relu: bool,
+    /// Whether every filter is a column times a row.
+    separable: bool,
     seed: u64,
 }
 
@@ -45,7 +47,22 @@ fn cases<const N: usize>() -> impl Strategy<Value = Case<N>> {
         let input = std::array::from_fn(|axis| (size[axis] - 1) * dilation[axis] + 4 + axes[axis].1 / N);
         let stride = std::array::from_fn(|axis| axes[axis].2);
         let padding = std::array::from_fn(|axis| axes[axis].4);
-        Case { images, groups, channels, filters, size, input, stride, dilation, padding, mode, bias, relu, seed }
+        Case {
+            images,
+            groups,
+            channels,
+            filters,
+            size,
+            input,
+            stride,
+            dilation,
+            padding,
+            mode,
+            bias,
+            relu,
+            separable: false,
+            seed,
+        }
     })
 }
 
@@ -67,7 +84,7 @@ fn depthwise() -> impl Strategy<Value = Case<2>> {
     (cases::<2>(), 1..=2_usize, (1..=90_usize, 1..=90_usize)).prop_map(|(case, filters, (rows, columns))| {
         let least = |axis: usize| (case.size[axis] - 1) * case.dilation[axis] + 4;
         let input = [rows.max(least(0)), columns.max(least(1))];
-        Case { channels: 1, filters, input, ..case }
+        Case { channels: 1, filters, input, separable: case.seed.is_multiple_of(2), ..case }
     })
 }
 
@@ -87,7 +104,13 @@ impl<const N: usize> Case<N> {
 
     fn conv<T: Element>(&self, pixel: impl Fn(f64) -> T, sum: impl Fn(f64) -> T::Sum) -> Conv<T, N> {
         let filters = self.groups * self.filters;
-        let weights = numbers(&[&[filters, self.channels], &self.size[..]].concat(), self.seed ^ 1);
+        let mut weights = numbers(&[&[filters, self.channels], &self.size[..]].concat(), self.seed ^ 1);
+        if self.separable {
+            let (column, row) = (numbers(&[16], self.seed ^ 3), numbers(&[16], self.seed ^ 4));
+            for (at, weight) in weights.indexed_iter_mut() {
+                *weight = column[at[2]] * row[at[N + 1]] * (at[0] + 1) as f64;
+            }
+        }
         let conv = Conv::new(weights.mapv(pixel))
             .stride(self.stride)
             .dilation(self.dilation)
@@ -200,6 +223,7 @@ fn a_plan_gives_the_same_for_any_strides() {
         mode: PaddingMode::Zeros,
         bias: true,
         relu: true,
+        separable: false,
         seed: 7,
     };
     let conv = case.conv(f32::from_f64, f32::from_f64);
@@ -222,4 +246,20 @@ fn a_plan_gives_the_same_for_any_strides() {
         assert_eq!(Tensor::from(output.permuted_axes(IxDyn(&[0, 3, 1, 2]))), expected);
     }
     assert!(plan.workspace_bytes() > 0);
+}
+
+#[test]
+fn only_a_column_times_a_row_is_done_in_two_passes() {
+    let blur = [1.0_f32, 6.0, 15.0, 20.0, 15.0, 6.0, 1.0];
+    let planned = |filter: Array<f32, ndarray::Ix2>| {
+        Conv::<f32, 2>::new(filter).plan(&[200, 300]).expect("the filter fits").algorithm()
+    };
+    let product = Array::from_shape_fn((7, 7), |(row, column)| blur[row] * blur[column] / 4096.0);
+    assert_eq!(planned(product.clone()), "separable");
+    let mut spoilt = product.clone();
+    spoilt[[6, 6]] *= 1.5;
+    assert_eq!(planned(spoilt), "rows");
+    let mut infinite = product;
+    infinite[[3, 3]] = f32::INFINITY;
+    assert_eq!(planned(infinite), "rows");
 }
