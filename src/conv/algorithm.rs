@@ -121,7 +121,7 @@ fn cost<A: Lanes>(algorithm: Algorithm, problem: &Problem, level: Level) -> f64 
         // The second pass reads from memory what the first has stored there.
         Algorithm::Separable => {
             let taps = problem.axes[1].size() + problem.axes[2].size();
-            rows as f64 * columns.div_ceil(lanes) as f64 * problem.filters as f64 * (taps as f64 + 10.0)
+            rows as f64 * columns.div_ceil(lanes) as f64 * problem.filters as f64 * (taps as f64 + 18.0)
         }
         Algorithm::Winograd => {
             let tiles = (rows.div_ceil(4) * columns.div_ceil(4)) as f64;
