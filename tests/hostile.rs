@@ -207,6 +207,7 @@ fn check_module<M: Module<f32>>(module: &M, input: &ArrayD<f32>, affordable: boo
             assert!(!error.to_string().is_empty());
             assert_eq!(into_wrong, error);
             assert_eq!(module.forward(input).unwrap_err(), error);
+            assert_eq!(module.plan(input.shape()).unwrap_err(), error);
         }
         Ok(shape) => {
             // A shape that fits bytes need not fit floats.
@@ -214,7 +215,11 @@ fn check_module<M: Module<f32>>(module: &M, input: &ArrayD<f32>, affordable: boo
             let elements = product(&shape);
             if elements == 0 || (affordable && worth_trying(elements)) {
                 match module.forward(input) {
-                    Ok(output) => assert_eq!(output.shape(), shape),
+                    Ok(mut output) => {
+                        assert_eq!(output.shape(), shape);
+                        let mut plan = module.plan(input.shape()).expect("what can be computed can be planned");
+                        plan.run(input, &mut output).expect("the plan is for this shape");
+                    }
                     Err(error) => {
                         let refused = matches!(error, Error::OutOfMemory { .. } | Error::TooLarge { .. });
                         assert!(refused, "{error}");
@@ -300,14 +305,17 @@ fn shapes<const N: usize>() -> impl Strategy<Value = Vec<usize>> {
 }
 
 fn check_shapes<const N: usize>(case: &Case<N>, shape: &[usize]) {
+    let conv = Conv::<f32, N>::new(case.filters.clone())
+        .stride(case.stride)
+        .padding(case.padding)
+        .groups(case.groups)
+        .padding_mode(case.mode);
+    match conv.plan(shape) {
+        Ok(plan) => assert_eq!(plan.input_shape(), shape),
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
     let modules: [Box<dyn OutputShape>; 6] = [
-        Box::new(
-            Conv::<f32, N>::new(case.filters.clone())
-                .stride(case.stride)
-                .padding(case.padding)
-                .groups(case.groups)
-                .padding_mode(case.mode),
-        ),
+        Box::new(conv),
         Box::new(
             ConvTranspose::<f32, N>::new(case.filters.clone())
                 .stride(case.stride)

@@ -370,8 +370,8 @@ fn band_outputs(problem: &Problem, room: usize) -> Option<usize> {
         let packing = Packing::new(problem, problem.band_size(outputs))?;
         packing.volume().checked_mul(problem.channels)
     };
-    let pixels: usize = problem.input_size().iter().product();
-    let in_proportion = (pixels + problem.outputs() * problem.taps()).saturating_mul(4 * problem.channels);
+    let read = problem.pixels().saturating_add(problem.outputs().saturating_mul(problem.taps()));
+    let in_proportion = read.saturating_mul(problem.channels).saturating_mul(4);
     let (one, two) = (volume(1)?, volume(2)?);
     if one > in_proportion {
         return None;

@@ -23,6 +23,8 @@ use crate::window::{Axis, PaddingMode};
 struct PackedAxis {
     axis: Axis,
     mode: PaddingMode,
+    /// The stride, or the length of the padded axis: beyond that there is one output, and no stride matters.
+    stride: usize,
     /// The phases that a tap meets, ascending.
     phases: Vec<usize>,
     /// Slots of one phase: the outputs of the band, and as many more as its last tap lies ahead of its first.
@@ -32,13 +34,12 @@ struct PackedAxis {
 impl PackedAxis {
     /// `None` if the packed axis would be longer than can be counted.
     fn new(axis: Axis, mode: PaddingMode, outputs: usize) -> Option<Self> {
-        // A stride beyond the input leaves one output; the phases of its taps are then the taps themselves.
-        let mut phases: Vec<usize> =
-            (0..axis.size()).map(|tap| tap * axis.dilation() % axis.stride()).take(axis.stride()).collect();
+        let stride = axis.stride().min(axis.padded_length());
+        let mut phases: Vec<usize> = (0..axis.size()).map(|tap| tap * axis.dilation() % stride).take(stride).collect();
         phases.sort_unstable();
         phases.dedup();
-        let reach = (axis.size() - 1) * axis.dilation() / axis.stride();
-        Some(Self { axis, mode, phases, phase_length: outputs.checked_add(reach)? })
+        let reach = (axis.size() - 1) * axis.dilation() / stride;
+        Some(Self { axis, mode, stride, phases, phase_length: outputs.checked_add(reach)? })
     }
 
     fn slots(&self) -> Option<usize> {
@@ -48,13 +49,13 @@ impl PackedAxis {
     /// The slot that a tap finds for the first output of the band.
     fn slot(&self, tap: usize) -> usize {
         let ahead = tap * self.axis.dilation();
-        let phase = self.phases.partition_point(|&phase| phase < ahead % self.axis.stride());
-        phase * self.phase_length + ahead / self.axis.stride()
+        let phase = self.phases.partition_point(|&phase| phase < ahead % self.stride);
+        phase * self.phase_length + ahead / self.stride
     }
 
     /// The place on the padded axis of the first slot of a phase, for a band that starts with this output.
     fn place(&self, first: usize, phase: usize) -> usize {
-        first * self.axis.stride() + self.phases[phase]
+        first * self.stride + self.phases[phase]
     }
 
     /// The pixel that stands at a place of the padded axis. Places beyond it, where a band has fewer outputs than the
@@ -75,17 +76,17 @@ impl PackedAxis {
             1 => (0, slot),
             _ => (slot / self.phase_length, slot % self.phase_length),
         };
-        self.pixel(self.place(first, phase) + ahead * self.axis.stride())
+        self.pixel(self.place(first, phase) + ahead * self.stride)
     }
 
     /// Whether a whole row of pixels is the packed row of a band that starts with this output.
     fn is_the_input(&self, first: usize) -> bool {
-        first == 0 && self.axis.stride() == 1 && self.axis.before() == 0 && self.phase_length == self.axis.length()
+        first == 0 && self.stride == 1 && self.axis.before() == 0 && self.phase_length == self.axis.length()
     }
 
     /// Where the pixels of a row stand in one phase of a packed row, for a band that starts with the output `first`.
     fn segment(&self, first: usize, phase: usize) -> Segment {
-        let (stride, before, length) = (self.axis.stride(), self.axis.before(), self.axis.length());
+        let (stride, before, length) = (self.stride, self.axis.before(), self.axis.length());
         let place = self.place(first, phase);
         let (here, end_of_phase) = (phase * self.phase_length, (phase + 1) * self.phase_length);
         let start = (here + before.saturating_sub(place).div_ceil(stride)).min(end_of_phase);
@@ -98,7 +99,7 @@ impl PackedAxis {
     #[inline(always)]
     fn pack_row<S: Simd, A: Lanes>(&self, simd: S, row: Row<'_, A>, segment: Segment, packed: &mut [A]) {
         let Segment { place, here, start, end, end_of_phase, pixel } = segment;
-        let stride = self.axis.stride();
+        let stride = self.stride;
         if self.mode == PaddingMode::Zeros {
             zeros(simd, start - here, &mut packed[here..]);
             row.copy(simd, pixel, stride, end - start, &mut packed[start..]);

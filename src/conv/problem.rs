@@ -37,6 +37,11 @@ impl Problem {
         self.axes.map(|axis| axis.length())
     }
 
+    /// Pixels of one channel; the most that can be counted, if there are more.
+    pub(super) fn pixels(&self) -> usize {
+        self.input_size().into_iter().fold(1, usize::saturating_mul)
+    }
+
     pub(super) fn output_size(&self) -> [usize; 3] {
         self.axes.map(|axis| axis.outputs())
     }

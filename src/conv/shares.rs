@@ -31,7 +31,7 @@ impl Shares {
         };
         let images = (0, problem.images, 1);
         let outputs = (2 + band_axis, problem.output_size()[band_axis], units.outputs);
-        let pixels = problem.images * problem.input_size().iter().product::<usize>();
+        let pixels = problem.images.saturating_mul(problem.pixels());
         let axes = match problem.filters * problem.taps() > pixels {
             true => [filters, images, outputs],
             false => [images, outputs, filters],
