@@ -9,8 +9,8 @@ use crate::simd::{Lanes, Level, lanes};
 
 /// The ways to compute a convolution. A [`Plan`](crate::Plan) says which one it has chosen.
 ///
-/// All of them follow the definition term by term but [`Winograd`](Self::Winograd), which a layer can rule out:
-/// see [`Conv::without`](super::Conv::without).
+/// All of them follow the definition term by term but [`Separable`](Self::Separable) and [`Winograd`](Self::Winograd), which
+/// a layer can rule out: see [`Conv::without`](super::Conv::without).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Algorithm {
@@ -26,18 +26,16 @@ pub enum Algorithm {
     /// The same in two passes, first with a row and then with a column: for large filters that are a column times a row, as
     /// a Gaussian blur is. The weights are looked at to see whether they are.
     Separable,
-    /// Winograd's F(4×4, 3×3): for windows of 3×3, stride 1 and dilation 1, a quarter of the multiplications. It is the
-    /// only one that does not follow the definition term by term: rounding errors are about three times as large (1e-6
-    /// of the norm in `f32`), and an infinity or NaN among the pixels spoils all 4×4 outputs of a tile.
+    /// Winograd's F(4×4, 3×3): for windows of 3×3, stride 1 and dilation 1, a quarter of the multiplications.
+    /// Rounding errors are about three times as large (1e-6 of the norm in `f32`), and an infinity or NaN among the pixels
+    /// spoils all 4×4 outputs of a tile.
     Winograd,
 }
 
 impl Algorithm {
     /// All of them, in the order of the documentation.
     pub const ALL: [Self; 6] = [Self::Taps, Self::Pixels, Self::Channels, Self::Rows, Self::Separable, Self::Winograd];
-}
 
-impl Algorithm {
     /// Whether it can compute a layer.
     pub(super) fn suits(self, problem: &Problem) -> bool {
         match self {
@@ -46,13 +44,15 @@ impl Algorithm {
             Self::Separable => {
                 let [planes, rows, columns] = &problem.axes;
                 let flat = (planes.size(), planes.outputs()) == (1, 1);
-                problem.channels == 1 && flat && problem.shares_rows() && rows.size().min(columns.size()) > 1
+                problem.channels == 1 && flat && problem.is_dense(1) && rows.size().min(columns.size()) > 1
             }
             Self::Winograd => {
                 let [planes, axes @ ..] = &problem.axes;
                 planes.outputs() == 1
                     && planes.length() == 1
-                    && axes.iter().all(|axis| (axis.size(), axis.stride(), axis.dilation()) == (3, 1, 1))
+                    && axes.iter().all(|axis| axis.size() == 3)
+                    && problem.is_dense(1)
+                    && problem.is_dense(2)
             }
         }
     }
@@ -85,10 +85,10 @@ impl Algorithms {
     }
 }
 
-/// The fastest algorithm for a layer among those that suit it, by the number of register operations that each would take;
-/// of those that `may` be used: it is asked for one after the other, from the fastest on.
+/// The fastest algorithm for a layer among those that `may` be used, by the number of register operations that each would
+/// take. It is asked for one after the other, from the fastest on, as the answer may take a look at all weights.
 pub(super) fn fastest<A: Kernels>(problem: &Problem, level: Level, may: impl Fn(Algorithm) -> bool) -> Algorithm {
-    let mut left: Vec<_> = A::ALGORITHMS.iter().copied().filter(|algorithm| algorithm.suits(problem)).collect();
+    let mut left = A::ALGORITHMS.to_vec();
     left.sort_by(|&one, &other| cost::<A>(one, problem, level).total_cmp(&cost::<A>(other, problem, level)));
     left.into_iter().find(|&algorithm| may(algorithm)).unwrap_or(Algorithm::Taps)
 }

@@ -98,7 +98,7 @@ impl Method {
             outputs = whole.max(least).min(problem.output_size()[problem.band_axis()]);
         }
         let packing = Packing::new(problem, problem.band_size(outputs))?;
-        let more_rows = if algorithm == Algorithm::Rows && problem.shares_rows() { rows::TALLEST - 1 } else { 0 };
+        let more_rows = if algorithm == Algorithm::Rows && problem.is_dense(1) { rows::TALLEST - 1 } else { 0 };
         let mut offsets = packing.offsets(problem.channels, more_rows)?;
         if algorithm == Algorithm::Separable {
             let [_, rows, columns] = problem.axes.map(|axis| axis.size());
@@ -151,7 +151,7 @@ impl Method {
         match self {
             Self::Bands { packing, outputs, .. } => {
                 let between = if algorithm == Algorithm::Separable { between(problem, *outputs) } else { 0 };
-                groups * problem.channels * packing.volume() + pixels::OVERREAD + between
+                packed_length(problem, packing, groups) + between
             }
             Self::Winograd { block, .. } => block.scratch_length::<A>(level, problem.channels),
         }
@@ -313,14 +313,13 @@ impl<A: Kernels> Fast<A> {
         };
         let (_, planes, rows, columns) = output.dim();
         if matches!(self.algorithm, Algorithm::Rows | Algorithm::Separable) {
-            let end = self.groups_together * self.problem.channels * packing.volume() + pixels::OVERREAD;
+            let end = packed_length(&self.problem, packing, self.groups_together);
             let (packed, between) = scratch.split_at_mut(end);
             let packed = &*packed;
-            let shared = self.problem.shares_rows();
+            let shared = self.problem.is_dense(1);
             let size = self.problem.axes.map(|axis| axis.size());
             let strides = packing.strides();
-            let (volume, filters, neighbours) =
-                (packing.volume(), self.problem.filters, packing.columns_are_neighbours());
+            let (volume, filters, neighbours) = (packing.volume(), self.problem.filters, self.problem.is_dense(2));
             let rows =
                 Rows { packed, volume, offsets, shared, neighbours, size, strides, weights, filters, finish, output };
             return match self.algorithm {
@@ -348,6 +347,11 @@ fn factors<A: Kernels>(problem: &Problem, weights: &TensorView<'_, A>, prepared:
 /// Whether every filter is a column times a row.
 pub(super) fn is_separable<A: Kernels>(problem: &Problem, weights: &TensorView<'_, A>, prepared: &Prepared<A>) -> bool {
     !factors(problem, weights, prepared).is_empty()
+}
+
+/// Room for the packed input of a band of so many groups, and for what kernels read behind it.
+fn packed_length(problem: &Problem, packing: &Packing, groups: usize) -> usize {
+    groups * problem.channels * packing.volume() + pixels::OVERREAD
 }
 
 /// Room for what the first of two passes gives for a band.

@@ -294,17 +294,17 @@ impl<T: Element, const N: usize> Conv<T, N> {
     fn fast(&self, layer: &Layer<N>, asked: Option<(Algorithm, Means)>) -> Result<Option<Fast<T::Sum>>> {
         let Some(problem) = Problem::new(layer, self.groups, self.padding_mode)? else { return Ok(None) };
         let Some(weights) = T::as_sums(self.filters.view()) else { return Ok(None) };
-        let separable = || fast::is_separable(&problem, &weights, &self.prepared);
+        let can = |algorithm: Algorithm| {
+            T::Sum::ALGORITHMS.contains(&algorithm)
+                && algorithm.suits(&problem)
+                && (algorithm != Algorithm::Separable || fast::is_separable(&problem, &weights, &self.prepared))
+        };
         let (algorithm, means) = asked.unwrap_or_else(|| {
             let means = Means::of(&problem);
-            let may =
-                |algorithm| !self.ruled_out.contains(algorithm) && (algorithm != Algorithm::Separable || separable());
+            let may = |algorithm| !self.ruled_out.contains(algorithm) && can(algorithm);
             (algorithm::fastest::<T::Sum>(&problem, means.level, may), means)
         });
-        if !T::Sum::ALGORITHMS.contains(&algorithm) || !algorithm.suits(&problem) {
-            return Ok(None);
-        }
-        if algorithm == Algorithm::Separable && !separable() {
+        if !can(algorithm) {
             return Ok(None);
         }
         let bias = self.bias.as_ref().map(|bias| bias.iter().copied().collect());

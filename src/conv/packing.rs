@@ -258,11 +258,6 @@ impl Packing {
         self.volume
     }
 
-    /// Whether the pixels under neighbouring taps of a row stand side by side.
-    pub(super) fn columns_are_neighbours(&self) -> bool {
-        self.axes[2].axis.stride() == 1 && self.axes[2].axis.dilation() == 1
-    }
-
     /// From plane to plane of a channel, and from row to row.
     pub(super) fn strides(&self) -> [usize; 2] {
         [self.slots[1] * self.slots[2], self.slots[2]]

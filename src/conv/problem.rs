@@ -55,9 +55,10 @@ impl Problem {
         self.axes.iter().map(Axis::size).product()
     }
 
-    /// Whether rows of outputs lie as far apart as rows of taps.
-    pub(super) fn shares_rows(&self) -> bool {
-        self.axes[1].stride() == 1 && self.axes[1].dilation() == 1
+    /// Whether neighbouring outputs of an axis lie as far apart as its neighbouring taps: a pixel under one tap of an
+    /// output lies under the next tap of the output before.
+    pub(super) fn is_dense(&self, axis: usize) -> bool {
+        self.axes[axis].stride() == 1 && self.axes[axis].dilation() == 1
     }
 
     /// Products that one output is the sum of.

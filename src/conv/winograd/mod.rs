@@ -203,7 +203,6 @@ impl<A: Lanes + Float> Winograd<'_, A> {
         let Part { block, image, row, column } = part;
         let [rows, columns] = self.block.pixels();
         let tiles = block.rows * block.columns;
-        scratch.pixels.fill(A::default());
         let mut values = scratch.values.chunks_exact_mut(scratch.point);
         let mut values: [&mut [A]; POINTS] = from_fn(|_| values.next().unwrap_or_default());
         for channel in 0..self.channels() {
