@@ -1,6 +1,6 @@
 //! The only file that names the SIMD crate: which instructions this CPU has, code compiled for them, and vectors.
 
-use fearless_simd::{Select, SimdFloat, dispatch};
+use fearless_simd::{Select, SimdFloat, SimdMask, dispatch};
 
 pub(crate) use fearless_simd::{Level, Simd, SimdBase as Vector};
 
@@ -97,6 +97,21 @@ pub(crate) fn load<S: Simd, A: Lanes, const COUNT: usize>(simd: S, numbers: &[A]
     registers
 }
 
+/// A choice of lanes.
+pub(crate) type Mask<S, A> = <<A as Lanes>::Vector<S> as Vector<S>>::Mask;
+
+/// The choice of the lanes whose bits are set.
+#[inline(always)]
+pub(crate) fn mask<S: Simd, A: Lanes>(simd: S, bits: u64) -> Mask<S, A> {
+    Mask::<S, A>::from_bitmask(simd, bits)
+}
+
+/// The chosen lanes of a vector, and zeros for the others.
+#[inline(always)]
+pub(crate) fn blank<S: Simd, A: Lanes>(simd: S, vector: A::Vector<S>, mask: Mask<S, A>) -> A::Vector<S> {
+    mask.select(vector, A::Vector::<S>::splat(simd, A::default()))
+}
+
 /// How many numbers a register of a level holds.
 pub(crate) fn lanes<A: Lanes>(level: Level) -> usize {
     #[inline(always)]
@@ -104,6 +119,16 @@ pub(crate) fn lanes<A: Lanes>(level: Level) -> usize {
         A::Vector::<S>::LEN
     }
     dispatch!(level, simd => of::<_, A>(simd))
+}
+
+/// The level whose registers are half as wide, where both halves together do as much as one register of this level.
+pub(crate) fn narrower(level: Level) -> Option<Level> {
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    if level.as_avx512().is_some() {
+        return level.as_avx2().map(Simd::level);
+    }
+    _ = level;
+    None
 }
 
 /// Every level that this machine has, for the tests.

@@ -7,6 +7,9 @@ use super::problem::Problem;
 use super::{channels, pixels};
 use crate::simd::{Lanes, Level, lanes};
 
+/// Outputs of a row that is better computed in bands.
+const LONG_ROW: usize = 4096;
+
 /// The ways to compute a convolution. A [`Plan`](crate::Plan) says which one it has chosen.
 ///
 /// All of them follow the definition term by term but [`Separable`](Self::Separable) and [`Winograd`](Self::Winograd), which
@@ -23,7 +26,7 @@ pub enum Algorithm {
     Channels,
     /// Rows of pixels that serve several rows of outputs: for groups of one channel.
     Rows,
-    /// The same in two passes, first with a row and then with a column: for large filters that are a column times a row, as
+    /// The same in two passes, first with a column and then with a row: for large filters that are a column times a row, as
     /// a Gaussian blur is. The weights are looked at to see whether they are.
     Separable,
     /// Winograd's F(4×4, 3×3): for windows of 3×3, stride 1 and dilation 1, a quarter of the multiplications.
@@ -40,19 +43,18 @@ impl Algorithm {
     pub(super) fn suits(self, problem: &Problem) -> bool {
         match self {
             Self::Taps | Self::Pixels | Self::Channels => true,
-            Self::Rows => problem.channels == 1,
+            Self::Rows => {
+                // A row alone is not cut, and should stay in cache.
+                let [_, rows, columns] = problem.output_size();
+                problem.channels == 1 && problem.is_flat() && (rows > 1 || columns <= LONG_ROW)
+            }
             Self::Separable => {
-                let [planes, rows, columns] = &problem.axes;
-                let flat = (planes.size(), planes.outputs()) == (1, 1);
-                problem.channels == 1 && flat && problem.is_dense(1) && rows.size().min(columns.size()) > 1
+                let [_, rows, columns] = &problem.axes;
+                Self::Rows.suits(problem) && problem.is_dense(1) && rows.size().min(columns.size()) > 1
             }
             Self::Winograd => {
-                let [planes, axes @ ..] = &problem.axes;
-                planes.outputs() == 1
-                    && planes.length() == 1
-                    && axes.iter().all(|axis| axis.size() == 3)
-                    && problem.is_dense(1)
-                    && problem.is_dense(2)
+                let is_square = problem.axes[1..].iter().all(|axis| axis.size() == 3);
+                is_square && problem.is_flat() && problem.is_dense(1) && problem.is_dense(2)
             }
         }
     }

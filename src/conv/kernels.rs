@@ -9,6 +9,7 @@ use super::rows::Rows;
 use super::separable::{self, Separable};
 use super::winograd::{self, Winograd};
 use crate::simd::{self, Lanes, Level};
+use crate::tensor::TensorView;
 
 /// The sums of every [`Element`](crate::Element). Floats have kernels; integers are convolved by tap.
 ///
@@ -22,6 +23,8 @@ pub trait Kernels: Lanes {
     fn channels(level: Level, band: Band<'_, Self>);
     fn rows(level: Level, rows: Rows<'_, Self>);
     fn separable(level: Level, separable: Separable<'_, Self>);
+    /// Whether they are all finite.
+    fn are_finite(numbers: &TensorView<'_, Self>) -> bool;
     /// The weights `[filter, row, column]` for [`separable`](Self::separable), if they are.
     fn factors(weights: &[Self], rows: usize, columns: usize) -> Option<Vec<Self>>;
     fn winograd(level: Level, winograd: Winograd<'_, Self>);
@@ -60,6 +63,10 @@ macro_rules! floats {
                 simd::run(level, separable);
             }
 
+            fn are_finite(numbers: &TensorView<'_, Self>) -> bool {
+                numbers.iter().all(|number| number.is_finite())
+            }
+
             fn factors(weights: &[Self], rows: usize, columns: usize) -> Option<Vec<Self>> {
                 separable::factors(weights, rows, columns)
             }
@@ -85,6 +92,9 @@ macro_rules! integers {
             fn channels(_: Level, _: Band<'_, Self>) {}
             fn rows(_: Level, _: Rows<'_, Self>) {}
             fn separable(_: Level, _: Separable<'_, Self>) {}
+            fn are_finite(_: &TensorView<'_, Self>) -> bool {
+                true
+            }
             fn factors(_: &[Self], _: usize, _: usize) -> Option<Vec<Self>> {
                 None
             }

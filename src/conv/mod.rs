@@ -8,6 +8,7 @@
 //! tile. Small layers, integers, and layers with more axes are computed tap by tap.
 
 mod algorithm;
+mod bands;
 mod blocks;
 mod channels;
 mod direct;
@@ -18,6 +19,7 @@ mod kernels;
 mod packing;
 mod padded;
 mod pixels;
+mod planes;
 mod prepared;
 mod problem;
 pub mod reference;

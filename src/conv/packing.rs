@@ -23,7 +23,6 @@ use crate::window::{Axis, PaddingMode};
 struct PackedAxis {
     axis: Axis,
     mode: PaddingMode,
-    /// The stride, or the length of the padded axis: beyond that there is one output, and no stride matters.
     stride: usize,
     /// The phases that a tap meets, ascending.
     phases: Vec<usize>,
@@ -34,7 +33,7 @@ struct PackedAxis {
 impl PackedAxis {
     /// `None` if the packed axis would be longer than can be counted.
     fn new(axis: Axis, mode: PaddingMode, outputs: usize) -> Option<Self> {
-        let stride = axis.stride().min(axis.padded_length());
+        let stride = axis.stride();
         let mut phases: Vec<usize> = (0..axis.size()).map(|tap| tap * axis.dilation() % stride).take(stride).collect();
         phases.sort_unstable();
         phases.dedup();
@@ -258,19 +257,11 @@ impl Packing {
         self.volume
     }
 
-    /// From plane to plane of a channel, and from row to row.
-    pub(super) fn strides(&self) -> [usize; 2] {
-        [self.slots[1] * self.slots[2], self.slots[2]]
-    }
-
-    /// The offset of every tap of every channel, in the order of the weights, and of some rows more below each plane of the
-    /// filter; `None` where one has more than 32 bits.
-    pub(super) fn offsets(&self, channels: usize, more_rows: usize) -> Option<Vec<u32>> {
-        let all = self.volume.checked_mul(channels)?.checked_add(more_rows.checked_mul(self.strides()[1])?)?;
-        u32::try_from(all).ok()?;
+    /// The offset of every tap of every channel, in the order of the weights; `None` where one has more than 32 bits.
+    pub(super) fn offsets(&self, channels: usize) -> Option<Vec<u32>> {
+        u32::try_from(self.volume.checked_mul(channels)?).ok()?;
         let [_, rows, columns] = self.slots;
-        let mut sizes = [0, 1, 2].map(|axis: usize| self.axes[axis].axis.size());
-        sizes[1] += more_rows;
+        let sizes = [0, 1, 2].map(|axis: usize| self.axes[axis].axis.size());
         let mut offsets = Vec::with_capacity(channels * sizes.iter().product::<usize>());
         #[allow(clippy::cast_possible_truncation, reason = "the largest has been tried")]
         for channel in 0..channels {

@@ -29,7 +29,9 @@ impl Problem {
         }
         let point = AxisSpec { axis: 0, length: 1, size: 1, stride: 1, dilation: 1 }.with_padding(0, 0, false)?;
         let mut axes = [point; 3];
-        axes[3 - N..].copy_from_slice(layer.geometry.axes());
+        for (axis, of_layer) in axes[3 - N..].iter_mut().zip(layer.geometry.axes()) {
+            *axis = of_layer.without_idle_stride();
+        }
         Ok(Some(Self { images, groups, channels, filters, axes, spatial_axes: N, mode }))
     }
 
@@ -59,6 +61,19 @@ impl Problem {
     /// output lies under the next tap of the output before.
     pub(super) fn is_dense(&self, axis: usize) -> bool {
         self.axes[axis].stride() == 1 && self.axes[axis].dilation() == 1
+    }
+
+    /// Whether it has two axes at most: one plane of pixels, under one of taps.
+    pub(super) fn is_flat(&self) -> bool {
+        let planes = &self.axes[0];
+        (planes.length(), planes.size(), planes.outputs(), planes.before()) == (1, 1, 1, 0)
+    }
+
+    /// Numbers that a packed input of one group may have without being out of all proportion: a few times those that are
+    /// read.
+    pub(super) fn proportionate(&self) -> usize {
+        let read = self.pixels().saturating_add(self.outputs().saturating_mul(self.taps()));
+        read.saturating_mul(self.channels).saturating_mul(4)
     }
 
     /// Products that one output is the sum of.

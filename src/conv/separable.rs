@@ -1,14 +1,20 @@
-//! Filters of one channel that are a column times a row: convolved with the row, then with the column.
+//! Filters that are the product of a column and a row, as a Gaussian is: convolved with the one and then with the other.
 //!
 //! ```text
 //!     1 2 1     1
 //!     2 4 2  =  2 · [1 2 1]          6 products an output, and not 9; of an 11×11 filter 22, and not 121
 //!     1 2 1     1
 //! ```
+//!
+//! Some rows at a time are convolved with the column, into a patch from which they are convolved with the row.
 
-use super::rows::{Plane, Rows};
+use ndarray::ArrayViewMut3;
+
+use super::finish::Finish;
+use super::rows::{Layout, Rows};
 use crate::Float;
-use crate::simd::{Kernel, Lanes, Simd};
+use crate::simd::{Kernel, Lanes, Level, Simd};
+use crate::window::{Axis, AxisSpec};
 
 /// The columns and rows that filters `[filter, row, column]` are the products of, as `[filter, column, row]`; `None` unless
 /// all are products, to a few units in the last place of their largest weight.
@@ -44,12 +50,63 @@ pub(super) fn factors<A: Float>(weights: &[A], rows: usize, columns: usize) -> O
     Some(factors)
 }
 
-/// Computes a band in two passes. The weights of `rows` are those of [`factors`], its offsets those of the columns of the
-/// first row of taps, and then from row to row of `between`.
+/// How planes of one geometry are computed.
+#[derive(Debug, Clone)]
+pub(super) struct Passes {
+    /// With the column of a filter, and then with its row.
+    columns: Layout,
+    rows: Layout,
+    /// Numbers in between that stand before the first.
+    before: usize,
+    /// Numbers in between.
+    between: usize,
+    sizes: [usize; 2],
+    level: Level,
+}
+
+impl Passes {
+    /// `None` if the numbers in between cannot be counted.
+    pub(super) fn new<A: Lanes>(level: Level, rows: Axis, columns: Axis) -> Option<Self> {
+        let along_columns = Layout::at::<A>(level, rows, still(columns.length()))?;
+        let block = along_columns.block();
+        let along_rows = Layout::at::<A>(level, still(block), columns)?;
+        let between = block.checked_mul(columns.length())?.checked_add(along_rows.scratch_length())?;
+        let between = between.checked_add(along_columns.scratch_length())?.checked_add(columns.before())?;
+        Some(Self {
+            columns: along_columns,
+            rows: along_rows,
+            before: columns.before(),
+            between,
+            sizes: [rows.size(), columns.size()],
+            level,
+        })
+    }
+
+    /// The level to run kernels at.
+    pub(super) fn level(&self) -> Level {
+        self.level
+    }
+
+    /// How much scratch a kernel needs.
+    pub(super) fn scratch_length(&self) -> usize {
+        self.between + self.columns.scratch_length().max(self.rows.scratch_length())
+    }
+
+    /// The layout of the first pass.
+    pub(super) fn along_columns(&self) -> &Layout {
+        &self.columns
+    }
+}
+
+/// An axis along which nothing happens.
+fn still(length: usize) -> Axis {
+    AxisSpec { axis: 0, length, size: 1, stride: 1, dilation: 1 }.with_outputs(0, 0, length)
+}
+
+/// Computes planes, or a band of each, in two passes: `rows` has the [`factors`] of the filters for weights.
 pub struct Separable<'a, A> {
+    pub(super) passes: &'a Passes,
     pub(super) rows: Rows<'a, A>,
-    /// Room for what the first pass gives: as many rows as lie under the band, each as long as a row of outputs.
-    pub(super) between: &'a mut [A],
 }
 
 impl<A: Lanes> Kernel for Separable<'_, A> {
@@ -57,36 +114,56 @@ impl<A: Lanes> Kernel for Separable<'_, A> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Self { rows: mut band, between } = self;
-        let [_, rows, columns] = band.size;
-        let (_, _, height, width) = band.output.dim();
-        let (across, down) = band.offsets.split_at(columns);
-        let under = (height + rows - 1) * width;
-        let weights = band.weights.chunks_exact(rows + columns);
-        for (filter, (map, factors)) in band.output.outer_iter_mut().zip(weights).enumerate() {
-            let (column, row) = factors.split_at(rows);
-            let first = Plane {
-                packed: &band.packed[filter / band.filters * band.volume..],
-                offsets: across,
-                size: [1, 1, columns],
-                strides: band.strides,
-                weights: row,
-                finish: None,
-                map: &mut between[..under],
-                columns: width,
-            };
-            first.compute(simd, false);
-            let second = Plane {
-                packed: between,
-                offsets: down,
-                size: [1, rows, 1],
-                strides: [0, width],
-                weights: column,
-                finish: Some(band.finish.from(filter)),
-                map: map.into_slice().expect("a band of a map lies in one piece"),
-                columns: width,
-            };
-            second.compute(simd, true);
+        let Self { passes, rows } = self;
+        let Rows { pixels, first_pixel, weights, filters_of_a_channel, finish, band, mut output, scratch, .. } = rows;
+        let (columns, plane) = (passes.rows.outputs(), passes.columns.plane());
+        let (between, scratch) = scratch.split_at_mut(passes.between);
+        let [taps_down, taps_across] = passes.sizes;
+        let factors = weights.chunks_exact(taps_down + taps_across);
+        for (filter, (map, factors)) in output.outer_iter_mut().zip(factors).enumerate() {
+            let map = map.into_slice().expect("a band of a map lies in one piece");
+            let (column, row) = factors.split_at(taps_down);
+            let mut done = 0;
+            while done < band.len() {
+                let block = passes.columns.block().min(band.len() - done);
+                let first = band.start + done;
+                let width = passes.columns.outputs();
+                let slots = &mut between[passes.before..];
+                let down = Rows {
+                    layout: &passes.columns,
+                    pixels,
+                    first_pixel: first_pixel + filter / filters_of_a_channel * plane,
+                    weights: column,
+                    finite: true,
+                    filters_of_a_channel: 1,
+                    finish: Finish { bias: None, relu: false },
+                    band: first..first + block,
+                    output: as_map(&mut slots[..block * width], width),
+                    scratch: &mut *scratch,
+                };
+                down.run(simd);
+                let across = Rows {
+                    layout: &passes.rows,
+                    pixels: &*between,
+                    first_pixel: passes.before,
+                    weights: row,
+                    finite: true,
+                    filters_of_a_channel: 1,
+                    finish: finish.from(filter),
+                    band: 0..block,
+                    output: as_map(&mut map[done * columns..][..block * columns], columns),
+                    scratch: &mut *scratch,
+                };
+                across.run(simd);
+                done += block;
+            }
         }
     }
+}
+
+/// Rows of a map of one filter.
+#[inline(always)]
+fn as_map<A>(numbers: &mut [A], columns: usize) -> ArrayViewMut3<'_, A> {
+    let shape = (1, numbers.len() / columns, columns);
+    ArrayViewMut3::from_shape(shape, numbers).expect("whole rows were cut")
 }

@@ -289,6 +289,11 @@ impl Axis {
         Self { length: self.padded_length(), before: 0, after: 0, ..self }
     }
 
+    /// The same windows; but one alone has no stride, since it never moves.
+    pub(crate) fn without_idle_stride(self) -> Self {
+        Self { stride: if self.outputs == 1 { 1 } else { self.stride }, ..self }
+    }
+
     /// The taps that lie on a pixel for some output, each with its run of outputs; in order.
     ///
     /// It tries the taps between the first and the last that can meet a pixel, or, where they are fewer, goes through the

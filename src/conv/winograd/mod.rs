@@ -20,6 +20,7 @@
 //!
 //! [arXiv:1509.09308]: https://arxiv.org/abs/1509.09308
 
+mod blocks;
 mod steps;
 mod transforms;
 
@@ -31,11 +32,11 @@ use super::finish::Finish;
 use super::packing::{Pack, Packing};
 use crate::Float;
 use crate::simd::{Kernel, Lanes, Level, Simd, Vector, lanes};
+pub(super) use blocks::Blocks;
 use steps::{Scratch, copy_rows, multiply, outputs_of_row, transform_columns, transform_rows};
-pub(super) use transforms::TILE;
-use transforms::{PATCH, TAPS, filter_values};
+use transforms::{PATCH, TAPS, TILE, filter_values};
 
-pub(super) const POINTS: usize = PATCH * PATCH;
+const POINTS: usize = PATCH * PATCH;
 
 /// The most lanes that a register has. As steps read and write whole registers, so many numbers that do not count
 /// follow the last that does.
@@ -49,7 +50,7 @@ const BLOCK_BYTES: usize = 800 * 1024;
 const FEW_TILES: usize = 32;
 
 /// How many numbers [`pack`] gives.
-pub(super) fn packed_length<A: Lanes>(level: Level, filters: usize, channels: usize) -> usize {
+fn packed_length<A: Lanes>(level: Level, filters: usize, channels: usize) -> usize {
     filters.next_multiple_of(lanes::<A>(level)) * channels * POINTS
 }
 
@@ -85,15 +86,15 @@ pub(super) fn pack<A: Lanes + Float>(level: Level, weights: &[A], filters: usize
 
 /// Tiles that go through all the steps together: those of some rows and columns of tiles, in some images.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Block {
-    pub(super) images: usize,
-    pub(super) rows: usize,
-    pub(super) columns: usize,
+struct Block {
+    images: usize,
+    rows: usize,
+    columns: usize,
 }
 
 impl Block {
     /// The blocks that outputs `[image, row, column]` are cut into.
-    pub(super) fn new<A: Lanes>(level: Level, channels: usize, outputs: [usize; 3]) -> Self {
+    fn new<A: Lanes>(level: Level, channels: usize, outputs: [usize; 3]) -> Self {
         let bytes_of_tile = (channels + 2 * lanes::<A>(level)) * POINTS * size_of::<A>();
         let most = (BLOCK_BYTES / bytes_of_tile).max(FEW_TILES);
         // As even parts as can be.
@@ -109,12 +110,12 @@ impl Block {
     }
 
     /// Rows and columns of the pixels under the tiles in one channel of one image.
-    pub(super) fn pixels(self) -> [usize; 2] {
+    fn pixels(self) -> [usize; 2] {
         [self.rows * TILE + 2, self.columns * TILE + 2]
     }
 
     /// How many numbers of scratch a convolution in such blocks takes.
-    pub(super) fn scratch_length<A: Lanes>(self, level: Level, channels: usize) -> usize {
+    fn scratch_length<A: Lanes>(self, level: Level, channels: usize) -> usize {
         MOST_LANES + Scratch::<A>::lengths(self, channels, lanes::<A>(level)).iter().sum::<usize>()
     }
 }
@@ -122,20 +123,20 @@ impl Block {
 /// One group of a convolution, or some of its images, rows or blocks of filters.
 pub struct Winograd<'a, A> {
     /// Of [`Block::new`].
-    pub(super) block: Block,
+    block: Block,
     /// How the pixels under a block are packed, padding included.
-    pub(super) packing: &'a Packing,
+    packing: &'a Packing,
     /// `[image, channel, plane, row, column]`, of one plane.
-    pub(super) input: ArrayView5<'a, A>,
+    input: ArrayView5<'a, A>,
     /// The place of the whole map that `output` starts with: one that a tile starts with.
-    pub(super) start: [usize; 3],
+    start: [usize; 3],
     /// Of [`pack`].
-    pub(super) weights: &'a [A],
+    weights: &'a [A],
     /// `[image, filter, row, column]`, every map in one piece.
-    pub(super) output: ArrayViewMut4<'a, A>,
-    pub(super) finish: Finish<'a, A>,
+    output: ArrayViewMut4<'a, A>,
+    finish: Finish<'a, A>,
     /// Of [`Block::scratch_length`].
-    pub(super) scratch: &'a mut [A],
+    scratch: &'a mut [A],
 }
 
 /// A block of the output and where it starts, counted in tiles.

@@ -1,0 +1,116 @@
+//! Layers of many channels, computed band by band from a packed input: what a plan knows for [`pixels`](super::pixels) and
+//! [`channels`](super::channels).
+
+use ndarray::{Axis, Slice};
+
+use super::algorithm::Algorithm;
+use super::blocks::{Band, Widths};
+use super::fast::{Method, Part, Settings};
+use super::kernels::Kernels;
+use super::packing::{Pack, Packing};
+use super::problem::Problem;
+use super::shares::Units;
+use super::{channels, pixels};
+use crate::simd::Level;
+
+/// The packed input of a band stays within this, so that it and the weights of a block lie in the second-level cache.
+const BAND_BYTES: usize = 256 * 1024;
+
+/// How the bands of a layer are computed.
+#[derive(Debug)]
+pub(super) struct Bands {
+    algorithm: Algorithm,
+    packing: Packing,
+    offsets: Vec<u32>,
+    /// Outputs of a band along the band axis.
+    outputs: usize,
+    widths: Widths,
+}
+
+impl Bands {
+    /// `None` where the packed input would be out of all proportion: wide padding under windows far apart.
+    pub(super) fn new<A: Kernels>(problem: &Problem, algorithm: Algorithm, level: Level) -> Option<Self> {
+        let outputs = outputs_of_a_band(problem, BAND_BYTES / size_of::<A>())?;
+        let packing = Packing::new(problem, problem.band_size(outputs))?;
+        let offsets = packing.offsets(problem.channels)?;
+        let widths = match algorithm {
+            Algorithm::Channels => channels::widths::<A>(level),
+            _ => pixels::widths::<A>(level),
+        };
+        Some(Self { algorithm, packing, offsets, outputs, widths })
+    }
+
+    fn compute_group<A: Kernels>(&self, settings: &Settings<A>, part: Part<'_, A>) {
+        let Part { input, filters, outputs, mut output, scratch } = part;
+        let problem = &settings.problem;
+        let (group, first) = (filters.start / problem.filters, filters.start % problem.filters);
+        let weights = &settings.weights[(group * self.widths.rounded(problem.filters) + first) * problem.depth()..];
+        let finish = settings.finish(filters);
+        let axis = Axis(1 + problem.band_axis());
+        for (image, mut maps) in input.outer_iter().zip(output.outer_iter_mut()) {
+            for start in outputs.clone().step_by(self.outputs) {
+                let end = outputs.end.min(start + self.outputs);
+                let packed = &mut scratch[..problem.channels * self.packing.volume()];
+                A::pack(
+                    settings.level,
+                    Pack { packing: &self.packing, image, first: problem.band_start(start), packed },
+                );
+                let output = maps.slice_axis_mut(axis, Slice::from(start - outputs.start..end - outputs.start));
+                let (_, planes, rows, columns) = output.dim();
+                let band = Band {
+                    packed: scratch,
+                    offsets: &self.offsets,
+                    rows: self.packing.rows([planes, rows, columns]),
+                    weights,
+                    widths: self.widths,
+                    finish,
+                    output,
+                };
+                match self.algorithm {
+                    Algorithm::Channels => A::channels(settings.level, band),
+                    _ => A::pixels(settings.level, band),
+                }
+            }
+        }
+    }
+}
+
+impl<A: Kernels> Method<A> for Bands {
+    fn units(&self, _: &Problem) -> Units {
+        Units { filters: self.widths.0[0], outputs: 1 }
+    }
+
+    fn prepare(&self, problem: &Problem, weights: &[A]) -> Vec<A> {
+        self.widths.pack(weights, problem.filters, problem.depth())
+    }
+
+    /// The packed input of a band, and what kernels read behind it.
+    fn scratch_length(&self, problem: &Problem) -> usize {
+        problem.channels * self.packing.volume() + pixels::OVERREAD
+    }
+
+    fn bytes(&self) -> usize {
+        self.offsets.len() * size_of::<u32>()
+    }
+
+    fn compute(&self, settings: &Settings<A>, part: Part<'_, A>) {
+        part.each_group(&settings.problem, |part| self.compute_group(settings, part));
+    }
+}
+
+/// How many outputs along the band axis a band has: as many as keep its packed input within so many numbers. `None` where even
+/// one would need a packed input out of all proportion to the layer.
+fn outputs_of_a_band(problem: &Problem, room: usize) -> Option<usize> {
+    let outputs = problem.output_size()[problem.band_axis()];
+    let volume = |outputs: usize| {
+        let packing = Packing::new(problem, problem.band_size(outputs))?;
+        packing.volume().checked_mul(problem.channels)
+    };
+    let (one, two) = (volume(1)?, volume(2)?);
+    if one > problem.proportionate() {
+        return None;
+    }
+    // A band is as long as its outputs and a constant more.
+    let most = 1 + room.saturating_sub(one) / (two - one).max(1);
+    Some(outputs.div_ceil(outputs.div_ceil(most.min(outputs))))
+}

@@ -1,0 +1,161 @@
+//! Layers whose filters see one channel each: what a plan knows for [`rows`](super::rows) and
+//! [`separable`](super::separable).
+
+use std::ops::Range;
+
+use ndarray::{ArrayView2, ArrayViewMut3, Axis as ArrayAxis, Slice};
+
+use super::algorithm::Algorithm;
+use super::fast::{Method, Part, Settings};
+use super::kernels::Kernels;
+use super::packing::{Pack, Packing};
+use super::problem::Problem;
+use super::rows::{Layout, Rows};
+use super::separable::{Passes, Separable};
+use super::shares::Units;
+use crate::simd::Level;
+use crate::tensor::TensorView;
+use crate::window::{Axis, AxisSpec, PaddingMode};
+
+/// Scratch of so many numbers is in proportion to any layer.
+const LITTLE_SCRATCH: usize = 1 << 16;
+
+/// Shares start with rows that are a multiple of this: most tiles have as many.
+const ROWS_OF_A_TILE: usize = 4;
+
+/// How the planes of a layer are computed.
+#[derive(Debug)]
+pub(super) struct Planes {
+    way: Way,
+    /// Whether all weights are finite.
+    finite: bool,
+    /// How a plane is copied whose pixels do not lie row by row, or whose padding is not zeros.
+    copying: Packing,
+    /// Whether every plane is copied, with its padding written out.
+    padded: bool,
+}
+
+#[derive(Debug)]
+enum Way {
+    OnePass(Layout),
+    TwoPasses(Box<Passes>),
+}
+
+impl Planes {
+    /// `None` where the kernels would need scratch out of all proportion to the layer.
+    pub(super) fn new<A: Kernels>(
+        problem: &Problem,
+        algorithm: Algorithm,
+        level: Level,
+        weights: &TensorView<'_, A>,
+    ) -> Option<Self> {
+        let padded = problem.mode != PaddingMode::Zeros;
+        let [point, rows, columns] = problem.axes;
+        let as_read = |axis: Axis| if padded { axis.with_padding_as_pixels() } else { axis };
+        let (rows_read, columns_read) = (as_read(rows), as_read(columns));
+        let way = match algorithm {
+            Algorithm::Separable => Way::TwoPasses(Box::new(Passes::new::<A>(level, rows_read, columns_read)?)),
+            _ => Way::OnePass(Layout::new::<A>(level, rows_read, columns_read)?),
+        };
+        let copied = |axis: Axis| {
+            let (before, after) = if padded { (axis.before(), axis.after()) } else { (0, 0) };
+            let each = AxisSpec { axis: 0, length: axis.length(), size: 1, stride: 1, dilation: 1 };
+            each.with_outputs(before, after, as_read(axis).length())
+        };
+        let copy = Problem { axes: [point, copied(rows), copied(columns)], ..problem.clone() };
+        let copying = Packing::new(&copy, copy.output_size())?;
+        let planes = Self { way, finite: A::are_finite(weights), copying, padded };
+        let scratch = planes.kernel_scratch().checked_add(planes.copying.volume())?;
+        (scratch <= problem.proportionate().max(LITTLE_SCRATCH)).then_some(planes)
+    }
+
+    fn kernel_scratch(&self) -> usize {
+        match &self.way {
+            Way::OnePass(layout) => layout.scratch_length(),
+            Way::TwoPasses(passes) => passes.scratch_length(),
+        }
+    }
+
+    /// Computes the maps of some filters, of whose channels the pixels are.
+    fn maps<A: Kernels>(
+        &self,
+        settings: &Settings<A>,
+        pixels: &[A],
+        filters: Range<usize>,
+        band: Range<usize>,
+        output: ArrayViewMut3<'_, A>,
+        scratch: &mut [A],
+    ) {
+        let problem = &settings.problem;
+        let weights_of_a_filter = settings.weights.len() / (problem.groups * problem.filters);
+        let rows = |layout| Rows {
+            layout,
+            pixels,
+            first_pixel: 0,
+            weights: &settings.weights[filters.start * weights_of_a_filter..],
+            finite: self.finite,
+            filters_of_a_channel: problem.filters.min(filters.len()),
+            finish: settings.finish(filters.clone()),
+            band: band.clone(),
+            output,
+            scratch,
+        };
+        match &self.way {
+            Way::OnePass(layout) => A::rows(layout.level(), rows(layout)),
+            Way::TwoPasses(passes) => {
+                A::separable(passes.level(), Separable { passes, rows: rows(passes.along_columns()) });
+            }
+        }
+    }
+}
+
+impl<A: Kernels> Method<A> for Planes {
+    fn units(&self, problem: &Problem) -> Units {
+        // A single row is not cut.
+        let outputs = if problem.band_axis() == 1 { ROWS_OF_A_TILE } else { problem.outputs() };
+        Units { filters: 1, outputs }
+    }
+
+    fn prepare(&self, _: &Problem, weights: &[A]) -> Vec<A> {
+        weights.to_vec()
+    }
+
+    fn scratch_length(&self, _: &Problem) -> usize {
+        self.kernel_scratch() + self.copying.volume()
+    }
+
+    fn compute(&self, settings: &Settings<A>, part: Part<'_, A>) {
+        let Part { input, filters, outputs, mut output, scratch } = part;
+        let problem = &settings.problem;
+        let band = if problem.band_axis() == 1 { outputs } else { 0..1 };
+        let filters_of_a_channel = problem.filters.min(filters.len());
+        let (scratch, copy) = scratch.split_at_mut(self.kernel_scratch());
+        for (image, maps) in input.outer_iter().zip(output.outer_iter_mut()) {
+            let image = image.index_axis_move(ArrayAxis(1), 0);
+            let mut maps = maps.index_axis_move(ArrayAxis(1), 0);
+            if let Some(pixels) = image.to_slice().filter(|_| !self.padded) {
+                self.maps(settings, pixels, filters.clone(), band.clone(), maps, scratch);
+                continue;
+            }
+            for (channel, plane) in image.outer_iter().enumerate() {
+                let pixels = match plane.to_slice() {
+                    Some(pixels) if !self.padded => pixels,
+                    _ => self.copy(settings.level, &plane, copy),
+                };
+                let first = channel * filters_of_a_channel;
+                let maps = maps.slice_axis_mut(ArrayAxis(0), Slice::from(first..first + filters_of_a_channel));
+                let first = filters.start + first;
+                self.maps(settings, pixels, first..first + filters_of_a_channel, band.clone(), maps, scratch);
+            }
+        }
+    }
+}
+
+impl Planes {
+    /// A plane row by row, with its padding where that is not zeros.
+    fn copy<'a, A: Kernels>(&self, level: Level, plane: &ArrayView2<'_, A>, copy: &'a mut [A]) -> &'a [A] {
+        let image = plane.view().insert_axis(ArrayAxis(0)).insert_axis(ArrayAxis(0));
+        A::pack(level, Pack { packing: &self.copying, image, first: [0; 3], packed: &mut *copy });
+        copy
+    }
+}

@@ -1,0 +1,253 @@
+//! How planes of one geometry are computed: tiles, blocks, and the patch that a wide filter reads from.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use super::{BLOCK_BYTES, BLOCK_ROWS, TALLEST, WIDEST, WIDEST_REGISTER};
+use crate::simd::{Lanes, Level, lanes, narrower};
+use crate::window::Axis;
+
+/// How planes of one geometry are computed.
+#[derive(Debug, Clone)]
+pub(in crate::conv) struct Layout {
+    pub(super) level: Level,
+    pub(super) rows: Axis,
+    pub(super) columns: Axis,
+    /// Rows of outputs that are computed at once.
+    pub(super) block: usize,
+    /// The rows of a tile lie so many rows of outputs apart, which is so many rows of taps.
+    pub(super) spread: usize,
+    pub(super) apart: usize,
+    pub(super) parts: Vec<Part>,
+    /// For wide filters.
+    pub(super) dealt: Option<Dealt>,
+    /// Slots from one row to the next.
+    pub(super) pitch: usize,
+    /// Slots under a block.
+    pub(super) slots: usize,
+}
+
+/// Tiles of one width, side by side.
+#[derive(Debug, Clone)]
+pub(super) struct Part {
+    /// Registers of a tile.
+    pub(super) width: usize,
+    pub(super) tiles: usize,
+    /// The column of the first output.
+    pub(super) first: usize,
+    /// The last column where a tile starts: rather than reach beyond the row, it computes some outputs once more.
+    pub(super) last: usize,
+    /// Which lanes of the registers under a tile are pixels, where some are not.
+    pub(super) pixels: Vec<u64>,
+}
+
+/// How a patch is dealt out.
+#[derive(Debug, Clone)]
+pub(super) struct Dealt {
+    pub(super) phases: Vec<Phase>,
+    /// The slot of every tap from the first slot under a tile on, for as many rows of taps as the tallest tile has.
+    pub(super) offsets: Vec<u32>,
+}
+
+/// The pixels of one phase of a row, every `stride`-th from the first on, and the slots that they fill; what lies between
+/// those of two phases is padding.
+#[derive(Debug, Clone)]
+pub(super) struct Phase {
+    pub(super) first: usize,
+    pub(super) slots: Range<usize>,
+}
+
+impl Layout {
+    /// For this level, or for one whose registers short rows fill better, unless the filter has so many columns that it needs
+    /// more registers rather than narrower ones; `None` if the slots under a block cannot be counted.
+    pub(in crate::conv) fn new<A: Lanes>(level: Level, rows: Axis, columns: Axis) -> Option<Self> {
+        let fits = |level: &Level| columns.outputs() <= lanes::<A>(*level) && columns.size() <= 5;
+        Self::at::<A>(narrower(level).filter(fits).unwrap_or(level), rows, columns)
+    }
+
+    /// For just this level.
+    pub(in crate::conv) fn at<A: Lanes>(level: Level, rows: Axis, columns: Axis) -> Option<Self> {
+        let lanes = lanes::<A>(level);
+        let many_registers = lanes * size_of::<A>() == WIDEST_REGISTER;
+        let registers = columns.outputs().div_ceil(lanes);
+        let is_narrow = columns.dilation() == 1
+            && match (columns.size(), columns.stride()) {
+                (1, 1) | (3, 1 | 2) => true,
+                (5 | 7, 1) | (5, 2) => many_registers || registers < WIDEST,
+                _ => false,
+            };
+        // The widths of tiles that there are: see `Block::compute`.
+        let widths: &[usize] = match (is_narrow, many_registers, columns.size()) {
+            (true, true, 1 | 3) => &[4, 2, 1],
+            (true, false, 1 | 3) => &[2, 1],
+            (true, true, _) if columns.stride() == 1 => &[4, 1],
+            (true, ..) => &[1],
+            (false, true, _) => &[4, 1],
+            (false, false, _) => &[3, 1],
+        };
+        let common = greatest_common_divisor(rows.stride(), rows.dilation());
+        let mut layout = Self {
+            level,
+            rows,
+            columns,
+            block: rows.outputs(),
+            spread: rows.dilation() / common,
+            apart: rows.stride() / common,
+            parts: parts(columns, lanes, widths, is_narrow),
+            dealt: None,
+            pitch: columns.length(),
+            slots: 0,
+        };
+        if !is_narrow {
+            layout.deal()?;
+        }
+        let room = BLOCK_BYTES / size_of::<A>() / layout.pitch;
+        let most = (room.saturating_sub(layout.rows_under(1)?) / rows.stride() + 1).max(BLOCK_ROWS);
+        let even = rows.outputs().div_ceil(rows.outputs().div_ceil(most));
+        layout.block = even.next_multiple_of(BLOCK_ROWS).min(rows.outputs());
+        layout.slots = layout.slots_under(layout.block, lanes)?;
+        Some(layout)
+    }
+
+    /// Plans how a patch is dealt out, for a wide filter.
+    fn deal(&mut self) -> Option<()> {
+        let (columns, stride, before) = (self.columns, self.columns.stride(), self.columns.before());
+        let run = columns.outputs().checked_add((columns.size() - 1).checked_mul(columns.dilation())? / stride)?;
+        // The phases that a tap meets; after as many taps as the stride they repeat.
+        let phases = (0..columns.size()).map(|tap| tap * columns.dilation() % stride).take(stride);
+        let phases: Vec<usize> = phases.collect::<BTreeSet<_>>().into_iter().collect();
+        self.pitch = run.checked_mul(phases.len())?;
+
+        let tap_rows = self.taps_under(TALLEST.min(self.rows.outputs()));
+        let taps =
+            (0..tap_rows).flat_map(|row| (0..columns.size()).map(move |column| (row, column * columns.dilation())));
+        let offset = |(row, ahead): (usize, usize)| {
+            let row = row.checked_mul(self.rows.dilation())?.checked_mul(self.pitch)?;
+            let phase = phases.partition_point(|&phase| phase < ahead % stride);
+            u32::try_from(row.checked_add(phase * run + ahead / stride)?).ok()
+        };
+        let offsets = taps.map(offset).collect::<Option<_>>()?;
+
+        let phases = phases.iter().enumerate().map(|(number, &phase)| {
+            let start = before.saturating_sub(phase).div_ceil(stride).min(run);
+            let end = (before + columns.length()).saturating_sub(phase).div_ceil(stride).clamp(start, run);
+            let first = (phase + start * stride).saturating_sub(before).min(columns.length());
+            Phase { first, slots: number * run + start..number * run + end }
+        });
+        self.dealt = Some(Dealt { phases: phases.collect(), offsets });
+        Some(())
+    }
+
+    /// The level to run kernels at.
+    pub(in crate::conv) fn level(&self) -> Level {
+        self.level
+    }
+
+    /// How many rows of outputs are best computed at once.
+    pub(in crate::conv) fn block(&self) -> usize {
+        self.block
+    }
+
+    /// Pixels of a plane.
+    pub(in crate::conv) fn plane(&self) -> usize {
+        self.rows.length() * self.columns.length()
+    }
+
+    /// Taps of a filter.
+    pub(super) fn taps(&self) -> usize {
+        self.rows.size() * self.columns.size()
+    }
+
+    /// Outputs of a row.
+    pub(in crate::conv) fn outputs(&self) -> usize {
+        self.columns.outputs()
+    }
+
+    /// How much scratch a kernel needs.
+    pub(in crate::conv) fn scratch_length(&self) -> usize {
+        self.slots
+    }
+
+    /// Writes the padding before, between and after the pixels of a dealt patch, to which nothing else is written.
+    #[inline(always)]
+    pub(super) fn pad<A: Lanes>(&self, patch: &mut [A]) {
+        let Some(Dealt { phases, .. }) = &self.dealt else { return };
+        for slots in patch.chunks_mut(self.pitch) {
+            let mut done = 0;
+            for phase in phases {
+                let padding = slots.get_mut(done..phase.slots.start).unwrap_or_default();
+                padding.fill(A::default());
+                done = phase.slots.end;
+            }
+            slots.get_mut(done..).unwrap_or_default().fill(A::default());
+        }
+    }
+
+    /// The rows of taps under so many rows of a tile.
+    #[inline(always)]
+    pub(super) fn taps_under(&self, rows: usize) -> usize {
+        (rows - 1) * self.apart + self.rows.size()
+    }
+
+    /// The rows of slots under so many rows of outputs.
+    #[inline(always)]
+    pub(super) fn rows_under(&self, outputs: usize) -> Option<usize> {
+        let extent = (self.rows.size() - 1).checked_mul(self.rows.dilation())?.checked_add(1)?;
+        (outputs - 1).checked_mul(self.rows.stride())?.checked_add(extent)
+    }
+
+    /// The slots under so many rows of outputs, with those that tiles only blank or overwrite.
+    #[inline(always)]
+    pub(super) fn slots_under(&self, outputs: usize, lanes: usize) -> Option<usize> {
+        let (stride, size) = (self.columns.stride(), self.columns.size());
+        let end = match (&self.dealt, self.parts.last()) {
+            (None, Some(part)) => part.last * stride + registers_under(part.width, size, stride, lanes) * lanes,
+            _ => self.pitch + WIDEST * lanes,
+        };
+        let last_row = (self.rows_under(outputs)? - 1).checked_mul(self.pitch)?;
+        last_row.checked_add(end.max(self.columns.before() + self.pitch))
+    }
+}
+
+fn greatest_common_divisor(one: usize, other: usize) -> usize {
+    if other == 0 { one } else { greatest_common_divisor(other, one % other) }
+}
+
+/// Cuts rows of outputs into tiles of these widths, the widest first.
+fn parts(columns: Axis, lanes: usize, widths: &[usize], is_narrow: bool) -> Vec<Part> {
+    let outputs = columns.outputs();
+    let (mut parts, mut done) = (Vec::<Part>::new(), 0);
+    while done < outputs {
+        let registers = (outputs - done).div_ceil(lanes);
+        let width = widths.iter().copied().find(|&width| width <= registers).unwrap_or(1);
+        let last = outputs.saturating_sub(width * lanes);
+        let pixels = if is_narrow { pixels_under(columns, lanes, done.min(last), width) } else { Vec::new() };
+        match parts.last_mut() {
+            Some(part) if part.width == width && part.pixels.is_empty() && pixels.is_empty() => part.tiles += 1,
+            _ => parts.push(Part { width, tiles: 1, first: done, last, pixels }),
+        }
+        done += width * lanes;
+    }
+    parts
+}
+
+/// Which lanes under a tile that starts with this output are pixels; nothing if all are.
+fn pixels_under(columns: Axis, lanes: usize, output: usize, width: usize) -> Vec<u64> {
+    let pixels = columns.before()..columns.before() + columns.length();
+    let first = output * columns.stride();
+    let registers = (0..registers_under(width, columns.size(), columns.stride(), lanes)).map(|register| {
+        let places = first + register * lanes..first + (register + 1) * lanes;
+        places.enumerate().filter(|(_, place)| pixels.contains(place)).map(|(lane, _)| 1 << lane).sum()
+    });
+    let registers: Vec<u64> = registers.collect();
+    match registers.iter().all(|bits| bits.count_ones() as usize == lanes) {
+        true => Vec::new(),
+        false => registers,
+    }
+}
+
+/// The registers of pixels under a tile of a narrow filter.
+#[inline(always)]
+pub(super) fn registers_under(width: usize, columns: usize, stride: usize, lanes: usize) -> usize {
+    stride * (width + ((columns - 1) / stride).div_ceil(lanes))
+}

@@ -1,0 +1,327 @@
+//! The tiles of a block.
+
+use std::ops::Range;
+
+use super::layout::{Layout, Part, registers_under};
+use super::{FREE_REGISTERS, MOST_LANES, MOST_REGISTERS, WIDEST, WIDEST_REGISTER};
+use crate::conv::finish::Finish;
+use crate::simd::{Lanes, Mask, Simd, Vector, blank, load, mask, relu};
+
+/// Some rows of outputs of one filter.
+pub(super) struct Block<'a, A> {
+    pub(super) layout: &'a Layout,
+    pub(super) slots: &'a [A],
+    /// The rows of slots whose taps count.
+    pub(super) counted: Range<usize>,
+    pub(super) weights: &'a [A],
+    pub(super) finish: Finish<'a, A>,
+    pub(super) rows: usize,
+}
+
+impl<A: Lanes> Block<'_, A> {
+    /// Covers the block with tiles. Of 32 registers, the sums of four rows of four leave enough for the pixels. A tile of one
+    /// register is tall, to have as many sums as multiply-adds are under way at a time: 7 rows, since the maps of many
+    /// networks have 7, 14, 28 or 56.
+    #[inline(always)]
+    pub(super) fn compute<S: Simd>(&self, simd: S, output: &mut [A]) {
+        let many_registers = A::Vector::<S>::LEN * size_of::<A>() == WIDEST_REGISTER;
+        let columns = self.layout.columns;
+        for part in &self.layout.parts {
+            // Of each tile its rows and its registers, and of its filter the columns, or 0 for a wide one, and their stride.
+            match (self.layout.dealt.is_some(), part.width, columns.size(), columns.stride()) {
+                (false, 4, 1, _) if many_registers => tiles::<S, A, 4, 4, 1, 1>(simd, self, part, output),
+                (false, 4, 3, 1) if many_registers => tiles::<S, A, 4, 4, 3, 1>(simd, self, part, output),
+                (false, 4, 3, _) if many_registers => tiles::<S, A, 4, 4, 3, 2>(simd, self, part, output),
+                (false, 4, 5, _) if many_registers => tiles::<S, A, 4, 4, 5, 1>(simd, self, part, output),
+                (false, 4, ..) if many_registers => tiles::<S, A, 4, 4, 7, 1>(simd, self, part, output),
+                (false, 2, 1, _) => tiles::<S, A, 4, 2, 1, 1>(simd, self, part, output),
+                (false, 2, _, 1) => tiles::<S, A, 4, 2, 3, 1>(simd, self, part, output),
+                (false, 2, ..) => tiles::<S, A, 4, 2, 3, 2>(simd, self, part, output),
+                (false, _, 1, _) => tiles::<S, A, 7, 1, 1, 1>(simd, self, part, output),
+                (false, _, 3, 1) => tiles::<S, A, 7, 1, 3, 1>(simd, self, part, output),
+                (false, _, 3, _) => tiles::<S, A, 7, 1, 3, 2>(simd, self, part, output),
+                (false, _, 5, 1) => tiles::<S, A, 7, 1, 5, 1>(simd, self, part, output),
+                (false, _, 5, _) => tiles::<S, A, 7, 1, 5, 2>(simd, self, part, output),
+                (false, ..) => tiles::<S, A, 7, 1, 7, 1>(simd, self, part, output),
+                (true, 1, ..) => tiles::<S, A, 7, 1, 0, 1>(simd, self, part, output),
+                (true, ..) if many_registers => tiles::<S, A, 4, 4, 0, 1>(simd, self, part, output),
+                (true, ..) => tiles::<S, A, 3, 3, 0, 1>(simd, self, part, output),
+            }
+        }
+    }
+}
+
+/// Computes the tiles of a part.
+///
+/// Not inlined: among the loops of all other tiles, these would find no registers left.
+#[inline(never)]
+fn tiles<S: Simd, A: Lanes, const ROWS: usize, const WIDTH: usize, const COLUMNS: usize, const STRIDE: usize>(
+    simd: S,
+    block: &Block<'_, A>,
+    part: &Part,
+    output: &mut [A],
+) {
+    simd.vectorize(
+        #[inline(always)]
+        || {
+            let lanes = A::Vector::<S>::LEN;
+            let Block { layout, slots, weights, finish, .. } = *block;
+            let (spread, dilation, columns) = (layout.spread, layout.rows.dilation(), layout.columns.outputs());
+            let mut pixels = [mask::<S, A>(simd, !0); MOST_REGISTERS];
+            if !part.pixels.is_empty() {
+                for register in 0..registers_under(WIDTH, COLUMNS.max(1), STRIDE, lanes) {
+                    pixels[register] = mask::<S, A>(simd, part.pixels[register]);
+                }
+            }
+            for first in 0..spread.min(block.rows) {
+                let rows = steps(block.rows - first, spread);
+                for row in (0..rows).step_by(ROWS) {
+                    // The last tile starts where it has rows enough, and computes some of them once more.
+                    let row = first + row.min(rows.saturating_sub(ROWS)) * spread;
+                    let top = row * layout.rows.stride();
+                    let end = steps(block.counted.end.saturating_sub(top), dilation).min(layout.taps_under(ROWS));
+                    let start = steps(block.counted.start.saturating_sub(top), dilation).min(end);
+                    for tile in 0..part.tiles {
+                        let column = (part.first + tile * WIDTH * lanes).min(part.last);
+                        let slots = &slots[top * layout.pitch + column * STRIDE..];
+                        let tap_rows = start..end;
+                        let sums = if COLUMNS == 0 {
+                            wide::<S, A, ROWS, WIDTH>(simd, layout, slots, tap_rows, weights)
+                        } else {
+                            narrow::<S, A, ROWS, WIDTH, COLUMNS, STRIDE>(
+                                simd, layout, slots, &pixels, tap_rows, weights,
+                            )
+                        };
+                        let place = Place {
+                            at: row * columns + column,
+                            pitch: spread * columns,
+                            rows: rows.min(ROWS),
+                            columns: columns - column,
+                            spills: spread == 1,
+                        };
+                        place.store(simd, sums, finish, output);
+                    }
+                }
+            }
+        },
+    );
+}
+
+/// How many steps a length has, the last of which may be shorter; mostly steps of one, which need no division.
+#[inline(always)]
+fn steps(length: usize, step: usize) -> usize {
+    match step {
+        1 => length,
+        _ => length.div_ceil(step),
+    }
+}
+
+/// The sums of a tile under a filter of few columns, over some of its rows of taps.
+#[inline(always)]
+fn narrow<S: Simd, A: Lanes, const ROWS: usize, const WIDTH: usize, const COLUMNS: usize, const STRIDE: usize>(
+    simd: S,
+    layout: &Layout,
+    slots: &[A],
+    pixels: &[Mask<S, A>; MOST_REGISTERS],
+    tap_rows: Range<usize>,
+    weights: &[A],
+) -> [[A::Vector<S>; WIDTH]; ROWS] {
+    let (down, apart) = (layout.rows.dilation() * layout.pitch, layout.apart);
+    let (weights, _) = weights.as_chunks::<COLUMNS>();
+    let zero = A::Vector::<S>::splat(simd, A::default());
+    let mut sums = [[zero; WIDTH]; ROWS];
+    for tap_row in tap_rows {
+        let pixels = PixelRow::<S, A>::read::<STRIDE>(simd, &slots[tap_row * down..], pixels, WIDTH, COLUMNS);
+        // One row of the tile after the other is least work, if there are registers for the pixels from every column on.
+        if COLUMNS * WIDTH <= FREE_REGISTERS {
+            let mut columns = [[zero; WIDTH]; COLUMNS];
+            for column in 0..COLUMNS {
+                columns[column] = pixels.under_column::<STRIDE, WIDTH>(simd, column);
+            }
+            for row in 0..ROWS {
+                if let Some(weights) = weights.get(tap_row.wrapping_sub(row * apart)) {
+                    for column in 0..COLUMNS {
+                        add_products::<S, A, WIDTH>(simd, &mut sums[row], &columns[column], weights[column]);
+                    }
+                }
+            }
+        } else {
+            for column in 0..COLUMNS {
+                let pixels = pixels.under_column::<STRIDE, WIDTH>(simd, column);
+                for row in 0..ROWS {
+                    if let Some(weights) = weights.get(tap_row.wrapping_sub(row * apart)) {
+                        add_products::<S, A, WIDTH>(simd, &mut sums[row], &pixels, weights[column]);
+                    }
+                }
+            }
+        }
+    }
+    sums
+}
+
+/// A row of pixels in registers, one phase of the stride after the other.
+struct PixelRow<S: Simd, A: Lanes> {
+    registers: [A::Vector<S>; MOST_REGISTERS],
+    registers_of_a_phase: usize,
+}
+
+impl<S: Simd, A: Lanes> PixelRow<S, A> {
+    /// Reads what lies under a tile, and blanks the slots that are not pixels.
+    #[inline(always)]
+    fn read<const STRIDE: usize>(
+        simd: S,
+        slots: &[A],
+        pixels: &[Mask<S, A>; MOST_REGISTERS],
+        width: usize,
+        columns: usize,
+    ) -> Self {
+        let lanes = A::Vector::<S>::LEN;
+        let count = registers_under(width, columns, STRIDE, lanes);
+        let slots = &slots[..count * lanes];
+        let mut registers = [A::Vector::<S>::splat(simd, A::default()); MOST_REGISTERS];
+        for register in 0..count {
+            let slots = A::Vector::<S>::from_slice(simd, &slots[register * lanes..][..lanes]);
+            registers[register] = blank::<S, A>(simd, slots, pixels[register]);
+        }
+        if STRIDE == 2 {
+            let undealt = registers;
+            for pair in 0..count / 2 {
+                let (one, other) = (undealt[2 * pair], undealt[2 * pair + 1]);
+                registers[pair] = one.unzip_low(other);
+                registers[count / 2 + pair] = one.unzip_high(other);
+            }
+        }
+        Self { registers, registers_of_a_phase: count / STRIDE }
+    }
+
+    /// The pixels under the tile from a column of the filter on.
+    #[inline(always)]
+    fn under_column<const STRIDE: usize, const WIDTH: usize>(&self, simd: S, column: usize) -> [A::Vector<S>; WIDTH] {
+        let lanes = A::Vector::<S>::LEN;
+        let (phase, ahead) = (column % STRIDE, column / STRIDE);
+        let mut slid = [A::Vector::<S>::splat(simd, A::default()); WIDTH];
+        for register in 0..WIDTH {
+            let at = phase * self.registers_of_a_phase + register + ahead / lanes;
+            let (one, next) = (self.registers[at], self.registers[(at + 1).min(MOST_REGISTERS - 1)]);
+            slid[register] = match ahead % lanes {
+                0 => one,
+                1 => one.slide::<1>(next),
+                2 => one.slide::<2>(next),
+                3 => one.slide::<3>(next),
+                4 => one.slide::<4>(next),
+                5 => one.slide::<5>(next),
+                _ => one.slide::<6>(next),
+            };
+        }
+        slid
+    }
+}
+
+/// The sums of a tile under any filter, over some of its rows of taps.
+#[inline(always)]
+fn wide<S: Simd, A: Lanes, const ROWS: usize, const WIDTH: usize>(
+    simd: S,
+    layout: &Layout,
+    slots: &[A],
+    tap_rows: Range<usize>,
+    weights: &[A],
+) -> [[A::Vector<S>; WIDTH]; ROWS] {
+    let columns = layout.columns.size();
+    // The taps of one row of the tile come so many after those of the row above.
+    let apart = layout.apart * columns;
+    let taps = tap_rows.start * columns..tap_rows.end * columns;
+    let offsets = layout.dealt.as_ref().map_or(&[][..], |dealt| &dealt.offsets[taps.clone()]);
+    let zero = A::Vector::<S>::splat(simd, A::default());
+    let mut sums = [[zero; WIDTH]; ROWS];
+    for (tap, &offset) in taps.zip(offsets) {
+        let pixels = load::<S, A, WIDTH>(simd, &slots[offset as usize..]);
+        for row in 0..ROWS {
+            if let Some(&weight) = weights.get(tap.wrapping_sub(row * apart)) {
+                add_products::<S, A, WIDTH>(simd, &mut sums[row], &pixels, weight);
+            }
+        }
+    }
+    sums
+}
+
+/// Adds the pixels times a weight.
+#[inline(always)]
+fn add_products<S: Simd, A: Lanes, const WIDTH: usize>(
+    simd: S,
+    sums: &mut [A::Vector<S>; WIDTH],
+    pixels: &[A::Vector<S>; WIDTH],
+    weight: A,
+) {
+    let weight = A::Vector::<S>::splat(simd, weight);
+    for register in 0..WIDTH {
+        sums[register] = A::mul_add::<S>(pixels[register], weight, sums[register]);
+    }
+}
+
+/// Where a tile goes in the output.
+struct Place {
+    at: usize,
+    /// From one row of the tile to the next.
+    pitch: usize,
+    /// Rows and columns that are left to fill.
+    rows: usize,
+    columns: usize,
+    /// Whether the numbers behind its rows are computed later, and may be spoiled.
+    spills: bool,
+}
+
+impl Place {
+    #[inline(always)]
+    fn store<S: Simd, A: Lanes, const ROWS: usize, const WIDTH: usize>(
+        self,
+        simd: S,
+        mut sums: [[A::Vector<S>; WIDTH]; ROWS],
+        finish: Finish<'_, A>,
+        output: &mut [A],
+    ) {
+        let lanes = A::Vector::<S>::LEN;
+        if let Some(bias) = finish.bias {
+            let bias = A::Vector::<S>::splat(simd, bias[0]);
+            for sum in sums.as_flattened_mut() {
+                *sum += bias;
+            }
+        }
+        if finish.relu {
+            for sum in sums.as_flattened_mut() {
+                *sum = relu::<S, A>(simd, *sum);
+            }
+        }
+        let Self { at, pitch, rows, columns, spills } = self;
+        let whole = rows == ROWS && (spills || columns >= WIDTH * lanes);
+        match output.get_mut(at..at + (ROWS - 1) * pitch + WIDTH * lanes) {
+            Some(output) if whole => {
+                for row in 0..ROWS {
+                    let output = &mut output[row * pitch..][..WIDTH * lanes];
+                    for register in 0..WIDTH {
+                        sums[row][register].store_slice(&mut output[register * lanes..][..lanes]);
+                    }
+                }
+            }
+            _ => {
+                let mut tile = [[A::default(); WIDEST * MOST_LANES]; ROWS];
+                for row in 0..ROWS {
+                    for register in 0..WIDTH {
+                        sums[row][register].store_slice(&mut tile[row][register * lanes..][..lanes]);
+                    }
+                }
+                copy_part(&tile[..rows], columns.min(WIDTH * lanes), &mut output[at..], pitch);
+            }
+        }
+    }
+}
+
+/// Copies the columns that there are of a tile.
+///
+/// Called rather than inlined, and marked as rare, so that no tile keeps its numbers in memory for its sake.
+#[cold]
+#[inline(never)]
+fn copy_part<A: Copy>(tile: &[[A; WIDEST * MOST_LANES]], columns: usize, output: &mut [A], pitch: usize) {
+    for (row, sums) in tile.iter().enumerate() {
+        output[row * pitch..][..columns].copy_from_slice(&sums[..columns]);
+    }
+}
