@@ -11,9 +11,19 @@ pub(crate) fn threads() -> usize {
 }
 
 /// Does both, at once where there is a second thread.
+///
+/// A caller outside the pool does its half himself, which costs a small block of memory; `rayon::join` would take none, but
+/// send him to sleep and wake two threads in turn. A scheduler likes to put these two on the core that he has left.
 pub(crate) fn join(one: impl FnOnce() + Send, other: impl FnOnce() + Send) {
     #[cfg(feature = "rayon")]
-    rayon::join(one, other);
+    if rayon::current_thread_index().is_some() {
+        rayon::join(one, other);
+    } else {
+        rayon::in_place_scope(|scope| {
+            scope.spawn(|_| other());
+            one();
+        });
+    }
     #[cfg(not(feature = "rayon"))]
     {
         one();

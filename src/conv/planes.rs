@@ -37,7 +37,7 @@ pub(super) struct Planes {
 
 #[derive(Debug)]
 enum Way {
-    OnePass(Layout),
+    OnePass(Box<Layout>),
     TwoPasses(Box<Passes>),
 }
 
@@ -55,7 +55,7 @@ impl Planes {
         let (rows_read, columns_read) = (as_read(rows), as_read(columns));
         let way = match algorithm {
             Algorithm::Separable => Way::TwoPasses(Box::new(Passes::new::<A>(level, rows_read, columns_read)?)),
-            _ => Way::OnePass(Layout::new::<A>(level, rows_read, columns_read)?),
+            _ => Way::OnePass(Box::new(Layout::new::<A>(level, rows_read, columns_read)?)),
         };
         let copied = |axis: Axis| {
             let (before, after) = if padded { (axis.before(), axis.after()) } else { (0, 0) };
