@@ -6,9 +6,13 @@ use super::kernels::Kernels;
 use super::problem::Problem;
 use super::{channels, pixels};
 use crate::simd::{Lanes, Level, lanes};
+use crate::window::Axis;
 
 /// Outputs of a row that is better computed in bands.
 const LONG_ROW: usize = 4096;
+
+/// Beyond this a dilated window has too many phases, of too few outputs each, for Winograd's tiles.
+const MOST_DILATED: usize = 8;
 
 /// The ways to compute a convolution. A [`Plan`](crate::Plan) says which one it has chosen.
 ///
@@ -29,7 +33,7 @@ pub enum Algorithm {
     /// The same in two passes, first with a column and then with a row: for large filters that are a column times a row, as
     /// a Gaussian blur is. The weights are looked at to see whether they are.
     Separable,
-    /// Winograd's F(4×4, 3×3): for windows of 3×3, stride 1 and dilation 1, a quarter of the multiplications.
+    /// Winograd's F(4×4, 3×3): for windows of 3×3 and stride 1, a quarter of the multiplications.
     /// Rounding errors are about three times as large (1e-6 of the norm in `f32`), and an infinity or NaN among the pixels
     /// spoils all 4×4 outputs of a tile.
     Winograd,
@@ -53,8 +57,8 @@ impl Algorithm {
                 Self::Rows.suits(problem) && problem.is_dense(1) && rows.size().min(columns.size()) > 1
             }
             Self::Winograd => {
-                let is_square = problem.axes[1..].iter().all(|axis| axis.size() == 3);
-                is_square && problem.is_flat() && problem.is_dense(1) && problem.is_dense(2)
+                let suits = |axis: &Axis| axis.size() == 3 && axis.stride() == 1 && axis.dilation() <= MOST_DILATED;
+                problem.is_flat() && problem.axes[1..].iter().all(suits)
             }
         }
     }
@@ -126,7 +130,12 @@ fn cost<A: Lanes>(algorithm: Algorithm, problem: &Problem, level: Level) -> f64 
             rows as f64 * columns.div_ceil(lanes) as f64 * problem.filters as f64 * (taps as f64 + 18.0)
         }
         Algorithm::Winograd => {
-            let tiles = (rows.div_ceil(4) * columns.div_ceil(4)) as f64;
+            // Of every phase of a dilated window.
+            let tiles = |outputs: usize, axis: &Axis| {
+                let phases = axis.dilation().min(outputs);
+                (0..phases).map(|phase| (outputs - phase).div_ceil(axis.dilation()).div_ceil(4)).sum::<usize>()
+            };
+            let tiles = (tiles(rows, &problem.axes[1]) * tiles(columns, &problem.axes[2])) as f64;
             let (channels, filters) = (problem.channels as f64, problem.filters as f64);
             let registers = problem.filters.div_ceil(lanes) as f64;
             let computing = tiles * (36.0 * channels * registers + 45.0 * channels + 500.0 * registers);

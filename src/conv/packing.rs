@@ -23,6 +23,7 @@ use crate::window::{Axis, PaddingMode};
 struct PackedAxis {
     axis: Axis,
     mode: PaddingMode,
+    /// The distance of the pixels of one phase: the stride of the window.
     stride: usize,
     /// The phases that a tap meets, ascending.
     phases: Vec<usize>,
@@ -246,7 +247,22 @@ impl Packing {
     /// The packing of bands with this many outputs on each axis; `None` if it cannot be counted.
     pub(super) fn new(problem: &Problem, outputs: [usize; 3]) -> Option<Self> {
         let axis = |number: usize| PackedAxis::new(problem.axes[number], problem.mode, outputs[number]);
-        let axes = [axis(0)?, axis(1)?, axis(2)?];
+        Self::with_axes([axis(0)?, axis(1)?, axis(2)?])
+    }
+
+    /// The packing of every so many-th output from one of these on, as many as the window is dilated: their taps lie side by
+    /// side in it. The stride is 1 on each axis.
+    pub(super) fn of_phase(problem: &Problem, outputs: [usize; 3], phase: [usize; 3]) -> Option<Self> {
+        let axis = |number: usize| {
+            let axis = problem.axes[number];
+            let phase_length = outputs[number].checked_add(axis.size() - 1)?;
+            let (stride, phases) = (axis.dilation(), vec![phase[number]]);
+            Some(PackedAxis { axis, mode: problem.mode, stride, phases, phase_length })
+        };
+        Self::with_axes([axis(0)?, axis(1)?, axis(2)?])
+    }
+
+    fn with_axes(axes: [PackedAxis; 3]) -> Option<Self> {
         let slots = [axes[0].slots()?, axes[1].slots()?, axes[2].slots()?];
         let volume = slots.iter().try_fold(1_usize, |volume, &slots| volume.checked_mul(slots))?;
         Some(Self { axes, slots, volume })
@@ -309,9 +325,9 @@ impl<A: Lanes> Kernel for Pack<'_, A> {
         let Packing { axes, slots, volume } = packing;
         let (channels, planes, rows, columns) = image.dim();
         let in_order = image.to_slice();
-        let down = &axes[1].axis;
+        let down = &axes[1];
         let rows_are_the_input =
-            (down.stride(), down.before(), down.after()) == (1, 0, 0) && axes[2].is_the_input(first[2]);
+            (down.stride, down.axis.before(), down.axis.after()) == (1, 0, 0) && axes[2].is_the_input(first[2]);
         // Planes, rows and registers are written in order, as each spoils what follows it.
         for channel in 0..channels {
             for slot in 0..slots[0] {

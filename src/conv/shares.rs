@@ -22,7 +22,8 @@ pub(super) struct Units {
 
 impl Shares {
     /// So many shares at most, along the axis where the largest is smallest. Of equals, that of the filters where the
-    /// weights are more than the pixels, since each share reads all of the others.
+    /// weights are more than the pixels, since each share reads all of the others; and where there are groups, since each
+    /// reads its own pixels.
     pub(super) fn new(problem: &Problem, units: Units, threads: usize) -> Self {
         let band_axis = problem.band_axis();
         let filters = match problem.groups {
@@ -34,6 +35,7 @@ impl Shares {
         let pixels = problem.images.saturating_mul(problem.pixels());
         let axes = match problem.filters * problem.taps() > pixels {
             true => [filters, images, outputs],
+            false if problem.groups > 1 => [images, filters, outputs],
             false => [images, outputs, filters],
         };
         let largest = |(_, length, unit): (usize, usize, usize)| {

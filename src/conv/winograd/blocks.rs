@@ -15,23 +15,29 @@ use crate::simd::{Level, lanes};
 pub(in crate::conv) struct Blocks {
     level: Level,
     block: Block,
-    /// Of one channel of a block.
-    packing: Packing,
+    dilation: [usize; 2],
+    /// Of one channel of a block, for each phase of the dilation.
+    packings: Vec<Packing>,
 }
 
 impl Blocks {
     /// `None` if the packed pixels of a block cannot be counted.
     pub(in crate::conv) fn new<A: Kernels>(problem: &Problem, level: Level) -> Option<Self> {
         let [_, rows, columns] = problem.output_size();
-        let block = Block::new::<A>(level, problem.channels, [problem.images, rows, columns]);
-        let packing = Packing::new(problem, [1, block.rows * TILE, block.columns * TILE])?;
-        Some(Self { level, block, packing })
+        let dilation @ [down, across] = [1, 2].map(|axis: usize| problem.axes[axis].dilation());
+        let block =
+            Block::new::<A>(level, problem.channels, [problem.images, rows.div_ceil(down), columns.div_ceil(across)]);
+        let outputs = [1, block.rows * TILE, block.columns * TILE];
+        let phases = (0..down * across).map(|phase| [0, phase / across, phase % across]);
+        let packings = phases.map(|phase| Packing::of_phase(problem, outputs, phase)).collect::<Option<_>>()?;
+        Some(Self { level, block, dilation, packings })
     }
 }
 
 impl<A: Kernels> Method<A> for Blocks {
-    fn units(&self, _: &Problem) -> Units {
-        Units { filters: 2 * lanes::<A>(self.level), outputs: TILE }
+    fn units(&self, problem: &Problem) -> Units {
+        let dilation = problem.axes[problem.band_axis()].dilation();
+        Units { filters: 2 * lanes::<A>(self.level), outputs: TILE * dilation }
     }
 
     fn prepare(&self, problem: &Problem, weights: &[A]) -> Vec<A> {
@@ -51,7 +57,8 @@ impl<A: Kernels> Method<A> for Blocks {
                 + first * problem.channels * POINTS;
             let winograd = Winograd {
                 block: self.block,
-                packing: &self.packing,
+                packings: &self.packings,
+                dilation: self.dilation,
                 input: part.input,
                 start: problem.band_start(part.outputs.start),
                 weights: &settings.weights[weights..],

@@ -1,5 +1,5 @@
-//! Convolution by Winograd's minimal filtering F(4×4, 3×3): for 3×3 windows, stride 1 and dilation 1, with 2.25
-//! products an output instead of 9.
+//! Convolution by Winograd's minimal filtering F(4×4, 3×3): for 3×3 windows and stride 1, with 2.25 products
+//! an output instead of 9.
 //!
 //! After Lavin & Gray, *Fast Algorithms for Convolutional Neural Networks*, 2015 ([arXiv:1509.09308]). A tile of 4×4
 //! outputs sees a patch of 6×6 pixels. Filter and patch are polynomials, and convolution multiplies them: where they
@@ -15,7 +15,8 @@
 //! ```
 //!
 //! Tiles go through these steps in blocks, which stay in cache; the vectors lie along the tiles in V, and along the
-//! filters in U and M, so that maps of any size fill them. An infinity or NaN among the pixels spoils all the outputs
+//! filters in U and M, so that maps of any size fill them. A dilated window is one that is not dilated for every second (or
+//! third, …) output of its map: these go through the steps as maps of their own. An infinity or NaN among the pixels spoils all the outputs
 //! of its tiles.
 //!
 //! [arXiv:1509.09308]: https://arxiv.org/abs/1509.09308
@@ -124,11 +125,13 @@ impl Block {
 pub struct Winograd<'a, A> {
     /// Of [`Block::new`].
     block: Block,
-    /// How the pixels under a block are packed, padding included.
-    packing: &'a Packing,
+    /// For each [`Phase`], how the pixels under a block are packed, padding included.
+    packings: &'a [Packing],
+    /// On rows and columns.
+    dilation: [usize; 2],
     /// `[image, channel, plane, row, column]`, of one plane.
     input: ArrayView5<'a, A>,
-    /// The place of the whole map that `output` starts with: one that a tile starts with.
+    /// The place of the whole map that `output` starts with: one that a tile of the first phase starts with.
     start: [usize; 3],
     /// Of [`pack`].
     weights: &'a [A],
@@ -139,9 +142,20 @@ pub struct Winograd<'a, A> {
     scratch: &'a mut [A],
 }
 
-/// A block of the output and where it starts, counted in tiles.
+/// Every so many-th output on rows and columns, as many as the window is dilated, from these on: a map of their own, for
+/// which the window is not dilated.
+#[derive(Debug, Clone, Copy)]
+struct Phase {
+    number: usize,
+    first: [usize; 2],
+    /// Rows and columns of its map.
+    outputs: [usize; 2],
+}
+
+/// A block of the outputs of one phase and where it starts, counted in tiles.
 #[derive(Debug, Clone, Copy)]
 struct Part {
+    phase: Phase,
     block: Block,
     image: usize,
     row: usize,
@@ -154,9 +168,29 @@ impl<A: Lanes + Float> Kernel for Winograd<'_, A> {
     #[inline(always)]
     fn run<S: Simd>(mut self, simd: S) {
         let (images, _, rows, columns) = self.output.dim();
-        let (rows, columns) = (rows.div_ceil(TILE), columns.div_ceil(TILE));
         let scratch = std::mem::take(&mut self.scratch);
         let mut scratch = Scratch::new(self.block, self.channels(), A::Vector::<S>::LEN, scratch);
+        let [down, across] = self.dilation;
+        for number in 0..down * across {
+            let first = [number / across, number % across];
+            if first[0] >= rows || first[1] >= columns {
+                continue;
+            }
+            let outputs = [(rows - first[0]).div_ceil(down), (columns - first[1]).div_ceil(across)];
+            self.phase(simd, images, Phase { number, first, outputs }, &mut scratch);
+        }
+    }
+}
+
+impl<A: Lanes + Float> Winograd<'_, A> {
+    fn channels(&self) -> usize {
+        self.input.len_of(Axis(1))
+    }
+
+    /// All blocks of a phase.
+    #[inline(always)]
+    fn phase<S: Simd>(&mut self, simd: S, images: usize, phase: Phase, scratch: &mut Scratch<'_, A>) {
+        let [rows, columns] = phase.outputs.map(|outputs| outputs.div_ceil(TILE));
         let most = self.block;
         for image in (0..images).step_by(most.images) {
             for row in (0..rows).step_by(most.rows) {
@@ -166,16 +200,10 @@ impl<A: Lanes + Float> Kernel for Winograd<'_, A> {
                         rows: most.rows.min(rows - row),
                         columns: most.columns.min(columns - column),
                     };
-                    self.part(simd, Part { block, image, row, column }, &mut scratch);
+                    self.part(simd, Part { phase, block, image, row, column }, scratch);
                 }
             }
         }
-    }
-}
-
-impl<A: Lanes + Float> Winograd<'_, A> {
-    fn channels(&self) -> usize {
-        self.input.len_of(Axis(1))
     }
 
     /// All steps for one block of the output.
@@ -201,8 +229,10 @@ impl<A: Lanes + Float> Winograd<'_, A> {
     /// The first step: all of V.
     #[inline(always)]
     fn transform_pixels<S: Simd>(&self, simd: S, part: Part, scratch: &mut Scratch<'_, A>) {
-        let Part { block, image, row, column } = part;
+        let Part { phase, block, image, row, column } = part;
+        let packing = &self.packings[phase.number];
         let [rows, columns] = self.block.pixels();
+        let start = [self.start[1] / self.dilation[0], self.start[2] / self.dilation[1]];
         let tiles = block.rows * block.columns;
         let mut values = scratch.values.chunks_exact_mut(scratch.point);
         let mut values: [&mut [A]; POINTS] = from_fn(|_| values.next().unwrap_or_default());
@@ -211,8 +241,8 @@ impl<A: Lanes + Float> Winograd<'_, A> {
                 let pixels = &mut scratch.pixels[..rows * columns];
                 let image = self.input.index_axis(Axis(0), image + number);
                 let image = image.slice_axis(Axis(0), Slice::from(channel..channel + 1));
-                let first = [0, self.start[1] + row * TILE, self.start[2] + column * TILE];
-                Pack { packing: self.packing, image, first, packed: pixels }.run(simd);
+                let first = [0, start[0] + row * TILE, start[1] + column * TILE];
+                Pack { packing, image, first, packed: pixels }.run(simd);
                 transform_rows(simd, block, scratch.row, scratch.pixels, scratch.half, scratch.halves);
                 let at = (channel * block.images + number) * tiles;
                 transform_columns(simd, block, scratch.half, scratch.halves, &mut values, at);
@@ -230,11 +260,12 @@ impl<A: Lanes + Float> Winograd<'_, A> {
         [register, registers]: [usize; 2],
         scratch: &mut Scratch<'_, A>,
     ) {
-        let Part { block, image, row, column } = part;
-        let (_, filters, output_rows, output_columns) = self.output.dim();
+        let Part { phase, block, image, row, column } = part;
+        let (_, filters, _, output_columns) = self.output.dim();
+        let ([first_row, first_column], [down, across]) = (phase.first, self.dilation);
         let (lanes, finish) = (A::Vector::<S>::LEN, self.finish.from(first));
         let count = lanes.min(filters - first);
-        let length = (block.columns * TILE).min(output_columns - column * TILE);
+        let length = (block.columns * TILE).min(phase.outputs[1] - column * TILE);
         let mut maps = scratch.maps.chunks_exact_mut(TILE * length + MOST_LANES);
         let mut maps: [&mut [A]; MOST_LANES] = from_fn(|_| maps.next().unwrap_or_default());
 
@@ -251,10 +282,10 @@ impl<A: Lanes + Float> Winograd<'_, A> {
             for (row, products) in (row..row + block.rows).zip(&mut products) {
                 let products = &products[register * lanes..];
                 outputs_of_row(simd, products, registers, scratch.group, &mut maps[..count], length, finish);
-                let rows = TILE.min(output_rows - row * TILE);
-                let at = row * TILE * output_columns + column * TILE;
+                let rows = TILE.min(phase.outputs[0] - row * TILE);
+                let at = (first_row + row * TILE * down) * output_columns + first_column + column * TILE * across;
                 for (output, map) in outputs[..count].iter_mut().zip(&maps) {
-                    copy_rows(map, length, rows, &mut output[at..], output_columns);
+                    copy_rows(map, length, rows, &mut output[at..], [down * output_columns, across]);
                 }
             }
         }

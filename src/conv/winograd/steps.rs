@@ -244,15 +244,18 @@ fn outputs_of_tile<S: Simd, A: Lanes + Float>(simd: S, products: &[A], width: us
     }
 }
 
-/// Copies rows that follow each other without a gap to where they are `stride` apart.
+/// Copies rows that follow each other without a gap to where they, and the numbers of each, are so far apart.
 #[inline(always)]
-pub(super) fn copy_rows<A: Copy>(from: &[A], length: usize, rows: usize, to: &mut [A], stride: usize) {
-    if length == stride {
+pub(super) fn copy_rows<A: Copy>(from: &[A], length: usize, rows: usize, to: &mut [A], [down, across]: [usize; 2]) {
+    if length == down {
         to[..rows * length].copy_from_slice(&from[..rows * length]);
         return;
     }
-    for (to, from) in to.chunks_mut(stride).zip(from.chunks_exact(length)).take(rows) {
-        to[..length].copy_from_slice(from);
+    for (to, from) in to.chunks_mut(down).zip(from.chunks_exact(length)).take(rows) {
+        match across {
+            1 => to[..length].copy_from_slice(from),
+            _ => to.iter_mut().step_by(across).zip(from).for_each(|(to, from)| *to = *from),
+        }
     }
 }
 
