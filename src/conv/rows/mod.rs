@@ -49,6 +49,10 @@ const MOST_REGISTERS: usize = 10;
 const FREE_REGISTERS: usize = 14;
 /// How large the rows under a block should be at most: they should stay in the first cache.
 const BLOCK_BYTES: usize = 24 << 10;
+/// Bytes that a cache loads at a time.
+const CACHE_LINE: usize = 64;
+/// Filters with so many taps are large.
+const MANY_TAPS: usize = 25;
 /// Blocks have a multiple of so many rows, which tiles of 3 and of 4 rows divide.
 const BLOCK_ROWS: usize = 12;
 /// The convolution of planes, or of a band of each.
@@ -88,6 +92,9 @@ impl<A: Lanes> Kernel for Rows<'_, A> {
                 let in_place = under.in_place::<S, A>(layout, self.pixels, start);
                 let in_place = in_place.filter(|_| self.finite || under.pixels.len() == under.rows);
                 let slots = if let Some(slots) = in_place {
+                    if layout.taps() >= MANY_TAPS {
+                        touch::<S, A>(simd, slots);
+                    }
                     slots
                 } else {
                     copy(simd, layout, &under, &self.pixels[start..][..plane], scratch);
@@ -109,6 +116,21 @@ impl<A: Lanes> Kernel for Rows<'_, A> {
             }
         }
     }
+}
+
+/// Reads something of every cache line. The tiles of a large filter take longer than a processor looks ahead, and would wait
+/// for one row of pixels after the other; so they come all at once.
+#[inline(always)]
+fn touch<S: Simd, A: Lanes>(simd: S, slots: &[A]) {
+    let lanes = A::Vector::<S>::LEN;
+    let line = CACHE_LINE / size_of::<A>();
+    let mut sums = [A::Vector::<S>::splat(simd, A::default()); 4];
+    for four in slots.chunks_exact(4 * line) {
+        for at in 0..4 {
+            sums[at] += A::Vector::<S>::from_slice(simd, &four[at * line..][..lanes]);
+        }
+    }
+    std::hint::black_box(sums);
 }
 
 /// Some numbers, a few at a time.
