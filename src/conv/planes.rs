@@ -53,9 +53,10 @@ impl Planes {
         let [point, rows, columns] = problem.axes;
         let as_read = |axis: Axis| if padded { axis.with_padding_as_pixels() } else { axis };
         let (rows_read, columns_read) = (as_read(rows), as_read(columns));
+        let room = problem.proportionate().max(LITTLE_SCRATCH);
         let way = match algorithm {
-            Algorithm::Separable => Way::TwoPasses(Box::new(Passes::new::<A>(level, rows_read, columns_read)?)),
-            _ => Way::OnePass(Box::new(Layout::new::<A>(level, rows_read, columns_read)?)),
+            Algorithm::Separable => Way::TwoPasses(Box::new(Passes::new::<A>(level, rows_read, columns_read, room)?)),
+            _ => Way::OnePass(Box::new(Layout::new::<A>(level, rows_read, columns_read, room)?)),
         };
         let copied = |axis: Axis| {
             let (before, after) = if padded { (axis.before(), axis.after()) } else { (0, 0) };
@@ -66,7 +67,7 @@ impl Planes {
         let copying = Packing::new(&copy, copy.output_size())?;
         let planes = Self { way, finite: A::are_finite(weights), copying, padded };
         let scratch = planes.kernel_scratch().checked_add(planes.copying.volume())?;
-        (scratch <= problem.proportionate().max(LITTLE_SCRATCH)).then_some(planes)
+        (scratch <= room).then_some(planes)
     }
 
     fn kernel_scratch(&self) -> usize {

@@ -30,7 +30,7 @@ impl Problem {
         let point = AxisSpec { axis: 0, length: 1, size: 1, stride: 1, dilation: 1 }.with_padding(0, 0, false)?;
         let mut axes = [point; 3];
         for (axis, of_layer) in axes[3 - N..].iter_mut().zip(layer.geometry.axes()) {
-            *axis = of_layer.without_idle_stride();
+            *axis = of_layer.without_idle_steps();
         }
         Ok(Some(Self { images, groups, channels, filters, axes, spatial_axes: N, mode }))
     }

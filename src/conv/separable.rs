@@ -65,14 +65,14 @@ pub(super) struct Passes {
 }
 
 impl Passes {
-    /// `None` if the numbers in between cannot be counted.
-    pub(super) fn new<A: Lanes>(level: Level, rows: Axis, columns: Axis) -> Option<Self> {
-        let along_columns = Layout::at::<A>(level, rows, still(columns.length()))?;
+    /// `None` if there would be more than `room` numbers in between, or in a patch.
+    pub(super) fn new<A: Lanes>(level: Level, rows: Axis, columns: Axis, room: usize) -> Option<Self> {
+        let along_columns = Layout::at::<A>(level, rows, still(columns.length()), room)?;
         let block = along_columns.block();
-        let along_rows = Layout::at::<A>(level, still(block), columns)?;
+        let along_rows = Layout::at::<A>(level, still(block), columns, room)?;
         let between = block.checked_mul(columns.length())?.checked_add(along_rows.scratch_length())?;
         let between = between.checked_add(along_columns.scratch_length())?.checked_add(columns.before())?;
-        Some(Self {
+        (between <= room).then_some(Self {
             columns: along_columns,
             rows: along_rows,
             before: columns.before(),

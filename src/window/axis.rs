@@ -289,9 +289,11 @@ impl Axis {
         Self { length: self.padded_length(), before: 0, after: 0, ..self }
     }
 
-    /// The same windows; but one alone has no stride, since it never moves.
-    pub(crate) fn without_idle_stride(self) -> Self {
-        Self { stride: if self.outputs == 1 { 1 } else { self.stride }, ..self }
+    /// The same windows, with steps of 1 where none is taken: from the only output to the next, or from the only tap.
+    pub(crate) fn without_idle_steps(self) -> Self {
+        let stride = if self.outputs == 1 { 1 } else { self.stride };
+        let dilation = if self.size == 1 { 1 } else { self.dilation };
+        Self { stride, dilation, ..self }
     }
 
     /// The taps that lie on a pixel for some output, each with its run of outputs; in order.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::{BLOCK_BYTES, BLOCK_ROWS, TALLEST, WIDEST, WIDEST_REGISTER};
+use super::{BLOCK_BYTES, BLOCK_ROWS, MOST_OFFSETS, TALLEST, WIDEST, WIDEST_REGISTER};
 use crate::simd::{Lanes, Level, lanes, narrower};
 use crate::window::Axis;
 
@@ -59,18 +59,19 @@ pub(super) struct Phase {
 
 impl Layout {
     /// For this level, or for one whose registers short rows fill better, unless the filter has so many columns that it needs
-    /// more registers rather than narrower ones; `None` if the slots under a block cannot be counted.
-    pub(in crate::conv) fn new<A: Lanes>(level: Level, rows: Axis, columns: Axis) -> Option<Self> {
+    /// more registers rather than narrower ones; `None` if a patch would have more than `room` numbers.
+    pub(in crate::conv) fn new<A: Lanes>(level: Level, rows: Axis, columns: Axis, room: usize) -> Option<Self> {
         let fits = |level: &Level| columns.outputs() <= lanes::<A>(*level) && columns.size() <= 5;
-        Self::at::<A>(narrower(level).filter(fits).unwrap_or(level), rows, columns)
+        Self::at::<A>(narrower(level).filter(fits).unwrap_or(level), rows, columns, room)
     }
 
     /// For just this level.
-    pub(in crate::conv) fn at<A: Lanes>(level: Level, rows: Axis, columns: Axis) -> Option<Self> {
+    pub(in crate::conv) fn at<A: Lanes>(level: Level, rows: Axis, columns: Axis, room: usize) -> Option<Self> {
         let lanes = lanes::<A>(level);
         let many_registers = lanes * size_of::<A>() == WIDEST_REGISTER;
         let registers = columns.outputs().div_ceil(lanes);
         let is_narrow = columns.dilation() == 1
+            && columns.before().max(columns.after()) < columns.size()
             && match (columns.size(), columns.stride()) {
                 (1, 1) | (3, 1 | 2) => true,
                 (5 | 7, 1) | (5, 2) => many_registers || registers < WIDEST,
@@ -99,18 +100,18 @@ impl Layout {
             slots: 0,
         };
         if !is_narrow {
-            layout.deal()?;
+            layout.deal(room)?;
         }
-        let room = BLOCK_BYTES / size_of::<A>() / layout.pitch;
-        let most = (room.saturating_sub(layout.rows_under(1)?) / rows.stride() + 1).max(BLOCK_ROWS);
+        let in_cache = BLOCK_BYTES / size_of::<A>() / layout.pitch;
+        let most = (in_cache.saturating_sub(layout.rows_under(1)?) / rows.stride() + 1).max(BLOCK_ROWS);
         let even = rows.outputs().div_ceil(rows.outputs().div_ceil(most));
         layout.block = even.next_multiple_of(BLOCK_ROWS).min(rows.outputs());
         layout.slots = layout.slots_under(layout.block, lanes)?;
-        Some(layout)
+        (layout.slots <= room).then_some(layout)
     }
 
     /// Plans how a patch is dealt out, for a wide filter.
-    fn deal(&mut self) -> Option<()> {
+    fn deal(&mut self, room: usize) -> Option<()> {
         let (columns, stride, before) = (self.columns, self.columns.stride(), self.columns.before());
         let run = columns.outputs().checked_add((columns.size() - 1).checked_mul(columns.dilation())? / stride)?;
         // The phases that a tap meets; after as many taps as the stride they repeat.
@@ -118,7 +119,11 @@ impl Layout {
         let phases: Vec<usize> = phases.collect::<BTreeSet<_>>().into_iter().collect();
         self.pitch = run.checked_mul(phases.len())?;
 
+        // A patch under rows far apart is mostly unread.
         let tap_rows = self.taps_under(TALLEST.min(self.rows.outputs()));
+        if tap_rows.checked_mul(columns.size())? > MOST_OFFSETS || self.rows_under(1)?.checked_mul(self.pitch)? > room {
+            return None;
+        }
         let taps =
             (0..tap_rows).flat_map(|row| (0..columns.size()).map(move |column| (row, column * columns.dilation())));
         let offset = |(row, ahead): (usize, usize)| {
@@ -216,17 +221,37 @@ fn greatest_common_divisor(one: usize, other: usize) -> usize {
 /// Cuts rows of outputs into tiles of these widths, the widest first.
 fn parts(columns: Axis, lanes: usize, widths: &[usize], is_narrow: bool) -> Vec<Part> {
     let outputs = columns.outputs();
-    let (mut parts, mut done) = (Vec::<Part>::new(), 0);
-    while done < outputs {
-        let registers = (outputs - done).div_ceil(lanes);
-        let width = widths.iter().copied().find(|&width| width <= registers).unwrap_or(1);
+    let (mut parts, mut done) = (Vec::new(), 0);
+    for &width in widths {
+        let tiles = (outputs - done).div_ceil(lanes) / width;
         let last = outputs.saturating_sub(width * lanes);
-        let pixels = if is_narrow { pixels_under(columns, lanes, done.min(last), width) } else { Vec::new() };
-        match parts.last_mut() {
-            Some(part) if part.width == width && part.pixels.is_empty() && pixels.is_empty() => part.tiles += 1,
-            _ => parts.push(Part { width, tiles: 1, first: done, last, pixels }),
+        let part = |tiles: Range<usize>| {
+            let first = done + tiles.start * width * lanes;
+            let pixels = if is_narrow { pixels_under(columns, lanes, first.min(last), width) } else { Vec::new() };
+            Part { width, tiles: tiles.len(), first, last, pixels }
+        };
+        // Of a narrow filter, tiles at either end have blanks of their own. There are few, as the padding is narrow, too.
+        let inner = match is_narrow {
+            true => {
+                let pixels = columns.before()..columns.before() + columns.length();
+                let reach = registers_under(width, columns.size(), columns.stride(), lanes) * lanes;
+                let step = width * lanes * columns.stride();
+                let first = done * columns.stride();
+                let start = pixels.start.saturating_sub(first).div_ceil(step).min(tiles);
+                let end = match (pixels.end + step).checked_sub(first + reach) {
+                    Some(room) => (room / step).clamp(start, tiles),
+                    None => start,
+                };
+                start..end
+            }
+            false => 0..tiles,
+        };
+        parts.extend((0..inner.start).map(|tile| part(tile..tile + 1)));
+        if !inner.is_empty() {
+            parts.push(part(inner.clone()));
         }
-        done += width * lanes;
+        parts.extend((inner.end..tiles).map(|tile| part(tile..tile + 1)));
+        done = (done + tiles * width * lanes).min(outputs);
     }
     parts
 }

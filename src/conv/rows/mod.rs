@@ -49,6 +49,8 @@ const MOST_REGISTERS: usize = 10;
 const FREE_REGISTERS: usize = 14;
 /// How large the rows under a block should be at most: they should stay in the first cache.
 const BLOCK_BYTES: usize = 24 << 10;
+/// How many offsets of taps there are at most, where large strides leave gaps between the rows of taps.
+const MOST_OFFSETS: usize = 1 << 16;
 /// Bytes that a cache loads at a time.
 const CACHE_LINE: usize = 64;
 /// Filters with so many taps are large.
