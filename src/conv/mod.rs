@@ -4,8 +4,8 @@
 //! [`Conv::flipped`] flips it, for the convolution of signal processing.
 //!
 //! There are several ways to compute the same: see [`Algorithm`]. A layer of floats over one to three spatial axes is cut
-//! into shares for the threads, and a share into bands whose packed input stays in cache; a kernel computes a band tile by
-//! tile. Small layers, integers, and layers with more axes are computed tap by tap.
+//! into shares for the threads, and a share into bands or blocks that stay in cache; a kernel computes these tile by tile, from
+//! a packed copy of the pixels or, where each filter sees one channel, from where they lie. Small layers, integers, and layers with more axes are computed tap by tap.
 
 mod algorithm;
 mod bands;
