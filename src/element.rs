@@ -3,6 +3,7 @@
 use std::fmt::{Debug, Display};
 
 use crate::conv::Kernels;
+use crate::pool::Kernels as PoolKernels;
 use crate::tensor::TensorView;
 
 /// A pixel, a weight or a sum: `f32`, `f64`, `i8`, `u8`, `i16`, `i32` or `i64`.
@@ -25,7 +26,7 @@ use crate::tensor::TensorView;
 /// # Ok::<(), featuremap::Error>(())
 /// ```
 pub trait Element:
-    Copy + Debug + Default + Display + PartialEq + PartialOrd + Send + Sync + sealed::Sealed + 'static
+    Copy + Debug + Default + Display + PartialEq + PartialOrd + Send + Sync + sealed::Sealed + PoolKernels + 'static
 {
     /// What products of pixels and weights add up to.
     type Sum: Element<Sum = Self::Sum> + Kernels;

@@ -85,6 +85,101 @@ pub(crate) fn relu<S: Simd, A: Lanes>(simd: S, vector: A::Vector<S>) -> A::Vecto
     vector.simd_lt(zero).select(zero, vector)
 }
 
+/// A pixel that comes in vectors: every [`Element`](crate::Element).
+pub trait Pixel: Copy + Default + PartialOrd + Send + Sync + 'static {
+    /// As many pixels as a register of the level holds.
+    type Pixels<S: Simd>: Vector<S, Element = Self>;
+
+    /// The later pixel where it is larger, or NaN; else the earlier one.
+    fn larger<S: Simd>(earlier: Self::Pixels<S>, later: Self::Pixels<S>) -> Self::Pixels<S>;
+
+    /// The later pixel where it is smaller, or NaN; else the earlier one.
+    fn smaller<S: Simd>(earlier: Self::Pixels<S>, later: Self::Pixels<S>) -> Self::Pixels<S>;
+
+    /// `max(x, 0)`, where NaN stays NaN.
+    #[inline(always)]
+    fn rectified<S: Simd>(simd: S, pixels: Self::Pixels<S>) -> Self::Pixels<S> {
+        let zero = Self::Pixels::<S>::splat(simd, Self::default());
+        pixels.simd_lt(zero).select(zero, pixels)
+    }
+}
+
+/// A pixel that can be averaged.
+pub(crate) trait FloatPixel: Pixel {
+    fn product<S: Simd>(one: Self::Pixels<S>, other: Self::Pixels<S>) -> Self::Pixels<S>;
+    fn quotient<S: Simd>(one: Self::Pixels<S>, other: Self::Pixels<S>) -> Self::Pixels<S>;
+    fn root<S: Simd>(pixels: Self::Pixels<S>) -> Self::Pixels<S>;
+}
+
+macro_rules! integer_pixels {
+    ($($pixel:ident in $vectors:ident),*) => {$(
+        impl Pixel for $pixel {
+            type Pixels<S: Simd> = S::$vectors;
+
+            #[inline(always)]
+            fn larger<S: Simd>(earlier: S::$vectors, later: S::$vectors) -> S::$vectors {
+                earlier.max(later)
+            }
+
+            #[inline(always)]
+            fn smaller<S: Simd>(earlier: S::$vectors, later: S::$vectors) -> S::$vectors {
+                earlier.min(later)
+            }
+        }
+    )*};
+}
+
+// The `max` of the SIMD crate leaves open what becomes of NaN, and which zero is larger.
+macro_rules! float_pixels {
+    ($($pixel:ident in $vectors:ident),*) => {$(
+        impl Pixel for $pixel {
+            type Pixels<S: Simd> = S::$vectors;
+
+            #[inline(always)]
+            fn larger<S: Simd>(earlier: S::$vectors, later: S::$vectors) -> S::$vectors {
+                (later.simd_gt(earlier) | later.simd_ne(later)).select(later, earlier)
+            }
+
+            #[inline(always)]
+            fn smaller<S: Simd>(earlier: S::$vectors, later: S::$vectors) -> S::$vectors {
+                (later.simd_lt(earlier) | later.simd_ne(later)).select(later, earlier)
+            }
+        }
+
+        impl FloatPixel for $pixel {
+            #[inline(always)]
+            fn product<S: Simd>(one: S::$vectors, other: S::$vectors) -> S::$vectors {
+                one * other
+            }
+
+            #[inline(always)]
+            fn quotient<S: Simd>(one: S::$vectors, other: S::$vectors) -> S::$vectors {
+                one / other
+            }
+
+            #[inline(always)]
+            fn root<S: Simd>(pixels: S::$vectors) -> S::$vectors {
+                pixels.sqrt()
+            }
+        }
+    )*};
+}
+
+integer_pixels!(u8 in u8s, i8 in i8s, i16 in i16s, i32 in i32s, i64 in i64s);
+float_pixels!(f32 in f32s, f64 in f64s);
+
+/// Neighbouring registers of pixels, as many as stand in a row from the start of `pixels` on.
+#[inline(always)]
+pub(crate) fn load_pixels<S: Simd, T: Pixel, const COUNT: usize>(simd: S, pixels: &[T]) -> [T::Pixels<S>; COUNT] {
+    let lanes = T::Pixels::<S>::LEN;
+    let pixels = &pixels[..COUNT * lanes];
+    let mut registers = [T::Pixels::<S>::splat(simd, T::default()); COUNT];
+    for register in 0..COUNT {
+        registers[register] = T::Pixels::<S>::from_slice(simd, &pixels[register * lanes..][..lanes]);
+    }
+    registers
+}
+
 /// Neighbouring registers of numbers. (`array::from_fn` is not always inlined.)
 #[inline(always)]
 pub(crate) fn load<S: Simd, A: Lanes, const COUNT: usize>(simd: S, numbers: &[A]) -> [A::Vector<S>; COUNT] {
@@ -129,6 +224,15 @@ pub(crate) fn narrower(level: Level) -> Option<Level> {
     }
     _ = level;
     None
+}
+
+/// How many pixels a register of a level holds.
+pub(crate) fn pixels_in_a_register<T: Pixel>(level: Level) -> usize {
+    #[inline(always)]
+    fn of<S: Simd, T: Pixel>(_: S) -> usize {
+        T::Pixels::<S>::LEN
+    }
+    dispatch!(level, simd => of::<_, T>(simd))
 }
 
 /// Every level that this machine has, for the tests.

@@ -1,7 +1,15 @@
 //! Pooling: a window slides over each channel, and a [`Reduction`] makes one value of the pixels under it.
 
+mod band;
 mod boxes;
+mod fast;
 mod indices;
+mod kernels;
+mod operation;
+mod pairs;
+mod passes;
+mod planes;
+mod problem;
 mod reduction;
 pub mod reference;
 mod unpool;
@@ -12,14 +20,19 @@ pub use boxes::{
     AdaptivePool, GlobalAvgPool, GlobalAvgPool1d, GlobalAvgPool3d, GlobalL2Pool, GlobalL2Pool1d, GlobalL2Pool3d,
     GlobalMaxPool, GlobalMaxPool1d, GlobalMaxPool3d, GlobalMinPool, GlobalMinPool1d, GlobalMinPool3d, GlobalPool,
 };
+pub(crate) use kernels::Kernels;
 pub use reduction::{Average, L2, Lp, Max, Min, Reduction, Selection};
 pub use unpool::{MaxUnpool, MaxUnpool1d, MaxUnpool2d, MaxUnpool3d};
 
 use crate::module::{Module, OutputShape, check_shape};
 use crate::shape::MapShape;
+use crate::simd::Level;
 use crate::tensor::{TensorView, TensorViewMut, element_count};
 use crate::window::{Geometry, Padding, PerAxis, Window};
 use crate::{Element, Plan, Result};
+use fast::Fast;
+use planes::{Planes, Sizes};
+use problem::Problem;
 
 /// Pools whose reduction is known by name, for one to three spatial axes.
 macro_rules! pools {
@@ -161,17 +174,59 @@ impl<R: Send + Sync, const N: usize> OutputShape for Pool<R, N> {
     }
 }
 
+impl<const N: usize> Layer<N> {
+    fn planes(&self) -> usize {
+        self.output.batch.unwrap_or(1).saturating_mul(self.output.channel_count())
+    }
+
+    fn sizes(&self) -> Sizes {
+        let size = self.geometry.input_size();
+        let mut plane = [1; 3];
+        // More axes than three count as one, in front: nothing asks for them but their product.
+        plane[3_usize.saturating_sub(N)..].copy_from_slice(&size[N.saturating_sub(3)..]);
+        plane[0] *= size[..N.saturating_sub(3)].iter().product::<usize>();
+        let (units, unit) = (self.geometry.rows(), self.geometry.row_length());
+        Sizes { planes: self.planes(), plane, spatial_axes: N, units, unit }
+    }
+}
+
+impl<R, const N: usize> Pool<R, N> {
+    /// This pooling by the kernels; `None` where its reduction or its window has none.
+    fn fast<T: Element>(&self, layer: &Layer<N>, level: Level) -> Result<Option<Fast<T>>>
+    where
+        R: Reduction<T>,
+    {
+        let Some(operation) = self.reduction.operation() else { return Ok(None) };
+        let problem = Problem::new(&layer.geometry)?;
+        Ok(problem.and_then(|problem| Fast::new(problem, operation, level)))
+    }
+}
+
 impl<T: Element, R: Reduction<T>, const N: usize> Module<T> for Pool<R, N> {
     fn forward_into(&self, input: TensorView<'_, T>, output: TensorViewMut<'_, T>) -> Result<()> {
         self.reduction.validate()?;
         let layer = self.layer::<T>(input.shape())?;
         check_shape(&layer.output.to_vec(), &output)?;
         let pixels = input.contiguous()?;
-        output.write_with(|output| walk::pool(&self.reduction, &layer.geometry, &pixels, output))
+        output.write_with(|output| match self.fast(&layer, Level::new())? {
+            Some(fast) => {
+                let sizes = layer.sizes();
+                Planes::new(fast, sizes, sizes.shares::<T>())?.run_dense(&pixels, output);
+                Ok(())
+            }
+            None => walk::pool(&self.reduction, &layer.geometry, &pixels, output),
+        })
     }
 
     fn plan(&self, input_shape: &[usize]) -> Result<Plan<T>> {
         self.reduction.validate()?;
-        Plan::of(self.clone(), input_shape)
+        let layer = self.layer::<T>(input_shape)?;
+        let Some(fast) = self.fast(&layer, Level::new())? else { return Plan::of(self.clone(), input_shape) };
+        let sizes = layer.sizes();
+        let planes = Planes::new(fast, sizes, sizes.shares::<T>())?.with_staging()?;
+        Ok(Plan::new(input_shape, &layer.output.to_vec(), planes))
     }
 }
+
+#[cfg(test)]
+mod tests;

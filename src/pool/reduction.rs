@@ -1,5 +1,6 @@
 //! [`Reduction`]: what a pooling computes from the pixels of a window.
 
+use super::operation::Operation;
 use crate::element::{Element, Float};
 use crate::{Error, Result};
 
@@ -79,6 +80,13 @@ pub trait Reduction<T>: Clone + Send + Sync + 'static {
         false
     }
 
+    /// Which of the operations that have vector code of their own this is; none for a reduction of your own, whose
+    /// [`step_run`](Self::step_run) the compiler turns into vector code.
+    #[doc(hidden)]
+    fn operation(&self) -> Option<Operation> {
+        None
+    }
+
     /// Refuses parameters that make no sense. Called before anything is computed, but not by the shape rule, which knows no
     /// element type.
     ///
@@ -147,6 +155,10 @@ macro_rules! selections {
             fn finish(&self, picked: T, _count: usize) -> T {
                 picked
             }
+
+            fn operation(&self) -> Option<Operation> {
+                Some(Operation::$reduction)
+            }
         }
 
         impl<T: Element> Selection<T> for $reduction {
@@ -188,6 +200,10 @@ impl<T: Float> Reduction<T> for Average {
     fn count_include_pad(&self) -> bool {
         self.count_include_pad
     }
+
+    fn operation(&self) -> Option<Operation> {
+        Some(Operation::Average { count_include_pad: self.count_include_pad })
+    }
 }
 
 impl<T: Float> Reduction<T> for L2 {
@@ -208,6 +224,10 @@ impl<T: Float> Reduction<T> for L2 {
 
     fn step_all(&self, sum: T, pixels: &[T]) -> T {
         sum + pairwise_sum(pixels, &|pixel| pixel * pixel)
+    }
+
+    fn operation(&self) -> Option<Operation> {
+        Some(Operation::L2)
     }
 }
 

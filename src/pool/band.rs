@@ -1,0 +1,272 @@
+//! The kernel that computes a band of output rows by the passes laid down for it.
+
+use super::kernels::Kernels;
+use super::operation::Merge;
+use super::passes::{Counts, Passes, Spread, Step};
+use super::problem::Problem;
+use crate::simd::{Pixel, Simd, Vector, load_pixels};
+
+/// Some rows of outputs of one plane.
+pub struct Band<'a, T> {
+    pub(super) problem: &'a Problem,
+    pub(super) passes: &'a Passes,
+    pub(super) counts: &'a Counts<T>,
+    /// The pixel that changes nothing.
+    pub(super) start: T,
+    pub(super) slab: &'a mut [T],
+    /// All pixels of the plane.
+    pub(super) pixels: &'a [T],
+    /// Which plane of outputs, and which rows of it.
+    pub(super) plane: usize,
+    pub(super) first: usize,
+    pub(super) rows: usize,
+    /// From the first of these rows on. What is behind the last row is computed later: kernels spoil it.
+    pub(super) output: &'a mut [T],
+}
+
+impl<T: Kernels> Band<'_, T> {
+    #[inline(always)]
+    pub(super) fn run<S: Simd, O: Merge<T>>(mut self, simd: S) {
+        let passes = self.passes;
+        let [planes, rows_axis, _] = &self.problem.axes;
+        let lacking = (passes.band - self.rows) * rows_axis.stride();
+        self.stage::<S, O>(simd, passes.rows - lacking);
+        // A band that is shorter than others needs fewer of the rows, which are the last where there is one plane.
+        let lacking = if planes.size() == 1 { lacking } else { 0 };
+        for step in &passes.across {
+            merge_step::<S, T, O>(simd, step, lacking * passes.spread.pitch, self.slab);
+        }
+        if let Some((from, spread)) = &passes.thin {
+            self.thin_out(*from, spread);
+        }
+        for step in &passes.down {
+            merge_step::<S, T, O>(simd, step, lacking * passes.pitch, self.slab);
+        }
+        self.finish::<S, O>(simd);
+    }
+
+    /// Spreads the rows under the windows over the slab, and blanks those outside the input.
+    #[inline(always)]
+    fn stage<S: Simd, O: Merge<T>>(&mut self, simd: S, rows: usize) {
+        let passes = self.passes;
+        let [planes, rows_axis, columns] = &self.problem.axes;
+        for tap in 0..planes.size() {
+            let plane = planes.position(self.plane, tap);
+            let plane = usize::try_from(plane).ok().filter(|&plane| plane < planes.length());
+            for row in 0..rows {
+                let place = tap * passes.rows + row;
+                let at = rows_axis.position(self.first, 0) + row.cast_signed();
+                let at = usize::try_from(at).ok().filter(|&at| at < rows_axis.length());
+                match (plane, at) {
+                    (Some(plane), Some(at)) => {
+                        let pixels = &self.pixels[(plane * rows_axis.length() + at) * columns.length()..];
+                        let pixels = &pixels[..passes.spread.pixels];
+                        spread_row::<S, T, O>(simd, &passes.spread, pixels, place, self.slab);
+                    }
+                    _ => self.blank(place),
+                }
+            }
+        }
+    }
+
+    /// Takes all pixels of a row to be padding.
+    #[inline(always)]
+    fn blank(&mut self, row: usize) {
+        let spread = &self.passes.spread;
+        for part in spread.parts.iter().flatten() {
+            self.slab[part + row * spread.pitch..][..spread.pitch].fill(self.start);
+        }
+        // Where padding is shared with the next row, a row begins with it.
+        if spread.stride == 1
+            && let Some(part) = spread.parts[0]
+        {
+            self.slab[part + row * spread.pitch + spread.lead..][..spread.pixels].fill(self.start);
+        }
+    }
+
+    #[inline(always)]
+    fn thin_out(&mut self, from: usize, spread: &Spread) {
+        let (done, rest) = self.slab.split_at_mut(self.passes.rows_at);
+        let rows = self.passes.rows * self.problem.axes[0].size();
+        for (row, thin) in rest.chunks_exact_mut(spread.pitch).take(rows).enumerate() {
+            let pixels = done[from + row * self.passes.spread.pitch..].iter().step_by(spread.stride);
+            thin.iter_mut().zip(pixels).for_each(|(place, &pixel)| *place = pixel);
+        }
+    }
+
+    /// Merges the rows under each window, and writes the outputs.
+    #[inline(always)]
+    fn finish<S: Simd, O: Merge<T>>(&mut self, simd: S) {
+        const WIDE: usize = 4;
+        let lanes = T::Pixels::<S>::LEN;
+        let length = self.problem.axes[2].outputs();
+        for row in 0..self.rows {
+            let of_row = if O::COUNTED { self.counts.of_row(self.problem, self.plane, self.first + row) } else { 1 };
+            let of_row = T::Pixels::<S>::splat(simd, T::number(of_row, self.counts.inverted));
+            let mut column = 0;
+            while column + WIDE * lanes <= length {
+                let merged = self.outputs::<S, O, WIDE>(simd, row, column, of_row);
+                let place = &mut self.output[row * length + column..][..WIDE * lanes];
+                for register in 0..WIDE {
+                    merged[register].store_slice(&mut place[register * lanes..][..lanes]);
+                }
+                column += WIDE * lanes;
+            }
+            while column < length {
+                let [merged] = self.outputs::<S, O, 1>(simd, row, column, of_row);
+                match self.output.get_mut(row * length + column..row * length + column + lanes) {
+                    Some(place) => merged.store_slice(place),
+                    None => {
+                        let count = (length - column).min(lanes);
+                        let place = &mut self.output[row * length + column..][..count];
+                        place.copy_from_slice(&merged.as_slice()[..count]);
+                    }
+                }
+                column += lanes;
+            }
+        }
+    }
+
+    /// Neighbouring outputs of one row.
+    #[inline(always)]
+    fn outputs<S: Simd, O: Merge<T>, const WIDTH: usize>(
+        &self,
+        simd: S,
+        row: usize,
+        column: usize,
+        of_row: T::Pixels<S>,
+    ) -> [T::Pixels<S>; WIDTH] {
+        let mut merged = merged::<S, T, O, WIDTH>(simd, self.slab, &self.passes.last, row * self.passes.row_step + column);
+        for register in 0..WIDTH {
+            if O::COUNTED {
+                let counts = &self.counts.columns[column + register * T::Pixels::<S>::LEN..][..T::Pixels::<S>::LEN];
+                let by = T::Pixels::<S>::from_slice(simd, counts);
+                merged[register] = O::divided::<S>(merged[register], by, of_row, self.counts.inverted);
+            } else {
+                merged[register] = O::finish::<S>(merged[register]);
+            }
+        }
+        merged
+    }
+}
+
+/// Merges what stands at all terms, some places on.
+#[inline(always)]
+fn merged<S: Simd, T: Pixel, O: Merge<T>, const WIDTH: usize>(
+    simd: S,
+    slab: &[T],
+    terms: &[usize],
+    at: usize,
+) -> [T::Pixels<S>; WIDTH] {
+    let mut merged = [T::Pixels::<S>::splat(simd, T::default()); WIDTH];
+    let Some((first, rest)) = terms.split_first() else { return merged };
+    merged = load_pixels::<S, T, WIDTH>(simd, &slab[first + at..]);
+    for term in rest {
+        let next = load_pixels::<S, T, WIDTH>(simd, &slab[term + at..]);
+        for register in 0..WIDTH {
+            merged[register] = O::merge::<S>(merged[register], next[register]);
+        }
+    }
+    merged
+}
+
+/// Does one step, but for its last places.
+#[inline(always)]
+fn merge_step<S: Simd, T: Pixel, O: Merge<T>>(simd: S, step: &Step, but: usize, slab: &mut [T]) {
+    const WIDE: usize = 4;
+    let lanes = T::Pixels::<S>::LEN;
+    let (from, to) = slab.split_at_mut(step.to);
+    let count = step.count.saturating_sub(but);
+    for at in (0..count).step_by(WIDE * lanes) {
+        let merged = merged::<S, T, O, WIDE>(simd, from, &step.terms, at);
+        let place = &mut to[at..][..WIDE * lanes];
+        for register in 0..WIDE {
+            merged[register].store_slice(&mut place[register * lanes..][..lanes]);
+        }
+    }
+}
+
+/// Spreads one row of pixels over the slab, as row `row` of each part.
+#[inline(always)]
+fn spread_row<S: Simd, T: Pixel, O: Merge<T>>(
+    simd: S,
+    spread: &Spread,
+    pixels: &[T],
+    row: usize,
+    slab: &mut [T],
+) {
+    let Spread { stride, lead, pitch, parts, .. } = spread;
+    match (*stride, &parts[..]) {
+        (1, [Some(part), ..]) => {
+            let place = &mut slab[part + row * pitch + lead..][..pixels.len()];
+            copy::<S, T, O>(simd, pixels, place);
+        }
+        (2, [Some(even), Some(odd)]) => {
+            // An odd pixel in front goes to the end of a pair.
+            let (front, pairs) = pixels.split_at((lead & 1).min(pixels.len()));
+            let (done, rest) = slab.split_at_mut(*odd);
+            let even = &mut done[even + row * pitch..][..*pitch];
+            let odd = &mut rest[row * pitch..][..*pitch];
+            if let [first] = front {
+                odd[lead / 2] = *first;
+                O::enter_few(simd, &mut odd[lead / 2..=lead / 2]);
+            }
+            unzip::<S, T, O>(simd, pairs, &mut even[lead.div_ceil(2)..], &mut odd[lead.div_ceil(2)..]);
+        }
+        _ => {
+            for (phase, part) in parts.iter().enumerate() {
+                let Some(part) = part else { continue };
+                let first = lead.saturating_sub(phase).div_ceil(*stride);
+                let place = &mut slab[part + row * pitch + first..][..pitch - first];
+                let from = pixels.get(first * stride + phase - lead..).unwrap_or_default();
+                let count = from.len().div_ceil(*stride).min(place.len());
+                place.iter_mut().zip(from.iter().step_by(*stride)).for_each(|(place, &pixel)| *place = pixel);
+                O::enter_few(simd, &mut place[..count]);
+            }
+        }
+    }
+}
+
+/// Copies a row; its last register may lie over the one before it.
+#[inline(always)]
+fn copy<S: Simd, T: Pixel, O: Merge<T>>(simd: S, pixels: &[T], place: &mut [T]) {
+    let lanes = T::Pixels::<S>::LEN;
+    if pixels.len() < lanes {
+        place.copy_from_slice(pixels);
+        return O::enter_few(simd, place);
+    }
+    let last = pixels.len() - lanes;
+    for at in (0..pixels.len()).step_by(lanes) {
+        let at = at.min(last);
+        let vector = T::Pixels::<S>::from_slice(simd, &pixels[at..][..lanes]);
+        O::enter::<S>(vector).store_slice(&mut place[at..][..lanes]);
+    }
+}
+
+/// Parts the pixels of even and odd number, in the same way.
+#[inline(always)]
+fn unzip<S: Simd, T: Pixel, O: Merge<T>>(simd: S, pixels: &[T], even: &mut [T], odd: &mut [T]) {
+    let lanes = T::Pixels::<S>::LEN;
+    let pairs = pixels.len() / 2;
+    if pairs < lanes {
+        for (at, &pixel) in pixels.iter().enumerate() {
+            if at % 2 == 0 { even[at / 2] = pixel } else { odd[at / 2] = pixel }
+        }
+        O::enter_few(simd, &mut even[..pixels.len() - pairs]);
+        return O::enter_few(simd, &mut odd[..pairs]);
+    }
+    let last = pairs - lanes;
+    for at in (0..pairs).step_by(lanes) {
+        let at = at.min(last);
+        let [low, high] = load_pixels::<S, T, 2>(simd, &pixels[2 * at..]);
+        let (low, high) = (O::enter::<S>(low), O::enter::<S>(high));
+        low.unzip_low(high).store_slice(&mut even[at..][..lanes]);
+        low.unzip_high(high).store_slice(&mut odd[at..][..lanes]);
+    }
+    if let [.., pixel] = pixels
+        && pixels.len() % 2 == 1
+    {
+        even[pairs] = *pixel;
+        O::enter_few(simd, &mut even[pairs..=pairs]);
+    }
+}

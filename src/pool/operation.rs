@@ -1,0 +1,134 @@
+//! The reductions that have vector code of their own: what they do to vectors of pixels.
+
+use crate::element::Element;
+use crate::simd::{FloatPixel, Pixel, Simd, Vector};
+
+/// A reduction that the fast paths know. Only this crate can name it: no other reduction can claim to be one of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    Max,
+    Min,
+    Average { count_include_pad: bool },
+    L2,
+}
+
+impl Operation {
+    /// What padding counts as: it changes nothing.
+    pub(super) fn start<T: Element>(self) -> T {
+        match self {
+            Self::Max => T::LOWEST,
+            Self::Min => T::HIGHEST,
+            Self::Average { .. } | Self::L2 => T::ZERO,
+        }
+    }
+
+    pub(super) fn count_include_pad(self) -> bool {
+        self == Self::Average { count_include_pad: true }
+    }
+}
+
+/// An operation on vectors. Merging is associative, rounding apart, and keeps the order of the pixels: of equal pixels the
+/// earlier stays, of several NaNs the last.
+pub(super) trait Merge<T: Pixel>: Copy {
+    /// What a pixel counts for: itself, or its square.
+    const SQUARED: bool = false;
+
+    /// The same for pixels that are not yet squared.
+    #[inline(always)]
+    fn enter<S: Simd>(pixels: T::Pixels<S>) -> T::Pixels<S> {
+        pixels
+    }
+
+    fn merge<S: Simd>(earlier: T::Pixels<S>, later: T::Pixels<S>) -> T::Pixels<S>;
+
+    /// Whether a result is divided by the count of its pixels.
+    const COUNTED: bool = false;
+
+    #[inline(always)]
+    fn finish<S: Simd>(merged: T::Pixels<S>) -> T::Pixels<S> {
+        merged
+    }
+
+    /// The quotient by the product of two numbers, or the product with it where they are inverted.
+    #[inline(always)]
+    fn divided<S: Simd>(
+        merged: T::Pixels<S>,
+        _one: T::Pixels<S>,
+        _other: T::Pixels<S>,
+        _inverted: bool,
+    ) -> T::Pixels<S> {
+        merged
+    }
+
+    /// Neighbouring pixels, entered one by one: for ends that are shorter than a vector.
+    #[inline(always)]
+    fn enter_few<S: Simd>(simd: S, pixels: &mut [T]) {
+        if Self::SQUARED {
+            for pixel in pixels {
+                *pixel = Self::enter::<S>(T::Pixels::<S>::splat(simd, *pixel)).as_slice()[0];
+            }
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Largest;
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Smallest;
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mean;
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Norm;
+
+impl<T: Pixel> Merge<T> for Largest {
+    #[inline(always)]
+    fn merge<S: Simd>(earlier: T::Pixels<S>, later: T::Pixels<S>) -> T::Pixels<S> {
+        T::larger::<S>(earlier, later)
+    }
+}
+
+impl<T: Pixel> Merge<T> for Smallest {
+    #[inline(always)]
+    fn merge<S: Simd>(earlier: T::Pixels<S>, later: T::Pixels<S>) -> T::Pixels<S> {
+        T::smaller::<S>(earlier, later)
+    }
+}
+
+impl<T: FloatPixel> Merge<T> for Mean {
+    const COUNTED: bool = true;
+
+    #[inline(always)]
+    fn merge<S: Simd>(earlier: T::Pixels<S>, later: T::Pixels<S>) -> T::Pixels<S> {
+        earlier + later
+    }
+
+    #[inline(always)]
+    fn divided<S: Simd>(
+        sum: T::Pixels<S>,
+        one: T::Pixels<S>,
+        other: T::Pixels<S>,
+        inverted: bool,
+    ) -> T::Pixels<S> {
+        let by = T::product::<S>(one, other);
+        if inverted { T::product::<S>(sum, by) } else { T::quotient::<S>(sum, by) }
+    }
+}
+
+impl<T: FloatPixel> Merge<T> for Norm {
+    const SQUARED: bool = true;
+
+    #[inline(always)]
+    fn enter<S: Simd>(pixels: T::Pixels<S>) -> T::Pixels<S> {
+        T::product::<S>(pixels, pixels)
+    }
+
+    #[inline(always)]
+    fn merge<S: Simd>(earlier: T::Pixels<S>, later: T::Pixels<S>) -> T::Pixels<S> {
+        earlier + later
+    }
+
+    #[inline(always)]
+    fn finish<S: Simd>(merged: T::Pixels<S>) -> T::Pixels<S> {
+        T::root::<S>(merged)
+    }
+}

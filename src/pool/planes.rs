@@ -1,0 +1,169 @@
+//! Planes, each pooled alone: how they are shared among threads, and the memory that this takes.
+
+use ndarray::{ArrayView5, ArrayViewMut3, Axis};
+
+use crate::parallel::{join, threads};
+use crate::plan::Run;
+use crate::tensor::{TensorView, TensorViewMut, filled};
+use crate::{Element, Result};
+
+/// A share has at least so many bytes to read and write: what takes a few times as long as waking a thread.
+const WORTH_A_THREAD: usize = 1 << 20;
+
+/// How planes are pooled.
+pub(super) trait Compute<T>: Clone + Send + Sync + 'static {
+    /// Computes the outputs from the unit `first` on: units are rows of outputs, counted from the first plane of `pixels`.
+    fn compute(&self, pixels: &[T], first: usize, output: &mut [T], scratch: &mut [T]);
+
+    /// What it computes by, in a word or two.
+    fn algorithm(&self) -> &'static str;
+
+    /// Memory that one thread computes in.
+    fn scratch_length(&self) -> usize {
+        0
+    }
+
+    /// What that memory holds before it is used.
+    fn blank(&self) -> T;
+}
+
+/// How large everything is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sizes {
+    pub(super) planes: usize,
+    /// Of the input; axes that it lacks have length 1.
+    pub(super) plane: [usize; 3],
+    pub(super) spatial_axes: usize,
+    /// Rows of outputs of one plane: what can be shared out.
+    pub(super) units: usize,
+    /// Outputs of a row.
+    pub(super) unit: usize,
+}
+
+impl Sizes {
+    fn pixels(&self) -> usize {
+        self.plane.iter().product()
+    }
+
+    /// As many shares as there are threads for and is worth it. Asking for the threads starts them: small layers do not ask.
+    pub(super) fn shares<T>(&self) -> usize {
+        let bytes = (self.pixels() + self.units * self.unit).saturating_mul(self.planes).saturating_mul(size_of::<T>());
+        let worth = (bytes / WORTH_A_THREAD).min(self.units.saturating_mul(self.planes));
+        if worth < 2 { 1 } else { worth.min(threads()) }
+    }
+}
+
+/// A pooling with all it needs to run.
+#[derive(Debug, Clone)]
+pub(super) struct Planes<C, T> {
+    compute: C,
+    sizes: Sizes,
+    shares: usize,
+    /// What each share computes in, and where planes are put in order that do not lie so.
+    scratch: Vec<T>,
+    /// Room for an output that lies otherwise than row by row.
+    staging: Vec<T>,
+}
+
+impl<T: Element, C: Compute<T>> Planes<C, T> {
+    pub(super) fn new(compute: C, sizes: Sizes, shares: usize) -> Result<Self> {
+        let scratch = filled(&[shares, compute.scratch_length()], compute.blank())?;
+        Ok(Self { compute, sizes, shares, scratch, staging: Vec::new() })
+    }
+
+    /// The same with room for inputs and outputs that lie otherwise than row by row.
+    pub(super) fn with_staging(mut self) -> Result<Self> {
+        let plane = self.sizes.pixels() + self.compute.scratch_length();
+        self.scratch = filled(&[self.shares, plane], self.compute.blank())?;
+        self.staging = filled(&[self.sizes.planes, self.sizes.units, self.sizes.unit], T::ZERO)?;
+        Ok(self)
+    }
+
+    /// Computes the output from pixels in row-major order.
+    pub(super) fn run_dense(&mut self, pixels: &[T], output: &mut [T]) {
+        let Self { compute, sizes, shares, scratch, .. } = self;
+        let plane = sizes.pixels();
+        each_share(sizes, (0, *shares), *shares, output, scratch, &|first, output, scratch| {
+            let skipped = first / sizes.units;
+            compute.compute(&pixels[skipped * plane..], first % sizes.units, output, scratch);
+        });
+    }
+
+    /// Computes the output from pixels in any order, a plane at a time put in order.
+    fn run_strided(&mut self, input: ArrayView5<'_, T>, output: &mut [T]) {
+        let Self { compute, sizes, shares, scratch, .. } = self;
+        let channels = input.len_of(Axis(1)).max(1);
+        each_share(sizes, (0, *shares), *shares, output, scratch, &|first, mut output, scratch| {
+            let (scratch, staging) = scratch.split_at_mut(compute.scratch_length());
+            let mut unit = first;
+            while !output.is_empty() {
+                let (plane, skipped) = (unit / sizes.units, unit % sizes.units);
+                let here = (sizes.units - skipped) * sizes.unit;
+                let (part, rest) = output.split_at_mut(here.min(output.len()));
+                let image = input.index_axis(Axis(0), plane / channels);
+                let pixels = image.index_axis(Axis(0), plane % channels);
+                match pixels.to_slice() {
+                    Some(pixels) => compute.compute(pixels, skipped, part, scratch),
+                    None => {
+                        ArrayViewMut3::from_shape(sizes.plane, &mut *staging)
+                            .expect("the staging has the size of a plane")
+                            .assign(&pixels);
+                        compute.compute(staging, skipped, part, scratch);
+                    }
+                }
+                output = rest;
+                unit += sizes.units - skipped;
+            }
+        });
+    }
+}
+
+/// Calls `compute` with each share's first unit, its output and its scratch memory; at once where there are threads for it.
+fn each_share<T: Send>(
+    sizes: &Sizes,
+    (first, end): (usize, usize),
+    shares: usize,
+    output: &mut [T],
+    scratch: &mut [T],
+    compute: &(impl Fn(usize, &mut [T], &mut [T]) + Sync),
+) {
+    let units = sizes.planes * sizes.units;
+    // In 128 bits: the product of two sizes need not fit into one.
+    let cut = |share: usize| (units as u128 * share as u128 / shares as u128) as usize;
+    if end - first == 1 {
+        return compute(cut(first), output, scratch);
+    }
+    let half = first.midpoint(end);
+    let (one, other) = output.split_at_mut((cut(half) - cut(first)) * sizes.unit);
+    let (scratch_of_one, scratch_of_other) = scratch.split_at_mut(scratch.len() / (end - first) * (half - first));
+    join(
+        || each_share(sizes, (first, half), shares, one, scratch_of_one, compute),
+        || each_share(sizes, (half, end), shares, other, scratch_of_other, compute),
+    );
+}
+
+impl<T: Element, C: Compute<T>> Run<T> for Planes<C, T> {
+    fn run(&mut self, input: TensorView<'_, T>, mut output: TensorViewMut<'_, T>) -> Result<()> {
+        let mut staging = std::mem::take(&mut self.staging);
+        let dense = output.as_slice_mut();
+        let staged = dense.is_none();
+        let elements = dense.unwrap_or(&mut staging);
+        match input.to_slice() {
+            Some(pixels) => self.run_dense(pixels, elements),
+            None => self.run_strided(input.as_volumes(self.sizes.spatial_axes), elements),
+        }
+        if staged {
+            output.assign_elements(&staging);
+        }
+        self.staging = staging;
+        Ok(())
+    }
+
+    fn algorithm(&self) -> String {
+        self.compute.algorithm().into()
+    }
+
+    fn workspace_bytes(&self) -> usize {
+        (self.scratch.len() + self.staging.len()) * size_of::<T>()
+    }
+}

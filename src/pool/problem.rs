@@ -1,0 +1,49 @@
+//! A pooling as the fast paths see it: planes of three spatial axes, each pooled alone.
+
+use crate::Result;
+use crate::window::{Axis, AxisSpec, Geometry};
+
+/// Windows over a plane, axes outermost first; axes that the layer lacks have one pixel and one output.
+#[derive(Debug, Clone)]
+pub(super) struct Problem {
+    pub(super) axes: [Axis; 3],
+}
+
+impl Problem {
+    /// `None` for more than three spatial axes.
+    pub(super) fn new<const N: usize>(geometry: &Geometry<N>) -> Result<Option<Self>> {
+        if N > 3 {
+            return Ok(None);
+        }
+        let point = AxisSpec { axis: 0, length: 1, size: 1, stride: 1, dilation: 1 }.with_padding(0, 0, false)?;
+        let mut axes = [point; 3];
+        axes[3 - N..].copy_from_slice(geometry.axes());
+        Ok(Some(Self { axes }))
+    }
+
+    /// Pixels of one plane.
+    pub(super) fn pixels(&self) -> usize {
+        self.axes.iter().map(Axis::length).fold(1, usize::saturating_mul)
+    }
+
+    /// Outputs of one plane.
+    pub(super) fn outputs(&self) -> usize {
+        self.axes.iter().map(Axis::outputs).product()
+    }
+
+    /// Rows of outputs of one plane.
+    pub(super) fn rows(&self) -> usize {
+        self.axes[0].outputs() * self.axes[1].outputs()
+    }
+
+    /// Whether windows are 2×2 and lie side by side, each whole, in rows of at least so many.
+    pub(super) fn is_pairs(&self, least: usize) -> bool {
+        let [planes, rows, columns] = &self.axes;
+        let pairs = |axis: &Axis| {
+            [axis.size(), axis.stride(), axis.dilation(), axis.before()] == [2, 2, 1, 0]
+                && axis.outputs() * 2 <= axis.length()
+        };
+        let alone = [planes.size(), planes.stride(), planes.before()] == [1, 1, 0];
+        pairs(rows) && pairs(columns) && alone && columns.outputs() >= least
+    }
+}

@@ -1,0 +1,176 @@
+//! Every fast path against the reference: at every level, with one to three shares of the work, on odd sizes.
+
+use ndarray::{ArrayD, IxDyn};
+use proptest::prelude::*;
+
+use super::planes::{Planes, Sizes};
+use super::{Average, L2, Max, Min, Pool, Reduction, reference};
+use crate::simd::levels;
+use crate::window::Padding;
+use crate::{Element, Float, Tensor};
+
+/// Without an optimiser, which puts the kernels together, a case takes a hundred times as long.
+const CASES: u32 = if cfg!(debug_assertions) { 4 } else { 300 };
+
+/// A pooling, drawn small enough for the reference and odd enough for the kernels.
+#[derive(Debug, Clone)]
+struct Case<const N: usize> {
+    planes: usize,
+    input: [usize; N],
+    size: [usize; N],
+    stride: [usize; N],
+    dilation: [usize; N],
+    padding: [(usize, usize); N],
+    ceil_mode: bool,
+    count_include_pad: bool,
+    /// One in so many pixels is a zero of either sign, NaN, or infinite; none for 0.
+    odd: u64,
+    seed: u64,
+}
+
+fn cases<const N: usize>() -> impl Strategy<Value = Case<N>> {
+    let size = prop_oneof![4 => 1..=3_usize, 2 => 4..=8_usize, 1 => 9..=40 / N];
+    let stride = prop_oneof![3 => Just(1_usize), 3 => Just(2), 1 => 3..=5_usize];
+    let dilation = prop_oneof![4 => Just(1_usize), 1 => 2..=3_usize];
+    let axis = (size, stride, dilation, 0..=70 / N, (0..=100_usize, 0..=100_usize));
+    let odd = prop_oneof![Just(0), Just(2), Just(40)];
+    let axes = proptest::collection::vec(axis, N);
+    (axes, 1..=4_usize, odd, any::<[bool; 2]>(), any::<u64>()).prop_map(|(axes, planes, odd, flags, seed)| {
+        let size: [usize; N] = std::array::from_fn(|axis| axes[axis].0);
+        let dilation: [usize; N] = std::array::from_fn(|axis| axes[axis].2);
+        let extent = |axis: usize| (size[axis] - 1) * dilation[axis] + 1;
+        // No window may lie on padding alone, nor step over the input.
+        let input: [usize; N] = std::array::from_fn(|axis| extent(axis).div_ceil(2) + dilation[axis] + axes[axis].3);
+        let padding = std::array::from_fn(|axis| {
+            let side = |percent: usize| percent * (extent(axis) / 2) / 100;
+            let (before, after) = (side(axes[axis].4.0), side(axes[axis].4.1));
+            let lacking = extent(axis).saturating_sub(input[axis] + before + after);
+            (before, after + lacking)
+        });
+        let stride = std::array::from_fn(|axis| axes[axis].1);
+        let [ceil_mode, count_include_pad] = flags;
+        Case { planes, input, size, stride, dilation, padding, ceil_mode, count_include_pad, odd, seed }
+    })
+}
+
+/// Pixels in no order, from −1 to 1 or over the whole range of bytes.
+fn pixels<const N: usize>(case: &Case<N>) -> ArrayD<f64> {
+    let mut state = case.seed | 1;
+    let shape = [&[case.planes], &case.input[..]].concat();
+    ArrayD::from_shape_simple_fn(IxDyn(&shape), || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        if case.odd > 0 && (state >> 33) % case.odd == 0 {
+            return [0.0, -0.0, 0.0, -0.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN][(state >> 50) as usize % 7];
+        }
+        (state >> 40) as f64 / f64::from(1_u32 << 23) - 1.0
+    })
+}
+
+impl<const N: usize> Case<N> {
+    fn pool<R>(&self, reduction: R) -> Pool<R, N> {
+        Pool::with(reduction, self.size)
+            .stride(self.stride)
+            .dilation(self.dilation)
+            .padding(Padding::Explicit(self.padding))
+            .ceil_mode(self.ceil_mode)
+    }
+
+    /// What the fast path gives at each level, and that it is the same to the bit for one, two and three shares.
+    fn each_way<T: Element, R: Reduction<T>>(
+        &self,
+        reduction: R,
+        input: &ArrayD<T>,
+        bits: impl Fn(T) -> u64,
+        mut check: impl FnMut(&Tensor<T>, &Tensor<T>),
+    ) {
+        let pool = self.pool(reduction);
+        // Some of the drawn windows lie on padding alone, in ceil mode.
+        let Ok(expected) = reference::forward(&pool, input) else { return };
+        let layer = pool.layer::<T>(input.shape()).expect("the case fits");
+        let sizes: Sizes = layer.sizes();
+        let input = input.as_slice().expect("a fresh array is in order");
+        for level in levels() {
+            let mut first: Option<Tensor<T>> = None;
+            let fast = pool.fast::<T>(&layer, level).expect("the case is small").expect("the window is small");
+            for shares in (1..=3).filter(|&shares| shares <= sizes.planes * sizes.units) {
+                // Nothing may be left of what was there before.
+                let mut found = vec![T::HIGHEST; expected.len()];
+                Planes::new(fast.clone(), sizes, shares).expect("the case is small").run_dense(input, &mut found);
+                let found = Tensor::from_vec(expected.shape(), found).expect("as many as expected");
+                match &first {
+                    None => check(&found, &expected),
+                    Some(first) => {
+                        let same = first.iter().zip(&found).all(|(&one, &other)| bits(one) == bits(other));
+                        assert!(same, "{level:?} with {shares} shares: {first} and {found}");
+                    }
+                }
+                first.get_or_insert(found);
+            }
+        }
+    }
+
+    fn check_floats<T: Float>(&self, bits: impl Fn(T) -> u64 + Copy, tolerance: f64) {
+        let float = |number| T::from_f64(number);
+        let exact = |number: T| number.to_f64().expect("every float has an f64");
+        let input = pixels(self).mapv(float);
+        let selected = |found: &Tensor<T>, expected: &Tensor<T>| {
+            for (&found, &expected) in found.iter().zip(expected) {
+                assert_eq!(bits(found), bits(expected), "{found} instead of {expected}");
+            }
+        };
+        self.each_way(Max, &input, bits, selected);
+        self.each_way(Min, &input, bits, selected);
+        // The error of a sum is relative to the sum of absolute values: pixels are at most 1.
+        let close = |found: &Tensor<T>, expected: &Tensor<T>| {
+            for (&found, &expected) in found.iter().zip(expected) {
+                let (found, expected) = (exact(found), exact(expected));
+                let same = found == expected || found.is_nan() && expected.is_nan();
+                assert!(same || (found - expected).abs() <= tolerance * expected.abs().max(1.0), "{found} instead of {expected}");
+            }
+        };
+        self.each_way(Average { count_include_pad: self.count_include_pad }, &input, bits, close);
+        self.each_way(L2, &input, bits, close);
+    }
+
+    fn check_integers<T: Element>(&self, pixel: impl Fn(f64) -> T, bits: impl Fn(T) -> u64 + Copy) {
+        let input = pixels(self).mapv(pixel);
+        let same = |found: &Tensor<T>, expected: &Tensor<T>| assert_eq!(found, expected);
+        self.each_way(Max, &input, bits, same);
+        self.each_way(Min, &input, bits, same);
+    }
+
+    fn check(&self) {
+        self.check_floats::<f32>(|number| u64::from(number.to_bits()), 1e-6);
+        self.check_floats::<f64>(f64::to_bits, 1e-15);
+        self.check_integers(|number| (number * 200.0) as u8, u64::from);
+        self.check_integers(|number| (number * 200.0) as i8, |number| number as u64);
+        self.check_integers(|number| (number * 4e4) as i16, |number| number as u64);
+        self.check_integers(|number| (number * 3e9) as i32, |number| number as u64);
+        self.check_integers(|number| (number * 1e19) as i64, |number| number as u64);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(CASES))]
+
+    #[test]
+    fn every_way_is_the_reference_on_one_axis(case in cases::<1>()) {
+        case.check();
+    }
+
+    #[test]
+    fn every_way_is_the_reference_on_two_axes(case in cases::<2>()) {
+        case.check();
+    }
+
+    #[test]
+    fn every_way_is_the_reference_on_three_axes(case in cases::<3>()) {
+        case.check();
+    }
+
+    #[test]
+    fn every_way_is_the_reference_for_pairs(case in cases::<2>()) {
+        let case = Case { size: [2; 2], stride: [2; 2], dilation: [1; 2], padding: [(0, 0); 2], ..case };
+        case.check();
+    }
+}
