@@ -1,7 +1,10 @@
 //! ReLU, the rectified linear unit.
 
 use crate::module::{Module, OutputShape, check_shape};
-use crate::tensor::{TensorView, TensorViewMut};
+use crate::parallel::{join, threads};
+use crate::plan::Run;
+use crate::simd::{Kernel, Level, Pixel, Simd, Vector};
+use crate::tensor::{TensorView, TensorViewMut, element_count};
 use crate::{Element, Plan, Result};
 
 /// `max(x, 0)` of every element, of a tensor of any rank. NaN stays NaN, as in PyTorch.
@@ -25,7 +28,11 @@ pub struct Relu;
 impl Relu {
     /// Applies the ReLU in place.
     pub fn apply<'a, T: Element>(self, map: impl Into<TensorViewMut<'a, T>>) {
-        map.into().map_in_place(|element| *element = relu(*element));
+        let mut map = map.into();
+        match map.as_slice_mut() {
+            Some(elements) => rectify(Level::new(), shares::<T>(elements.len()), None, elements),
+            None => map.map_in_place(|element| *element = relu(*element)),
+        }
     }
 }
 
@@ -41,14 +48,129 @@ impl OutputShape for Relu {
     }
 }
 
-impl<T: Element> Module<T> for Relu {
-    fn forward_into(&self, input: TensorView<'_, T>, mut output: TensorViewMut<'_, T>) -> Result<()> {
-        check_shape(input.shape(), &output)?;
-        output.assign_map(&input, |&element| relu(element));
+/// A thread has at least so many bytes to go through.
+const WORTH_A_THREAD: usize = 1 << 20;
+
+/// As many shares of so many elements as there are threads for and is worth it.
+fn shares<T>(elements: usize) -> usize {
+    let worth = elements.saturating_mul(size_of::<T>()) / WORTH_A_THREAD;
+    if worth < 2 { 1 } else { worth.min(threads()) }
+}
+
+/// The kernel: from `input`, or in place where there is none.
+pub struct Rectify<'a, T> {
+    input: Option<&'a [T]>,
+    output: &'a mut [T],
+}
+
+impl<T: Pixel> Kernel for Rectify<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let lanes = T::Pixels::<S>::LEN;
+        let one = |pixel: T| T::rectified(simd, T::Pixels::<S>::splat(simd, pixel)).as_slice()[0];
+        // Registers that lie across two lines of the cache take twice as long to store.
+        let first = self.output.as_ptr().align_offset(lanes * size_of::<T>()).min(self.output.len());
+        let (front, output) = self.output.split_at_mut(first);
+        match self.input {
+            Some(input) => {
+                let (front_input, input) = input.split_at(first);
+                front.iter_mut().zip(front_input).for_each(|(place, &pixel)| *place = one(pixel));
+                let mut blocks = output.chunks_exact_mut(lanes);
+                let mut pixels = input.chunks_exact(lanes);
+                for (block, pixels) in blocks.by_ref().zip(pixels.by_ref()) {
+                    T::rectified(simd, T::Pixels::<S>::from_slice(simd, pixels)).store_slice(block);
+                }
+                let rest = blocks.into_remainder().iter_mut().zip(pixels.remainder());
+                rest.for_each(|(place, &pixel)| *place = one(pixel));
+            }
+            None => {
+                front.iter_mut().for_each(|pixel| *pixel = one(*pixel));
+                let mut blocks = output.chunks_exact_mut(lanes);
+                for block in blocks.by_ref() {
+                    T::rectified(simd, T::Pixels::<S>::from_slice(simd, block)).store_slice(block);
+                }
+                blocks.into_remainder().iter_mut().for_each(|pixel| *pixel = one(*pixel));
+            }
+        }
+    }
+}
+
+/// The ReLU of elements in order, in so many shares.
+fn rectify<T: Element>(level: Level, shares: usize, input: Option<&[T]>, output: &mut [T]) {
+    if shares <= 1 {
+        return T::rectify(level, Rectify { input, output });
+    }
+    let half = output.len() / shares * (shares / 2);
+    let (one, other) = output.split_at_mut(half);
+    let (input_of_one, input_of_other) = input.map(|input| input.split_at(half)).unzip();
+    join(
+        || rectify(level, shares / 2, input_of_one, one),
+        || rectify(level, shares - shares / 2, input_of_other, other),
+    );
+}
+
+/// What the plan of a ReLU has: the number of shares.
+#[derive(Debug, Clone, Copy)]
+struct Planned {
+    level: Level,
+    shares: usize,
+}
+
+impl<T: Element> Run<T> for Planned {
+    fn run(&mut self, input: TensorView<'_, T>, mut output: TensorViewMut<'_, T>) -> Result<()> {
+        match (input.to_slice(), output.as_slice_mut()) {
+            (Some(input), Some(output)) => rectify(self.level, self.shares, Some(input), output),
+            _ => output.assign_map(&input, |&element| relu(element)),
+        }
         Ok(())
     }
 
+    fn algorithm(&self) -> String {
+        "vectors".into()
+    }
+}
+
+impl<T: Element> Module<T> for Relu {
+    fn forward_into(&self, input: TensorView<'_, T>, output: TensorViewMut<'_, T>) -> Result<()> {
+        check_shape(input.shape(), &output)?;
+        Planned { level: Level::new(), shares: shares::<T>(input.len()) }.run(input, output)
+    }
+
     fn plan(&self, input_shape: &[usize]) -> Result<Plan<T>> {
-        Plan::of(*self, input_shape)
+        let elements = element_count::<T>(input_shape)?;
+        let planned = Planned { level: Level::new(), shares: shares::<T>(elements) };
+        Ok(Plan::new(input_shape, input_shape, planned))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simd::levels;
+
+    #[test]
+    fn every_level_and_share_gives_the_same_bits() {
+        for length in (0..200).chain([1000, 4099]) {
+            let odd = [f32::NAN, -0.0, 0.0, f32::INFINITY, f32::NEG_INFINITY, -1.5, 2.5];
+            let input: Vec<f32> = (0..length).map(|place| odd[place * 5 % 7]).collect();
+            let bits = |elements: &[f32]| elements.iter().map(|element| element.to_bits()).collect::<Vec<_>>();
+            let expected: Vec<_> = input.iter().map(|&element| relu(element)).collect();
+            for level in levels() {
+                for shares in 1..=3 {
+                    let mut output = vec![7.0; length];
+                    rectify(level, shares, Some(&input), &mut output);
+                    assert_eq!(bits(&output), bits(&expected), "{level:?}, {length} in {shares} shares");
+                    let mut output = input.clone();
+                    rectify(level, shares, None, &mut output);
+                    assert_eq!(bits(&output), bits(&expected), "{level:?}, {length} in place");
+                }
+            }
+            let bytes: Vec<i8> = (0..length).map(|place| (place * 37 % 256) as u8 as i8).collect();
+            let mut output = bytes.clone();
+            levels().into_iter().for_each(|level| rectify(level, 1, None, &mut output));
+            assert!(bytes.iter().zip(output).all(|(&byte, found)| relu(byte) == found));
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! The only file that names the SIMD crate: which instructions this CPU has, code compiled for them, and vectors.
 
-use fearless_simd::{Select, SimdFloat, SimdMask, dispatch};
+use fearless_simd::{SimdFloat, SimdMask, dispatch};
 
-pub(crate) use fearless_simd::{Level, Simd, SimdBase as Vector};
+pub(crate) use fearless_simd::{Level, Select, Simd, SimdBase as Vector, SimdMask as Mask};
 
 /// Runs `loops` compiled for the instructions of a level: the compiler turns plain loops over slices into vectors of that
 /// width. Everything that `loops` calls must be inlined into it.
@@ -87,14 +87,29 @@ pub(crate) fn relu<S: Simd, A: Lanes>(simd: S, vector: A::Vector<S>) -> A::Vecto
 
 /// A pixel that comes in vectors: every [`Element`](crate::Element).
 pub trait Pixel: Copy + Default + PartialOrd + Send + Sync + 'static {
+    /// Whether two pixels that are equal, or not, may look otherwise: zeros and NaN.
+    const HAS_ORDER: bool;
+
     /// As many pixels as a register of the level holds.
     type Pixels<S: Simd>: Vector<S, Element = Self>;
 
-    /// The later pixel where it is larger, or NaN; else the earlier one.
-    fn larger<S: Simd>(earlier: Self::Pixels<S>, later: Self::Pixels<S>) -> Self::Pixels<S>;
+    /// The larger pixel; the earlier one of equals, and any where one is NaN.
+    fn larger<S: Simd>(simd: S, earlier: Self::Pixels<S>, later: Self::Pixels<S>) -> Self::Pixels<S>;
 
-    /// The later pixel where it is smaller, or NaN; else the earlier one.
-    fn smaller<S: Simd>(earlier: Self::Pixels<S>, later: Self::Pixels<S>) -> Self::Pixels<S>;
+    /// The smaller pixel; the earlier one of equals, and any where one is NaN.
+    fn smaller<S: Simd>(simd: S, earlier: Self::Pixels<S>, later: Self::Pixels<S>) -> Self::Pixels<S>;
+
+    /// The later pixel where that is NaN, else another.
+    fn unless_nan<S: Simd>(later: Self::Pixels<S>, other: Self::Pixels<S>) -> Self::Pixels<S>;
+
+    /// NaN in some lane once a pixel was, and perhaps where infinities were: cheaper than a comparison.
+    fn watched<S: Simd>(watched: Self::Pixels<S>, pixels: Self::Pixels<S>) -> Self::Pixels<S>;
+
+    /// 0, 1, 2, …
+    fn lane_numbers<S: Simd>(simd: S) -> Self::Pixels<S>;
+
+    /// The number of one lane, in all of them.
+    fn lane_number<S: Simd>(simd: S, lane: usize) -> Self::Pixels<S>;
 
     /// `max(x, 0)`, where NaN stays NaN.
     #[inline(always)]
@@ -114,35 +129,98 @@ pub(crate) trait FloatPixel: Pixel {
 macro_rules! integer_pixels {
     ($($pixel:ident in $vectors:ident),*) => {$(
         impl Pixel for $pixel {
+            const HAS_ORDER: bool = false;
             type Pixels<S: Simd> = S::$vectors;
 
             #[inline(always)]
-            fn larger<S: Simd>(earlier: S::$vectors, later: S::$vectors) -> S::$vectors {
+            #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "lanes are few")]
+            fn lane_numbers<S: Simd>(simd: S) -> S::$vectors {
+                S::$vectors::from_fn(simd, |lane| lane as Self)
+            }
+
+            #[inline(always)]
+            #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "lanes are few")]
+            fn lane_number<S: Simd>(simd: S, lane: usize) -> S::$vectors {
+                S::$vectors::splat(simd, lane as Self)
+            }
+
+            #[inline(always)]
+            fn larger<S: Simd>(_: S, earlier: S::$vectors, later: S::$vectors) -> S::$vectors {
                 earlier.max(later)
             }
 
             #[inline(always)]
-            fn smaller<S: Simd>(earlier: S::$vectors, later: S::$vectors) -> S::$vectors {
+            fn smaller<S: Simd>(_: S, earlier: S::$vectors, later: S::$vectors) -> S::$vectors {
                 earlier.min(later)
+            }
+
+            #[inline(always)]
+            fn unless_nan<S: Simd>(_: S::$vectors, other: S::$vectors) -> S::$vectors {
+                other
+            }
+
+            #[inline(always)]
+            fn watched<S: Simd>(watched: S::$vectors, _: S::$vectors) -> S::$vectors {
+                watched
             }
         }
     )*};
 }
 
-// The `max` of the SIMD crate leaves open what becomes of NaN, and which zero is larger.
+/// Whether the `max` and `min` of two floats are the second where they are equal, zeros of either sign: the instructions of
+/// x86 are. The SIMD crate leaves it open.
+#[inline(always)]
+fn second_of_equals<S: Simd>(simd: S) -> bool {
+    #[cfg(feature = "__scalar")]
+    if let Level::Fallback(_) = simd.level() {
+        return false;
+    }
+    let _ = simd;
+    cfg!(any(target_arch = "x86", target_arch = "x86_64"))
+}
+
 macro_rules! float_pixels {
     ($($pixel:ident in $vectors:ident),*) => {$(
         impl Pixel for $pixel {
+            const HAS_ORDER: bool = true;
             type Pixels<S: Simd> = S::$vectors;
 
             #[inline(always)]
-            fn larger<S: Simd>(earlier: S::$vectors, later: S::$vectors) -> S::$vectors {
-                (later.simd_gt(earlier) | later.simd_ne(later)).select(later, earlier)
+            #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "lanes are few")]
+            fn lane_numbers<S: Simd>(simd: S) -> S::$vectors {
+                S::$vectors::from_fn(simd, |lane| lane as Self)
             }
 
             #[inline(always)]
-            fn smaller<S: Simd>(earlier: S::$vectors, later: S::$vectors) -> S::$vectors {
-                (later.simd_lt(earlier) | later.simd_ne(later)).select(later, earlier)
+            #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "lanes are few")]
+            fn lane_number<S: Simd>(simd: S, lane: usize) -> S::$vectors {
+                S::$vectors::splat(simd, lane as Self)
+            }
+
+            #[inline(always)]
+            fn larger<S: Simd>(simd: S, earlier: S::$vectors, later: S::$vectors) -> S::$vectors {
+                match second_of_equals(simd) {
+                    true => later.max(earlier),
+                    false => later.simd_gt(earlier).select(later, earlier),
+                }
+            }
+
+            #[inline(always)]
+            fn smaller<S: Simd>(simd: S, earlier: S::$vectors, later: S::$vectors) -> S::$vectors {
+                match second_of_equals(simd) {
+                    true => later.min(earlier),
+                    false => later.simd_lt(earlier).select(later, earlier),
+                }
+            }
+
+            #[inline(always)]
+            fn unless_nan<S: Simd>(later: S::$vectors, other: S::$vectors) -> S::$vectors {
+                later.simd_ne(later).select(later, other)
+            }
+
+            #[inline(always)]
+            fn watched<S: Simd>(watched: S::$vectors, pixels: S::$vectors) -> S::$vectors {
+                watched + pixels
             }
         }
 

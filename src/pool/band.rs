@@ -2,9 +2,9 @@
 
 use super::kernels::Kernels;
 use super::operation::Merge;
-use super::passes::{Counts, Passes, Spread, Step};
+use super::passes::{Counts, MARGIN, Passes, Spread, Step};
 use super::problem::Problem;
-use crate::simd::{Pixel, Simd, Vector, load_pixels};
+use crate::simd::{Mask, Pixel, Simd, Vector, load_pixels};
 
 /// Some rows of outputs of one plane.
 pub struct Band<'a, T> {
@@ -28,11 +28,24 @@ impl<T: Kernels> Band<'_, T> {
     #[inline(always)]
     pub(super) fn run<S: Simd, O: Merge<T>>(mut self, simd: S) {
         let passes = self.passes;
-        let [planes, rows_axis, _] = &self.problem.axes;
+        let [_, rows_axis, _] = &self.problem.axes;
         let lacking = (passes.band - self.rows) * rows_axis.stride();
-        self.stage::<S, O>(simd, passes.rows - lacking);
+        let watched = self.stage::<S, O>(simd, passes.rows - lacking);
+        match O::HAS_PLAIN && watched.simd_eq(watched).all_true() {
+            true => self.passes::<S, O::Plain>(simd, lacking),
+            false => self.passes::<S, O>(simd, lacking),
+        }
+    }
+
+    /// All that comes after the staging.
+    #[inline(always)]
+    fn passes<S: Simd, O: Merge<T>>(mut self, simd: S, lacking: usize) {
+        let passes = self.passes;
         // A band that is shorter than others needs fewer of the rows, which are the last where there is one plane.
-        let lacking = if planes.size() == 1 { lacking } else { 0 };
+        let lacking = if self.problem.axes[0].size() == 1 { lacking } else { 0 };
+        if let Some(small) = &passes.small {
+            return self.small::<S, O>(simd, small);
+        }
         for step in &passes.across {
             merge_step::<S, T, O>(simd, step, lacking * passes.spread.pitch, self.slab);
         }
@@ -45,9 +58,11 @@ impl<T: Kernels> Band<'_, T> {
         self.finish::<S, O>(simd);
     }
 
-    /// Spreads the rows under the windows over the slab, and blanks those outside the input.
+    /// Spreads the rows under the windows over the slab, and blanks those outside the input. What is returned has NaN where a pixel
+    /// is NaN, and perhaps where one is infinite.
     #[inline(always)]
-    fn stage<S: Simd, O: Merge<T>>(&mut self, simd: S, rows: usize) {
+    fn stage<S: Simd, O: Merge<T>>(&mut self, simd: S, rows: usize) -> T::Pixels<S> {
+        let mut watched = T::Pixels::<S>::splat(simd, T::default());
         let passes = self.passes;
         let [planes, rows_axis, columns] = &self.problem.axes;
         for tap in 0..planes.size() {
@@ -61,12 +76,16 @@ impl<T: Kernels> Band<'_, T> {
                     (Some(plane), Some(at)) => {
                         let pixels = &self.pixels[(plane * rows_axis.length() + at) * columns.length()..];
                         let pixels = &pixels[..passes.spread.pixels];
+                        if O::HAS_PLAIN {
+                            watched = watch::<S, T>(simd, watched, pixels);
+                        }
                         spread_row::<S, T, O>(simd, &passes.spread, pixels, place, self.slab);
                     }
                     _ => self.blank(place),
                 }
             }
         }
+        watched
     }
 
     /// Takes all pixels of a row to be padding.
@@ -101,8 +120,7 @@ impl<T: Kernels> Band<'_, T> {
         let lanes = T::Pixels::<S>::LEN;
         let length = self.problem.axes[2].outputs();
         for row in 0..self.rows {
-            let of_row = if O::COUNTED { self.counts.of_row(self.problem, self.plane, self.first + row) } else { 1 };
-            let of_row = T::Pixels::<S>::splat(simd, T::number(of_row, self.counts.inverted));
+            let of_row = self.count_of_row::<S, O>(simd, row);
             let mut column = 0;
             while column + WIDE * lanes <= length {
                 let merged = self.outputs::<S, O, WIDE>(simd, row, column, of_row);
@@ -114,15 +132,29 @@ impl<T: Kernels> Band<'_, T> {
             }
             while column < length {
                 let [merged] = self.outputs::<S, O, 1>(simd, row, column, of_row);
-                match self.output.get_mut(row * length + column..row * length + column + lanes) {
-                    Some(place) => merged.store_slice(place),
-                    None => {
-                        let count = (length - column).min(lanes);
-                        let place = &mut self.output[row * length + column..][..count];
-                        place.copy_from_slice(&merged.as_slice()[..count]);
-                    }
-                }
+                self.store_spilling::<S>(merged, row, column);
                 column += lanes;
+            }
+        }
+    }
+
+    /// The factor that the counts of a row have in common.
+    #[inline(always)]
+    pub(super) fn count_of_row<S: Simd, O: Merge<T>>(&self, simd: S, row: usize) -> T::Pixels<S> {
+        let count = if O::COUNTED { self.counts.of_row(self.problem, self.plane, self.first + row) } else { 1 };
+        T::Pixels::<S>::splat(simd, T::number(count, self.counts.inverted))
+    }
+
+    /// Stores outputs that may be more than the row has left: the rest falls on the next row, which comes later.
+    #[inline(always)]
+    pub(super) fn store_spilling<S: Simd>(&mut self, outputs: T::Pixels<S>, row: usize, column: usize) {
+        let (length, lanes) = (self.problem.axes[2].outputs(), T::Pixels::<S>::LEN);
+        let at = row * length + column;
+        match self.output.get_mut(at..at + lanes) {
+            Some(place) => outputs.store_slice(place),
+            None => {
+                let count = (length - column).min(lanes);
+                self.output[at..at + count].copy_from_slice(&outputs.as_slice()[..count]);
             }
         }
     }
@@ -136,7 +168,20 @@ impl<T: Kernels> Band<'_, T> {
         column: usize,
         of_row: T::Pixels<S>,
     ) -> [T::Pixels<S>; WIDTH] {
-        let mut merged = merged::<S, T, O, WIDTH>(simd, self.slab, &self.passes.last, row * self.passes.row_step + column);
+        let at = row * self.passes.row_step + column;
+        let merged = merged::<S, T, O, WIDTH>(simd, self.slab, &self.passes.last, at);
+        self.finished::<S, O, WIDTH>(simd, merged, column, of_row)
+    }
+
+    /// The outputs that these windows give, from a column on.
+    #[inline(always)]
+    pub(super) fn finished<S: Simd, O: Merge<T>, const WIDTH: usize>(
+        &self,
+        simd: S,
+        mut merged: [T::Pixels<S>; WIDTH],
+        column: usize,
+        of_row: T::Pixels<S>,
+    ) -> [T::Pixels<S>; WIDTH] {
         for register in 0..WIDTH {
             if O::COUNTED {
                 let counts = &self.counts.columns[column + register * T::Pixels::<S>::LEN..][..T::Pixels::<S>::LEN];
@@ -164,7 +209,7 @@ fn merged<S: Simd, T: Pixel, O: Merge<T>, const WIDTH: usize>(
     for term in rest {
         let next = load_pixels::<S, T, WIDTH>(simd, &slab[term + at..]);
         for register in 0..WIDTH {
-            merged[register] = O::merge::<S>(merged[register], next[register]);
+            merged[register] = O::merge(simd, merged[register], next[register]);
         }
     }
     merged
@@ -184,6 +229,26 @@ fn merge_step<S: Simd, T: Pixel, O: Merge<T>>(simd: S, step: &Step, but: usize, 
             merged[register].store_slice(&mut place[register * lanes..][..lanes]);
         }
     }
+}
+
+/// Adds a row up, so that the sum is NaN if one of its pixels is. Infinities may make it so, too.
+#[inline(always)]
+fn watch<S: Simd, T: Pixel>(simd: S, mut watched: T::Pixels<S>, pixels: &[T]) -> T::Pixels<S> {
+    let lanes = T::Pixels::<S>::LEN;
+    match pixels.len().checked_sub(lanes) {
+        Some(last) => {
+            for at in (0..pixels.len()).step_by(lanes) {
+                let at = at.min(last);
+                watched = T::watched::<S>(watched, T::Pixels::<S>::from_slice(simd, &pixels[at..][..lanes]));
+            }
+        }
+        None => {
+            for &pixel in pixels {
+                watched = T::watched::<S>(watched, T::Pixels::<S>::splat(simd, pixel));
+            }
+        }
+    }
+    watched
 }
 
 /// Spreads one row of pixels over the slab, as row `row` of each part.
@@ -249,11 +314,7 @@ fn unzip<S: Simd, T: Pixel, O: Merge<T>>(simd: S, pixels: &[T], even: &mut [T], 
     let lanes = T::Pixels::<S>::LEN;
     let pairs = pixels.len() / 2;
     if pairs < lanes {
-        for (at, &pixel) in pixels.iter().enumerate() {
-            if at % 2 == 0 { even[at / 2] = pixel } else { odd[at / 2] = pixel }
-        }
-        O::enter_few(simd, &mut even[..pixels.len() - pairs]);
-        return O::enter_few(simd, &mut odd[..pairs]);
+        return unzip_few::<S, T, O>(simd, pixels, even, odd);
     }
     let last = pairs - lanes;
     for at in (0..pairs).step_by(lanes) {
@@ -269,4 +330,17 @@ fn unzip<S: Simd, T: Pixel, O: Merge<T>>(simd: S, pixels: &[T], even: &mut [T], 
         even[pairs] = *pixel;
         O::enter_few(simd, &mut even[pairs..=pairs]);
     }
+}
+
+/// The same for fewer pairs than a register holds.
+#[inline(always)]
+fn unzip_few<S: Simd, T: Pixel, O: Merge<T>>(simd: S, pixels: &[T], even: &mut [T], odd: &mut [T]) {
+    let lanes = T::Pixels::<S>::LEN;
+    let pairs = pixels.len() / 2;
+    let mut padded = [T::default(); MARGIN / 2];
+    padded[..pixels.len()].copy_from_slice(pixels);
+    let [low, high] = load_pixels::<S, T, 2>(simd, &padded[..2 * lanes]);
+    let (low, high) = (O::enter::<S>(low), O::enter::<S>(high));
+    even[..pixels.len() - pairs].copy_from_slice(&low.unzip_low(high).as_slice()[..pixels.len() - pairs]);
+    odd[..pairs].copy_from_slice(&low.unzip_high(high).as_slice()[..pairs]);
 }

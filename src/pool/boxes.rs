@@ -3,10 +3,13 @@
 
 use std::ops::Range;
 
+use super::boxed::Boxed;
+use super::planes::{Planes, Sizes};
 use super::{Average, L2, Max, Min, Reduction};
 use crate::module::{Module, OutputShape, check_shape};
 use crate::shape::MapShape;
-use crate::tensor::{TensorView, TensorViewMut, element_count};
+use crate::simd::Level;
+use crate::tensor::{TensorView, TensorViewMut, collected, element_count};
 use crate::window::{PerAxis, unravel};
 use crate::{Element, Error, Plan, Result};
 
@@ -142,6 +145,12 @@ impl<const N: usize> Boxes<N> {
         reduction.validate()?;
         check_shape(&self.output.to_vec(), &output)?;
         let pixels = input.contiguous()?;
+        if let Some((boxed, sizes)) = self.fast(reduction)? {
+            return output.write_with(|output| {
+                Planes::new(boxed, sizes, sizes.shares::<T>())?.run_dense(&pixels, output);
+                Ok(())
+            });
+        }
         let outputs = self.output.spatial.iter().product();
         let plane = self.input.spatial.iter().product();
         let mut scratch = Vec::new();
@@ -155,6 +164,32 @@ impl<const N: usize> Boxes<N> {
             }
             Ok(())
         })
+    }
+
+    /// The same by the kernel; `None` where the reduction has none.
+    fn fast<T: Element>(&self, reduction: &impl Reduction<T>) -> Result<Option<(Boxed, Sizes)>> {
+        let (Some(operation), true) = (reduction.operation(), N <= 3) else { return Ok(None) };
+        let mut plane = [1; 3];
+        plane[3 - N..].copy_from_slice(&self.input.spatial);
+        let mut ranges = [const { Vec::new() }; 3];
+        for axis in 0..3 {
+            ranges[axis] = match (axis + N).checked_sub(3) {
+                Some(axis) => collected((0..self.output.spatial[axis]).map(|output| self.range(axis, output)))?,
+                None => vec![0..1],
+            };
+        }
+        let planes = self.input.batch.unwrap_or(1).saturating_mul(self.input.channel_count());
+        let outputs: usize = self.output.spatial.iter().product();
+        let sizes = Sizes { planes, plane, spatial_axes: N, units: outputs, unit: 1 };
+        Ok(Some((Boxed::new(operation, Level::new(), plane, ranges), sizes)))
+    }
+
+    /// The plan by the kernel, if there is one.
+    fn plan<T: Element>(&self, reduction: &impl Reduction<T>, input: &[usize]) -> Result<Option<Plan<T>>> {
+        reduction.validate()?;
+        let Some((boxed, sizes)) = self.fast(reduction)? else { return Ok(None) };
+        let planes = Planes::new(boxed, sizes, sizes.shares::<T>())?.with_staging()?;
+        Ok(Some(Plan::new(input, &self.output.to_vec(), planes)))
     }
 
     /// The pixels in the box of an output: borrowed where they are neighbours, else collected in `scratch`.
@@ -208,8 +243,10 @@ impl<T: Element, R: Reduction<T>, const N: usize> Module<T> for AdaptivePool<R, 
     }
 
     fn plan(&self, input_shape: &[usize]) -> Result<Plan<T>> {
-        self.reduction.validate()?;
-        Plan::of(self.clone(), input_shape)
+        match self.boxes(input_shape)?.plan(&self.reduction, input_shape)? {
+            Some(plan) => Ok(plan),
+            None => Plan::of(self.clone(), input_shape),
+        }
     }
 }
 
@@ -219,7 +256,9 @@ impl<T: Element, R: Reduction<T>, const N: usize> Module<T> for GlobalPool<R, N>
     }
 
     fn plan(&self, input_shape: &[usize]) -> Result<Plan<T>> {
-        self.reduction.validate()?;
-        Plan::of(self.clone(), input_shape)
+        match Self::boxes(input_shape)?.plan(&self.reduction, input_shape)? {
+            Some(plan) => Ok(plan),
+            None => Plan::of(self.clone(), input_shape),
+        }
     }
 }

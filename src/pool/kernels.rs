@@ -3,6 +3,8 @@
 use super::band::Band;
 use super::operation::{Largest, Mean, Merge, Norm, Operation, Smallest};
 use super::pairs::Pairs;
+use super::totals::Totals;
+use crate::relu::Rectify;
 use crate::simd::{self, Kernel, Level, Pixel, Simd};
 
 /// What every [`Element`](crate::Element) can be pooled by. Averages and norms are for floats alone.
@@ -13,6 +15,8 @@ pub trait Kernels: Pixel {
     fn number(count: usize, inverse: bool) -> Self;
     fn band(level: Level, operation: Operation, band: Band<'_, Self>);
     fn pairs(level: Level, operation: Operation, pairs: Pairs<'_, Self>);
+    fn totals(level: Level, operation: Operation, totals: Totals<'_, Self>);
+    fn rectify(level: Level, rectify: Rectify<'_, Self>);
 }
 
 /// A kernel with the operation that it merges by.
@@ -31,7 +35,7 @@ macro_rules! with_operation {
     )*};
 }
 
-with_operation!(Band, Pairs);
+with_operation!(Band, Pairs, Totals);
 
 /// Runs a kernel with one of the operations that integers have.
 macro_rules! of_integers {
@@ -69,9 +73,17 @@ macro_rules! kernels {
             fn pairs(level: Level, operation: Operation, pairs: Pairs<'_, Self>) {
                 $operations!(level, operation, pairs);
             }
+
+            fn totals(level: Level, operation: Operation, totals: Totals<'_, Self>) {
+                $operations!(level, operation, totals);
+            }
+
+            fn rectify(level: Level, rectify: Rectify<'_, Self>) {
+                simd::run(level, rectify);
+            }
         }
     )*};
 }
 
-kernels!(of_integers, |_count, _inverse| (1), u8 i8 i16 i32 i64);
+kernels!(of_integers, |count, _inverse| (count), u8 i8 i16 i32 i64);
 kernels!(of_floats, |count, inverse| (if inverse { 1.0 / count as f64 } else { count as f64 }), f32 f64);

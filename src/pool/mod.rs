@@ -1,6 +1,7 @@
 //! Pooling: a window slides over each channel, and a [`Reduction`] makes one value of the pixels under it.
 
 mod band;
+mod boxed;
 mod boxes;
 mod fast;
 mod indices;
@@ -12,6 +13,8 @@ mod planes;
 mod problem;
 mod reduction;
 pub mod reference;
+mod small;
+mod totals;
 mod unpool;
 mod walk;
 

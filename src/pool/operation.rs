@@ -39,7 +39,19 @@ pub(super) trait Merge<T: Pixel>: Copy {
         pixels
     }
 
-    fn merge<S: Simd>(earlier: T::Pixels<S>, later: T::Pixels<S>) -> T::Pixels<S>;
+    fn merge<S: Simd>(simd: S, earlier: T::Pixels<S>, later: T::Pixels<S>) -> T::Pixels<S>;
+
+    /// The same operation where there is no NaN: fewer instructions, where NaN must be looked after.
+    type Plain: Merge<T>;
+    /// Whether it is another.
+    const HAS_PLAIN: bool = false;
+
+    /// The pixel that is picked, where one is.
+    #[inline(always)]
+    fn pick(pixels: impl Iterator<Item = T>) -> Option<T> {
+        let _ = pixels;
+        None
+    }
 
     /// Whether a result is divided by the count of its pixels.
     const COUNTED: bool = false;
@@ -72,33 +84,56 @@ pub(super) trait Merge<T: Pixel>: Copy {
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Largest;
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Smallest;
-#[derive(Debug, Clone, Copy)]
 pub(super) struct Mean;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Norm;
 
-impl<T: Pixel> Merge<T> for Largest {
-    #[inline(always)]
-    fn merge<S: Simd>(earlier: T::Pixels<S>, later: T::Pixels<S>) -> T::Pixels<S> {
-        T::larger::<S>(earlier, later)
-    }
+/// Max and min, that look after NaN, and where there is none.
+macro_rules! selections {
+    ($($selection:ident $plain:ident $merge:ident $wins:tt,)*) => {$(
+        #[derive(Debug, Clone, Copy)]
+        pub(super) struct $selection;
+        #[derive(Debug, Clone, Copy)]
+        pub(super) struct $plain;
+
+        impl<T: Pixel> Merge<T> for $selection {
+            type Plain = $plain;
+            const HAS_PLAIN: bool = true;
+
+            #[inline(always)]
+            fn merge<S: Simd>(simd: S, earlier: T::Pixels<S>, later: T::Pixels<S>) -> T::Pixels<S> {
+                T::unless_nan::<S>(later, T::$merge(simd, earlier, later))
+            }
+
+            #[inline(always)]
+            #[allow(clippy::eq_op, reason = "NaN differs from itself")]
+            fn pick(pixels: impl Iterator<Item = T>) -> Option<T> {
+                pixels.reduce(|picked, pixel| if pixel $wins picked || pixel != pixel { pixel } else { picked })
+            }
+        }
+
+        impl<T: Pixel> Merge<T> for $plain {
+            type Plain = Self;
+
+            #[inline(always)]
+            fn merge<S: Simd>(simd: S, earlier: T::Pixels<S>, later: T::Pixels<S>) -> T::Pixels<S> {
+                T::$merge(simd, earlier, later)
+            }
+        }
+    )*};
 }
 
-impl<T: Pixel> Merge<T> for Smallest {
-    #[inline(always)]
-    fn merge<S: Simd>(earlier: T::Pixels<S>, later: T::Pixels<S>) -> T::Pixels<S> {
-        T::smaller::<S>(earlier, later)
-    }
+selections! {
+    Largest PlainLargest larger >,
+    Smallest PlainSmallest smaller <,
 }
 
 impl<T: FloatPixel> Merge<T> for Mean {
+    type Plain = Self;
     const COUNTED: bool = true;
 
     #[inline(always)]
-    fn merge<S: Simd>(earlier: T::Pixels<S>, later: T::Pixels<S>) -> T::Pixels<S> {
+    fn merge<S: Simd>(_: S, earlier: T::Pixels<S>, later: T::Pixels<S>) -> T::Pixels<S> {
         earlier + later
     }
 
@@ -115,6 +150,7 @@ impl<T: FloatPixel> Merge<T> for Mean {
 }
 
 impl<T: FloatPixel> Merge<T> for Norm {
+    type Plain = Self;
     const SQUARED: bool = true;
 
     #[inline(always)]
@@ -123,7 +159,7 @@ impl<T: FloatPixel> Merge<T> for Norm {
     }
 
     #[inline(always)]
-    fn merge<S: Simd>(earlier: T::Pixels<S>, later: T::Pixels<S>) -> T::Pixels<S> {
+    fn merge<S: Simd>(_: S, earlier: T::Pixels<S>, later: T::Pixels<S>) -> T::Pixels<S> {
         earlier + later
     }
 

@@ -38,7 +38,7 @@ impl<T: Kernels> Pairs<'_, T> {
             for at in (0..self.outputs).step_by(lanes) {
                 let at = at.min(last);
                 let upper = T::Pixels::<S>::from_slice(simd, &self.upper[at..][..lanes]);
-                let merged = O::merge::<S>(upper, pairs::<S, T, O>(simd, &lower[2 * at..]));
+                let merged = O::merge(simd, upper, pairs::<S, T, O>(simd, &lower[2 * at..]));
                 let finished = match O::COUNTED {
                     true => O::divided::<S>(merged, inverse, one, true),
                     false => O::finish::<S>(merged),
@@ -54,5 +54,5 @@ impl<T: Kernels> Pairs<'_, T> {
 fn pairs<S: Simd, T: Kernels, O: Merge<T>>(simd: S, pixels: &[T]) -> T::Pixels<S> {
     let [low, high] = load_pixels::<S, T, 2>(simd, pixels);
     let (low, high) = (O::enter::<S>(low), O::enter::<S>(high));
-    O::merge::<S>(low.unzip_low(high), low.unzip_high(high))
+    O::merge(simd, low.unzip_low(high), low.unzip_high(high))
 }

@@ -45,9 +45,21 @@ pub(super) struct Spread {
     pub(super) pitch: usize,
 }
 
+/// A small square window, whose rows stay in registers from one row of outputs to the next: there is neither a slab of merged rows
+/// nor a pass down.
+#[derive(Debug, Clone)]
+pub(super) struct Small {
+    pub(super) size: usize,
+    pub(super) stride: usize,
+    /// Where the slab has each tap of a row of the first window.
+    pub(super) terms: Vec<usize>,
+}
+
 #[derive(Debug, Clone)]
 pub(super) struct Passes {
     pub(super) spread: Spread,
+    /// Where the window is small and square: see [`Small`].
+    pub(super) small: Option<Small>,
     pub(super) across: Vec<Step>,
     /// Where a long window has a stride: the outputs of the rows of windows, thinned out of those at stride 1.
     pub(super) thin: Option<(usize, Spread)>,
@@ -172,7 +184,13 @@ impl Passes {
             let place = |tap: usize| Some(spread.parts[tap * dilation % phases]? + tap * dilation / phases);
             (Vec::new(), (0..columns.size()).map(place).collect::<Option<Vec<_>>>()?)
         };
+        let small = (planes.size() == 1
+            && columns.size() == rows.size()
+            && rows.dilation() == 1
+            && matches!((rows.size(), rows.stride()), (2 | 3, 1 | 2)))
+        .then(|| Small { size: rows.size(), stride: rows.stride(), terms: terms.clone() });
         let mut rows_at = match terms[..] {
+            [first, ..] if small.is_some() => first,
             [place] => place,
             _ => {
                 let to = slab.take(length)?;
@@ -201,6 +219,7 @@ impl Passes {
         let slab = slab.end + MARGIN;
         Some(Self {
             spread,
+            small,
             across,
             thin,
             rows_at,

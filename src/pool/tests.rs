@@ -3,6 +3,7 @@
 use ndarray::{ArrayD, IxDyn};
 use proptest::prelude::*;
 
+use super::boxed::Boxed;
 use super::planes::{Planes, Sizes};
 use super::{Average, L2, Max, Min, Pool, Reduction, reference};
 use crate::simd::levels;
@@ -109,6 +110,49 @@ impl<const N: usize> Case<N> {
         }
     }
 
+    /// The same for boxes: one for the whole plane, and boxes that overlap.
+    fn each_box<T: Element, R: Reduction<T>>(
+        &self,
+        reduction: &R,
+        input: &ArrayD<T>,
+        bits: impl Fn(T) -> u64,
+        mut check: impl FnMut(&Tensor<T>, &Tensor<T>),
+    ) {
+        let mut plane = [1; 3];
+        plane[3 - N..].copy_from_slice(&self.input);
+        let halves = |length: usize| vec![0..length.div_ceil(2), length / 2..length, length - 1..length];
+        for ranges in [plane.map(|length| vec![0..length]), plane.map(halves)] {
+            let [deep, down, across] = ranges.each_ref().map(Vec::len);
+            let sizes = Sizes { planes: self.planes, plane, spatial_axes: N, units: deep * down * across, unit: 1 };
+            let pixels = input.as_slice().expect("a fresh array is in order");
+            let mut expected = Vec::new();
+            for (number, output) in (0..self.planes).flat_map(|number| (0..sizes.units).map(move |output| (number, output))) {
+                let at = [output / across / down, output / across % down, output % across];
+                let [deep, down, across] = std::array::from_fn(|axis| ranges[axis][at[axis]].clone());
+                let rows = deep.flat_map(|z| down.clone().map(move |y| z * plane[1] + y));
+                let rows = rows.map(|row| (number * plane[0] * plane[1] + row) * plane[2]);
+                let of_box: Vec<T> =
+                    rows.flat_map(|row| pixels[row + across.start..row + across.end].iter().copied()).collect();
+                let merged = of_box.iter().fold(reduction.start(), |merged, &pixel| reduction.step(merged, pixel));
+                expected.push(reduction.finish(merged, of_box.len()));
+            }
+            let expected = Tensor::from_vec(&[expected.len()], expected).expect("as many as there are");
+            for level in levels() {
+                let operation = reduction.operation().expect("the reduction has kernels");
+                let boxed = Boxed::new(operation, level, plane, ranges.clone());
+                let mut first: Option<Tensor<T>> = None;
+                for shares in (1..=3).filter(|&shares| shares <= expected.len()) {
+                    let mut found = vec![T::HIGHEST; expected.len()];
+                    Planes::new(boxed.clone(), sizes, shares).expect("the case is small").run_dense(pixels, &mut found);
+                    let found = Tensor::from_vec(expected.shape(), found).expect("as many as expected");
+                    check(&found, &expected);
+                    let first = first.get_or_insert_with(|| found.clone());
+                    assert!(first.iter().zip(&found).all(|(&one, &other)| bits(one) == bits(other)), "{level:?}, {shares}");
+                }
+            }
+        }
+    }
+
     fn check_floats<T: Float>(&self, bits: impl Fn(T) -> u64 + Copy, tolerance: f64) {
         let float = |number| T::from_f64(number);
         let exact = |number: T| number.to_f64().expect("every float has an f64");
@@ -120,7 +164,11 @@ impl<const N: usize> Case<N> {
         };
         self.each_way(Max, &input, bits, selected);
         self.each_way(Min, &input, bits, selected);
-        // The error of a sum is relative to the sum of absolute values: pixels are at most 1.
+        self.each_box(&Max, &input, bits, selected);
+        self.each_box(&Min, &input, bits, selected);
+        // The definition, which sums one after the other, may itself be off by half a unit of the last place for each of its terms.
+        let terms: usize = self.size.iter().product::<usize>().max(self.input.iter().product());
+        let tolerance = tolerance + exact(T::from_f64(T::epsilon().to_f64().expect("every float has an f64"))) * (terms as f64) / 2.0;
         let close = |found: &Tensor<T>, expected: &Tensor<T>| {
             for (&found, &expected) in found.iter().zip(expected) {
                 let (found, expected) = (exact(found), exact(expected));
@@ -130,6 +178,8 @@ impl<const N: usize> Case<N> {
         };
         self.each_way(Average { count_include_pad: self.count_include_pad }, &input, bits, close);
         self.each_way(L2, &input, bits, close);
+        self.each_box(&Average::default(), &input, bits, close);
+        self.each_box(&L2, &input, bits, close);
     }
 
     fn check_integers<T: Element>(&self, pixel: impl Fn(f64) -> T, bits: impl Fn(T) -> u64 + Copy) {
@@ -137,6 +187,7 @@ impl<const N: usize> Case<N> {
         let same = |found: &Tensor<T>, expected: &Tensor<T>| assert_eq!(found, expected);
         self.each_way(Max, &input, bits, same);
         self.each_way(Min, &input, bits, same);
+        self.each_box(&Max, &input, bits, same);
     }
 
     fn check(&self) {

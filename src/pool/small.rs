@@ -1,0 +1,148 @@
+//! Small square windows: a strip of columns is walked down, and the merged rows under the windows stay in registers.
+//!
+//! ```text
+//!     for each strip of a few registers of neighbouring outputs
+//!         for each row of outputs
+//!             for each row of pixels that it has more than the one before
+//!                 rows[…] ← pixels under one row of a window, merged
+//!             outputs ← rows[0] ∘ rows[1] ∘ …
+//! ```
+
+use super::band::Band;
+use super::kernels::Kernels;
+use super::operation::Merge;
+use super::passes::Small;
+use crate::simd::{Simd, Vector, load_pixels};
+
+/// Where a strip is, and where the slab has the first tap of its first window.
+#[derive(Clone, Copy)]
+struct Strip<const SIZE: usize> {
+    column: usize,
+    terms: [usize; SIZE],
+}
+
+impl<T: Kernels> Band<'_, T> {
+    #[inline(always)]
+    pub(super) fn small<S: Simd, O: Merge<T>>(self, simd: S, small: &Small) {
+        match (small.size, small.stride) {
+            (2, 1) => self.strips::<S, O, 2, 1>(simd, small),
+            (2, _) => self.strips::<S, O, 2, 2>(simd, small),
+            (_, 1) => self.strips::<S, O, 3, 1>(simd, small),
+            _ => self.strips::<S, O, 3, 2>(simd, small),
+        }
+    }
+
+    /// Covers the rows with strips as wide as they can be; the last ends with the row, or, where it is wider, spills.
+    #[inline(always)]
+    fn strips<S: Simd, O: Merge<T>, const SIZE: usize, const STRIDE: usize>(mut self, simd: S, small: &Small) {
+        let Ok(terms) = <[usize; SIZE]>::try_from(&small.terms[..]) else { return };
+        let (lanes, length) = (T::Pixels::<S>::LEN, self.problem.axes[2].outputs());
+        let wide = match length / lanes {
+            4.. => 4 * lanes,
+            2..=3 => 2 * lanes,
+            _ => lanes,
+        };
+        for column in (0..length).step_by(wide) {
+            let strip = Strip { column: column.min(length.saturating_sub(wide)), terms };
+            match length / lanes {
+                4.. => self.strip::<S, O, SIZE, STRIDE, 4>(simd, strip),
+                2..=3 => self.strip::<S, O, SIZE, STRIDE, 2>(simd, strip),
+                1 => self.strip::<S, O, SIZE, STRIDE, 1>(simd, strip),
+                _ => self.narrow_strip::<S, O, SIZE, STRIDE>(simd, strip),
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn strip<S: Simd, O: Merge<T>, const SIZE: usize, const STRIDE: usize, const WIDTH: usize>(
+        &mut self,
+        simd: S,
+        strip: Strip<SIZE>,
+    ) {
+        let (lanes, length) = (T::Pixels::<S>::LEN, self.problem.axes[2].outputs());
+        let mut rows = self.first_rows::<S, O, SIZE, STRIDE, WIDTH>(simd, strip);
+        for row in 0..self.rows {
+            let merged = self.next_row::<S, O, SIZE, STRIDE, WIDTH>(simd, strip, row, &mut rows);
+            let of_row = self.count_of_row::<S, O>(simd, row);
+            let outputs = self.finished::<S, O, WIDTH>(simd, merged, strip.column, of_row);
+            let place = &mut self.output[row * length + strip.column..][..WIDTH * lanes];
+            for register in 0..WIDTH {
+                outputs[register].store_slice(&mut place[register * lanes..][..lanes]);
+            }
+        }
+    }
+
+    /// A strip that is wider than the rows.
+    #[inline(always)]
+    fn narrow_strip<S: Simd, O: Merge<T>, const SIZE: usize, const STRIDE: usize>(
+        &mut self,
+        simd: S,
+        strip: Strip<SIZE>,
+    ) {
+        let mut rows = self.first_rows::<S, O, SIZE, STRIDE, 1>(simd, strip);
+        for row in 0..self.rows {
+            let merged = self.next_row::<S, O, SIZE, STRIDE, 1>(simd, strip, row, &mut rows);
+            let of_row = self.count_of_row::<S, O>(simd, row);
+            let [outputs] = self.finished::<S, O, 1>(simd, merged, strip.column, of_row);
+            self.store_spilling::<S>(outputs, row, strip.column);
+        }
+    }
+
+    /// The merged rows that the first windows have before their last `STRIDE` ones, in the places where a window before them would
+    /// have left them.
+    #[inline(always)]
+    fn first_rows<S: Simd, O: Merge<T>, const SIZE: usize, const STRIDE: usize, const WIDTH: usize>(
+        &self,
+        simd: S,
+        strip: Strip<SIZE>,
+    ) -> [[T::Pixels<S>; WIDTH]; SIZE] {
+        let mut rows = [[T::Pixels::<S>::splat(simd, self.start); WIDTH]; SIZE];
+        for row in STRIDE..SIZE {
+            rows[row] = self.merged_row::<S, O, SIZE, WIDTH>(simd, strip, row - STRIDE);
+        }
+        rows
+    }
+
+    /// The merged windows of one row of outputs.
+    #[inline(always)]
+    fn next_row<S: Simd, O: Merge<T>, const SIZE: usize, const STRIDE: usize, const WIDTH: usize>(
+        &self,
+        simd: S,
+        strip: Strip<SIZE>,
+        row: usize,
+        rows: &mut [[T::Pixels<S>; WIDTH]; SIZE],
+    ) -> [T::Pixels<S>; WIDTH] {
+        for kept in 0..SIZE - STRIDE {
+            rows[kept] = rows[kept + STRIDE];
+        }
+        for new in SIZE - STRIDE..SIZE {
+            rows[new] = self.merged_row::<S, O, SIZE, WIDTH>(simd, strip, row * STRIDE + new);
+        }
+        let mut merged = rows[0];
+        for next in 1..SIZE {
+            for register in 0..WIDTH {
+                merged[register] = O::merge(simd, merged[register], rows[next][register]);
+            }
+        }
+        merged
+    }
+
+    /// The pixels under one row of a window, merged.
+    #[inline(always)]
+    fn merged_row<S: Simd, O: Merge<T>, const SIZE: usize, const WIDTH: usize>(
+        &self,
+        simd: S,
+        strip: Strip<SIZE>,
+        row: usize,
+    ) -> [T::Pixels<S>; WIDTH] {
+        let at = row * self.passes.spread.pitch + strip.column;
+        let mut merged = load_pixels::<S, T, WIDTH>(simd, &self.slab[strip.terms[0] + at..]);
+        for tap in 1..SIZE {
+            let next = load_pixels::<S, T, WIDTH>(simd, &self.slab[strip.terms[tap] + at..]);
+            for register in 0..WIDTH {
+                merged[register] = O::merge(simd, merged[register], next[register]);
+            }
+        }
+        merged
+    }
+}
