@@ -1,8 +1,8 @@
 //! The only file that names the SIMD crate: which instructions this CPU has, code compiled for them, and vectors.
 
-use fearless_simd::{SimdFloat, SimdMask, dispatch};
+use fearless_simd::{SimdFloat, dispatch};
 
-pub(crate) use fearless_simd::{Level, Select, Simd, SimdBase as Vector, SimdMask as Mask};
+pub(crate) use fearless_simd::{Level, Select, Simd, SimdBase as Vector, SimdMask};
 
 /// Runs `loops` compiled for the instructions of a level: the compiler turns plain loops over slices into vectors of that
 /// width. Everything that `loops` calls must be inlined into it.
@@ -123,6 +123,12 @@ pub trait Pixel: Copy + Default + PartialOrd + Send + Sync + 'static {
 pub(crate) trait FloatPixel: Pixel {
     fn product<S: Simd>(one: Self::Pixels<S>, other: Self::Pixels<S>) -> Self::Pixels<S>;
     fn quotient<S: Simd>(one: Self::Pixels<S>, other: Self::Pixels<S>) -> Self::Pixels<S>;
+    /// The quotient, by a number of which the inverse is known.
+    fn quotient_with<S: Simd>(
+        one: Self::Pixels<S>,
+        other: Self::Pixels<S>,
+        inverse: Self::Pixels<S>,
+    ) -> Self::Pixels<S>;
     fn root<S: Simd>(pixels: Self::Pixels<S>) -> Self::Pixels<S>;
 }
 
@@ -233,6 +239,20 @@ macro_rules! float_pixels {
             #[inline(always)]
             fn quotient<S: Simd>(one: S::$vectors, other: S::$vectors) -> S::$vectors {
                 one / other
+            }
+
+            /// A product with the inverse is off by a bit or two; what is left over, exact where a sum of products is rounded
+            /// once, puts it right (P. Markstein, "Computation of elementary functions on the IBM RISC System/6000", 1990). Of
+            /// infinities nothing is left over.
+            #[inline(always)]
+            fn quotient_with<S: Simd>(one: S::$vectors, other: S::$vectors, inverse: S::$vectors) -> S::$vectors {
+                // Wider registers than the baseline's come with such sums.
+                if S::$vectors::LEN * size_of::<$pixel>() <= 16 {
+                    return one / other;
+                }
+                let near = one * inverse;
+                let quotient = (-near).mul_add(other, one).mul_add(inverse, near);
+                quotient.simd_eq(quotient).select(quotient, near)
             }
 
             #[inline(always)]

@@ -4,7 +4,7 @@ use super::kernels::Kernels;
 use super::operation::Merge;
 use super::passes::{Counts, MARGIN, Passes, Spread, Step};
 use super::problem::Problem;
-use crate::simd::{Mask, Pixel, Simd, Vector, load_pixels};
+use crate::simd::{Pixel, Simd, SimdMask, Vector, load_pixels};
 
 /// Some rows of outputs of one plane.
 pub struct Band<'a, T> {
@@ -141,7 +141,7 @@ impl<T: Kernels> Band<'_, T> {
     /// The factor that the counts of a row have in common.
     #[inline(always)]
     pub(super) fn count_of_row<S: Simd, O: Merge<T>>(&self, simd: S, row: usize) -> T::Pixels<S> {
-        let count = if O::COUNTED { self.counts.of_row(self.problem, self.plane, self.first + row) } else { 1 };
+        let count = if O::COUNTED { self.counts.of_row(self.plane, self.first + row) } else { 1 };
         T::Pixels::<S>::splat(simd, T::number(count, self.counts.inverted))
     }
 
@@ -203,11 +203,23 @@ fn merged<S: Simd, T: Pixel, O: Merge<T>, const WIDTH: usize>(
     terms: &[usize],
     at: usize,
 ) -> [T::Pixels<S>; WIDTH] {
-    let mut merged = [T::Pixels::<S>::splat(simd, T::default()); WIDTH];
-    let Some((first, rest)) = terms.split_first() else { return merged };
-    merged = load_pixels::<S, T, WIDTH>(simd, &slab[first + at..]);
-    for term in rest {
-        let next = load_pixels::<S, T, WIDTH>(simd, &slab[term + at..]);
+    // The commonest: a tile of four, as a loop of known length.
+    match <&[usize; 4]>::try_from(terms) {
+        Ok(terms) => merged_terms::<S, T, O, WIDTH>(simd, slab, terms, at),
+        Err(_) => merged_terms::<S, T, O, WIDTH>(simd, slab, terms, at),
+    }
+}
+
+#[inline(always)]
+fn merged_terms<S: Simd, T: Pixel, O: Merge<T>, const WIDTH: usize>(
+    simd: S,
+    slab: &[T],
+    terms: &[usize],
+    at: usize,
+) -> [T::Pixels<S>; WIDTH] {
+    let mut merged = load_pixels::<S, T, WIDTH>(simd, &slab[terms[0] + at..]);
+    for term in 1..terms.len() {
+        let next = load_pixels::<S, T, WIDTH>(simd, &slab[terms[term] + at..]);
         for register in 0..WIDTH {
             merged[register] = O::merge(simd, merged[register], next[register]);
         }
@@ -253,13 +265,7 @@ fn watch<S: Simd, T: Pixel>(simd: S, mut watched: T::Pixels<S>, pixels: &[T]) ->
 
 /// Spreads one row of pixels over the slab, as row `row` of each part.
 #[inline(always)]
-fn spread_row<S: Simd, T: Pixel, O: Merge<T>>(
-    simd: S,
-    spread: &Spread,
-    pixels: &[T],
-    row: usize,
-    slab: &mut [T],
-) {
+fn spread_row<S: Simd, T: Pixel, O: Merge<T>>(simd: S, spread: &Spread, pixels: &[T], row: usize, slab: &mut [T]) {
     let Spread { stride, lead, pitch, parts, .. } = spread;
     match (*stride, &parts[..]) {
         (1, [Some(part), ..]) => {

@@ -187,9 +187,10 @@ impl<const N: usize> Boxes<N> {
     /// The plan by the kernel, if there is one.
     fn plan<T: Element>(&self, reduction: &impl Reduction<T>, input: &[usize]) -> Result<Option<Plan<T>>> {
         reduction.validate()?;
-        let Some((boxed, sizes)) = self.fast(reduction)? else { return Ok(None) };
+        let output = self.output.to_vec();
+        let Some((boxed, sizes)) = self.fast(reduction)?.filter(|_| !output.contains(&0)) else { return Ok(None) };
         let planes = Planes::new(boxed, sizes, sizes.shares::<T>())?.with_staging()?;
-        Ok(Some(Plan::new(input, &self.output.to_vec(), planes)))
+        Ok(Some(Plan::new(input, &output, planes)))
     }
 
     /// The pixels in the box of an output: borrowed where they are neighbours, else collected in `scratch`.

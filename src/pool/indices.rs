@@ -1,8 +1,11 @@
 //! Max and min pooling that also says where: the indices that [`MaxUnpool`](super::MaxUnpool) takes.
 
+use super::planes::Sizes;
+use super::walk::{BLOCK, Taps, neighbours};
 use super::{Pool, Selection};
+use crate::parallel::join;
+use crate::simd::{Level, vectorized};
 use crate::tensor::{Tensor, TensorView, filled};
-use crate::window::{Geometry, Run, unravel};
 use crate::{Element, Result};
 
 impl<R, const N: usize> Pool<R, N> {
@@ -25,37 +28,92 @@ impl<R, const N: usize> Pool<R, N> {
         let layer = self.layer::<i64>(input.shape())?;
         let shape = layer.output.to_vec();
         let (mut values, mut indices) = (filled(&shape, T::ZERO)?, filled(&shape, 0_i64)?);
-
-        let pixels = input.contiguous()?;
-        let geometry = &layer.geometry;
-        let planes = values.chunks_exact_mut(geometry.outputs()).zip(indices.chunks_exact_mut(geometry.outputs()));
-        for (plane, (values, indices)) in pixels.chunks_exact(geometry.pixels()).zip(planes) {
-            for (output, (value, index)) in values.iter_mut().zip(indices).enumerate() {
-                let (at, pixel) = self.pick(geometry, output, plane);
-                *value = pixel;
-                // A plane in memory has fewer pixels than an i64 can count.
-                *index = at.cast_signed() as i64;
-            }
+        if !values.is_empty() {
+            let pixels = input.contiguous()?;
+            let picks = Picks { reduction: &self.reduction, taps: Taps::new(layer.geometry)?, sizes: layer.sizes() };
+            let shares = picks.sizes.shares::<i64>();
+            picks.share(&pixels, (0, shares), shares, &mut values, &mut indices);
         }
         Ok((Tensor::from_vec(&shape, values)?, Tensor::from_vec(&shape, indices)?))
     }
+}
 
-    /// The pixel picked from one window, and its place in the plane.
-    fn pick<T: Element>(&self, geometry: &Geometry<N>, output: usize, plane: &[T]) -> (usize, T)
+/// Windows of which one pixel each is picked.
+struct Picks<'a, R, const N: usize> {
+    reduction: &'a R,
+    taps: Taps<N>,
+    sizes: Sizes,
+}
+
+impl<R, const N: usize> Picks<'_, R, N> {
+    /// Picks for the shares from the first to the last; at once where there are threads for it.
+    fn share<T: Element>(
+        &self,
+        pixels: &[T],
+        (first, end): (usize, usize),
+        shares: usize,
+        values: &mut [T],
+        indices: &mut [i64],
+    ) where
+        R: Selection<T>,
+    {
+        let cut = |share| self.sizes.cut(share, shares);
+        if end - first == 1 {
+            return self.rows(pixels, cut(first), values, indices);
+        }
+        let half = first.midpoint(end);
+        let outputs = (cut(half) - cut(first)) * self.sizes.unit;
+        let (values_of_one, values_of_other) = values.split_at_mut(outputs);
+        let (indices_of_one, indices_of_other) = indices.split_at_mut(outputs);
+        join(
+            || self.share(pixels, (first, half), shares, values_of_one, indices_of_one),
+            || self.share(pixels, (half, end), shares, values_of_other, indices_of_other),
+        );
+    }
+
+    fn rows<T: Element>(&self, pixels: &[T], first: usize, values: &mut [T], indices: &mut [i64])
     where
         R: Selection<T>,
     {
-        let position = unravel(output, geometry.output_size());
-        let runs: [Run; N] = std::array::from_fn(|axis| geometry.axes()[axis].by_output(position[axis]));
-        let counts = runs.each_ref().map(|run| run.range.len());
-        let pixels = (0..counts.iter().product()).map(|flat| {
-            let at = unravel(flat, counts);
-            let places = runs.iter().zip(at).map(|(run, at)| run.input + at * run.step);
-            let index = places.zip(geometry.axes()).fold(0, |index, (place, axis)| index * axis.length() + place);
-            (index, plane[index])
-        });
-        pixels
-            .reduce(|picked, next| if self.reduction.prefers(next.1, picked.1) { next } else { picked })
-            .expect("windows without a pixel were refused")
+        let geometry = &self.taps.geometry;
+        let (rows, plane) = (geometry.rows(), geometry.pixels());
+        let outputs =
+            values.chunks_exact_mut(geometry.row_length()).zip(indices.chunks_exact_mut(geometry.row_length()));
+        vectorized(
+            Level::new(),
+            #[inline(always)]
+            || {
+                for (number, (values, indices)) in outputs.enumerate() {
+                    let unit = first + number;
+                    self.row(&pixels[unit / rows * plane..][..plane], unit % rows, values, indices);
+                }
+            },
+        );
+    }
+
+    #[inline(always)]
+    fn row<T: Element>(&self, plane: &[T], row: usize, values: &mut [T], indices: &mut [i64])
+    where
+        R: Selection<T>,
+    {
+        let mut block_of_pixels = [T::ZERO; BLOCK];
+        for block in self.taps.blocks() {
+            // Nothing is picked yet where there is no index.
+            let (mut picked, mut places) = ([T::ZERO; BLOCK], [-1_i64; BLOCK]);
+            self.taps.each(row, &block, |outputs, from, step| {
+                let pixels = neighbours(plane, from, step, outputs.len(), &mut block_of_pixels);
+                let picked = picked[outputs.clone()].iter_mut().zip(&mut places[outputs]);
+                // A plane in memory has fewer pixels than an i64 can count.
+                let mut place = from.cast_signed() as i64;
+                for ((picked, index), &pixel) in picked.zip(pixels) {
+                    let prefers = *index < 0 || self.reduction.prefers(pixel, *picked);
+                    *picked = if prefers { pixel } else { *picked };
+                    *index = if prefers { place } else { *index };
+                    place += step.cast_signed() as i64;
+                }
+            });
+            values[block.clone()].copy_from_slice(&picked[..block.len()]);
+            indices[block.clone()].copy_from_slice(&places[..block.len()]);
+        }
     }
 }

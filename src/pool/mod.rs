@@ -36,6 +36,7 @@ use crate::{Element, Plan, Result};
 use fast::Fast;
 use planes::{Planes, Sizes};
 use problem::Problem;
+use walk::Walk;
 
 /// Pools whose reduction is known by name, for one to three spatial axes.
 macro_rules! pools {
@@ -211,23 +212,37 @@ impl<T: Element, R: Reduction<T>, const N: usize> Module<T> for Pool<R, N> {
         let layer = self.layer::<T>(input.shape())?;
         check_shape(&layer.output.to_vec(), &output)?;
         let pixels = input.contiguous()?;
-        output.write_with(|output| match self.fast(&layer, Level::new())? {
-            Some(fast) => {
-                let sizes = layer.sizes();
-                Planes::new(fast, sizes, sizes.shares::<T>())?.run_dense(&pixels, output);
-                Ok(())
+        let sizes = layer.sizes();
+        output.write_with(|output| {
+            match self.fast(&layer, Level::new())? {
+                Some(fast) => Planes::new(fast, sizes, sizes.shares::<T>())?.run_dense(&pixels, output),
+                None => {
+                    let walk = Walk::new(self.reduction.clone(), layer.geometry)?;
+                    Planes::new(walk, sizes, sizes.shares::<T>())?.run_dense(&pixels, output);
+                }
             }
-            None => walk::pool(&self.reduction, &layer.geometry, &pixels, output),
+            Ok(())
         })
     }
 
     fn plan(&self, input_shape: &[usize]) -> Result<Plan<T>> {
         self.reduction.validate()?;
         let layer = self.layer::<T>(input_shape)?;
-        let Some(fast) = self.fast(&layer, Level::new())? else { return Plan::of(self.clone(), input_shape) };
-        let sizes = layer.sizes();
-        let planes = Planes::new(fast, sizes, sizes.shares::<T>())?.with_staging()?;
-        Ok(Plan::new(input_shape, &layer.output.to_vec(), planes))
+        let (sizes, output_shape) = (layer.sizes(), layer.output.to_vec());
+        if N > 3 || output_shape.contains(&0) {
+            return Plan::of(self.clone(), input_shape);
+        }
+        Ok(match self.fast(&layer, Level::new())? {
+            Some(fast) => {
+                let planes = Planes::new(fast, sizes, sizes.shares::<T>())?.with_staging()?;
+                Plan::new(input_shape, &output_shape, planes)
+            }
+            None => {
+                let walk = Walk::new(self.reduction.clone(), layer.geometry)?;
+                let planes = Planes::new(walk, sizes, sizes.shares::<T>())?.with_staging()?;
+                Plan::new(input_shape, &output_shape, planes)
+            }
+        })
     }
 }
 

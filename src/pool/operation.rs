@@ -72,6 +72,12 @@ pub(super) trait Merge<T: Pixel>: Copy {
         merged
     }
 
+    /// The quotient, by a number of which the inverse is known.
+    #[inline(always)]
+    fn divided_with<S: Simd>(merged: T::Pixels<S>, _number: T::Pixels<S>, _inverse: T::Pixels<S>) -> T::Pixels<S> {
+        merged
+    }
+
     /// Neighbouring pixels, entered one by one: for ends that are shorter than a vector.
     #[inline(always)]
     fn enter_few<S: Simd>(simd: S, pixels: &mut [T]) {
@@ -138,14 +144,14 @@ impl<T: FloatPixel> Merge<T> for Mean {
     }
 
     #[inline(always)]
-    fn divided<S: Simd>(
-        sum: T::Pixels<S>,
-        one: T::Pixels<S>,
-        other: T::Pixels<S>,
-        inverted: bool,
-    ) -> T::Pixels<S> {
+    fn divided<S: Simd>(sum: T::Pixels<S>, one: T::Pixels<S>, other: T::Pixels<S>, inverted: bool) -> T::Pixels<S> {
         let by = T::product::<S>(one, other);
         if inverted { T::product::<S>(sum, by) } else { T::quotient::<S>(sum, by) }
+    }
+
+    #[inline(always)]
+    fn divided_with<S: Simd>(sum: T::Pixels<S>, number: T::Pixels<S>, inverse: T::Pixels<S>) -> T::Pixels<S> {
+        T::quotient_with::<S>(sum, number, inverse)
     }
 }
 

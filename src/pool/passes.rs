@@ -15,6 +15,7 @@
 
 use super::operation::Operation;
 use super::problem::Problem;
+use crate::tensor::collected;
 use crate::window::Axis;
 
 /// Pixels that kernels may read and merge, to no effect, behind the end of a part of the slab: four registers of the widest.
@@ -146,9 +147,11 @@ impl Passes {
 
     fn with_band(problem: &Problem, band: usize) -> Option<Self> {
         let [planes, rows, columns] = &problem.axes;
-        let reach = |axis: &Axis, outputs: usize| (outputs - 1) * axis.stride() + (axis.size() - 1) * axis.dilation() + 1;
+        let reach =
+            |axis: &Axis, outputs: usize| (outputs - 1) * axis.stride() + (axis.size() - 1) * axis.dilation() + 1;
         let (wide, high) = (reach(columns, columns.outputs()), reach(rows, band));
-        let in_proportion = problem.pixels().saturating_add(problem.outputs()).saturating_mul(16).saturating_add(1 << 14);
+        let in_proportion =
+            problem.pixels().saturating_add(problem.outputs()).saturating_mul(16).saturating_add(1 << 14);
         if wide.checked_mul(high)?.checked_mul(planes.size())? > in_proportion {
             return None;
         }
@@ -237,9 +240,11 @@ impl Passes {
 /// How many pixels a window counts: a number for each column of outputs, times one for the row.
 #[derive(Debug, Clone)]
 pub(super) struct Counts<T> {
-    include_pad: bool,
     /// Room for a register behind the last.
     pub(super) columns: Vec<T>,
+    /// For each row of outputs on each of the other axes.
+    planes: Vec<usize>,
+    rows: Vec<usize>,
     /// Whether all counts are powers of two, so that a product with the inverse, which is faster, is the quotient.
     pub(super) inverted: bool,
 }
@@ -247,22 +252,27 @@ pub(super) struct Counts<T> {
 impl<T: Copy + Default> Counts<T> {
     pub(super) fn new(problem: &Problem, operation: Operation, number: fn(usize, bool) -> T) -> Option<Self> {
         let include_pad = operation.count_include_pad();
-        let mut columns = Vec::new();
-        let mut inverted = false;
+        let (mut columns, mut inverted) = (Vec::new(), false);
+        let (mut planes, mut rows) = (Vec::new(), Vec::new());
         if let Operation::Average { .. } = operation {
-            let axis = |axis: &Axis| (0..axis.outputs()).all(|output| count(axis, output, include_pad).is_power_of_two());
+            let axis =
+                |axis: &Axis| (0..axis.outputs()).all(|output| count(axis, output, include_pad).is_power_of_two());
             inverted = problem.axes.iter().all(axis);
             let outputs = problem.axes[2].outputs();
             columns.try_reserve_exact(outputs + MARGIN).ok()?;
             columns.extend((0..outputs).map(|output| number(count(&problem.axes[2], output, include_pad), inverted)));
             columns.resize(outputs + MARGIN, T::default());
+            let counts =
+                |axis: &Axis| collected((0..axis.outputs()).map(|output| count(axis, output, include_pad))).ok();
+            (planes, rows) = (counts(&problem.axes[0])?, counts(&problem.axes[1])?);
         }
-        Some(Self { include_pad, columns, inverted })
+        Some(Self { columns, planes, rows, inverted })
     }
 
     /// The factor that the row of outputs has in common.
-    pub(super) fn of_row(&self, problem: &Problem, plane: usize, row: usize) -> usize {
-        count(&problem.axes[0], plane, self.include_pad) * count(&problem.axes[1], row, self.include_pad)
+    #[inline(always)]
+    pub(super) fn of_row(&self, plane: usize, row: usize) -> usize {
+        self.planes[plane] * self.rows[row]
     }
 }
 

@@ -45,6 +45,12 @@ impl Sizes {
         self.plane.iter().product()
     }
 
+    /// The first unit of a share, of so many in all.
+    pub(super) fn cut(&self, share: usize, shares: usize) -> usize {
+        let units = self.planes * self.units;
+        units / shares * share + units % shares * share / shares
+    }
+
     /// As many shares as there are threads for and is worth it. Asking for the threads starts them: small layers do not ask.
     pub(super) fn shares<T>(&self) -> usize {
         let bytes = (self.pixels() + self.units * self.unit).saturating_mul(self.planes).saturating_mul(size_of::<T>());
@@ -127,9 +133,7 @@ fn each_share<T: Send>(
     scratch: &mut [T],
     compute: &(impl Fn(usize, &mut [T], &mut [T]) + Sync),
 ) {
-    let units = sizes.planes * sizes.units;
-    // In 128 bits: the product of two sizes need not fit into one.
-    let cut = |share: usize| (units as u128 * share as u128 / shares as u128) as usize;
+    let cut = |share: usize| sizes.cut(share, shares);
     if end - first == 1 {
         return compute(cut(first), output, scratch);
     }

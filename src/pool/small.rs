@@ -61,10 +61,22 @@ impl<T: Kernels> Band<'_, T> {
     ) {
         let (lanes, length) = (T::Pixels::<S>::LEN, self.problem.axes[2].outputs());
         let mut rows = self.first_rows::<S, O, SIZE, STRIDE, WIDTH>(simd, strip);
+        let mut divisor = Divisor::<T, S, WIDTH>::none(simd);
         for row in 0..self.rows {
             let merged = self.next_row::<S, O, SIZE, STRIDE, WIDTH>(simd, strip, row, &mut rows);
-            let of_row = self.count_of_row::<S, O>(simd, row);
-            let outputs = self.finished::<S, O, WIDTH>(simd, merged, strip.column, of_row);
+            let outputs = match O::COUNTED && !self.counts.inverted {
+                true => {
+                    let of_row = self.counts.of_row(self.plane, self.first + row);
+                    if of_row != divisor.of_row {
+                        divisor = Divisor::new::<O>(simd, of_row, &self.counts.columns[strip.column..]);
+                    }
+                    divisor.divide::<O>(merged)
+                }
+                false => {
+                    let of_row = self.count_of_row::<S, O>(simd, row);
+                    self.finished::<S, O, WIDTH>(simd, merged, strip.column, of_row)
+                }
+            };
             let place = &mut self.output[row * length + strip.column..][..WIDTH * lanes];
             for register in 0..WIDTH {
                 outputs[register].store_slice(&mut place[register * lanes..][..lanes]);
@@ -144,5 +156,40 @@ impl<T: Kernels> Band<'_, T> {
             }
         }
         merged
+    }
+}
+
+/// The counts of the windows of a strip, which change with few rows.
+struct Divisor<T: Kernels, S: Simd, const WIDTH: usize> {
+    of_row: usize,
+    counts: [T::Pixels<S>; WIDTH],
+    inverses: [T::Pixels<S>; WIDTH],
+}
+
+impl<T: Kernels, S: Simd, const WIDTH: usize> Divisor<T, S, WIDTH> {
+    #[inline(always)]
+    fn none(simd: S) -> Self {
+        let nothing = [T::Pixels::<S>::splat(simd, T::default()); WIDTH];
+        Self { of_row: 0, counts: nothing, inverses: nothing }
+    }
+
+    #[inline(always)]
+    fn new<O: Merge<T>>(simd: S, of_row: usize, columns: &[T]) -> Self {
+        let one = T::Pixels::<S>::splat(simd, T::number(1, false));
+        let factor = T::Pixels::<S>::splat(simd, T::number(of_row, false));
+        let (mut counts, mut inverses) = (load_pixels::<S, T, WIDTH>(simd, columns), [one; WIDTH]);
+        for register in 0..WIDTH {
+            counts[register] = O::divided::<S>(counts[register], factor, one, true);
+            inverses[register] = O::divided::<S>(one, counts[register], one, false);
+        }
+        Self { of_row, counts, inverses }
+    }
+
+    #[inline(always)]
+    fn divide<O: Merge<T>>(&self, mut sums: [T::Pixels<S>; WIDTH]) -> [T::Pixels<S>; WIDTH] {
+        for register in 0..WIDTH {
+            sums[register] = O::divided_with::<S>(sums[register], self.counts[register], self.inverses[register]);
+        }
+        sums
     }
 }

@@ -126,7 +126,9 @@ impl<const N: usize> Case<N> {
             let sizes = Sizes { planes: self.planes, plane, spatial_axes: N, units: deep * down * across, unit: 1 };
             let pixels = input.as_slice().expect("a fresh array is in order");
             let mut expected = Vec::new();
-            for (number, output) in (0..self.planes).flat_map(|number| (0..sizes.units).map(move |output| (number, output))) {
+            for (number, output) in
+                (0..self.planes).flat_map(|number| (0..sizes.units).map(move |output| (number, output)))
+            {
                 let at = [output / across / down, output / across % down, output % across];
                 let [deep, down, across] = std::array::from_fn(|axis| ranges[axis][at[axis]].clone());
                 let rows = deep.flat_map(|z| down.clone().map(move |y| z * plane[1] + y));
@@ -147,7 +149,10 @@ impl<const N: usize> Case<N> {
                     let found = Tensor::from_vec(expected.shape(), found).expect("as many as expected");
                     check(&found, &expected);
                     let first = first.get_or_insert_with(|| found.clone());
-                    assert!(first.iter().zip(&found).all(|(&one, &other)| bits(one) == bits(other)), "{level:?}, {shares}");
+                    assert!(
+                        first.iter().zip(&found).all(|(&one, &other)| bits(one) == bits(other)),
+                        "{level:?}, {shares}"
+                    );
                 }
             }
         }
@@ -168,12 +173,16 @@ impl<const N: usize> Case<N> {
         self.each_box(&Min, &input, bits, selected);
         // The definition, which sums one after the other, may itself be off by half a unit of the last place for each of its terms.
         let terms: usize = self.size.iter().product::<usize>().max(self.input.iter().product());
-        let tolerance = tolerance + exact(T::from_f64(T::epsilon().to_f64().expect("every float has an f64"))) * (terms as f64) / 2.0;
+        let tolerance = tolerance
+            + exact(T::from_f64(T::epsilon().to_f64().expect("every float has an f64"))) * (terms as f64) / 2.0;
         let close = |found: &Tensor<T>, expected: &Tensor<T>| {
             for (&found, &expected) in found.iter().zip(expected) {
                 let (found, expected) = (exact(found), exact(expected));
                 let same = found == expected || found.is_nan() && expected.is_nan();
-                assert!(same || (found - expected).abs() <= tolerance * expected.abs().max(1.0), "{found} instead of {expected}");
+                assert!(
+                    same || (found - expected).abs() <= tolerance * expected.abs().max(1.0),
+                    "{found} instead of {expected}"
+                );
             }
         };
         self.each_way(Average { count_include_pad: self.count_include_pad }, &input, bits, close);

@@ -4,15 +4,16 @@
 //! lane each. A sum is taken in pairs of stretches, as `pairwise_sum` in `reduction.rs` takes it. Where the order decides, among
 //! zeros of either sign and NaNs, the box is gone through once more.
 
+use super::boxed::Boxed;
 use super::kernels::Kernels;
 use super::operation::Merge;
-use crate::simd::{Mask, Pixel, Select, Simd, Vector};
-
-/// As many lanes as any register has.
-pub(super) const MOST_LANES: usize = 64;
+use crate::simd::{Pixel, Select, Simd, SimdMask, Vector};
 
 /// Stretches of a box that are summed pair by pair: more than any memory holds.
 const STRETCHES: usize = 48;
+
+/// The registers of a stretch.
+const STRETCH: usize = 64;
 
 /// Where the pixels of a box are: rows of so many neighbours, `[plane, row]`.
 #[derive(Debug, Clone, Copy)]
@@ -35,12 +36,12 @@ impl Rows {
     }
 }
 
-/// Some boxes, at most as many as a register has lanes.
+/// Some boxes that follow each other.
 pub struct Totals<'a, T> {
     pub(super) pixels: &'a [T],
-    pub(super) boxes: &'a [Rows],
-    /// The number of pixels of each.
-    pub(super) counts: [T; MOST_LANES],
+    pub(super) boxes: &'a Boxed,
+    /// The number of the first box.
+    pub(super) first: usize,
     pub(super) start: T,
     /// One value for each box.
     pub(super) output: &'a mut [T],
@@ -49,39 +50,48 @@ pub struct Totals<'a, T> {
 impl<T: Kernels> Totals<'_, T> {
     #[inline(always)]
     pub(super) fn run<S: Simd, O: Merge<T>>(self, simd: S) {
-        let start = T::Pixels::<S>::splat(simd, self.start);
-        let mut totals = [start; MOST_LANES];
-        let mut nan = 0_u64;
-        for (number, rows) in self.boxes.iter().enumerate() {
-            let (total, watched) = total::<S, T, O>(simd, rows, self.pixels, start);
-            totals[number] = total;
-            if O::HAS_PLAIN && !watched.simd_eq(watched).all_true() {
-                nan |= 1 << number;
-            }
+        match T::Pixels::<S>::LEN {
+            64 => self.groups::<S, O, 64>(simd),
+            32 => self.groups::<S, O, 32>(simd),
+            16 => self.groups::<S, O, 16>(simd),
+            8 => self.groups::<S, O, 8>(simd),
+            4 => self.groups::<S, O, 4>(simd),
+            2 => self.groups::<S, O, 2>(simd),
+            _ => self.groups::<S, O, 1>(simd),
         }
-        let folded = match T::Pixels::<S>::LEN {
-            64 => fold::<S, T, O, 64>(simd, &mut totals),
-            32 => fold::<S, T, O, 32>(simd, &mut totals),
-            16 => fold::<S, T, O, 16>(simd, &mut totals),
-            8 => fold::<S, T, O, 8>(simd, &mut totals),
-            4 => fold::<S, T, O, 4>(simd, &mut totals),
-            2 => fold::<S, T, O, 2>(simd, &mut totals),
-            _ => totals[0],
-        };
-        let finished = match O::COUNTED {
-            true => {
-                let counts = T::Pixels::<S>::from_slice(simd, &self.counts[..T::Pixels::<S>::LEN]);
-                let one = T::Pixels::<S>::splat(simd, T::number(1, false));
-                O::divided::<S>(folded, counts, one, false)
+    }
+
+    #[inline(always)]
+    fn groups<S: Simd, O: Merge<T>, const LANES: usize>(self, simd: S) {
+        let start = T::Pixels::<S>::splat(simd, self.start);
+        let one = T::Pixels::<S>::splat(simd, T::number(1, false));
+        let (mut totals, mut counts) = ([start; LANES], [T::default(); LANES]);
+        for (group, output) in self.output.chunks_mut(LANES).enumerate() {
+            let first = self.first + group * LANES;
+            let mut nan = 0_u64;
+            for number in 0..output.len() {
+                let rows = self.boxes.rows(first + number);
+                let (total, watched) = total::<S, T, O>(simd, &rows, self.pixels, start);
+                totals[number] = total;
+                if O::COUNTED {
+                    counts[number] = T::number(rows.length * rows.rows * rows.planes, false);
+                }
+                if O::HAS_PLAIN && !watched.simd_eq(watched).all_true() {
+                    nan |= 1 << number;
+                }
             }
-            false => O::finish::<S>(folded),
-        };
-        let values = finished.as_slice();
-        for (number, (place, rows)) in self.output.iter_mut().zip(self.boxes).enumerate() {
-            *place = values[number];
-            let in_order = O::HAS_PLAIN && T::HAS_ORDER && (nan >> number & 1 == 1 || values[number] == T::default());
-            if in_order {
-                pick::<T, O>(rows, self.pixels, place);
+            let folded = fold::<S, T, O, LANES>(simd, &mut totals);
+            let finished = match O::COUNTED {
+                true => O::divided::<S>(folded, T::Pixels::<S>::from_slice(simd, &counts), one, false),
+                false => O::finish::<S>(folded),
+            };
+            output.copy_from_slice(&finished.as_slice()[..output.len()]);
+            if O::HAS_PLAIN && T::HAS_ORDER {
+                for (number, place) in output.iter_mut().enumerate() {
+                    if nan >> number & 1 == 1 || *place == T::default() {
+                        pick::<T, O>(&self.boxes.rows(first + number), self.pixels, place);
+                    }
+                }
             }
         }
     }
@@ -104,53 +114,83 @@ fn total<S: Simd, T: Pixel, O: Merge<T>>(
     pixels: &[T],
     start: T::Pixels<S>,
 ) -> (T::Pixels<S>, T::Pixels<S>) {
-    const WIDE: usize = 8;
-    const STRETCH: usize = 8;
-    let lanes = T::Pixels::<S>::LEN;
     let nothing = T::Pixels::<S>::splat(simd, T::default());
-    let (mut merged, mut watched) = (start, nothing);
+    let mut sum = (start, nothing);
+    if rows.rows * rows.planes == 1 && rows.length < STRETCH * T::Pixels::<S>::LEN {
+        return few::<S, T, O>(simd, &pixels[rows.start..][..rows.length], start, sum);
+    }
     // A stretch of number n is merged with those before it as often as n ends in ones in binary.
     let mut stretches = [start; STRETCHES];
     let mut count = 0_usize;
-    for (row, pixels) in rows.of(pixels).enumerate() {
-        let mut rest = pixels;
-        while rest.len() >= WIDE * STRETCH * lanes {
-            let (stretch, behind) = rest.split_at(WIDE * STRETCH * lanes);
-            let mut sums = [start; WIDE];
-            for pixels in stretch.chunks_exact(WIDE * lanes) {
-                for register in 0..WIDE {
-                    let pixels = T::Pixels::<S>::from_slice(simd, &pixels[register * lanes..][..lanes]);
-                    sums[register] = O::Plain::merge(simd, sums[register], O::enter::<S>(pixels));
-                    watched = T::watched::<S>(watched, pixels);
-                }
-            }
-            let mut sum = sums[0];
-            for register in 1..WIDE {
-                sum = O::Plain::merge(simd, sum, sums[register]);
-            }
-            push::<S, T, O>(simd, &mut stretches, &mut count, sum);
-            rest = behind;
-        }
-        while let Some((register, behind)) = rest.split_at_checked(lanes) {
-            let register = T::Pixels::<S>::from_slice(simd, register);
-            merged = O::Plain::merge(simd, merged, O::enter::<S>(register));
-            watched = T::watched::<S>(watched, register);
-            rest = behind;
-        }
-        if !rest.is_empty() {
-            let last = last::<S, T>(simd, pixels, rest.len(), start);
-            merged = O::Plain::merge(simd, merged, O::enter::<S>(last));
-            watched = T::watched::<S>(watched, last);
-        }
-        if row % 16 == 15 {
+    for (row, mut pixels) in rows.of(pixels).enumerate() {
+        while let Some((stretch, rest)) = pixels.split_at_checked(STRETCH * T::Pixels::<S>::LEN) {
+            let (merged, watched) = whole_stretch::<S, T, O>(simd, stretch, start);
+            sum.1 = T::watched::<S>(sum.1, watched);
             push::<S, T, O>(simd, &mut stretches, &mut count, merged);
-            merged = start;
+            pixels = rest;
+        }
+        sum = few::<S, T, O>(simd, pixels, start, sum);
+        if row % 16 == 15 {
+            push::<S, T, O>(simd, &mut stretches, &mut count, sum.0);
+            sum.0 = start;
         }
     }
     for level in 0..STRETCHES {
         if count >> level & 1 == 1 {
-            merged = O::Plain::merge(simd, merged, stretches[level]);
+            sum.0 = O::Plain::merge(simd, sum.0, stretches[level]);
         }
+    }
+    sum
+}
+
+/// A stretch, in several sums side by side, so that none waits for the one before.
+#[inline(always)]
+fn whole_stretch<S: Simd, T: Pixel, O: Merge<T>>(
+    simd: S,
+    stretch: &[T],
+    start: T::Pixels<S>,
+) -> (T::Pixels<S>, T::Pixels<S>) {
+    const WIDE: usize = 8;
+    let lanes = T::Pixels::<S>::LEN;
+    let mut sums = [start; WIDE];
+    let mut watched = [T::Pixels::<S>::splat(simd, T::default()); WIDE];
+    for pixels in stretch.chunks_exact(WIDE * lanes) {
+        for register in 0..WIDE {
+            let pixels = T::Pixels::<S>::from_slice(simd, &pixels[register * lanes..][..lanes]);
+            sums[register] = O::Plain::merge(simd, sums[register], O::enter::<S>(pixels));
+            watched[register] = T::watched::<S>(watched[register], pixels);
+        }
+    }
+    let mut half = WIDE / 2;
+    while half > 0 {
+        for register in 0..half {
+            sums[register] = O::Plain::merge(simd, sums[register], sums[register + half]);
+            watched[register] = T::watched::<S>(watched[register], watched[register + half]);
+        }
+        half /= 2;
+    }
+    (sums[0], watched[0])
+}
+
+/// Fewer pixels than a stretch, added to a sum.
+#[inline(always)]
+fn few<S: Simd, T: Pixel, O: Merge<T>>(
+    simd: S,
+    row: &[T],
+    start: T::Pixels<S>,
+    (mut merged, mut watched): (T::Pixels<S>, T::Pixels<S>),
+) -> (T::Pixels<S>, T::Pixels<S>) {
+    let lanes = T::Pixels::<S>::LEN;
+    let mut registers = row.chunks_exact(lanes);
+    for register in registers.by_ref() {
+        let register = T::Pixels::<S>::from_slice(simd, register);
+        merged = O::Plain::merge(simd, merged, O::enter::<S>(register));
+        watched = T::watched::<S>(watched, register);
+    }
+    if !registers.remainder().is_empty() {
+        let last = last::<S, T>(simd, row, registers.remainder().len(), start);
+        merged = O::Plain::merge(simd, merged, O::enter::<S>(last));
+        watched = T::watched::<S>(watched, last);
     }
     (merged, watched)
 }
@@ -194,7 +234,7 @@ fn last<S: Simd, T: Pixel>(simd: S, row: &[T], count: usize, start: T::Pixels<S>
 #[inline(always)]
 fn fold<S: Simd, T: Pixel, O: Merge<T>, const LANES: usize>(
     simd: S,
-    registers: &mut [T::Pixels<S>; MOST_LANES],
+    registers: &mut [T::Pixels<S>; LANES],
 ) -> T::Pixels<S> {
     let mut half = LANES / 2;
     while half > 0 {

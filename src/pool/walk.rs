@@ -1,62 +1,160 @@
-//! Pooling by tap: every tap steps a row of accumulators over a shifted row of the input.
+//! Pooling by any reduction: block after block of outputs, whose accumulators stay in cache while all taps are stepped over.
+//!
+//! ```text
+//!     for each row of outputs, for each block of it
+//!         accumulators ← start
+//!         for each row of pixels under it, for each tap
+//!             step_run(accumulators, block of pixels)
+//!         outputs ← finish(accumulators)
+//! ```
+
+use std::ops::Range;
+use std::sync::Arc;
 
 use super::Reduction;
-use crate::tensor::{collected, filled};
-use crate::window::{Axis, Geometry};
+use super::passes::count;
+use super::planes::Compute;
+use crate::simd::{Level, vectorized};
+use crate::tensor::collected;
+use crate::window::{Geometry, Run};
 use crate::{Element, Result};
 
-/// Fills `output`, `[plane, output]`, which is not empty, from `pixels`, `[plane, pixel]`.
-pub(super) fn pool<T: Element, R: Reduction<T>, const N: usize>(
-    reduction: &R,
-    geometry: &Geometry<N>,
-    pixels: &[T],
-    output: &mut [T],
-) -> Result<()> {
-    let counts = Counts::new(geometry, reduction.count_include_pad())?;
-    let mut accumulators = filled(&[geometry.row_length()], reduction.start())?;
-    let taps = collected(geometry.axes()[N - 1].tap_runs())?;
-    let mut scratch = Vec::new();
-    let planes = output.chunks_exact_mut(geometry.outputs()).zip(pixels.chunks_exact(geometry.pixels()));
-    for (map, plane) in planes {
-        for (row, out) in map.chunks_exact_mut(geometry.row_length()).enumerate() {
-            accumulators.fill(reduction.start());
-            for input in geometry.input_rows(geometry.row_position(row)) {
-                for (tap, run) in &taps {
-                    let run = input.read(*tap, run.clone()).run;
-                    reduction.step_run(&mut accumulators[run.range.clone()], run.pixels(plane, &mut scratch));
+/// Outputs of a block: enough for the steps to be long loops, and few enough that accumulators need no memory but the stack's.
+pub(super) const BLOCK: usize = 128;
+
+/// The windows of a layer, by tap, and a reduction of any kind.
+#[derive(Debug, Clone)]
+pub(super) struct Walk<R, const N: usize> {
+    reduction: R,
+    taps: Arc<Taps<N>>,
+    /// How many pixels each window counts on the last axis.
+    counts: Arc<Vec<usize>>,
+    include_pad: bool,
+}
+
+/// The taps of the last axis.
+#[derive(Debug)]
+pub(super) struct Taps<const N: usize> {
+    pub(super) geometry: Geometry<N>,
+    taps: Vec<(usize, Run)>,
+}
+
+impl<const N: usize> Taps<N> {
+    pub(super) fn new(geometry: Geometry<N>) -> Result<Self> {
+        let last = &geometry.axes()[N - 1];
+        Ok(Self { taps: collected(last.tap_runs())?, geometry })
+    }
+
+    /// Calls `step` with what each tap reads under some outputs of a row: the outputs, counted from the first of them, the first
+    /// pixel, and the distance from one pixel to the next.
+    #[inline(always)]
+    pub(super) fn each(&self, row: usize, block: &Range<usize>, mut step: impl FnMut(Range<usize>, usize, usize)) {
+        for input in self.geometry.input_rows(self.geometry.row_position(row)) {
+            for (_, run) in &self.taps {
+                let run = run.within(block);
+                if !run.range.is_empty() {
+                    let outputs = run.range.start - block.start..run.range.end - block.start;
+                    step(outputs, input.start + run.input, run.step);
                 }
             }
-            let of_row = counts.of_row(row);
-            for ((out, &accumulator), &count) in out.iter_mut().zip(&accumulators).zip(&counts.last) {
+        }
+    }
+
+    /// The blocks of a row.
+    #[inline(always)]
+    pub(super) fn blocks(&self) -> impl Iterator<Item = Range<usize>> {
+        let length = self.geometry.row_length();
+        (0..length).step_by(BLOCK).map(move |at| at..length.min(at + BLOCK))
+    }
+}
+
+/// The pixels of a run as neighbours, at most a block of them.
+#[inline(always)]
+pub(super) fn neighbours<'a, T: Copy>(
+    plane: &'a [T],
+    from: usize,
+    step: usize,
+    count: usize,
+    block: &'a mut [T; BLOCK],
+) -> &'a [T] {
+    match step {
+        1 => &plane[from..from + count],
+        2 => {
+            // The last pixel has no right neighbour to be loaded with it.
+            let (pairs, last) = plane[from..=from + 2 * (count - 1)].as_chunks::<2>();
+            block.iter_mut().zip(pairs).for_each(|(place, pair)| *place = pair[0]);
+            block[count - 1] = last[0];
+            &block[..count]
+        }
+        _ => {
+            let pixels = plane[from..].iter().step_by(step);
+            block[..count].iter_mut().zip(pixels).for_each(|(place, &pixel)| *place = pixel);
+            &block[..count]
+        }
+    }
+}
+
+impl<R, const N: usize> Walk<R, N> {
+    pub(super) fn new<T>(reduction: R, geometry: Geometry<N>) -> Result<Self>
+    where
+        R: Reduction<T>,
+    {
+        let include_pad = reduction.count_include_pad();
+        let last = &geometry.axes()[N - 1];
+        let counts = collected((0..last.outputs()).map(|output| count(last, output, include_pad)))?;
+        Ok(Self { reduction, taps: Arc::new(Taps::new(geometry)?), counts: Arc::new(counts), include_pad })
+    }
+
+    #[inline(always)]
+    fn row<T: Element>(&self, plane: &[T], row: usize, out: &mut [T])
+    where
+        R: Reduction<T>,
+    {
+        let reduction = &self.reduction;
+        let geometry = &self.taps.geometry;
+        let outer = geometry.axes()[..N - 1].iter().zip(geometry.row_position(row));
+        let of_row: usize = outer.map(|(axis, output)| count(axis, output, self.include_pad)).product();
+        let mut pixels = [T::ZERO; BLOCK];
+        for block in self.taps.blocks() {
+            let mut accumulators = [reduction.start(); BLOCK];
+            self.taps.each(
+                row,
+                &block,
+                #[inline(always)]
+                |outputs, from, step| {
+                    let pixels = neighbours(plane, from, step, outputs.len(), &mut pixels);
+                    reduction.step_run(&mut accumulators[outputs], pixels);
+                },
+            );
+            let out = out[block.clone()].iter_mut().zip(&self.counts[block]);
+            for ((out, &count), &accumulator) in out.zip(&accumulators) {
                 *out = reduction.finish(accumulator, of_row * count);
             }
         }
     }
-    Ok(())
 }
 
-/// How many pixels each window counts: a product over the axes.
-pub(super) struct Counts<'g, const N: usize> {
-    geometry: &'g Geometry<N>,
-    include_pad: bool,
-    /// For each output of the last axis.
-    last: Vec<usize>,
-}
-
-impl<'g, const N: usize> Counts<'g, N> {
-    pub(super) fn new(geometry: &'g Geometry<N>, include_pad: bool) -> Result<Self> {
-        let last = &geometry.axes()[N - 1];
-        let last = collected((0..last.outputs()).map(|output| count(last, output, include_pad)))?;
-        Ok(Self { geometry, include_pad, last })
+impl<T: Element, R: Reduction<T>, const N: usize> Compute<T> for Walk<R, N> {
+    fn compute(&self, pixels: &[T], first: usize, output: &mut [T], _: &mut [T]) {
+        let geometry = &self.taps.geometry;
+        let (rows, plane) = (geometry.rows(), geometry.pixels());
+        vectorized(
+            Level::new(),
+            #[inline(always)]
+            || {
+                for (number, out) in output.chunks_exact_mut(geometry.row_length()).enumerate() {
+                    let unit = first + number;
+                    self.row(&pixels[unit / rows * plane..][..plane], unit % rows, out);
+                }
+            },
+        );
     }
 
-    /// The product over all axes but the last, for a row of outputs.
-    fn of_row(&self, row: usize) -> usize {
-        let outer = self.geometry.axes()[..N - 1].iter().zip(self.geometry.row_position(row));
-        outer.map(|(axis, output)| count(axis, output, self.include_pad)).product()
+    fn algorithm(&self) -> &'static str {
+        "taps"
     }
-}
 
-fn count(axis: &Axis, output: usize, include_pad: bool) -> usize {
-    if include_pad { axis.taps_within_padding(output) } else { axis.by_output(output).range.len() }
+    fn blank(&self) -> T {
+        T::ZERO
+    }
 }

@@ -70,7 +70,7 @@ impl Run {
 
     /// The part of the run whose members lie in `members`.
     #[inline]
-    pub(super) fn within(&self, members: &Range<usize>) -> Self {
+    pub(crate) fn within(&self, members: &Range<usize>) -> Self {
         let range = self.range.start.max(members.start)..self.range.end.min(members.end);
         if range.is_empty() {
             return Self { range: 0..0, input: 0, step: self.step };
