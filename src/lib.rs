@@ -86,7 +86,7 @@
 //!
 //! # Features
 //!
-//! - `rayon` (default): large convolutions on all threads of the pool that a call comes from.
+//! - `rayon` (default): large convolutions and poolings on all threads of the pool that a call comes from.
 //! - `image`: tensors from and to the pictures of the `image` crate, and pictures of feature maps.
 //! - `serde`: `Serialize` and `Deserialize` for [`Tensor`], [`Window`], [`Padding`], [`PaddingMode`] and [`Relu`].
 #![forbid(unsafe_code)]

@@ -9,9 +9,9 @@ use crate::{Element, Error, Result};
 /// A module made ready for inputs of one shape: everything is checked, the algorithm chosen, weights are prepared and all
 /// memory is taken, so that [`run`](Self::run) only computes.
 ///
-/// [`Module::plan`] makes one. Convolutions of `f32` and `f64` over one to three spatial axes have something to prepare, and
-/// take no memory when they run, but for a few bytes where several threads are given a share from outside their pool; the
-/// plans of other modules do what `forward_into` does.
+/// [`Module::plan`] makes one. Convolutions of `f32` and `f64` and poolings over one to three spatial axes have something to
+/// prepare, and take no memory when they run, nor does ReLU, but for a few bytes where several threads are given a share from
+/// outside their pool; the plans of other modules do what `forward_into` does.
 ///
 /// ```
 /// use featuremap::{Conv2d, Module, Tensor};

@@ -103,6 +103,9 @@ impl<R, const N: usize> GlobalPool<R, N> {
     }
 }
 
+/// More outputs than this on one axis are computed one by one.
+const MOST_OUTPUTS: usize = 1 << 20;
+
 /// The boxes of an input that is shared out among outputs.
 struct Boxes<const N: usize> {
     input: MapShape<N>,
@@ -169,6 +172,10 @@ impl<const N: usize> Boxes<N> {
     /// The same by the kernel; `None` where the reduction has none.
     fn fast<T: Element>(&self, reduction: &impl Reduction<T>) -> Result<Option<(Boxed, Sizes)>> {
         let (Some(operation), true) = (reduction.operation(), N <= 3) else { return Ok(None) };
+        // Nothing is laid down for outputs that may never be: a plan needs no data.
+        if self.output.spatial.iter().any(|&outputs| outputs > MOST_OUTPUTS) || self.output.to_vec().contains(&0) {
+            return Ok(None);
+        }
         let mut plane = [1; 3];
         plane[3 - N..].copy_from_slice(&self.input.spatial);
         let mut ranges = [const { Vec::new() }; 3];
@@ -188,7 +195,7 @@ impl<const N: usize> Boxes<N> {
     fn plan<T: Element>(&self, reduction: &impl Reduction<T>, input: &[usize]) -> Result<Option<Plan<T>>> {
         reduction.validate()?;
         let output = self.output.to_vec();
-        let Some((boxed, sizes)) = self.fast(reduction)?.filter(|_| !output.contains(&0)) else { return Ok(None) };
+        let Some((boxed, sizes)) = self.fast(reduction)? else { return Ok(None) };
         let planes = Planes::new(boxed, sizes, sizes.shares::<T>())?.with_staging()?;
         Ok(Some(Plan::new(input, &output, planes)))
     }

@@ -179,6 +179,11 @@ impl<R: Send + Sync, const N: usize> OutputShape for Pool<R, N> {
 }
 
 impl<const N: usize> Layer<N> {
+    /// Whether an axis has so many outputs that nothing should be laid down for each of them before there is any data.
+    fn is_vast(&self) -> bool {
+        self.geometry.output_size().iter().any(|&outputs| outputs > 1 << 24)
+    }
+
     fn planes(&self) -> usize {
         self.output.batch.unwrap_or(1).saturating_mul(self.output.channel_count())
     }
@@ -201,6 +206,9 @@ impl<R, const N: usize> Pool<R, N> {
         R: Reduction<T>,
     {
         let Some(operation) = self.reduction.operation() else { return Ok(None) };
+        if layer.is_vast() {
+            return Ok(None);
+        }
         let problem = Problem::new(&layer.geometry)?;
         Ok(problem.and_then(|problem| Fast::new(problem, operation, level)))
     }
@@ -229,7 +237,7 @@ impl<T: Element, R: Reduction<T>, const N: usize> Module<T> for Pool<R, N> {
         self.reduction.validate()?;
         let layer = self.layer::<T>(input_shape)?;
         let (sizes, output_shape) = (layer.sizes(), layer.output.to_vec());
-        if N > 3 || output_shape.contains(&0) {
+        if N > 3 || layer.is_vast() || output_shape.contains(&0) {
             return Plan::of(self.clone(), input_shape);
         }
         Ok(match self.fast(&layer, Level::new())? {

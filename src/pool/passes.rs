@@ -24,6 +24,9 @@ pub(super) const MARGIN: usize = 4 * 64;
 /// A band stays within this, of the first-level cache.
 const BAND_BYTES: usize = 24 * 1024;
 
+/// A slab has no more places than this, before it is divided into parts.
+const MOST_PLACES: usize = 1 << 26;
+
 /// `slab[to + i] = slab[terms[0] + i] ∘ slab[terms[1] + i] ∘ …`, for as many `i`.
 #[derive(Debug, Clone)]
 pub(super) struct Step {
@@ -152,12 +155,18 @@ impl Passes {
         let (wide, high) = (reach(columns, columns.outputs()), reach(rows, band));
         let in_proportion =
             problem.pixels().saturating_add(problem.outputs()).saturating_mul(16).saturating_add(1 << 14);
+<<<<<<< HEAD
         if wide.checked_mul(high)?.checked_mul(planes.size())? > in_proportion {
+=======
+        if wide.checked_mul(high)?.checked_mul(planes.size())? > in_proportion.min(MOST_PLACES) {
+>>>>>>> bceca49 (Lay nothing down for outputs that may never be; say what is fast now)
             return None;
         }
 
         let mut slab = Slab { end: 0 };
-        let (stride, dilation) = (columns.stride(), columns.dilation());
+        // The stride of a single output is of no account.
+        let stride = if columns.outputs() == 1 { 1 } else { columns.stride() };
+        let dilation = columns.dilation();
         let (steps_of_four, tiling) = tiles(columns.size());
         // Thinning out what stride 1 gives pays where taking every tap costs more.
         let long = steps_of_four > 0 && columns.size() > stride * (tiling.len() + 5 * steps_of_four as usize);
@@ -172,10 +181,11 @@ impl Passes {
         let length = planes.size() * high * pitch;
         // Behind the last row, as far as taps reach.
         let part = length + lead + (columns.size() - 1) * dilation;
-        let read = |phase: usize| (0..columns.size().min(phases)).any(|tap| tap * dilation % phases == phase);
-        let mut parts = Vec::new();
-        for phase in 0..phases.min(columns.size() * dilation) {
-            parts.push(if read(phase) { Some(slab.take(part)?) } else { None });
+        let mut read = vec![false; phases];
+        (0..columns.size()).for_each(|tap| read[tap * dilation % phases] = true);
+        let mut parts = Vec::with_capacity(phases);
+        for read in read {
+            parts.push(if read { Some(slab.take(part)?) } else { None });
         }
         let spread = Spread { stride: phases, lead, pixels, parts, pitch };
 
@@ -210,7 +220,8 @@ impl Passes {
         }
 
         let (steps_of_four, tiling) = tiles(rows.size());
-        let row_step = rows.dilation() * down_pitch;
+        // Of a single row, the distance to the next is of no account, and might be too large to count.
+        let row_step = if rows.size() == 1 { 0 } else { rows.dilation() * down_pitch };
         let plane = high * down_pitch;
         let (places, down) = levels(&mut slab, rows_at, steps_of_four, row_step, planes.size() * plane)?;
         let last = (0..planes.size()).flat_map(|number| {
@@ -218,7 +229,7 @@ impl Passes {
             tiling.iter().map(move |&(level, tap)| places[level as usize] + number * plane + tap * row_step)
         });
         let last: Vec<_> = last.collect();
-        let row_step = rows.stride() * down_pitch;
+        let row_step = if rows.outputs() == 1 { 0 } else { rows.stride() * down_pitch };
         let slab = slab.end + MARGIN;
         Some(Self {
             spread,

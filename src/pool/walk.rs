@@ -14,7 +14,10 @@ use std::sync::Arc;
 use super::Reduction;
 use super::passes::count;
 use super::planes::Compute;
+<<<<<<< HEAD
 use crate::simd::{Level, vectorized};
+=======
+>>>>>>> bceca49 (Lay nothing down for outputs that may never be; say what is fast now)
 use crate::tensor::collected;
 use crate::window::{Geometry, Run};
 use crate::{Element, Result};
@@ -138,16 +141,10 @@ impl<T: Element, R: Reduction<T>, const N: usize> Compute<T> for Walk<R, N> {
     fn compute(&self, pixels: &[T], first: usize, output: &mut [T], _: &mut [T]) {
         let geometry = &self.taps.geometry;
         let (rows, plane) = (geometry.rows(), geometry.pixels());
-        vectorized(
-            Level::new(),
-            #[inline(always)]
-            || {
-                for (number, out) in output.chunks_exact_mut(geometry.row_length()).enumerate() {
-                    let unit = first + number;
-                    self.row(&pixels[unit / rows * plane..][..plane], unit % rows, out);
-                }
-            },
-        );
+        for (number, out) in output.chunks_exact_mut(geometry.row_length()).enumerate() {
+            let unit = first + number;
+            self.row(&pixels[unit / rows * plane..][..plane], unit % rows, out);
+        }
     }
 
     fn algorithm(&self) -> &'static str {
