@@ -86,12 +86,16 @@ impl<T: Pixel> Kernel for Rectify<'_, T> {
                 rest.for_each(|(place, &pixel)| *place = one(pixel));
             }
             None => {
-                front.iter_mut().for_each(|pixel| *pixel = one(*pixel));
+                for pixel in front {
+                    *pixel = one(*pixel);
+                }
                 let mut blocks = output.chunks_exact_mut(lanes);
                 for block in blocks.by_ref() {
                     T::rectified(simd, T::Pixels::<S>::from_slice(simd, block)).store_slice(block);
                 }
-                blocks.into_remainder().iter_mut().for_each(|pixel| *pixel = one(*pixel));
+                for pixel in blocks.into_remainder() {
+                    *pixel = one(*pixel);
+                }
             }
         }
     }
@@ -167,9 +171,11 @@ mod tests {
                     assert_eq!(bits(&output), bits(&expected), "{level:?}, {length} in place");
                 }
             }
-            let bytes: Vec<i8> = (0..length).map(|place| (place * 37 % 256) as u8 as i8).collect();
+            let bytes: Vec<i8> = (-128..=127).cycle().take(length).collect();
             let mut output = bytes.clone();
-            levels().into_iter().for_each(|level| rectify(level, 1, None, &mut output));
+            for level in levels() {
+                rectify(level, 1, None, &mut output);
+            }
             assert!(bytes.iter().zip(output).all(|(&byte, found)| relu(byte) == found));
         }
     }

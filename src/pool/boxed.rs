@@ -33,7 +33,7 @@ impl Boxed {
     pub(super) fn rows(&self, unit: usize) -> Rows {
         let length = self.pixels;
         if self.outputs == 1 {
-            return Rows { start: unit * length, length, rows: 1, pitch: 0, planes: 1, plane_pitch: 0 };
+            return Rows { start: unit * length, length, count: 1, pitch: 0, planes: 1, plane_pitch: 0 };
         }
         self.rows_of_box(unit / self.outputs * length, unit % self.outputs)
     }
@@ -53,7 +53,7 @@ impl Boxed {
                 (length, planes) = (length * planes, 1);
             }
         }
-        Rows { start, length, rows: count, pitch: columns, planes, plane_pitch: rows * columns }
+        Rows { start, length, count, pitch: columns, planes, plane_pitch: rows * columns }
     }
 }
 

@@ -182,7 +182,7 @@ impl<const N: usize> Boxes<N> {
         for axis in 0..3 {
             ranges[axis] = match (axis + N).checked_sub(3) {
                 Some(axis) => collected((0..self.output.spatial[axis]).map(|output| self.range(axis, output)))?,
-                None => vec![0..1],
+                None => collected(std::iter::once(0..1))?,
             };
         }
         let planes = self.input.batch.unwrap_or(1).saturating_mul(self.input.channel_count());

@@ -62,6 +62,11 @@ macro_rules! kernels {
     ($operations:ident, |$count:ident, $inverse:ident| $number:expr, $($pixel:ident)*) => {$(
         impl Kernels for $pixel {
             #[inline]
+            #[allow(
+                clippy::cast_possible_truncation,
+                clippy::cast_possible_wrap,
+                reason = "floats round to the nearest; integers have no averages"
+            )]
             fn number($count: usize, $inverse: bool) -> Self {
                 $number as Self
             }

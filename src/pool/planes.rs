@@ -96,7 +96,7 @@ impl<T: Element, C: Compute<T>> Planes<C, T> {
     }
 
     /// Computes the output from pixels in any order, a plane at a time put in order.
-    fn run_strided(&mut self, input: ArrayView5<'_, T>, output: &mut [T]) {
+    fn run_strided(&mut self, input: &ArrayView5<'_, T>, output: &mut [T]) {
         let Self { compute, sizes, shares, scratch, .. } = self;
         let channels = input.len_of(Axis(1)).max(1);
         each_share(sizes, (0, *shares), *shares, output, scratch, &|first, mut output, scratch| {
@@ -154,7 +154,7 @@ impl<T: Element, C: Compute<T>> Run<T> for Planes<C, T> {
         let elements = dense.unwrap_or(&mut staging);
         match input.to_slice() {
             Some(pixels) => self.run_dense(pixels, elements),
-            None => self.run_strided(input.as_volumes(self.sizes.spatial_axes), elements),
+            None => self.run_strided(&input.as_volumes(self.sizes.spatial_axes), elements),
         }
         if staged {
             output.assign_elements(&staging);

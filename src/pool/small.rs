@@ -64,15 +64,15 @@ impl<T: Kernels> Band<'_, T> {
         let mut divisor = Divisor::<T, S, WIDTH>::none(simd);
         for row in 0..self.rows {
             let merged = self.next_row::<S, O, SIZE, STRIDE, WIDTH>(simd, strip, row, &mut rows);
-            let outputs = match O::COUNTED && !self.counts.inverted {
-                true => {
+            let outputs = match (O::COUNTED, self.counts.inverted) {
+                (true, false) => {
                     let of_row = self.counts.of_row(self.plane, self.first + row);
                     if of_row != divisor.of_row {
                         divisor = Divisor::new::<O>(simd, of_row, &self.counts.columns[strip.column..]);
                     }
                     divisor.divide::<O>(merged)
                 }
-                false => {
+                _ => {
                     let of_row = self.count_of_row::<S, O>(simd, row);
                     self.finished::<S, O, WIDTH>(simd, merged, strip.column, of_row)
                 }

@@ -1,5 +1,12 @@
 //! Every fast path against the reference: at every level, with one to three shares of the work, on odd sizes.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "drawn numbers are made into pixels of any type"
+)]
+#![allow(clippy::float_cmp, reason = "infinities are equal or not")]
+
 use ndarray::{ArrayD, IxDyn};
 use proptest::prelude::*;
 
@@ -60,7 +67,7 @@ fn pixels<const N: usize>(case: &Case<N>) -> ArrayD<f64> {
     let shape = [&[case.planes], &case.input[..]].concat();
     ArrayD::from_shape_simple_fn(IxDyn(&shape), || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        if case.odd > 0 && (state >> 33) % case.odd == 0 {
+        if case.odd > 0 && (state >> 33).is_multiple_of(case.odd) {
             return [0.0, -0.0, 0.0, -0.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN][(state >> 50) as usize % 7];
         }
         (state >> 40) as f64 / f64::from(1_u32 << 23) - 1.0
@@ -121,7 +128,7 @@ impl<const N: usize> Case<N> {
         let mut plane = [1; 3];
         plane[3 - N..].copy_from_slice(&self.input);
         let halves = |length: usize| vec![0..length.div_ceil(2), length / 2..length, length - 1..length];
-        for ranges in [plane.map(|length| vec![0..length]), plane.map(halves)] {
+        for ranges in [plane.map(|length| std::iter::once(0..length).collect()), plane.map(halves)] {
             let [deep, down, across] = ranges.each_ref().map(Vec::len);
             let sizes = Sizes { planes: self.planes, plane, spatial_axes: N, units: deep * down * across, unit: 1 };
             let pixels = input.as_slice().expect("a fresh array is in order");

@@ -20,7 +20,7 @@ const STRETCH: usize = 64;
 pub(super) struct Rows {
     pub(super) start: usize,
     pub(super) length: usize,
-    pub(super) rows: usize,
+    pub(super) count: usize,
     pub(super) pitch: usize,
     pub(super) planes: usize,
     pub(super) plane_pitch: usize,
@@ -29,8 +29,8 @@ pub(super) struct Rows {
 impl Rows {
     #[inline(always)]
     fn of<T>(self, pixels: &[T]) -> impl Iterator<Item = &[T]> {
-        (0..self.planes * self.rows).map(move |row| {
-            let (plane, row) = if self.planes == 1 { (0, row) } else { (row / self.rows, row % self.rows) };
+        (0..self.planes * self.count).map(move |row| {
+            let (plane, row) = if self.planes == 1 { (0, row) } else { (row / self.count, row % self.count) };
             &pixels[self.start + plane * self.plane_pitch + row * self.pitch..][..self.length]
         })
     }
@@ -74,7 +74,7 @@ impl<T: Kernels> Totals<'_, T> {
                 let (total, watched) = total::<S, T, O>(simd, &rows, self.pixels, start);
                 totals[number] = total;
                 if O::COUNTED {
-                    counts[number] = T::number(rows.length * rows.rows * rows.planes, false);
+                    counts[number] = T::number(rows.length * rows.count * rows.planes, false);
                 }
                 if O::HAS_PLAIN && !watched.simd_eq(watched).all_true() {
                     nan |= 1 << number;
@@ -116,7 +116,7 @@ fn total<S: Simd, T: Pixel, O: Merge<T>>(
 ) -> (T::Pixels<S>, T::Pixels<S>) {
     let nothing = T::Pixels::<S>::splat(simd, T::default());
     let mut sum = (start, nothing);
-    if rows.rows * rows.planes == 1 && rows.length < STRETCH * T::Pixels::<S>::LEN {
+    if rows.count * rows.planes == 1 && rows.length < STRETCH * T::Pixels::<S>::LEN {
         return few::<S, T, O>(simd, &pixels[rows.start..][..rows.length], start, sum);
     }
     // A stretch of number n is merged with those before it as often as n ends in ones in binary.
