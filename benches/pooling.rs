@@ -137,13 +137,12 @@ fn sum(floats: &[f32]) -> f32 {
                 let mut sums = [S::f32s::splat(simd, 0.0); 8];
                 for floats in floats.chunks_exact(8 * lanes) {
                     for register in 0..8 {
-                        sums[register] =
-                            sums[register] + S::f32s::from_slice(simd, &floats[register * lanes..][..lanes]);
+                        sums[register] += S::f32s::from_slice(simd, &floats[register * lanes..][..lanes]);
                     }
                 }
                 let mut whole = sums[0];
                 for register in 1..8 {
-                    whole = whole + sums[register];
+                    whole += sums[register];
                 }
                 whole.reduce_sum()
             },
@@ -207,6 +206,11 @@ fn case(layer: &Value, pools: &[rayon::ThreadPool; 2]) -> Option<Box<dyn Timed>>
 /// What `layers.json` has not: other pixels, another window, a reduction of one's own.
 fn more(pools: &[rayon::ThreadPool; 2]) -> Vec<Box<dyn Timed>> {
     let (small, middle, large) = (numbers([1, 256, 20, 20]), numbers([1, 64, 112, 112]), numbers([1, 64, 224, 224]));
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "pixels are scaled to what a byte holds"
+    )]
     let bytes = |input: &Array4<f32>| input.mapv(|pixel| (pixel * 127.0 + 128.0) as u8);
     let three = || MaxPool2d::new(3).padding(1);
     let range = || Pool::<_, 2>::with(Range, 3).padding(1);
@@ -272,7 +276,9 @@ fn main() {
     }
     println!("\n| layer | ms | GB/s read | of the sum's | ms on two threads | two ÷ one |");
     println!("| --- | ---: | ---: | ---: | ---: | ---: |");
-    table.iter().for_each(|row| println!("{row}"));
+    for row in &table {
+        println!("{row}");
+    }
     let time = |name: &str| medians.iter().find(|(other, _)| other == name).map_or(f64::NAN, |(_, time)| *time);
     println!("\n13×13 over 3×3: {:.2} times as long", time("max_13x13s1_256_20") / time("max_3x3s1_256_20"));
     for name in ["max_3x3s1_64_112", "max_2x2s2_64_224"] {

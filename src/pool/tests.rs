@@ -192,6 +192,8 @@ impl<const N: usize> Case<N> {
                 );
             }
         };
+        // Rust leaves open which NaN arithmetic gives.
+        let bits = |number: T| if Element::is_nan(number) { u64::MAX } else { bits(number) };
         self.each_way(Average { count_include_pad: self.count_include_pad }, &input, bits, close);
         self.each_way(L2, &input, bits, close);
         self.each_box(&Average::default(), &input, bits, close);
