@@ -155,11 +155,7 @@ impl Passes {
         let (wide, high) = (reach(columns, columns.outputs()), reach(rows, band));
         let in_proportion =
             problem.pixels().saturating_add(problem.outputs()).saturating_mul(16).saturating_add(1 << 14);
-<<<<<<< HEAD
-        if wide.checked_mul(high)?.checked_mul(planes.size())? > in_proportion {
-=======
         if wide.checked_mul(high)?.checked_mul(planes.size())? > in_proportion.min(MOST_PLACES) {
->>>>>>> bceca49 (Lay nothing down for outputs that may never be; say what is fast now)
             return None;
         }
 

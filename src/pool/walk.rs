@@ -14,10 +14,6 @@ use std::sync::Arc;
 use super::Reduction;
 use super::passes::count;
 use super::planes::Compute;
-<<<<<<< HEAD
-use crate::simd::{Level, vectorized};
-=======
->>>>>>> bceca49 (Lay nothing down for outputs that may never be; say what is fast now)
 use crate::tensor::collected;
 use crate::window::{Geometry, Run};
 use crate::{Element, Result};
