@@ -87,7 +87,7 @@ pub(crate) fn relu<S: Simd, A: Lanes>(simd: S, vector: A::Vector<S>) -> A::Vecto
 
 /// A pixel that comes in vectors: every [`Element`](crate::Element).
 pub trait Pixel: Copy + Default + PartialOrd + Send + Sync + 'static {
-    /// Whether two pixels that are equal, or not, may look otherwise: zeros and NaN.
+    /// Whether it is a float, so that pixels that are equal, or not, may look otherwise: zeros and NaN.
     const HAS_ORDER: bool;
 
     /// As many pixels as a register of the level holds.

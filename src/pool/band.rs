@@ -43,7 +43,9 @@ impl<T: Kernels> Band<'_, T> {
         let passes = self.passes;
         // A band that is shorter than others needs fewer of the rows, which are the last where there is one plane.
         let lacking = if self.problem.axes[0].size() == 1 { lacking } else { 0 };
-        if let Some(small) = &passes.small {
+        if T::HAS_ORDER
+            && let Some(small) = &passes.small
+        {
             return self.small::<S, O>(simd, small);
         }
         for step in &passes.across {

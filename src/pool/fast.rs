@@ -35,7 +35,7 @@ impl<T: Element> Fast<T> {
         let way = if problem.is_pairs(pixels_in_a_register::<T>(level)) {
             Way::Pairs
         } else {
-            let passes = Arc::new(Passes::new(&problem, size_of::<T>())?);
+            let passes = Arc::new(Passes::new::<T>(&problem)?);
             let counts = Arc::new(Counts::new(&problem, operation, T::number)?);
             Way::Bands { passes, counts }
         };

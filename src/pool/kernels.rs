@@ -1,7 +1,7 @@
 //! The kernels, compiled here for every pixel and level: a program that uses the crate need not compile them again.
 
 use super::band::Band;
-use super::operation::{Largest, Mean, Merge, Norm, Operation, Smallest};
+use super::operation::{Largest, Mean, Merge, Norm, Operation, PlainLargest, PlainSmallest, Smallest};
 use super::pairs::Pairs;
 use super::totals::Totals;
 use crate::relu::Rectify;
@@ -41,8 +41,8 @@ with_operation!(Band, Pairs, Totals);
 macro_rules! of_integers {
     ($level:ident, $operation:ident, $kernel:ident) => {
         match $operation {
-            Operation::Min => simd::run($level, With($kernel, Smallest)),
-            _ => simd::run($level, With($kernel, Largest)),
+            Operation::Min => simd::run($level, With($kernel, PlainSmallest)),
+            _ => simd::run($level, With($kernel, PlainLargest)),
         }
     };
 }

@@ -15,6 +15,7 @@
 
 use super::operation::Operation;
 use super::problem::Problem;
+use crate::simd::Pixel;
 use crate::tensor::collected;
 use crate::window::Axis;
 
@@ -50,7 +51,7 @@ pub(super) struct Spread {
 }
 
 /// A small square window, whose rows stay in registers from one row of outputs to the next: there is neither a slab of merged rows
-/// nor a pass down.
+/// nor a pass down. Of floats alone: the kernels of every pixel would take long to compile.
 #[derive(Debug, Clone)]
 pub(super) struct Small {
     pub(super) size: usize,
@@ -134,21 +135,21 @@ fn levels(slab: &mut Slab, from: usize, levels: u32, step: usize, length: usize)
 impl Passes {
     /// For bands of as many rows as fit into the cache; `None` where the slab would be out of all proportion to the layer: wide
     /// padding, or taps far apart.
-    pub(super) fn new(problem: &Problem, pixel_bytes: usize) -> Option<Self> {
+    pub(super) fn new<T: Pixel>(problem: &Problem) -> Option<Self> {
         let [_, rows, _] = &problem.axes;
         let outputs = rows.outputs();
-        let least = Self::with_band(problem, 1)?;
+        let least = Self::with_band::<T>(problem, 1)?;
         let overlap = (rows.size() - 1).saturating_mul(rows.dilation()) + 1;
         let overlap = overlap.saturating_sub(rows.stride()).div_ceil(rows.stride());
         // The slab of another row of outputs.
-        let more = if outputs > 1 { Self::with_band(problem, 2)?.slab - least.slab } else { 1 };
-        let fit = 1 + (BAND_BYTES / pixel_bytes).saturating_sub(least.slab) / more.max(1);
+        let more = if outputs > 1 { Self::with_band::<T>(problem, 2)?.slab - least.slab } else { 1 };
+        let fit = 1 + (BAND_BYTES / size_of::<T>()).saturating_sub(least.slab) / more.max(1);
         // Rows that two bands have in common are done twice: not more than a few of them.
         let most = fit.max(3 * overlap).min(outputs);
-        Self::with_band(problem, outputs.div_ceil(outputs.div_ceil(most)))
+        Self::with_band::<T>(problem, outputs.div_ceil(outputs.div_ceil(most)))
     }
 
-    fn with_band(problem: &Problem, band: usize) -> Option<Self> {
+    fn with_band<T: Pixel>(problem: &Problem, band: usize) -> Option<Self> {
         let [planes, rows, columns] = &problem.axes;
         let reach =
             |axis: &Axis, outputs: usize| (outputs - 1) * axis.stride() + (axis.size() - 1) * axis.dilation() + 1;
@@ -193,10 +194,11 @@ impl Passes {
             let place = |tap: usize| Some(spread.parts[tap * dilation % phases]? + tap * dilation / phases);
             (Vec::new(), (0..columns.size()).map(place).collect::<Option<Vec<_>>>()?)
         };
-        let small = (planes.size() == 1
+        let small = (T::HAS_ORDER
+            && planes.size() == 1
             && columns.size() == rows.size()
             && rows.dilation() == 1
-            && matches!((rows.size(), rows.stride()), (2 | 3, 1 | 2)))
+            && matches!((rows.size(), rows.stride()), (2, 2) | (3, 1 | 2)))
         .then(|| Small { size: rows.size(), stride: rows.stride(), terms: terms.clone() });
         let mut rows_at = match terms[..] {
             [first, ..] if small.is_some() => first,

@@ -25,7 +25,6 @@ impl<T: Kernels> Band<'_, T> {
     #[inline(always)]
     pub(super) fn small<S: Simd, O: Merge<T>>(self, simd: S, small: &Small) {
         match (small.size, small.stride) {
-            (2, 1) => self.strips::<S, O, 2, 1>(simd, small),
             (2, _) => self.strips::<S, O, 2, 2>(simd, small),
             (_, 1) => self.strips::<S, O, 3, 1>(simd, small),
             _ => self.strips::<S, O, 3, 2>(simd, small),
@@ -39,15 +38,13 @@ impl<T: Kernels> Band<'_, T> {
         let (lanes, length) = (T::Pixels::<S>::LEN, self.problem.axes[2].outputs());
         let wide = match length / lanes {
             4.. => 4 * lanes,
-            2..=3 => 2 * lanes,
             _ => lanes,
         };
         for column in (0..length).step_by(wide) {
             let strip = Strip { column: column.min(length.saturating_sub(wide)), terms };
             match length / lanes {
                 4.. => self.strip::<S, O, SIZE, STRIDE, 4>(simd, strip),
-                2..=3 => self.strip::<S, O, SIZE, STRIDE, 2>(simd, strip),
-                1 => self.strip::<S, O, SIZE, STRIDE, 1>(simd, strip),
+                1.. => self.strip::<S, O, SIZE, STRIDE, 1>(simd, strip),
                 _ => self.narrow_strip::<S, O, SIZE, STRIDE>(simd, strip),
             }
         }
