@@ -18,6 +18,9 @@ pub(crate) fn vectorized<R>(level: Level, loops: impl FnOnce() -> R) -> R {
 pub(crate) trait Kernel {
     type Output;
 
+    /// Whether it is compiled without vector instructions, too, where every machine has some: for the tests of a few kernels.
+    const SCALAR: bool = true;
+
     fn run<S: Simd>(self, simd: S) -> Self::Output;
 }
 
@@ -40,10 +43,12 @@ pub(crate) fn run<K: Kernel>(level: Level, kernel: K) -> K::Output {
             return with(simd, kernel);
         }
         #[cfg(feature = "__scalar")]
-        if let Level::Fallback(simd) = level {
+        if K::SCALAR
+            && let Level::Fallback(simd) = level
+        {
             return with(simd, kernel);
         }
-        with(level.as_sse2().expect("every x86-64 has SSE2"), kernel)
+        with(level.as_sse2().or(Level::new().as_sse2()).expect("every x86-64 has SSE2"), kernel)
     }
     #[cfg(not(target_arch = "x86_64"))]
     dispatch!(level, simd => with(simd, kernel))

@@ -26,6 +26,8 @@ macro_rules! with_operation {
     ($($kernel:ident),*) => {$(
         impl<T: Kernels, O: Merge<T>> Kernel for With<$kernel<'_, T>, O> {
             type Output = ();
+            /// There are too many of them.
+            const SCALAR: bool = false;
 
             #[inline(always)]
             fn run<S: Simd>(self, simd: S) {
