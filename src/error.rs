@@ -125,6 +125,17 @@ pub enum Error {
         hint: String,
     },
 
+    /// Features that do not fit the weights of a linear layer.
+    #[error("the input has {found} features on its last axis, but weights {weights:?} take {expected}")]
+    Features {
+        /// Features that the weights take.
+        expected: usize,
+        /// Features of the input.
+        found: usize,
+        /// Shape of the weights.
+        weights: Vec<usize>,
+    },
+
     /// Channels or filters that cannot be divided into the groups.
     #[error("{count} {what} cannot be divided into {groups} groups")]
     Groups {
@@ -233,5 +244,14 @@ pub enum Error {
         position: usize,
         /// Pixels of the plane it points into.
         pixels: usize,
+    },
+
+    /// What went wrong in a layer of a [`Sequential`](crate::Sequential).
+    #[error("layer {layer}: {source}")]
+    Layer {
+        /// Its name and what it is: "0 (Conv2d)".
+        layer: String,
+        /// What went wrong.
+        source: Box<Error>,
     },
 }

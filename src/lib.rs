@@ -95,11 +95,15 @@ pub mod conv;
 mod element;
 mod error;
 mod everyday;
+mod flatten;
+mod fusion;
+mod linear;
 mod module;
 mod parallel;
 mod plan;
 pub mod pool;
 mod relu;
+pub mod sequential;
 mod shape;
 mod simd;
 mod tensor;
@@ -108,6 +112,9 @@ pub mod window;
 pub use conv::{Conv, Conv1d, Conv2d, Conv3d, ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d};
 pub use element::{Element, Float};
 pub use error::{Error, Result};
+pub use flatten::Flatten;
+pub use fusion::{Band, Elementwise};
+pub use linear::Linear;
 pub use module::{Module, OutputShape};
 pub use plan::{Plan, Run as RunPlan};
 pub use pool::{
@@ -119,6 +126,7 @@ pub use pool::{
     MinPool3d, Pool, Reduction, Selection,
 };
 pub use relu::Relu;
+pub use sequential::Sequential;
 pub use tensor::{Tensor, TensorView, TensorViewMut};
 pub use window::{Axis, Geometry, Padding, PaddingMode, PerAxis, Run, TapRun, Window, WindowView, Windows};
 

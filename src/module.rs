@@ -1,7 +1,10 @@
 //! [`Module`]: anything that turns a tensor into a tensor.
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use crate::tensor::{Tensor, TensorView, TensorViewMut};
-use crate::{Element, Error, Plan, Result};
+use crate::{Band, Element, Elementwise, Error, Plan, Result};
 
 /// The shape rule of a module: what comes out for what goes in, without any data.
 pub trait OutputShape {
@@ -112,6 +115,71 @@ pub trait Module<T: Element, U: Element = T>: OutputShape + Send + Sync {
     fn check_output(&self, input: &TensorView<'_, T>, output: &TensorViewMut<'_, U>) -> Result<()> {
         check_shape(&self.output_shape(input.shape())?, output)
     }
+
+    /// What a summary and errors call it: the name of its type, unless it says otherwise.
+    fn name(&self) -> String {
+        let whole = std::any::type_name::<Self>();
+        let path = whole.split('<').next().unwrap_or(whole);
+        path.rsplit("::").next().unwrap_or(path).into()
+    }
+
+    /// Its parameters with their names, those of PyTorch for the modules of this crate (`weight`, `bias`); none unless it has
+    /// some. Their type is that of the output, as saved networks have it: modules of other types show none.
+    fn parameters(&self) -> Vec<(String, TensorView<'_, U>)> {
+        Vec::new()
+    }
+
+    /// The same, to write to.
+    fn parameters_mut(&mut self) -> Vec<(String, TensorViewMut<'_, U>)> {
+        Vec::new()
+    }
+
+    /// How many numbers its parameters are.
+    fn parameter_count(&self) -> usize {
+        self.parameters().iter().fold(0, |count: usize, (_, values)| count.saturating_add(values.len()))
+    }
+
+    /// Multiplications by a parameter, each with its addition, for an input of this shape, by the definition of the module; 0 for
+    /// a module that has none, and for an input that does not fit.
+    fn multiply_adds(&self, input_shape: &[usize]) -> u64 {
+        let _ = input_shape;
+        0
+    }
+
+    /// For a module that does the same to every element, wherever it lies: what. A [`Sequential`](crate::Sequential) then does
+    /// it in place.
+    fn elementwise(&self) -> Option<Elementwise<U>> {
+        None
+    }
+
+    /// For a module that leaves the elements as they are, in row-major order, under another shape: whether it does.
+    fn only_reshapes(&self) -> bool {
+        false
+    }
+
+    /// This module with a ReLU after it, where it can apply one as it stores its results.
+    fn with_relu(&self) -> Option<Box<dyn Module<T, U> + '_>> {
+        None
+    }
+
+    /// For a module whose output rows come from some of its input rows alone: which, for these rows of the output, as far as it
+    /// has them, or for more rows around them where it cannot compute them alone. `None`, too, where these rows cannot be
+    /// computed alone, or the input does not fit. A [`Sequential`](crate::Sequential) then need not hold all rows at once: see
+    /// [`Band`].
+    fn band(&self, input_shape: &[usize], rows: Range<usize>) -> Option<Band> {
+        let _ = (input_shape, rows);
+        None
+    }
+
+    /// A plan that computes the output rows of a band from its input rows, to the bit as the plan for the whole input does.
+    /// Unless it says otherwise that is the plan for an input of so many rows, which serves modules without padding.
+    ///
+    /// # Errors
+    ///
+    /// As [`plan`](Self::plan).
+    fn plan_band(&self, input_shape: &[usize], band: &Band) -> Result<Plan<T, U>> {
+        self.plan(&band.input_shape(input_shape))
+    }
 }
 
 impl<T: Element, U: Element> dyn Module<T, U> + '_ {
@@ -135,7 +203,7 @@ pub(crate) fn check_shape<U>(expected: &[usize], output: &TensorViewMut<'_, U>) 
 
 /// A pointer to a module is a module.
 macro_rules! pointers {
-    ($($pointer:ty),*) => {$(
+    ($($pointer:ty, $parameters_mut:expr;)*) => {$(
         impl<M: OutputShape + ?Sized> OutputShape for $pointer {
             fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
                 (**self).output_shape(input)
@@ -154,8 +222,54 @@ macro_rules! pointers {
             fn forward_view(&self, input: TensorView<'_, T>) -> Result<Tensor<U>> {
                 (**self).forward_view(input)
             }
+
+            fn name(&self) -> String {
+                (**self).name()
+            }
+
+            fn parameters(&self) -> Vec<(String, TensorView<'_, U>)> {
+                (**self).parameters()
+            }
+
+            fn parameters_mut(&mut self) -> Vec<(String, TensorViewMut<'_, U>)> {
+                let parameters_mut: fn(&mut Self) -> Vec<(String, TensorViewMut<'_, U>)> = $parameters_mut;
+                parameters_mut(self)
+            }
+
+            fn parameter_count(&self) -> usize {
+                (**self).parameter_count()
+            }
+
+            fn multiply_adds(&self, input_shape: &[usize]) -> u64 {
+                (**self).multiply_adds(input_shape)
+            }
+
+            fn elementwise(&self) -> Option<Elementwise<U>> {
+                (**self).elementwise()
+            }
+
+            fn only_reshapes(&self) -> bool {
+                (**self).only_reshapes()
+            }
+
+            fn with_relu(&self) -> Option<Box<dyn Module<T, U> + '_>> {
+                (**self).with_relu()
+            }
+
+            fn band(&self, input_shape: &[usize], rows: Range<usize>) -> Option<Band> {
+                (**self).band(input_shape, rows)
+            }
+
+            fn plan_band(&self, input_shape: &[usize], band: &Band) -> Result<Plan<T, U>> {
+                (**self).plan_band(input_shape, band)
+            }
         }
     )*};
 }
 
-pointers!(&M, Box<M>, std::sync::Arc<M>);
+// What others see, too, is not to be written to.
+pointers! {
+    &M, |_| Vec::new();
+    Box<M>, |module| (**module).parameters_mut();
+    Arc<M>, |module| Arc::get_mut(module).map_or_else(Vec::new, M::parameters_mut);
+}

@@ -2,8 +2,30 @@
 //!
 //! Without the feature `rayon` there is one thread.
 
-/// Threads that a computation may use: those of the pool it is called from.
+use std::cell::Cell;
+
+thread_local! {
+    /// Whether what is planned here is to run on one thread.
+    static ALONE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Plans for one thread: what is made ready in `plan` is a part of something that is shared among threads already.
+pub(crate) fn alone<R>(plan: impl FnOnce() -> R) -> R {
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            ALONE.set(self.0);
+        }
+    }
+    let _restore = Restore(ALONE.replace(true));
+    plan()
+}
+
+/// Threads that a computation may use: those of the pool it is called from, or the one of [`alone`].
 pub(crate) fn threads() -> usize {
+    if ALONE.get() {
+        return 1;
+    }
     #[cfg(feature = "rayon")]
     return rayon::current_num_threads();
     #[cfg(not(feature = "rayon"))]

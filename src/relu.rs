@@ -5,7 +5,7 @@ use crate::parallel::{join, threads};
 use crate::plan::Run;
 use crate::simd::{Kernel, Level, Pixel, Simd, Vector};
 use crate::tensor::{TensorView, TensorViewMut, element_count};
-use crate::{Element, Plan, Result};
+use crate::{Element, Elementwise, Plan, Result};
 
 /// `max(x, 0)` of every element, of a tensor of any rank. NaN stays NaN, as in PyTorch.
 ///
@@ -146,6 +146,10 @@ impl<T: Element> Module<T> for Relu {
         let elements = element_count::<T>(input_shape)?;
         let planned = Planned { level: Level::new(), shares: shares::<T>(elements) };
         Ok(Plan::new(input_shape, input_shape, planned))
+    }
+
+    fn elementwise(&self) -> Option<Elementwise<T>> {
+        Some(Elementwise::relu())
     }
 }
 

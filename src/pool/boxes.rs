@@ -5,13 +5,13 @@ use std::ops::Range;
 
 use super::boxed::Boxed;
 use super::planes::{Planes, Sizes};
-use super::{Average, L2, Max, Min, Reduction};
+use super::{Average, L2, Max, Min, Reduction, reduction_name};
 use crate::module::{Module, OutputShape, check_shape};
 use crate::shape::MapShape;
 use crate::simd::Level;
 use crate::tensor::{TensorView, TensorViewMut, collected, element_count};
 use crate::window::{PerAxis, unravel};
-use crate::{Element, Error, Plan, Result};
+use crate::{Band, Element, Error, Plan, Result};
 
 /// A pooling to a given output size: the input is shared out among the outputs, each of which reduces its box. On an axis
 /// of `n` pixels and `m` outputs, output `i` has the pixels from `⌊i·n/m⌋` up to `⌈(i+1)·n/m⌉`, as in PyTorch; boxes
@@ -139,6 +139,13 @@ impl<const N: usize> Boxes<N> {
         usize::try_from(start).unwrap_or(usize::MAX)..usize::try_from(end).unwrap_or(usize::MAX)
     }
 
+    /// The band of all rows, if these are all: boxes of some rows alone are cut otherwise.
+    fn all_rows(&self, rows: Range<usize>) -> Option<Band> {
+        let axis = self.input.to_vec().len() - N;
+        let all = 0..self.output.spatial[0];
+        (rows.start == 0 && rows.end >= all.end).then(|| Band::new(axis, 0..self.input.spatial[0], all))
+    }
+
     fn reduce<T: Element>(
         &self,
         reduction: &impl Reduction<T>,
@@ -256,6 +263,14 @@ impl<T: Element, R: Reduction<T>, const N: usize> Module<T> for AdaptivePool<R, 
             None => Plan::of(self.clone(), input_shape),
         }
     }
+
+    fn name(&self) -> String {
+        format!("Adaptive{}Pool{N}d", reduction_name::<R>())
+    }
+
+    fn band(&self, input_shape: &[usize], rows: Range<usize>) -> Option<Band> {
+        self.boxes(input_shape).ok()?.all_rows(rows)
+    }
 }
 
 impl<T: Element, R: Reduction<T>, const N: usize> Module<T> for GlobalPool<R, N> {
@@ -268,5 +283,13 @@ impl<T: Element, R: Reduction<T>, const N: usize> Module<T> for GlobalPool<R, N>
             Some(plan) => Ok(plan),
             None => Plan::of(self.clone(), input_shape),
         }
+    }
+
+    fn name(&self) -> String {
+        format!("Global{}Pool{N}d", reduction_name::<R>())
+    }
+
+    fn band(&self, input_shape: &[usize], rows: Range<usize>) -> Option<Band> {
+        Self::boxes(input_shape).ok()?.all_rows(rows)
     }
 }

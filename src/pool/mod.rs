@@ -27,12 +27,14 @@ pub(crate) use kernels::Kernels;
 pub use reduction::{Average, L2, Lp, Max, Min, Reduction, Selection};
 pub use unpool::{MaxUnpool, MaxUnpool1d, MaxUnpool2d, MaxUnpool3d};
 
+use std::ops::Range;
+
 use crate::module::{Module, OutputShape, check_shape};
 use crate::shape::MapShape;
 use crate::simd::Level;
 use crate::tensor::{TensorView, TensorViewMut, element_count};
 use crate::window::{Geometry, Padding, PerAxis, Window};
-use crate::{Element, Plan, Result};
+use crate::{Band, Element, Plan, Result};
 use fast::Fast;
 use planes::{Planes, Sizes};
 use problem::Problem;
@@ -251,6 +253,33 @@ impl<T: Element, R: Reduction<T>, const N: usize> Module<T> for Pool<R, N> {
                 Plan::new(input_shape, &output_shape, planes)
             }
         })
+    }
+
+    fn name(&self) -> String {
+        format!("{}Pool{N}d", reduction_name::<R>())
+    }
+
+    fn band(&self, input_shape: &[usize], rows: Range<usize>) -> Option<Band> {
+        let layer = self.layer::<T>(input_shape).ok()?;
+        let output = rows.start..rows.end.min(layer.geometry.axes().first()?.outputs());
+        let (input, banded) = layer.geometry.band(output.clone())?;
+        self.window.of_geometry(&banded)?;
+        let (axis, rows) = (input_shape.len() - N, &banded.axes()[0]);
+        Some(Band { before: rows.before(), after: rows.after(), ..Band::new(axis, input, output) })
+    }
+
+    fn plan_band(&self, input_shape: &[usize], band: &Band) -> Result<Plan<T>> {
+        let banded = self.layer::<T>(input_shape)?.geometry.band(band.output.clone());
+        let window = banded.and_then(|(_, banded)| self.window.of_geometry(&banded)).unwrap_or(self.window);
+        Self { window, ..self.clone() }.plan(&band.input_shape(input_shape))
+    }
+}
+
+/// What pools with this reduction are called: "Max", "Avg", ….
+fn reduction_name<R>() -> &'static str {
+    match std::any::type_name::<R>().rsplit("::").next() {
+        Some("Average") => "Avg",
+        name => name.unwrap_or_default(),
     }
 }
 

@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 
 use ndarray::{
-    ArrayBase, ArrayView5, ArrayView6, ArrayViewD, ArrayViewMutD, Axis, Data, DataMut, Dimension, IndexLonger, Ix0,
-    Ix1, Ix2, Ix3, Ix4, Ix5, Ix6, IxDyn, RawData, ViewRepr,
+    ArrayBase, ArrayView5, ArrayView6, ArrayViewD, ArrayViewMut6, ArrayViewMutD, Axis, Data, DataMut, Dimension,
+    IndexLonger, Ix0, Ix1, Ix2, Ix3, Ix4, Ix5, Ix6, IxDyn, RawData, Slice, ViewRepr,
 };
 
 use super::{Tensor, filled};
@@ -111,6 +112,21 @@ impl<S: RawData> Inline<S> {
     }
 }
 
+/// A shape of rank 6 at most at rank 6, with axes of length 1 in front.
+fn full_shape(shape: &[usize]) -> Option<Ix6> {
+    let mut full = [1; 6];
+    full[6_usize.checked_sub(shape.len())?..].copy_from_slice(shape);
+    Some(Ix6(full[0], full[1], full[2], full[3], full[4], full[5]))
+}
+
+/// A part of a view along one of the axes of its shape.
+fn part_of<S: RawData>(array: &mut Inline<S>, axis: usize, range: Range<usize>) {
+    match array {
+        Inline::UpToSix { array, rank } => array.slice_axis_inplace(Axis(6 - *rank + axis), Slice::from(range)),
+        Inline::Deep(array) => array.slice_axis_inplace(Axis(axis), Slice::from(range)),
+    }
+}
+
 impl<'a, T> TensorView<'a, T> {
     pub(super) fn new<D: Dimension>(array: ndarray::ArrayView<'a, T, D>) -> Self {
         Self { array: Inline::new(array) }
@@ -130,6 +146,14 @@ impl<'a, T> TensorView<'a, T> {
     ///
     /// [`Error::Shape`] if the number of elements is not that of the shape.
     pub fn from_slice(shape: &[usize], elements: &'a [T]) -> Result<Self> {
+        if let Some(full) = full_shape(shape) {
+            return match ArrayView6::from_shape(full, elements) {
+                Ok(array) if array.len() == elements.len() => {
+                    Ok(Self { array: Inline::UpToSix { array, rank: shape.len() } })
+                }
+                _ => Err(wrong_length(shape, elements.len())),
+            };
+        }
         match ArrayViewD::from_shape(IxDyn(shape), elements) {
             // ndarray lets elements be left over.
             Ok(array) if array.len() == elements.len() => Ok(Self::new(array)),
@@ -200,6 +224,23 @@ impl<'a, T> TensorView<'a, T> {
             Inline::UpToSix { array, .. } => array.to_slice(),
             Inline::Deep(array) => array.to_slice(),
         }
+    }
+
+    /// The same elements for a shorter time.
+    pub(crate) fn shorter(&self) -> TensorView<'_, T> {
+        match &self.array {
+            Inline::UpToSix { array, rank } => {
+                TensorView { array: Inline::UpToSix { array: array.view(), rank: *rank } }
+            }
+            Inline::Deep(array) => TensorView { array: Inline::Deep(array.view()) },
+        }
+    }
+
+    /// The part in a range of one axis, both of which the caller knows to be there.
+    pub(crate) fn part(&self, axis: usize, range: Range<usize>) -> Self {
+        let mut part = self.clone();
+        part_of(&mut part.array, axis, range);
+        part
     }
 
     /// The view as an `ndarray` view.
@@ -281,6 +322,12 @@ impl<'a, T> TensorViewMut<'a, T> {
     /// [`Error::Shape`] if the number of elements is not that of the shape.
     pub fn from_slice(shape: &[usize], elements: &'a mut [T]) -> Result<Self> {
         let found = elements.len();
+        if let Some(full) = full_shape(shape) {
+            return match ArrayViewMut6::from_shape(full, elements) {
+                Ok(array) if array.len() == found => Ok(Self { array: Inline::UpToSix { array, rank: shape.len() } }),
+                _ => Err(wrong_length(shape, found)),
+            };
+        }
         match ArrayViewMutD::from_shape(IxDyn(shape), elements) {
             Ok(array) if array.len() == found => Ok(Self::new(array)),
             _ => Err(wrong_length(shape, found)),
@@ -332,6 +379,27 @@ impl<'a, T> TensorViewMut<'a, T> {
         match &mut self.array {
             Inline::UpToSix { array, .. } => array.as_slice_mut(),
             Inline::Deep(array) => array.as_slice_mut(),
+        }
+    }
+
+    /// The part in a range of one axis, both of which the caller knows to be there.
+    pub(crate) fn part(mut self, axis: usize, range: Range<usize>) -> Self {
+        part_of(&mut self.array, axis, range);
+        self
+    }
+
+    /// The parts before and after a place of one axis, both of which the caller knows to be there.
+    pub(crate) fn split_at(self, axis: usize, at: usize) -> (Self, Self) {
+        match self.array {
+            Inline::UpToSix { array, rank } => {
+                let (one, other) = array.split_at(Axis(6 - rank + axis), at);
+                let view = |array| Self { array: Inline::UpToSix { array, rank } };
+                (view(one), view(other))
+            }
+            Inline::Deep(array) => {
+                let (one, other) = array.split_at(Axis(axis), at);
+                (Self { array: Inline::Deep(one) }, Self { array: Inline::Deep(other) })
+            }
         }
     }
 

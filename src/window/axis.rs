@@ -284,6 +284,11 @@ impl Axis {
         self.before + self.length + self.after
     }
 
+    /// The same window over another number of pixels, with so much padding and so many outputs.
+    pub(super) fn part(self, length: usize, before: usize, after: usize, outputs: usize) -> Self {
+        Self { length, before, after, outputs, ..self }
+    }
+
     /// The same windows over an input that has its padding written out as pixels.
     pub(crate) fn with_padding_as_pixels(self) -> Self {
         Self { length: self.padded_length(), before: 0, after: 0, ..self }

@@ -22,6 +22,7 @@
 
 mod accumulate;
 mod axis;
+mod band;
 mod padding;
 mod run;
 #[cfg(feature = "serde")]

@@ -1,0 +1,121 @@
+//! A convolution of some rows alone, and one with a ReLU after it: what a [`Sequential`](crate::Sequential) fuses.
+
+use std::ops::Range;
+
+use super::algorithm::{Algorithm, Algorithms};
+use super::problem::Problem;
+use super::{Conv, Layer, Means, Planned, winograd};
+use crate::module::{Module, OutputShape};
+use crate::tensor::{TensorView, TensorViewMut};
+use crate::window::{Axis, Padding, PaddingMode};
+use crate::{Band, Element, Error, Plan, Result};
+
+impl<T: Element, const N: usize> Conv<T, N> {
+    /// The same convolution with this ReLU or without, planned for some of its rows or for all.
+    pub(super) fn plan_with(&self, input_shape: &[usize], relu: bool, band: Option<&Band>) -> Result<Plan<T, T::Sum>> {
+        let whole = self.layer(input_shape)?;
+        let problem = Problem::new(&whole, self.groups, self.padding_mode)?;
+        // A band is computed as the whole would be, whatever were fastest for the band alone.
+        let asked = match (&problem, T::as_sums(self.filters.view())) {
+            (Some(problem), Some(weights)) => Some((self.fastest(problem, &weights), Means::of(problem))),
+            _ => None,
+        };
+        let (layer, input_shape) = match band {
+            Some(band) => (whole.band(band)?, band.input_shape(input_shape)),
+            None => (whole, input_shape.to_vec()),
+        };
+        let output_shape = layer.output.to_vec();
+        let fast = if asked.is_some() { self.fast_with(&layer, asked, relu)? } else { None };
+        match fast {
+            Some(fast) => Ok(Plan::new(&input_shape, &output_shape, Planned::<T> { fast, staged: false })),
+            None => Plan::of(self.by_tap_alone(&layer, relu), &input_shape),
+        }
+    }
+
+    /// This convolution of a layer's geometry, with its padding written out.
+    fn by_tap_alone(&self, layer: &Layer<N>, relu: bool) -> Self {
+        let padding = layer.geometry.axes().map(|axis| (axis.before(), axis.after()));
+        let ruled_out = Algorithm::ALL.into_iter().fold(Algorithms::default(), Algorithms::with);
+        Self { relu, ruled_out, ..self.clone() }.padding(Padding::Explicit(padding))
+    }
+
+    pub(super) fn find_band(&self, input_shape: &[usize], rows: Range<usize>) -> Option<Band> {
+        let layer = self.layer(input_shape).ok()?;
+        let axis = layer.geometry.axes().first()?;
+        let mut rows = rows.start..rows.end.min(axis.outputs());
+        if rows.is_empty() || layer.padding_is_mostly_unread() {
+            return None;
+        }
+        let problem = Problem::new(&layer, self.groups, self.padding_mode).ok()?;
+        let algorithm =
+            problem.zip(T::as_sums(self.filters.view())).map(|(problem, weights)| self.fastest(&problem, &weights));
+        // The sums in a tile of Winograd's depend on where it starts, and on all the pixels that it covers.
+        if algorithm == Some(Algorithm::Winograd) {
+            let end = rows.end.next_multiple_of(winograd::TILE).min(axis.outputs());
+            rows = rows.start / winograd::TILE * winograd::TILE..end;
+        }
+        let (input, banded) = axis.band(rows.clone())?;
+        if input.len() < axis.length() && !self.fills_from(&banded) {
+            return None;
+        }
+        Some(Band {
+            input_axis: input_shape.len() - N,
+            input,
+            output_axis: layer.output.to_vec().len() - N,
+            output: rows,
+            before: banded.before(),
+            after: banded.after(),
+        })
+    }
+
+    /// Whether the padding of a band can be filled from its own rows.
+    fn fills_from(&self, band: &Axis) -> bool {
+        match self.padding_mode {
+            PaddingMode::Circular => band.before() + band.after() == 0,
+            mode => mode.check(0, band).is_ok(),
+        }
+    }
+
+    pub(super) fn count_multiply_adds(&self, input_shape: &[usize]) -> u64 {
+        let Ok(Layer { bank, geometry, output }) = self.layer(input_shape) else { return 0 };
+        let images = output.batch.unwrap_or(1);
+        let factors = [images, bank.outputs, bank.inputs, geometry.taps(), geometry.outputs()];
+        factors.into_iter().fold(1, |all: u64, factor| all.saturating_mul(factor as u64))
+    }
+}
+
+impl<const N: usize> Layer<N> {
+    /// The part of this layer that computes a band.
+    fn band(&self, band: &Band) -> Result<Self> {
+        let banded = self.geometry.band(band.output.clone());
+        let (_, geometry) = banded.ok_or_else(|| Error::TooLarge { what: "a band", sizes: vec![band.output.end] })?;
+        Ok(Self { bank: self.bank, geometry, output: self.output.over(geometry.output_size()) })
+    }
+}
+
+/// A convolution with a ReLU after it.
+pub(super) struct WithRelu<'a, T: Element, const N: usize>(pub(super) &'a Conv<T, N>);
+
+impl<T: Element, const N: usize> OutputShape for WithRelu<'_, T, N> {
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        self.0.output_shape(input)
+    }
+}
+
+impl<T: Element, const N: usize> Module<T, T::Sum> for WithRelu<'_, T, N> {
+    fn forward_into(&self, input: TensorView<'_, T>, output: TensorViewMut<'_, T::Sum>) -> Result<()> {
+        self.0.clone().relu(true).forward_into(input, output)
+    }
+
+    fn plan(&self, input_shape: &[usize]) -> Result<Plan<T, T::Sum>> {
+        self.0.plan_with(input_shape, true, None)
+    }
+
+    fn band(&self, input_shape: &[usize], rows: Range<usize>) -> Option<Band> {
+        self.0.find_band(input_shape, rows)
+    }
+
+    fn plan_band(&self, input_shape: &[usize], band: &Band) -> Result<Plan<T, T::Sum>> {
+        self.0.plan_with(input_shape, true, Some(band))
+    }
+}

@@ -1,0 +1,221 @@
+//! [`Linear`]: a dense layer, which is a convolution with windows of one pixel.
+
+use ndarray::{ArrayBase, Axis, IxDyn, RawData};
+
+use crate::module::{Module, OutputShape, check_shape};
+use crate::plan::Run;
+use crate::tensor::{Tensor, TensorView, TensorViewMut, element_count, filled};
+use crate::{Conv1d, Element, Error, Plan, Result};
+
+/// A dense (fully connected) layer: `output[…, o] = bias[o] + Σ weights[o, i] · input[…, i]`, as PyTorch's `Linear`.
+///
+/// The weights are `[outputs, inputs]`, the input is `[inputs]`, `[batch, inputs]`, or has more axes before the last. It is a
+/// convolution whose channels are the inputs, whose filters are the rows of the weights, and whose pixels are the batch; the
+/// kernels of convolution compute it.
+///
+/// ```
+/// use featuremap::{Linear, Module, Tensor};
+/// use ndarray::array;
+///
+/// let layer = Linear::new(array![[1., 2., 3.], [0., 1., 0.]]).bias(array![0.5, 0.]);
+/// assert_eq!(layer.forward(&array![1., 1., 1.])?, Tensor::from(array![6.5, 1.]));
+/// assert_eq!(layer.forward(&array![[1., 1., 1.], [0., 2., 0.]])?, Tensor::from(array![[6.5, 1.], [4.5, 2.]]));
+///
+/// let error = layer.forward(&array![1., 1.]).unwrap_err();
+/// assert_eq!(error.to_string(), "the input has 2 features on its last axis, but weights [2, 3] take 3");
+/// # Ok::<(), featuremap::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Linear<T: Element = f32> {
+    /// `[outputs, inputs, 1]`.
+    conv: Conv1d<T>,
+}
+
+impl<T: Element> Linear<T> {
+    /// A dense layer with these weights, `[outputs, inputs]`, and no bias.
+    pub fn new(weights: impl Into<Tensor<T>>) -> Self {
+        let weights = weights.into().into_array();
+        let last = Axis(weights.ndim());
+        Self { conv: Conv1d::new(weights.insert_axis(last)) }
+    }
+
+    /// A number for each output, added to it. Of rank 1.
+    pub fn bias(self, bias: impl Into<Tensor<T::Sum>>) -> Self {
+        Self { conv: self.conv.bias(bias) }
+    }
+
+    /// The batch, counted over all axes but the last, and the shape of the output.
+    fn layer(&self, input: &[usize]) -> Result<(usize, Vec<usize>)> {
+        let weights = self.conv.filters().shape();
+        let &[outputs, inputs, _] = weights else {
+            let (what, found) = ("the weights of a linear layer".into(), weights[..weights.len() - 1].to_vec());
+            return Err(Error::Rank { what, expected: "of rank 2 [outputs, inputs]".into(), found });
+        };
+        let Some((&found, batch)) = input.split_last() else {
+            let what = "the input of a linear layer".into();
+            return Err(Error::Rank { what, expected: "of rank 1 [inputs] or more".into(), found: input.to_vec() });
+        };
+        if found != inputs {
+            return Err(Error::Features { expected: inputs, found, weights: vec![outputs, inputs] });
+        }
+        let output: Vec<_> = batch.iter().copied().chain([outputs]).collect();
+        element_count::<T>(input)?;
+        element_count::<T::Sum>(&output)?;
+        let batch: usize = batch.iter().product();
+        // What is left to check is the bias.
+        self.conv.output_shape(&[inputs, batch.max(1)])?;
+        Ok((batch, output))
+    }
+
+    /// Planned with `conv`, which is that of this layer, or the same with a ReLU.
+    fn plan_by(&self, conv: &dyn Module<T, T::Sum>, input_shape: &[usize]) -> Result<Plan<T, T::Sum>> {
+        let (batch, output_shape) = self.layer(input_shape)?;
+        let [outputs, inputs] = [self.conv.filters().shape()[0], self.conv.filters().shape()[1]];
+        let conv = if batch * outputs == 0 { None } else { Some(conv.plan(&[inputs, batch])?) };
+        let pixels = filled(&[inputs, batch], T::default())?;
+        let sums = filled(&[outputs, batch], T::Sum::default())?;
+        Ok(Plan::new(input_shape, &output_shape, Planned { conv, inputs, outputs, batch, pixels, sums }))
+    }
+}
+
+impl<T: Element> OutputShape for Linear<T> {
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        Ok(self.layer(input)?.1)
+    }
+}
+
+impl<T: Element> Module<T, T::Sum> for Linear<T> {
+    fn forward_into(&self, input: TensorView<'_, T>, output: TensorViewMut<'_, T::Sum>) -> Result<()> {
+        check_shape(&self.output_shape(input.shape())?, &output)?;
+        self.plan(input.shape())?.run(input, output)
+    }
+
+    fn plan(&self, input_shape: &[usize]) -> Result<Plan<T, T::Sum>> {
+        self.plan_by(&self.conv, input_shape)
+    }
+
+    fn parameters(&self) -> Vec<(String, TensorView<'_, T::Sum>)> {
+        let parameters = self.conv.parameters().into_iter();
+        parameters.map(|(name, values)| (name, without_pixels(values.into_array_view()).into())).collect()
+    }
+
+    fn parameters_mut(&mut self) -> Vec<(String, TensorViewMut<'_, T::Sum>)> {
+        let parameters = self.conv.parameters_mut().into_iter();
+        parameters.map(|(name, values)| (name, without_pixels(values.into_array_view_mut()).into())).collect()
+    }
+
+    fn parameter_count(&self) -> usize {
+        self.conv.parameter_count()
+    }
+
+    fn multiply_adds(&self, input_shape: &[usize]) -> u64 {
+        let batch = self.layer(input_shape).map_or(0, |(batch, _)| batch as u64);
+        batch.saturating_mul(self.conv.filters().len() as u64)
+    }
+
+    fn with_relu(&self) -> Option<Box<dyn Module<T, T::Sum> + '_>> {
+        Some(Box::new(WithRelu(self)))
+    }
+}
+
+/// The weights without the axis of the window, and the bias as it is.
+fn without_pixels<S: RawData>(parameter: ArrayBase<S, IxDyn>) -> ArrayBase<S, IxDyn> {
+    if parameter.ndim() < 2 { parameter } else { parameter.index_axis_move(Axis(2), 0) }
+}
+
+/// A dense layer with a ReLU after it.
+struct WithRelu<'a, T: Element>(&'a Linear<T>);
+
+impl<T: Element> OutputShape for WithRelu<'_, T> {
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        self.0.output_shape(input)
+    }
+}
+
+impl<T: Element> Module<T, T::Sum> for WithRelu<'_, T> {
+    fn forward_into(&self, input: TensorView<'_, T>, output: TensorViewMut<'_, T::Sum>) -> Result<()> {
+        self.plan(input.shape())?.run(input, output)
+    }
+
+    fn plan(&self, input_shape: &[usize]) -> Result<Plan<T, T::Sum>> {
+        let conv = self.0.conv.with_relu().expect("a convolution has one");
+        self.0.plan_by(&conv, input_shape)
+    }
+}
+
+/// What the plan of a dense layer holds.
+#[derive(Clone)]
+struct Planned<T: Element> {
+    /// From `[inputs, batch]` to `[outputs, batch]`; none where there is nothing to compute.
+    conv: Option<Plan<T, T::Sum>>,
+    inputs: usize,
+    outputs: usize,
+    batch: usize,
+    /// The input, its batch made pixels.
+    pixels: Vec<T>,
+    /// The output as the convolution gives it.
+    sums: Vec<T::Sum>,
+}
+
+impl<T: Element> Run<T, T::Sum> for Planned<T> {
+    fn run(&mut self, input: TensorView<'_, T>, mut output: TensorViewMut<'_, T::Sum>) -> Result<()> {
+        let Self { conv, inputs, outputs, batch, pixels, sums } = self;
+        let Some(conv) = conv else { return Ok(()) };
+        let one = *batch == 1;
+        let pixels = match input.to_slice() {
+            Some(elements) if one => elements,
+            Some(elements) => {
+                transpose(elements, *inputs, pixels);
+                pixels
+            }
+            None => {
+                for (flat, &element) in input.iter().enumerate() {
+                    pixels[flat % *inputs * *batch + flat / *inputs] = element;
+                }
+                pixels
+            }
+        };
+        let pixels = TensorView::from_slice(&[*inputs, *batch], pixels)?;
+        match output.as_slice_mut() {
+            Some(elements) if one => conv.run(pixels, TensorViewMut::from_slice(&[*outputs, 1], elements)?),
+            slice => {
+                conv.run(pixels, TensorViewMut::from_slice(&[*outputs, *batch], sums)?)?;
+                if let Some(elements) = slice {
+                    transpose(sums, *batch, elements);
+                    return Ok(());
+                }
+                for (flat, element) in output.into_array_view_mut().iter_mut().enumerate() {
+                    *element = sums[flat % *outputs * *batch + flat / *outputs];
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn algorithm(&self) -> String {
+        self.conv.as_ref().map_or_else(|| "nothing".into(), Plan::algorithm)
+    }
+
+    fn workspace_bytes(&self) -> usize {
+        let own = self.pixels.len() * size_of::<T>() + self.sums.len() * size_of::<T::Sum>();
+        own + self.conv.as_ref().map_or(0, Plan::workspace_bytes)
+    }
+}
+
+/// Rows and columns that are transposed at once: a cache line of each row, so that it is read and written once.
+const TILE: usize = 16;
+
+/// Writes the transpose of a matrix with so many columns.
+fn transpose<T: Copy>(matrix: &[T], columns: usize, transposed: &mut [T]) {
+    let rows = matrix.len() / columns;
+    for first_row in (0..rows).step_by(TILE) {
+        let end_row = rows.min(first_row + TILE);
+        for first in (0..columns).step_by(TILE) {
+            for column in first..columns.min(first + TILE) {
+                for (row, place) in (first_row..end_row).zip(&mut transposed[column * rows + first_row..]) {
+                    *place = matrix[row * columns + column];
+                }
+            }
+        }
+    }
+}

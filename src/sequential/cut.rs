@@ -1,0 +1,128 @@
+//! Into which bands a fused group is cut, so that what lies between its modules stays in cache.
+
+use std::ops::Range;
+
+use super::fused::Group;
+use crate::{Band, Element};
+
+/// The rows of the map that a band computes, and the rows of the input that it reads, stay within this: with the weights and
+/// the packed input of a convolution they lie in the second-level cache.
+pub(super) const BAND_BYTES: usize = 640 * 1024;
+
+/// How many rows of the map may be computed twice, for bands of the output that share them: an eighth.
+const MOST_ROWS: f64 = 1.125;
+
+/// Some rows of the output of a group: the bands of its two modules.
+#[derive(Debug, Clone)]
+pub(super) struct Pair {
+    pub(super) first: Band,
+    pub(super) last: Band,
+}
+
+impl Pair {
+    /// The rows that the last module reads, of those that the first gives.
+    pub(super) fn rows_between(&self) -> Range<usize> {
+        let start = self.first.output.start;
+        self.last.input.start - start..self.last.input.end - start
+    }
+
+    /// Whether one pair of plans serves both.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        self.first.is_like(&other.first)
+            && self.last.is_like(&other.last)
+            && self.rows_between() == other.rows_between()
+    }
+}
+
+/// How a group is cut.
+#[derive(Debug, Clone)]
+pub(super) struct Cut {
+    /// Images that are computed together; one group of one where there is no batch.
+    pub(super) images: Vec<Range<usize>>,
+    pub(super) batched: bool,
+    /// The bands of each image, top to bottom.
+    pub(super) bands: Vec<Pair>,
+}
+
+impl<T: Element> Group<'_, T> {
+    fn pair(&self, rows: Range<usize>) -> Option<Pair> {
+        let last = self.last.band(self.shapes[1], rows)?;
+        let first = self.first.band(self.shapes[0], last.input.clone())?;
+        let (given, read) = (&first.output, &last.input);
+        let fits = first.output_axis == last.input_axis && given.start <= read.start && read.end <= given.end;
+        fits.then_some(Pair { first, last })
+    }
+
+    /// How to cut this group for so many threads; `None` where it is better computed as a whole.
+    pub(super) fn cut(&self, threads: usize) -> Option<Cut> {
+        let whole = self.pair(0..usize::MAX)?;
+        let [input, map, output] = self.shapes.map(|shape| shape.iter().product::<usize>());
+        // Only what makes the map smaller is worth it, and does not compute so much that memory hardly matters.
+        if output == 0 || input == 0 || output >= map || self.last.multiply_adds(self.shapes[1]) > 0 {
+            return None;
+        }
+        let axes = [whole.first.input_axis, whole.last.input_axis, whole.last.output_axis];
+        let batches = self.shapes.map(|shape| shape[0]);
+        let batched = axes == [2; 3] && batches == [batches[0]; 3];
+        let images = if batched { batches[0] } else { 1 };
+
+        let bytes = Bytes {
+            of_input_row: input / images / self.shapes[0][axes[0]] * size_of::<T>(),
+            of_map_row: map / images / self.shapes[1][axes[1]] * size_of::<T>(),
+        };
+        let image = bytes.of(&whole);
+        if image <= self.room {
+            let together = (self.room / image).min(images.div_ceil(threads));
+            let images = even(images, images.div_ceil(together));
+            return (images.len() > 1).then(|| Cut { images, batched, bands: vec![whole] });
+        }
+        let rows = whole.last.output.len();
+        let needed = if images < threads { threads } else { 1 };
+        let bands = self.bands(rows, rows.div_ceil(needed), bytes).unwrap_or_else(|| vec![whole]);
+        (bands.len() * images > 1).then(|| Cut { images: even(images, images), batched, bands })
+    }
+
+    /// So many rows of the output in bands as high as stay in cache.
+    fn bands(&self, rows: usize, most: usize, bytes: Bytes) -> Option<Vec<Pair>> {
+        // In the middle, where no padding spares rows.
+        let size = |height: usize| {
+            let start = rows / 2 / height * height;
+            self.pair(start..rows.min(start + height)).map_or(usize::MAX, |pair| bytes.of(&pair))
+        };
+        let heights = (1..=most).take_while(|&height| height == 1 || size(height) <= 2 * self.room);
+        let fitting: Vec<_> = heights.filter(|&height| height == 1 || size(height) <= self.room).collect();
+        // A lower band may end where the map's next tile begins.
+        let cuts = fitting.iter().rev().take(4).filter_map(|&height| {
+            let bands = steps(rows, height).map(|rows| self.pair(rows)).collect::<Option<Vec<_>>>()?;
+            let computed: usize = bands.iter().map(|pair| pair.first.output.len()).sum();
+            Some((computed, bands))
+        });
+        let (computed, bands) = cuts.min_by_key(|(computed, _)| *computed)?;
+        let map_rows = self.shapes[1][bands[0].last.input_axis];
+        (computed as f64 <= MOST_ROWS * map_rows as f64).then_some(bands)
+    }
+}
+
+/// Bytes of one row of one image.
+#[derive(Debug, Clone, Copy)]
+struct Bytes {
+    of_input_row: usize,
+    of_map_row: usize,
+}
+
+impl Bytes {
+    fn of(self, pair: &Pair) -> usize {
+        let input = self.of_input_row.saturating_mul(pair.first.input.len());
+        self.of_map_row.saturating_mul(pair.first.output.len()).saturating_add(input).max(1)
+    }
+}
+
+/// `0..whole` in so many parts that differ by one at most.
+fn even(whole: usize, parts: usize) -> Vec<Range<usize>> {
+    (0..parts).map(|part| whole * part / parts..whole * (part + 1) / parts).collect()
+}
+
+/// `0..whole` in steps, the last of which may be shorter.
+fn steps(whole: usize, step: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..whole).step_by(step).map(move |start| start..whole.min(start + step))
+}

@@ -1,0 +1,210 @@
+//! Two modules computed together, band by band: the map between them never exists as a whole.
+//!
+//! ```text
+//!     for some images, for a band of rows of the output
+//!         rows of the input  →  rows of the map, in a buffer that stays in cache  →  rows of the output
+//! ```
+//!
+//! A band of a module's output is the same module on a band of its input, with other padding: [`Module::band`] says which rows,
+//! and [`Module::plan_band`] gives the plan. Most bands are alike, so a few plans serve all. Each thread has its own.
+
+use super::cut::{Cut, Pair};
+use crate::fusion::with_axis;
+use crate::module::Module;
+use crate::parallel::{alone, join, threads};
+use crate::plan::Run;
+use crate::tensor::{TensorView, TensorViewMut, filled};
+use crate::{Element, Elementwise, Plan, Result};
+
+/// Two modules that may be computed together.
+pub(super) struct Group<'a, T: Element> {
+    /// Of the input, of the map between them, and of the output.
+    pub(super) shapes: [&'a [usize]; 3],
+    pub(super) first: &'a dyn Module<T>,
+    /// What is done to the map.
+    pub(super) functions: Vec<Elementwise<T>>,
+    pub(super) last: &'a dyn Module<T>,
+    /// Bytes that a band may have.
+    pub(super) room: usize,
+}
+
+/// A plan for both; `None` where they are better computed one after the other.
+pub(super) fn plan<T: Element>(group: &Group<'_, T>) -> Result<Option<Plan<T>>> {
+    let Some(cut) = group.cut(threads()) else { return Ok(None) };
+    let fused = Fused::new(group, cut, threads())?;
+    Ok(Some(Plan::new(group.shapes[0], group.shapes[2], fused)))
+}
+
+#[derive(Clone)]
+struct Fused<T: Element> {
+    work: Work<T>,
+    workers: Vec<Worker<T>>,
+}
+
+/// What is to be done, the same for all workers.
+#[derive(Clone)]
+struct Work<T: Element> {
+    cut: Cut,
+    /// Which plans serve a band.
+    kinds: Vec<usize>,
+    functions: Vec<Elementwise<T>>,
+    /// Whether workers share out the bands, of every image, rather than the images.
+    by_rows: bool,
+    /// Where each worker begins, among the bands or the groups of images, and the end.
+    shares: Vec<usize>,
+}
+
+/// What one thread computes with.
+#[derive(Clone)]
+struct Worker<T: Element> {
+    /// For groups of the least number of images and of one more, for each kind of band.
+    plans: Vec<Vec<[Plan<T>; 2]>>,
+    /// The rows of the map.
+    rows: Vec<T>,
+    result: Result<()>,
+}
+
+impl<T: Element> Fused<T> {
+    fn new(group: &Group<'_, T>, cut: Cut, threads: usize) -> Result<Self> {
+        let mut distinct: Vec<&Pair> = Vec::new();
+        let mut kinds = Vec::new();
+        for pair in &cut.bands {
+            let known = distinct.iter().position(|known| known.is_like(pair));
+            kinds.push(known.unwrap_or(distinct.len()));
+            if known.is_none() {
+                distinct.push(pair);
+            }
+        }
+        let least = cut.least_images();
+        let counts =
+            if cut.images.iter().any(|images| images.len() > least) { least..least + 2 } else { least..least + 1 };
+        let of_count = |images| {
+            let images = cut.batched.then_some(images);
+            distinct.iter().map(|pair| group.plan_pair(pair, images)).collect::<Result<Vec<_>>>()
+        };
+        let plans: Vec<_> = counts.map(of_count).collect::<Result<_>>()?;
+        let length = |[first, _]: &[Plan<T>; 2]| first.output_shape().iter().product();
+        let longest = plans.iter().flatten().map(length).max().unwrap_or(0);
+
+        let largest = |units: usize| units.div_ceil(threads.min(units)) as f64 / units as f64;
+        let by_rows = largest(cut.bands.len()) < largest(cut.images.len());
+        let units = if by_rows { cut.bands.len() } else { cut.images.len() };
+        let count = threads.min(units);
+        let shares = (0..=count).map(|share| units * share / count).collect();
+        let rows = filled(&[longest], T::default())?;
+        let workers = vec![Worker { plans, rows, result: Ok(()) }; count];
+        let functions = group.functions.clone();
+        Ok(Self { work: Work { cut, kinds, functions, by_rows, shares }, workers })
+    }
+}
+
+impl Cut {
+    /// Images of the smallest group; another has one more at most.
+    fn least_images(&self) -> usize {
+        self.images.iter().map(ExactSizeIterator::len).min().unwrap_or(1)
+    }
+}
+
+impl<T: Element> Group<'_, T> {
+    /// The plans of both modules for a band, of so many images where there is a batch; each on one thread.
+    fn plan_pair(&self, pair: &Pair, images: Option<usize>) -> Result<[Plan<T>; 2]> {
+        let of_images = |shape: &[usize]| images.map_or_else(|| shape.to_vec(), |images| with_axis(shape, 0, images));
+        alone(|| {
+            let first = self.first.plan_band(&of_images(self.shapes[0]), &pair.first)?;
+            Ok([first, self.last.plan_band(&of_images(self.shapes[1]), &pair.last)?])
+        })
+    }
+}
+
+impl<T: Element> Work<T> {
+    /// Lets these workers, from the one of this number on, compute their part of the output.
+    fn share(&self, workers: &mut [Worker<T>], number: usize, input: &TensorView<'_, T>, output: TensorViewMut<'_, T>) {
+        if let [worker] = workers {
+            worker.result = self.compute(worker, number, input, output);
+            return;
+        }
+        let half = workers.len() / 2;
+        let (axis, start) = self.start(number);
+        let (_, middle) = self.start(number + half);
+        let (one, other) = output.split_at(axis, middle - start);
+        let (workers_of_one, workers_of_other) = workers.split_at_mut(half);
+        join(
+            || self.share(workers_of_one, number, input, one),
+            || self.share(workers_of_other, number + half, input, other),
+        );
+    }
+
+    /// Where the output of a worker starts, and along which axis.
+    fn start(&self, worker: usize) -> (usize, usize) {
+        let unit = self.shares[worker];
+        match self.by_rows {
+            true => (self.cut.bands[unit].last.output_axis, self.cut.bands[unit].last.output.start),
+            false => (0, self.cut.images[unit].start),
+        }
+    }
+
+    /// Computes the share of one worker.
+    fn compute(
+        &self,
+        worker: &mut Worker<T>,
+        number: usize,
+        input: &TensorView<'_, T>,
+        mut output: TensorViewMut<'_, T>,
+    ) -> Result<()> {
+        let units = self.shares[number]..self.shares[number + 1];
+        let (_, start) = self.start(number);
+        let (groups, bands) = match self.by_rows {
+            true => (0..self.cut.images.len(), units),
+            false => (units, 0..self.cut.bands.len()),
+        };
+        let (first_image, first_row) = if self.by_rows { (0, start) } else { (start, 0) };
+        for images in &self.cut.images[groups] {
+            let more = usize::from(images.len() > self.cut.least_images());
+            for band in bands.clone() {
+                let Pair { first, last } = &self.cut.bands[band];
+                let [first_plan, last_plan] = &mut worker.plans[more][self.kinds[band]];
+
+                let mut input = input.part(first.input_axis, first.input.clone());
+                let row = last.output.start - first_row;
+                let mut output = output.view_mut().part(last.output_axis, row..row + last.output.len());
+                if self.cut.batched {
+                    let image = images.start - first_image;
+                    input = input.part(0, images.clone());
+                    output = output.part(0, image..image + images.len());
+                }
+                let shape = first_plan.output_shape();
+                let length = shape.iter().product();
+                let mut map = TensorViewMut::from_slice(shape, &mut worker.rows[..length])?;
+                first_plan.run(input, map.view_mut())?;
+                for function in &self.functions {
+                    function.apply(map.view_mut());
+                }
+                let rows = self.cut.bands[band].rows_between();
+                last_plan.run(map.view().part(last.input_axis, rows), output)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<T: Element> Run<T> for Fused<T> {
+    fn run(&mut self, input: TensorView<'_, T>, output: TensorViewMut<'_, T>) -> Result<()> {
+        self.work.share(&mut self.workers, 0, &input, output);
+        let results = self.workers.iter_mut().map(|worker| std::mem::replace(&mut worker.result, Ok(())));
+        results.collect()
+    }
+
+    fn algorithm(&self) -> String {
+        let [first, last] = &self.workers[0].plans[0][0];
+        let bands = self.work.cut.images.len() * self.work.cut.bands.len();
+        format!("{} and {} in {bands} bands", first.algorithm(), last.algorithm())
+    }
+
+    fn workspace_bytes(&self) -> usize {
+        let of_worker = |worker: &Worker<T>| {
+            let plans = worker.plans.iter().flatten().flatten();
+            worker.rows.len() * size_of::<T>() + plans.map(Plan::workspace_bytes).sum::<usize>()
+        };
+        self.workers.iter().map(of_worker).sum()
+    }
+}

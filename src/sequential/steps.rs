@@ -1,0 +1,160 @@
+//! What the plan of a network does: steps from one buffer to the next.
+
+use super::Layer;
+use super::fused::{self, Group};
+use crate::module::Module;
+use crate::tensor::{TensorView, TensorViewMut, element_count, filled};
+use crate::{Element, Elementwise, Error, Plan, Result};
+
+/// The steps of a network, and the memory between them.
+#[derive(Clone)]
+pub(super) struct Steps<T: Element> {
+    steps: Vec<Step<T>>,
+    /// What lies between two steps. Steps write to its start and to its end in turns, so that it is as large as the input and
+    /// the output of the largest step.
+    between: Vec<T>,
+}
+
+/// Something that is computed from one buffer into the next, and what is then done in place.
+#[derive(Clone)]
+struct Step<T: Element> {
+    /// The layers that it is, for errors.
+    label: String,
+    plan: Plan<T>,
+    in_place: Vec<Elementwise<T>>,
+}
+
+impl<T: Element> Step<T> {
+    fn input_length(&self) -> usize {
+        self.plan.input_shape().iter().product()
+    }
+
+    fn output_length(&self) -> usize {
+        self.plan.output_shape().iter().product()
+    }
+}
+
+impl<T: Element> Layer<T> {
+    /// Whether it needs memory for its result, wherever it stands.
+    fn computes(&self) -> bool {
+        self.module.elementwise().is_none() && !self.module.only_reshapes()
+    }
+}
+
+impl<T: Element> Steps<T> {
+    /// Plans layers for inputs of the first of these shapes; the others are those of their outputs. Bands of fused groups have
+    /// `room` for so many bytes.
+    pub(super) fn new(layers: &[Layer<T>], shapes: &[Vec<usize>], room: usize) -> Result<Self> {
+        let mut steps: Vec<Step<T>> = Vec::new();
+        let mut at = 0;
+        while let Some(layer) = layers.get(at) {
+            // The caller's input is not to be changed, and his output may lie in any order.
+            if let Some(step) = steps.last_mut() {
+                if let Some(function) = layer.module.elementwise() {
+                    step.in_place.push(function);
+                    at += 1;
+                    continue;
+                }
+                if layer.module.only_reshapes() && layers[at..].iter().any(Layer::computes) {
+                    at += 1;
+                    continue;
+                }
+            }
+            let (step, taken) = Step::new(&layers[at..], &shapes[at..], room)?;
+            steps.push(step);
+            at += taken;
+        }
+        let mut longest = 0;
+        for pair in steps.windows(2) {
+            element_count::<T>(pair[0].plan.output_shape())?;
+        }
+        for (number, step) in steps.iter().enumerate() {
+            let input = if number > 0 { step.input_length() } else { 0 };
+            let output = if number + 1 < steps.len() { step.output_length() } else { 0 };
+            longest = longest.max(input.saturating_add(output));
+        }
+        Ok(Self { steps, between: filled(&[longest], T::default())? })
+    }
+
+    pub(super) fn run_all(&mut self, input: TensorView<'_, T>, mut output: TensorViewMut<'_, T>) -> Result<()> {
+        let Self { steps, between } = self;
+        let last = steps.len().saturating_sub(1);
+        if steps.is_empty() {
+            output.assign(&input);
+        }
+        for (number, step) in steps.iter_mut().enumerate() {
+            let read = if number > 0 { step.input_length() } else { 0 };
+            let written = if number < last { step.output_length() } else { 0 };
+            let (from, to) = match number % 2 {
+                0 => {
+                    let (start, end) = between.split_at_mut(written);
+                    let end_length = end.len();
+                    (&end[end_length - read..], start)
+                }
+                _ => {
+                    let (start, end) = between.split_at_mut(read);
+                    let end_length = end.len();
+                    (&start[..], &mut end[end_length - written..])
+                }
+            };
+            let from = match number {
+                0 => input.shorter(),
+                _ => TensorView::from_slice(step.plan.input_shape(), from)?,
+            };
+            let mut to = match number == last {
+                true => output.view_mut(),
+                false => TensorViewMut::from_slice(step.plan.output_shape(), to)?,
+            };
+            let ran = step.plan.run(from, to.view_mut());
+            ran.map_err(|error| Error::Layer { layer: step.label.clone(), source: Box::new(error) })?;
+            for function in &step.in_place {
+                function.apply(to.view_mut());
+            }
+        }
+        Ok(())
+    }
+
+    /// The algorithms of all steps, in order.
+    pub(super) fn describe(&self) -> String {
+        let algorithms: Vec<_> = self.steps.iter().map(|step| step.plan.algorithm()).collect();
+        algorithms.join("; ")
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        let workspaces: usize = self.steps.iter().map(|step| step.plan.workspace_bytes()).sum();
+        self.between.len() * size_of::<T>() + workspaces
+    }
+}
+
+impl<T: Element> Step<T> {
+    /// The step that begins with the first of these layers, and how many of them it takes.
+    fn new(layers: &[Layer<T>], shapes: &[Vec<usize>], room: usize) -> Result<(Self, usize)> {
+        let first = &layers[0];
+        let elementwise = |at: usize| layers.get(at).and_then(|layer| layer.module.elementwise());
+        let with_relu = match elementwise(1) {
+            Some(function) if function.is_relu() => first.module.with_relu(),
+            _ => None,
+        };
+        let taken = if with_relu.is_some() { 2 } else { 1 };
+        let module = with_relu.unwrap_or_else(|| Box::new(&*first.module));
+
+        let functions: Vec<_> = (taken..).map_while(elementwise).collect();
+        let end = taken + functions.len();
+        if let Some(last) = layers.get(end) {
+            let group = Group {
+                shapes: [&shapes[0], &shapes[end], &shapes[end + 1]],
+                first: &*module,
+                functions,
+                last: &*last.module,
+                room,
+            };
+            let label = format!("{} to {}", first.label(), last.label());
+            let fused = fused::plan(&group);
+            if let Some(plan) = fused.map_err(|error| Error::Layer { layer: label.clone(), source: Box::new(error) })? {
+                return Ok((Self { label, plan, in_place: Vec::new() }, end + 1));
+            }
+        }
+        let plan = module.plan(&shapes[0]).map_err(|error| first.error(error))?;
+        Ok((Self { label: first.label(), plan, in_place: Vec::new() }, taken))
+    }
+}
