@@ -254,4 +254,59 @@ pub enum Error {
         /// What went wrong.
         source: Box<Error>,
     },
+
+    /// A file of parameters that cannot be read or written, or is none.
+    #[error("{file}: {reason}")]
+    File {
+        /// Which file, or "safetensors" for bytes in memory.
+        file: String,
+        /// Why not, in the words of who has tried.
+        reason: String,
+    },
+
+    /// Parameters whose names are not those of the network.
+    #[error("the parameters do not fit the network: {}", list_names(missing, unexpected))]
+    ParameterNames {
+        /// Parameters of the network that are not there.
+        missing: Vec<String>,
+        /// Those that are there, and that the network does not have.
+        unexpected: Vec<String>,
+    },
+
+    /// A parameter of another shape than that of the network.
+    #[error("parameter {name} must have shape {expected:?}; found {found:?}")]
+    ParameterShape {
+        /// Its name.
+        name: String,
+        /// The shape it must have.
+        expected: Vec<usize>,
+        /// The shape it has.
+        found: Vec<usize>,
+    },
+
+    /// A parameter of another type than the network.
+    #[error("parameter {name} must be of type {expected}; found {found}")]
+    ParameterType {
+        /// Its name.
+        name: String,
+        /// The type it must have, as the format calls it: "F32".
+        expected: String,
+        /// The type it has.
+        found: String,
+    },
+
+    /// A parameter that cannot be written to, as others hold its module, or that has the name of another.
+    #[error("parameter {name} {reason}")]
+    Parameter {
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+}
+
+/// `missing 0.bias, 1.weight; unexpected fc.weight`.
+fn list_names(missing: &[String], unexpected: &[String]) -> String {
+    let lists = [("missing", missing), ("unexpected", unexpected)].into_iter().filter(|(_, names)| !names.is_empty());
+    lists.map(|(what, names)| format!("{what} {}", names.join(", "))).collect::<Vec<_>>().join("; ")
 }

@@ -28,11 +28,25 @@ pub(super) struct Group<'a, T: Element> {
     pub(super) room: usize,
 }
 
+/// A plan for both modules of a group, and what is to be said of it.
+pub(super) struct Fusion<T: Element> {
+    pub(super) plan: Plan<T>,
+    pub(super) algorithms: [String; 2],
+    pub(super) bands: usize,
+    /// Bytes of the rows of the map that all workers hold.
+    pub(super) rows_bytes: usize,
+}
+
 /// A plan for both; `None` where they are better computed one after the other.
-pub(super) fn plan<T: Element>(group: &Group<'_, T>) -> Result<Option<Plan<T>>> {
+pub(super) fn plan<T: Element>(group: &Group<'_, T>) -> Result<Option<Fusion<T>>> {
     let Some(cut) = group.cut(threads()) else { return Ok(None) };
     let fused = Fused::new(group, cut, threads())?;
-    Ok(Some(Plan::new(group.shapes[0], group.shapes[2], fused)))
+    Ok(Some(Fusion {
+        algorithms: fused.algorithms(),
+        bands: fused.bands(),
+        rows_bytes: fused.workers.iter().map(|worker| worker.rows.len() * size_of::<T>()).sum(),
+        plan: Plan::new(group.shapes[0], group.shapes[2], fused),
+    }))
 }
 
 #[derive(Clone)]
@@ -95,6 +109,16 @@ impl<T: Element> Fused<T> {
         let workers = vec![Worker { plans, rows, result: Ok(()) }; count];
         let functions = group.functions.clone();
         Ok(Self { work: Work { cut, kinds, functions, by_rows, shares }, workers })
+    }
+}
+
+impl<T: Element> Fused<T> {
+    fn algorithms(&self) -> [String; 2] {
+        self.workers[0].plans[0][0].each_ref().map(Plan::algorithm)
+    }
+
+    fn bands(&self) -> usize {
+        self.work.cut.images.len() * self.work.cut.bands.len()
     }
 }
 
@@ -195,9 +219,8 @@ impl<T: Element> Run<T> for Fused<T> {
     }
 
     fn algorithm(&self) -> String {
-        let [first, last] = &self.workers[0].plans[0][0];
-        let bands = self.work.cut.images.len() * self.work.cut.bands.len();
-        format!("{} and {} in {bands} bands", first.algorithm(), last.algorithm())
+        let [first, last] = self.algorithms();
+        format!("{first} and {last} in {} bands", self.bands())
     }
 
     fn workspace_bytes(&self) -> usize {

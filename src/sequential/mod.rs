@@ -8,11 +8,16 @@
 mod cut;
 mod fused;
 mod steps;
+mod summary;
+#[cfg(feature = "safetensors")]
+mod weights;
 
 use crate::module::{Module, OutputShape, check_shape};
 use crate::plan::Run;
 use crate::tensor::{TensorView, TensorViewMut};
 use crate::{Element, Error, Plan, Result};
+pub use summary::{LayerSummary, Summary};
+
 use cut::BAND_BYTES;
 use steps::Steps;
 
@@ -115,7 +120,7 @@ impl<T: Element> Sequential<T> {
     /// A plan whose fused groups have bands of so many bytes.
     fn plan_in(&self, input_shape: &[usize], room: usize) -> Result<Plan<T>> {
         let shapes = self.shapes(input_shape)?;
-        let steps = Steps::new(&self.layers, &shapes, room)?;
+        let (steps, _) = Steps::new(&self.layers, &shapes, room)?;
         Ok(Plan::new(input_shape, &shapes[self.layers.len()], steps))
     }
 

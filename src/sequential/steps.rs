@@ -1,7 +1,8 @@
 //! What the plan of a network does: steps from one buffer to the next.
 
 use super::Layer;
-use super::fused::{self, Group};
+use super::fused::{self, Fusion, Group};
+use super::summary::Way;
 use crate::module::Module;
 use crate::tensor::{TensorView, TensorViewMut, element_count, filled};
 use crate::{Element, Elementwise, Error, Plan, Result};
@@ -21,6 +22,8 @@ struct Step<T: Element> {
     /// The layers that it is, for errors.
     label: String,
     plan: Plan<T>,
+    /// Bytes of the rows of a map that it holds between two layers.
+    rows_bytes: usize,
     in_place: Vec<Elementwise<T>>,
 }
 
@@ -44,25 +47,29 @@ impl<T: Element> Layer<T> {
 impl<T: Element> Steps<T> {
     /// Plans layers for inputs of the first of these shapes; the others are those of their outputs. Bands of fused groups have
     /// `room` for so many bytes.
-    pub(super) fn new(layers: &[Layer<T>], shapes: &[Vec<usize>], room: usize) -> Result<Self> {
+    pub(super) fn new(layers: &[Layer<T>], shapes: &[Vec<usize>], room: usize) -> Result<(Self, Vec<Way>)> {
         let mut steps: Vec<Step<T>> = Vec::new();
+        let mut ways = Vec::new();
         let mut at = 0;
         while let Some(layer) = layers.get(at) {
             // The caller's input is not to be changed, and his output may lie in any order.
             if let Some(step) = steps.last_mut() {
                 if let Some(function) = layer.module.elementwise() {
                     step.in_place.push(function);
+                    ways.push(Way::new("in place", 0));
                     at += 1;
                     continue;
                 }
                 if layer.module.only_reshapes() && layers[at..].iter().any(Layer::computes) {
+                    ways.push(Way::new("in place", 0));
                     at += 1;
                     continue;
                 }
             }
-            let (step, taken) = Step::new(&layers[at..], &shapes[at..], room)?;
+            let (step, of_layers) = Step::new(&layers[at..], &shapes[at..], room)?;
             steps.push(step);
-            at += taken;
+            at += of_layers.len();
+            ways.extend(of_layers);
         }
         let mut longest = 0;
         for pair in steps.windows(2) {
@@ -73,7 +80,7 @@ impl<T: Element> Steps<T> {
             let output = if number + 1 < steps.len() { step.output_length() } else { 0 };
             longest = longest.max(input.saturating_add(output));
         }
-        Ok(Self { steps, between: filled(&[longest], T::default())? })
+        Ok((Self { steps, between: filled(&[longest], T::default())? }, ways))
     }
 
     pub(super) fn run_all(&mut self, input: TensorView<'_, T>, mut output: TensorViewMut<'_, T>) -> Result<()> {
@@ -120,15 +127,24 @@ impl<T: Element> Steps<T> {
         algorithms.join("; ")
     }
 
+    /// The memory between steps and that of the steps.
     pub(super) fn bytes(&self) -> usize {
         let workspaces: usize = self.steps.iter().map(|step| step.plan.workspace_bytes()).sum();
         self.between.len() * size_of::<T>() + workspaces
     }
+
+    /// The most bytes of input, output and rows between them that a step has.
+    pub(super) fn peak_bytes(&self) -> usize {
+        let of_step = |step: &Step<T>| {
+            step.input_length().saturating_add(step.output_length()).saturating_mul(size_of::<T>()) + step.rows_bytes
+        };
+        self.steps.iter().map(of_step).max().unwrap_or(0)
+    }
 }
 
 impl<T: Element> Step<T> {
-    /// The step that begins with the first of these layers, and how many of them it takes.
-    fn new(layers: &[Layer<T>], shapes: &[Vec<usize>], room: usize) -> Result<(Self, usize)> {
+    /// The step that begins with the first of these layers, and how it computes those that it takes.
+    fn new(layers: &[Layer<T>], shapes: &[Vec<usize>], room: usize) -> Result<(Self, Vec<Way>)> {
         let first = &layers[0];
         let elementwise = |at: usize| layers.get(at).and_then(|layer| layer.module.elementwise());
         let with_relu = match elementwise(1) {
@@ -137,24 +153,26 @@ impl<T: Element> Step<T> {
         };
         let taken = if with_relu.is_some() { 2 } else { 1 };
         let module = with_relu.unwrap_or_else(|| Box::new(&*first.module));
-
         let functions: Vec<_> = (taken..).map_while(elementwise).collect();
         let end = taken + functions.len();
         if let Some(last) = layers.get(end) {
-            let group = Group {
-                shapes: [&shapes[0], &shapes[end], &shapes[end + 1]],
-                first: &*module,
-                functions,
-                last: &*last.module,
-                room,
-            };
+            let shapes = [&shapes[0][..], &shapes[end], &shapes[end + 1]];
+            let group = Group { shapes, first: &*module, functions, last: &*last.module, room };
             let label = format!("{} to {}", first.label(), last.label());
             let fused = fused::plan(&group);
-            if let Some(plan) = fused.map_err(|error| Error::Layer { layer: label.clone(), source: Box::new(error) })? {
-                return Ok((Self { label, plan, in_place: Vec::new() }, end + 1));
+            if let Some(fused) = fused.map_err(|error| Error::Layer { layer: label.clone(), source: Box::new(error) })? {
+                let Fusion { plan, algorithms: [of_first, of_last], bands, rows_bytes } = fused;
+                let step = Self { label, plan, rows_bytes, in_place: Vec::new() };
+                let mut ways = vec![Way::new("fused", 0); end + 1];
+                ways[0] = Way::new(format!("{of_first}, in {bands} bands"), rows_bytes);
+                ways[end] = Way::new(of_last, step.output_length() * size_of::<T>());
+                return Ok((step, ways));
             }
         }
         let plan = module.plan(&shapes[0]).map_err(|error| first.error(error))?;
-        Ok((Self { label: first.label(), plan, in_place: Vec::new() }, taken))
+        let step = Self { label: first.label(), plan, rows_bytes: 0, in_place: Vec::new() };
+        let mut ways = vec![Way::new("fused", 0); taken];
+        ways[0] = Way::new(step.plan.algorithm(), step.output_length() * size_of::<T>());
+        Ok((step, ways))
     }
 }
