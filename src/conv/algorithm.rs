@@ -47,11 +47,7 @@ impl Algorithm {
     pub(super) fn suits(self, problem: &Problem) -> bool {
         match self {
             Self::Taps | Self::Pixels | Self::Channels => true,
-            Self::Rows => {
-                // A row alone is not cut, and should stay in cache.
-                let [_, rows, columns] = problem.output_size();
-                problem.channels == 1 && problem.is_flat() && (rows > 1 || columns <= LONG_ROW)
-            }
+            Self::Rows => problem.channels == 1 && problem.is_flat(),
             Self::Separable => {
                 let [_, rows, columns] = &problem.axes;
                 Self::Rows.suits(problem) && problem.is_dense(1) && rows.size().min(columns.size()) > 1
@@ -122,6 +118,8 @@ fn cost<A: Lanes>(algorithm: Algorithm, problem: &Problem, level: Level) -> f64 
             let registers = (channels::widths::<A>(level).rounded(problem.filters) / lanes) as f64;
             pixels * registers * (depth + 12.0)
         }
+        // A row alone is not cut, and should stay in cache.
+        Algorithm::Rows | Algorithm::Separable if rows == 1 && columns > LONG_ROW => f64::INFINITY,
         // No filter shares its pixels with another.
         Algorithm::Rows => rows as f64 * columns.div_ceil(lanes) as f64 * problem.filters as f64 * (depth + 2.0),
         // The second pass reads from memory what the first has stored there.

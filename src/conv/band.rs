@@ -51,8 +51,8 @@ impl<T: Element, const N: usize> Conv<T, N> {
             problem.zip(T::as_sums(self.filters.view())).map(|(problem, weights)| self.fastest(&problem, &weights));
         // The sums in a tile of Winograd's depend on where it starts, and on all the pixels that it covers.
         if algorithm == Some(Algorithm::Winograd) {
-            let end = rows.end.next_multiple_of(winograd::TILE).min(axis.outputs());
-            rows = rows.start / winograd::TILE * winograd::TILE..end;
+            let tile = winograd::TILE * axis.dilation();
+            rows = rows.start / tile * tile..rows.end.next_multiple_of(tile).min(axis.outputs());
         }
         let (input, banded) = axis.band(rows.clone())?;
         if input.len() < axis.length() && !self.fills_from(&banded) {

@@ -160,7 +160,9 @@ impl<T: Element> Step<T> {
             let group = Group { shapes, first: &*module, functions, last: &*last.module, room };
             let label = format!("{} to {}", first.label(), last.label());
             let fused = fused::plan(&group);
-            if let Some(fused) = fused.map_err(|error| Error::Layer { layer: label.clone(), source: Box::new(error) })? {
+            if let Some(fused) =
+                fused.map_err(|error| Error::Layer { layer: label.clone(), source: Box::new(error) })?
+            {
                 let Fusion { plan, algorithms: [of_first, of_last], bands, rows_bytes } = fused;
                 let step = Self { label, plan, rows_bytes, in_place: Vec::new() };
                 let mut ways = vec![Way::new("fused", 0); end + 1];

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
+use super::Sequential;
 use super::cut::BAND_BYTES;
 use super::steps::Steps;
-use super::Sequential;
 use crate::{Element, Result};
 
 /// What a [`Sequential`] takes for inputs of one shape, by [`Sequential::summary`].

@@ -35,7 +35,8 @@ use crate::Float;
 use crate::simd::{Kernel, Lanes, Level, Simd, Vector, lanes};
 pub(super) use blocks::Blocks;
 use steps::{Scratch, copy_rows, multiply, outputs_of_row, transform_columns, transform_rows};
-use transforms::{PATCH, TAPS, TILE, filter_values};
+pub(super) use transforms::TILE;
+use transforms::{PATCH, TAPS, filter_values};
 
 const POINTS: usize = PATCH * PATCH;
 
