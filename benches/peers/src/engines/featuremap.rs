@@ -4,7 +4,10 @@
 use std::error::Error;
 use std::hint::black_box;
 
-use featuremap::{AvgPool2d, Conv2d, GlobalAvgPool, GlobalMaxPool, L2Pool2d, MaxPool2d, Module, Relu, Result, Tensor};
+use featuremap::{
+    AvgPool2d, Conv2d, GlobalAvgPool, GlobalMaxPool, L2Pool2d, MaxPool2d, Module, Plan, Relu, Result, Sequential,
+    Tensor,
+};
 
 use super::{Prepared, Runner, fresh};
 use crate::layer::{Case, Layer, Op};
@@ -16,16 +19,12 @@ fn convolution(case: &Case) -> Result<Conv2d> {
     Ok(conv.stride(layer.stride).padding(layer.padding).dilation(layer.dilation))
 }
 
-/// The pooling that ends a block.
-fn block_pool() -> MaxPool2d {
-    MaxPool2d::new(2)
-}
-
-/// The only module of a layer, or the first of a block.
-fn first_module(case: &Case) -> Result<Box<dyn Module<f32>>> {
+/// What computes a layer; a block is a network of three modules.
+fn module(case: &Case) -> Result<Box<dyn Module<f32>>> {
     let &Layer { op, size, stride, padding, .. } = &case.layer;
     Ok(match op {
-        Op::Conv | Op::Block => Box::new(convolution(case)?),
+        Op::Conv => Box::new(convolution(case)?),
+        Op::Block => Box::new(Sequential::new().push(convolution(case)?).push(Relu).push(MaxPool2d::new(2))),
         Op::Max => Box::new(MaxPool2d::new(size).stride(stride).padding(padding)),
         Op::Average => Box::new(AvgPool2d::new(size).stride(stride).padding(padding).count_include_pad(true)),
         Op::L2 => Box::new(L2Pool2d::new(size).stride(stride).padding(padding)),
@@ -35,15 +34,16 @@ fn first_module(case: &Case) -> Result<Box<dyn Module<f32>>> {
     })
 }
 
-/// A runner that writes into the same memory every time.
-struct IntoMemory<C> {
-    compute: C,
+/// A plan that writes into the same memory every time.
+struct IntoMemory {
+    plan: Plan,
+    input: Tensor<f32>,
     output: Tensor<f32>,
 }
 
-impl<C: FnMut(&mut Tensor<f32>)> Runner for IntoMemory<C> {
+impl Runner for IntoMemory {
     fn run(&mut self) {
-        (self.compute)(black_box(&mut self.output));
+        self.plan.run(&self.input, black_box(&mut self.output)).expect("the plan is for these shapes");
     }
 
     fn result(&mut self) -> Vec<f32> {
@@ -54,35 +54,16 @@ impl<C: FnMut(&mut Tensor<f32>)> Runner for IntoMemory<C> {
 
 pub fn into_memory(case: &Case) -> Prepared {
     let input = Tensor::from_vec(&case.layer.input_shape(), case.input.clone())?;
-    let mut first = first_module(case)?.plan(input.shape())?;
-    let mut map = Tensor::zeros(first.output_shape())?;
-    if case.layer.op != Op::Block {
-        let compute = move |output: &mut Tensor<f32>| first.run(&input, output).expect("the plan is for these shapes");
-        return Ok(Box::new(IntoMemory { compute, output: map }));
-    }
-    let mut pool = block_pool().plan(map.shape())?;
-    let output = Tensor::zeros(pool.output_shape())?;
-    let compute = move |output: &mut Tensor<f32>| {
-        first.run(&input, &mut map).expect("the plan is for these shapes");
-        Relu.apply(&mut map);
-        pool.run(&map, output).expect("the plan is for these shapes");
-    };
-    Ok(Box::new(IntoMemory { compute, output }))
+    let plan = module(case)?.plan(input.shape())?;
+    let output = Tensor::zeros(plan.output_shape())?;
+    Ok(Box::new(IntoMemory { plan, input, output }))
 }
 
 pub fn forward(case: &Case) -> Prepared {
     let input = Tensor::from_vec(&case.layer.input_shape(), case.input.clone())?;
-    let first = first_module(case)?;
-    first.output_shape(input.shape())?;
-    let block = case.layer.op == Op::Block;
-    let compute = move || {
-        let mut map = first.forward(&input).expect("the shape was checked");
-        if !block {
-            return map;
-        }
-        Relu.apply(&mut map);
-        block_pool().forward(&map).expect("a map has room for a window of two")
-    };
+    let module = module(case)?;
+    module.output_shape(input.shape())?;
+    let compute = move || module.forward(&input).expect("the shape was checked");
     Ok(fresh(compute, |map| map.iter().copied().collect()))
 }
 
