@@ -96,12 +96,20 @@ impl<T: Element> Module<T, T::Sum> for Linear<T> {
 
     fn parameters(&self) -> Vec<(String, TensorView<'_, T::Sum>)> {
         let parameters = self.conv.parameters().into_iter();
-        parameters.map(|(name, values)| (name, without_pixels(values.into_array_view()).into())).collect()
+        let parameters = parameters.map(|(name, values)| match &name[..] {
+            "weight" => (name, without_pixels(values.into_array_view()).into()),
+            _ => (name, values),
+        });
+        parameters.collect()
     }
 
     fn parameters_mut(&mut self) -> Vec<(String, TensorViewMut<'_, T::Sum>)> {
         let parameters = self.conv.parameters_mut().into_iter();
-        parameters.map(|(name, values)| (name, without_pixels(values.into_array_view_mut()).into())).collect()
+        let parameters = parameters.map(|(name, values)| match &name[..] {
+            "weight" => (name, without_pixels(values.into_array_view_mut()).into()),
+            _ => (name, values),
+        });
+        parameters.collect()
     }
 
     fn parameter_count(&self) -> usize {
@@ -118,9 +126,10 @@ impl<T: Element> Module<T, T::Sum> for Linear<T> {
     }
 }
 
-/// The weights without the axis of the window, and the bias as it is.
-fn without_pixels<S: RawData>(parameter: ArrayBase<S, IxDyn>) -> ArrayBase<S, IxDyn> {
-    if parameter.ndim() < 2 { parameter } else { parameter.index_axis_move(Axis(2), 0) }
+/// The weights, of whatever rank, without the axis of the window, which is their last.
+fn without_pixels<S: RawData>(weights: ArrayBase<S, IxDyn>) -> ArrayBase<S, IxDyn> {
+    let last = Axis(weights.ndim() - 1);
+    weights.index_axis_move(last, 0)
 }
 
 /// A dense layer with a ReLU after it.
@@ -207,6 +216,9 @@ const TILE: usize = 16;
 
 /// Writes the transpose of a matrix with so many columns.
 fn transpose<T: Copy>(matrix: &[T], columns: usize, transposed: &mut [T]) {
+    if matrix.is_empty() {
+        return;
+    }
     let rows = matrix.len() / columns;
     for first_row in (0..rows).step_by(TILE) {
         let end_row = rows.min(first_row + TILE);
