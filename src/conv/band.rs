@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use super::algorithm::{Algorithm, Algorithms};
 use super::problem::Problem;
-use super::{Conv, Layer, Means, Planned, winograd};
+use super::{Conv, Layer, Means, Planned, fast, winograd};
 use crate::module::{Module, OutputShape};
 use crate::tensor::{TensorView, TensorViewMut};
-use crate::window::{Axis, Padding, PaddingMode};
+use crate::window::{Axis, Geometry, Padding, PaddingMode};
 use crate::{Band, Element, Error, Plan, Result};
 
 impl<T: Element, const N: usize> Conv<T, N> {
@@ -25,11 +25,28 @@ impl<T: Element, const N: usize> Conv<T, N> {
             None => (whole, input_shape.to_vec()),
         };
         let output_shape = layer.output.to_vec();
-        let fast = if asked.is_some() { self.fast_with(&layer, asked, relu)? } else { None };
+        let fast = match &problem {
+            Some(problem) if band.is_none() || self.has_method(problem, asked) => {
+                let fast = if asked.is_some() { self.fast_with(&layer, asked, relu)? } else { None };
+                if fast.is_none() && band.is_some() {
+                    // Taps would round otherwise than the whole does.
+                    return Err(Error::TooLarge { what: "the packed input of a band", sizes: input_shape });
+                }
+                fast
+            }
+            _ => None,
+        };
         match fast {
             Some(fast) => Ok(Plan::new(&input_shape, &output_shape, Planned::<T> { fast, staged: false })),
             None => Plan::of(self.by_tap_alone(&layer, relu), &input_shape),
         }
+    }
+
+    /// Whether the algorithm that is asked for computes the whole layer, which it does not where it would need memory out of
+    /// all proportion.
+    fn has_method(&self, problem: &Problem, asked: Option<(Algorithm, Means)>) -> bool {
+        let (Some((algorithm, means)), Some(weights)) = (asked, T::as_sums(self.filters.view())) else { return false };
+        self.can(algorithm, problem, &weights) && fast::method(problem, algorithm, means.level, &weights).is_some()
     }
 
     /// This convolution of a layer's geometry, with its padding written out.
@@ -56,6 +73,11 @@ impl<T: Element, const N: usize> Conv<T, N> {
         }
         let (input, banded) = axis.band(rows.clone())?;
         if input.len() < axis.length() && !self.fills_from(&banded) {
+            return None;
+        }
+        let mut axes = *layer.geometry.axes();
+        axes[0] = banded;
+        if Geometry::new(axes).is_ok_and(|geometry| Layer { geometry, ..layer }.padding_is_mostly_unread()) {
             return None;
         }
         Some(Band {

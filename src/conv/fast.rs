@@ -127,12 +127,7 @@ impl<A: Kernels> Fast<A> {
     ) -> Result<Option<Self>> {
         let Means { level, threads } = means;
         let Parameters { weights, bias, relu, prepared } = parameters;
-        let method = match algorithm {
-            Algorithm::Rows | Algorithm::Separable => Planes::new(&problem, algorithm, level, &weights).map(shared),
-            Algorithm::Winograd => Blocks::new::<A>(&problem, level).map(shared),
-            _ => Bands::new::<A>(&problem, algorithm, level).map(shared),
-        };
-        let Some(method) = method else { return Ok(None) };
+        let Some(method) = method(&problem, algorithm, level, &weights) else { return Ok(None) };
         let weights = match algorithm {
             Algorithm::Separable => factors(&problem, &weights, prepared),
             _ => prepared.get_or((algorithm, lanes::<A>(level)), || {
@@ -198,6 +193,21 @@ impl<A: Kernels> Fast<A> {
         let input = input.slice_axis(Axis(0), Slice::from(images));
         let input = input.slice_axis(Axis(1), Slice::from(channels));
         self.method.compute(&self.settings, Part { input, filters, outputs, output, scratch });
+    }
+}
+
+/// How the shares of a layer are computed by an algorithm that suits it; `None` where that would need memory out of all
+/// proportion to the layer.
+pub(super) fn method<A: Kernels>(
+    problem: &Problem,
+    algorithm: Algorithm,
+    level: Level,
+    weights: &TensorView<'_, A>,
+) -> Option<Arc<dyn Method<A>>> {
+    match algorithm {
+        Algorithm::Rows | Algorithm::Separable => Planes::new(problem, algorithm, level, weights).map(shared),
+        Algorithm::Winograd => Blocks::new::<A>(problem, level).map(shared),
+        _ => Bands::new::<A>(problem, algorithm, level).map(shared),
     }
 }
 
