@@ -89,6 +89,14 @@ impl Band {
         with_axis(whole, self.input_axis, self.input.len())
     }
 
+    /// Whether its axes and rows are there, in an input and an output of these shapes.
+    pub(crate) fn lies_within(&self, input: &[usize], output: &[usize]) -> bool {
+        let has = |shape: &[usize], axis: usize, rows: &Range<usize>| {
+            shape.get(axis).is_some_and(|&length| !rows.is_empty() && rows.end <= length)
+        };
+        has(input, self.input_axis, &self.input) && has(output, self.output_axis, &self.output)
+    }
+
     /// Whether one plan serves both: their rows are as many, on as much padding.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
         let measures = |band: &Self| (band.input.len(), band.output.len(), band.before, band.after);

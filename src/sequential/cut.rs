@@ -12,6 +12,9 @@ pub(super) const BAND_BYTES: usize = 640 * 1024;
 /// How many rows of the map may be computed twice, for bands of the output that share them: an eighth.
 const MOST_ROWS: f64 = 1.125;
 
+/// Bands of an image, and groups of images, are listed: no more of them than this, as a shape needs no data to be planned for.
+const MOST_PARTS: usize = 1 << 16;
+
 /// Some rows of the output of a group: the bands of its two modules.
 #[derive(Debug, Clone)]
 pub(super) struct Pair {
@@ -24,6 +27,11 @@ impl Pair {
     pub(super) fn rows_between(&self) -> Range<usize> {
         let start = self.first.output.start;
         self.last.input.start - start..self.last.input.end - start
+    }
+
+    /// Along which axes rows lie in the input, the map and the output.
+    fn axes(&self) -> [usize; 3] {
+        [self.first.input_axis, self.last.input_axis, self.last.output_axis]
     }
 
     /// Whether one pair of plans serves both.
@@ -45,12 +53,20 @@ pub(super) struct Cut {
 }
 
 impl<T: Element> Group<'_, T> {
+    /// The bands of both modules for these rows of the output; `None` unless they are there and fit together, as a module of a
+    /// user's own may say anything.
     fn pair(&self, rows: Range<usize>) -> Option<Pair> {
-        let last = self.last.band(self.shapes[1], rows)?;
+        let last = self.last.band(self.shapes[1], rows.clone())?;
         let first = self.first.band(self.shapes[0], last.input.clone())?;
+        let [input, map, output] = self.shapes;
+        if !first.lies_within(input, map) || !last.lies_within(map, output) {
+            return None;
+        }
+        // Workers share out the output: no band may have more of it than was asked for.
+        let exact = last.output == (rows.start..rows.end.min(output[last.output_axis]));
         let (given, read) = (&first.output, &last.input);
         let fits = first.output_axis == last.input_axis && given.start <= read.start && read.end <= given.end;
-        fits.then_some(Pair { first, last })
+        (exact && fits).then_some(Pair { first, last })
     }
 
     /// How to cut this group for so many threads; `None` where it is better computed as a whole.
@@ -61,7 +77,7 @@ impl<T: Element> Group<'_, T> {
         if output == 0 || input == 0 || output >= map || self.last.multiply_adds(self.shapes[1]) > 0 {
             return None;
         }
-        let axes = [whole.first.input_axis, whole.last.input_axis, whole.last.output_axis];
+        let axes = whole.axes();
         let batches = self.shapes.map(|shape| shape[0]);
         let batched = axes == [2; 3] && batches == [batches[0]; 3];
         let images = if batched { batches[0] } else { 1 };
@@ -73,8 +89,12 @@ impl<T: Element> Group<'_, T> {
         let image = bytes.of(&whole);
         if image <= self.room {
             let together = (self.room / image).min(images.div_ceil(threads));
-            let images = even(images, images.div_ceil(together));
-            return (images.len() > 1).then(|| Cut { images, batched, bands: vec![whole] });
+            let groups = images.div_ceil(together);
+            let fit = (2..=MOST_PARTS).contains(&groups);
+            return fit.then(|| Cut { images: even(images, groups), batched, bands: vec![whole] });
+        }
+        if images > MOST_PARTS {
+            return None;
         }
         let rows = whole.last.output.len();
         let needed = if images < threads { threads } else { 1 };
@@ -89,13 +109,27 @@ impl<T: Element> Group<'_, T> {
             let start = rows / 2 / height * height;
             self.pair(start..rows.min(start + height)).map_or(usize::MAX, |pair| bytes.of(&pair))
         };
-        let heights = (1..=most).take_while(|&height| height == 1 || size(height) <= 2 * self.room);
-        let fitting: Vec<_> = heights.filter(|&height| height == 1 || size(height) <= self.room).collect();
+        // The highest that fits is found by halves: sizes grow with heights, but for whole tiles of the map.
+        let (mut highest, mut beyond) = (1, most + 1);
+        while beyond - highest > 1 {
+            let middle = highest.midpoint(beyond);
+            if size(middle) <= self.room {
+                highest = middle;
+            } else {
+                beyond = middle;
+            }
+        }
+        if rows / highest > MOST_PARTS {
+            return None;
+        }
         // A lower band may end where the map's next tile begins.
-        let cuts = fitting.iter().rev().take(4).filter_map(|&height| {
+        let heights = (highest.saturating_sub(3).max(1)..=highest).rev();
+        let fitting = heights.filter(|&height| height == 1 || size(height) <= self.room);
+        let cuts = fitting.filter_map(|height| {
             let bands = steps(rows, height).map(|rows| self.pair(rows)).collect::<Option<Vec<_>>>()?;
-            let computed: usize = bands.iter().map(|pair| pair.first.output.len()).sum();
-            Some((computed, bands))
+            let alike = bands.iter().all(|pair| pair.axes() == bands[0].axes());
+            let computed = bands.iter().map(|pair| pair.first.output.len()).fold(0, usize::saturating_add);
+            alike.then_some((computed, bands))
         });
         let (computed, bands) = cuts.min_by_key(|(computed, _)| *computed)?;
         let map_rows = self.shapes[1][bands[0].last.input_axis];

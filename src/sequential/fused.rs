@@ -14,7 +14,7 @@ use crate::module::Module;
 use crate::parallel::{alone, join, threads};
 use crate::plan::Run;
 use crate::tensor::{TensorView, TensorViewMut, filled};
-use crate::{Element, Elementwise, Plan, Result};
+use crate::{Band, Element, Elementwise, Plan, Result};
 
 /// Two modules that may be computed together.
 pub(super) struct Group<'a, T: Element> {
@@ -37,16 +37,20 @@ pub(super) struct Fusion<T: Element> {
     pub(super) rows_bytes: usize,
 }
 
-/// A plan for both; `None` where they are better computed one after the other.
-pub(super) fn plan<T: Element>(group: &Group<'_, T>) -> Result<Option<Fusion<T>>> {
-    let Some(cut) = group.cut(threads()) else { return Ok(None) };
+/// More kinds of bands than this, each with plans of its own, are not worth the memory.
+const MOST_KINDS: usize = 64;
+
+/// A plan for both; `None` where they are better computed one after the other, or cannot be planned together: planned alone, the
+/// one that is wrong says what is.
+pub(super) fn plan<T: Element>(group: &Group<'_, T>) -> Option<Fusion<T>> {
+    let cut = group.cut(threads())?;
     let fused = Fused::new(group, cut, threads())?;
-    Ok(Some(Fusion {
+    Some(Fusion {
         algorithms: fused.algorithms(),
         bands: fused.bands(),
         rows_bytes: fused.workers.iter().map(|worker| worker.rows.len() * size_of::<T>()).sum(),
         plan: Plan::new(group.shapes[0], group.shapes[2], fused),
-    }))
+    })
 }
 
 #[derive(Clone)]
@@ -79,7 +83,7 @@ struct Worker<T: Element> {
 }
 
 impl<T: Element> Fused<T> {
-    fn new(group: &Group<'_, T>, cut: Cut, threads: usize) -> Result<Self> {
+    fn new(group: &Group<'_, T>, cut: Cut, threads: usize) -> Option<Self> {
         let mut distinct: Vec<&Pair> = Vec::new();
         let mut kinds = Vec::new();
         for pair in &cut.bands {
@@ -88,15 +92,18 @@ impl<T: Element> Fused<T> {
             if known.is_none() {
                 distinct.push(pair);
             }
+            if distinct.len() > MOST_KINDS {
+                return None;
+            }
         }
         let least = cut.least_images();
         let counts =
             if cut.images.iter().any(|images| images.len() > least) { least..least + 2 } else { least..least + 1 };
         let of_count = |images| {
             let images = cut.batched.then_some(images);
-            distinct.iter().map(|pair| group.plan_pair(pair, images)).collect::<Result<Vec<_>>>()
+            distinct.iter().map(|pair| group.plan_pair(pair, images)).collect::<Option<Vec<_>>>()
         };
-        let plans: Vec<_> = counts.map(of_count).collect::<Result<_>>()?;
+        let plans: Vec<_> = counts.map(of_count).collect::<Option<_>>()?;
         let length = |[first, _]: &[Plan<T>; 2]| first.output_shape().iter().product();
         let longest = plans.iter().flatten().map(length).max().unwrap_or(0);
 
@@ -105,10 +112,12 @@ impl<T: Element> Fused<T> {
         let units = if by_rows { cut.bands.len() } else { cut.images.len() };
         let count = threads.min(units);
         let shares = (0..=count).map(|share| units * share / count).collect();
-        let rows = filled(&[longest], T::default())?;
-        let workers = vec![Worker { plans, rows, result: Ok(()) }; count];
+        // Rows are not cloned, which aborts where there is no memory for them.
+        let worker =
+            |_| Some(Worker { plans: plans.clone(), rows: filled(&[longest], T::default()).ok()?, result: Ok(()) });
+        let workers = (0..count).map(worker).collect::<Option<Vec<_>>>()?;
         let functions = group.functions.clone();
-        Ok(Self { work: Work { cut, kinds, functions, by_rows, shares }, workers })
+        Some(Self { work: Work { cut, kinds, functions, by_rows, shares }, workers })
     }
 }
 
@@ -130,13 +139,17 @@ impl Cut {
 }
 
 impl<T: Element> Group<'_, T> {
-    /// The plans of both modules for a band, of so many images where there is a batch; each on one thread.
-    fn plan_pair(&self, pair: &Pair, images: Option<usize>) -> Result<[Plan<T>; 2]> {
+    /// The plans of both modules for a band, of so many images where there is a batch; each on one thread. `None` unless they are
+    /// for the rows of the band.
+    fn plan_pair(&self, pair: &Pair, images: Option<usize>) -> Option<[Plan<T>; 2]> {
         let of_images = |shape: &[usize]| images.map_or_else(|| shape.to_vec(), |images| with_axis(shape, 0, images));
-        alone(|| {
-            let first = self.first.plan_band(&of_images(self.shapes[0]), &pair.first)?;
-            Ok([first, self.last.plan_band(&of_images(self.shapes[1]), &pair.last)?])
-        })
+        let [input, map, output] = self.shapes.map(of_images);
+        let plan = |module: &dyn Module<T>, band: &Band, input: &[usize], output: &[usize]| {
+            let plan = alone(|| module.plan_band(input, band)).ok()?;
+            let given = with_axis(output, band.output_axis, band.output.len());
+            (plan.input_shape() == band.input_shape(input) && plan.output_shape() == given).then_some(plan)
+        };
+        Some([plan(self.first, &pair.first, &input, &map)?, plan(self.last, &pair.last, &map, &output)?])
     }
 }
 

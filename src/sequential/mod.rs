@@ -14,7 +14,7 @@ mod weights;
 
 use crate::module::{Module, OutputShape, check_shape};
 use crate::plan::Run;
-use crate::tensor::{TensorView, TensorViewMut};
+use crate::tensor::{TensorView, TensorViewMut, element_count};
 use crate::{Element, Error, Plan, Result};
 pub use summary::{LayerSummary, Summary};
 
@@ -119,7 +119,7 @@ impl<T: Element> Sequential<T> {
 
     /// A plan whose fused groups have bands of so many bytes.
     fn plan_in(&self, input_shape: &[usize], room: usize) -> Result<Plan<T>> {
-        let shapes = self.shapes(input_shape)?;
+        let shapes = self.counted_shapes(input_shape)?;
         let (steps, _) = Steps::new(&self.layers, &shapes, room)?;
         Ok(Plan::new(input_shape, &shapes[self.layers.len()], steps))
     }
@@ -129,6 +129,16 @@ impl<T: Element> Sequential<T> {
         let mut shapes = vec![input.to_vec()];
         for (number, layer) in self.layers.iter().enumerate() {
             shapes.push(layer.module.output_shape(&shapes[number]).map_err(|error| layer.error(error))?);
+        }
+        Ok(shapes)
+    }
+
+    /// The same, each of so many elements that their bytes can be counted.
+    fn counted_shapes(&self, input: &[usize]) -> Result<Vec<Vec<usize>>> {
+        element_count::<T>(input)?;
+        let shapes = self.shapes(input)?;
+        for (layer, shape) in self.layers.iter().zip(&shapes[1..]) {
+            element_count::<T>(shape).map_err(|error| layer.error(error))?;
         }
         Ok(shapes)
     }

@@ -4,7 +4,7 @@ use super::Layer;
 use super::fused::{self, Fusion, Group};
 use super::summary::Way;
 use crate::module::Module;
-use crate::tensor::{TensorView, TensorViewMut, element_count, filled};
+use crate::tensor::{TensorView, TensorViewMut, filled};
 use crate::{Element, Elementwise, Error, Plan, Result};
 
 /// The steps of a network, and the memory between them.
@@ -42,11 +42,22 @@ impl<T: Element> Layer<T> {
     fn computes(&self) -> bool {
         self.module.elementwise().is_none() && !self.module.only_reshapes()
     }
+
+    /// What it does to every element alone, if that is all that it does: from the first of these shapes to the second.
+    fn elementwise(&self, shapes: &[Vec<usize>]) -> Option<Elementwise<T>> {
+        self.module.elementwise().filter(|_| shapes[0] == shapes[1])
+    }
+
+    /// Whether it leaves the elements as they are.
+    fn only_reshapes(&self, shapes: &[Vec<usize>]) -> bool {
+        let count = |shape: &[usize]| shape.iter().product::<usize>();
+        self.module.only_reshapes() && count(&shapes[0]) == count(&shapes[1])
+    }
 }
 
 impl<T: Element> Steps<T> {
-    /// Plans layers for inputs of the first of these shapes; the others are those of their outputs. Bands of fused groups have
-    /// `room` for so many bytes.
+    /// Plans layers for inputs of the first of these shapes; the others are those of their outputs. All have been found to be
+    /// such as memory might hold. Bands of fused groups have `room` for so many bytes.
     pub(super) fn new(layers: &[Layer<T>], shapes: &[Vec<usize>], room: usize) -> Result<(Self, Vec<Way>)> {
         let mut steps: Vec<Step<T>> = Vec::new();
         let mut ways = Vec::new();
@@ -54,13 +65,13 @@ impl<T: Element> Steps<T> {
         while let Some(layer) = layers.get(at) {
             // The caller's input is not to be changed, and his output may lie in any order.
             if let Some(step) = steps.last_mut() {
-                if let Some(function) = layer.module.elementwise() {
+                if let Some(function) = layer.elementwise(&shapes[at..]) {
                     step.in_place.push(function);
                     ways.push(Way::new("in place", 0));
                     at += 1;
                     continue;
                 }
-                if layer.module.only_reshapes() && layers[at..].iter().any(Layer::computes) {
+                if layer.only_reshapes(&shapes[at..]) && layers[at..].iter().any(Layer::computes) {
                     ways.push(Way::new("in place", 0));
                     at += 1;
                     continue;
@@ -72,9 +83,6 @@ impl<T: Element> Steps<T> {
             ways.extend(of_layers);
         }
         let mut longest = 0;
-        for pair in steps.windows(2) {
-            element_count::<T>(pair[0].plan.output_shape())?;
-        }
         for (number, step) in steps.iter().enumerate() {
             let input = if number > 0 { step.input_length() } else { 0 };
             let output = if number + 1 < steps.len() { step.output_length() } else { 0 };
@@ -146,7 +154,7 @@ impl<T: Element> Step<T> {
     /// The step that begins with the first of these layers, and how it computes those that it takes.
     fn new(layers: &[Layer<T>], shapes: &[Vec<usize>], room: usize) -> Result<(Self, Vec<Way>)> {
         let first = &layers[0];
-        let elementwise = |at: usize| layers.get(at).and_then(|layer| layer.module.elementwise());
+        let elementwise = |at: usize| layers.get(at).and_then(|layer| layer.elementwise(&shapes[at..]));
         let with_relu = match elementwise(1) {
             Some(function) if function.is_relu() => first.module.with_relu(),
             _ => None,
@@ -158,12 +166,9 @@ impl<T: Element> Step<T> {
         if let Some(last) = layers.get(end) {
             let shapes = [&shapes[0][..], &shapes[end], &shapes[end + 1]];
             let group = Group { shapes, first: &*module, functions, last: &*last.module, room };
-            let label = format!("{} to {}", first.label(), last.label());
-            let fused = fused::plan(&group);
-            if let Some(fused) =
-                fused.map_err(|error| Error::Layer { layer: label.clone(), source: Box::new(error) })?
-            {
+            if let Some(fused) = fused::plan(&group) {
                 let Fusion { plan, algorithms: [of_first, of_last], bands, rows_bytes } = fused;
+                let label = format!("{} to {}", first.label(), last.label());
                 let step = Self { label, plan, rows_bytes, in_place: Vec::new() };
                 let mut ways = vec![Way::new("fused", 0); end + 1];
                 ways[0] = Way::new(format!("{of_first}, in {bands} bands"), rows_bytes);
@@ -172,6 +177,17 @@ impl<T: Element> Step<T> {
             }
         }
         let plan = module.plan(&shapes[0]).map_err(|error| first.error(error))?;
+        // A plan of a user's own need not be for the shapes that his module promised.
+        let promised = [
+            ("the input of the layer's plan", &shapes[0][..], plan.input_shape()),
+            ("the output of the layer's plan", &shapes[taken], plan.output_shape()),
+        ];
+        for (what, expected, found) in promised {
+            if expected != found {
+                let (expected, found) = (expected.to_vec(), found.to_vec());
+                return Err(first.error(Error::Shape { what, expected, found }));
+            }
+        }
         let step = Self { label: first.label(), plan, rows_bytes: 0, in_place: Vec::new() };
         let mut ways = vec![Way::new("fused", 0); taken];
         ways[0] = Way::new(step.plan.algorithm(), step.output_length() * size_of::<T>());

@@ -95,7 +95,7 @@ impl<T: Element> Sequential<T> {
     ///
     /// As [`Module::plan`](crate::Module::plan).
     pub fn summary(&self, input_shape: &[usize]) -> Result<Summary> {
-        let shapes = self.shapes(input_shape)?;
+        let shapes = self.counted_shapes(input_shape)?;
         let (steps, ways) = Steps::new(&self.layers, &shapes, BAND_BYTES)?;
         let bytes = |shape: &[usize]| shape.iter().product::<usize>() * size_of::<T>();
         let layers: Vec<_> = self
