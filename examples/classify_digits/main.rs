@@ -47,7 +47,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         times.push(start.elapsed());
     }
 
-    let readings: Vec<Reading> = scores.rows().into_iter().map(Reading::new).collect();
+    let readings: Vec<Reading> = scores.rows().into_iter().map(|scores| Reading::new(&scores)).collect();
     show_some(&images, &labels, &readings);
     print_table(&labels, &readings);
     print_time(times, labels.len());
@@ -91,7 +91,7 @@ struct Reading {
 }
 
 impl Reading {
-    fn new(scores: ArrayView1<'_, f32>) -> Self {
+    fn new(scores: &ArrayView1<'_, f32>) -> Self {
         let (digit, highest) =
             scores.iter().copied().enumerate().max_by(|(_, one), (_, other)| one.total_cmp(other)).unwrap_or_default();
         let parts: f32 = scores.iter().map(|score| (score - highest).exp()).sum();
@@ -105,7 +105,7 @@ fn show_some(images: &Array3<u8>, labels: &[usize], readings: &[Reading]) {
     let wrong = (0..labels.len()).find(|&n| labels[n] != readings[n].digit);
     let shown: Vec<usize> = right.into_iter().chain([wrong]).flatten().collect();
 
-    let pictures: Vec<_> = shown.iter().map(|&number| drawn(images.index_axis(Axis(0), number))).collect();
+    let pictures: Vec<_> = shown.iter().map(|&number| drawn(&images.index_axis(Axis(0), number))).collect();
     for line in 0..pictures.first().map_or(0, Vec::len) {
         let line: Vec<_> = pictures.iter().map(|picture| picture[line].as_str()).collect();
         println!("  {}", line.join("   ").trim_end());
@@ -118,7 +118,7 @@ fn show_some(images: &Array3<u8>, labels: &[usize], readings: &[Reading]) {
 }
 
 /// The middle of an image, without its border, in characters that are twice as high as they are wide: two pixels each.
-fn drawn(image: ArrayView2<'_, u8>) -> Vec<String> {
+fn drawn(image: &ArrayView2<'_, u8>) -> Vec<String> {
     const SHADES: [char; 5] = [' ', '░', '▒', '▓', '█'];
     let shade = |pixels: ArrayView1<'_, u8>| {
         let sum: usize = pixels.iter().copied().map(usize::from).sum();
@@ -159,7 +159,7 @@ fn check(scores: &Array2<f32>, reference: &Array2<f32>) -> Result<(), Box<dyn Er
     }
     let differences = Zip::from(scores).and(reference).map_collect(|score, expected| (score - expected).abs());
     // Not a number is no small difference.
-    if let Some(difference) = differences.iter().find(|&&difference| !(difference <= TOLERANCE)) {
+    if let Some(difference) = differences.iter().find(|difference| difference.is_nan() || **difference > TOLERANCE) {
         return Err(format!("a score differs by {difference:.1e} from that of ONNX Runtime").into());
     }
     let largest = differences.iter().copied().fold(0.0, f32::max);

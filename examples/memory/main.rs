@@ -127,7 +127,7 @@ fn print_table(measured: &[Measured], batch: usize) {
 fn check([fused, plain]: &[Measured; 2], batch: usize) -> Result {
     let difference = (fused.mean - plain.mean).abs() / plain.mean.abs();
     // Not a number is no small difference.
-    if !(difference <= TOLERANCE) {
+    if difference.is_nan() || difference > TOLERANCE {
         return Err(format!("the means of the outputs are {} and {}", fused.mean, plain.mean).into());
     }
     let (beside, bar) = (fused.beside(batch), BYTES_PER_THREAD * fused.threads);
