@@ -46,6 +46,9 @@
 //! # Ok::<(), featuremap::Error>(())
 //! ```
 //!
+//! A [`Sequential`] of modules is a module, too: a network, planned as a whole, so that a convolution, a ReLU and a pooling
+//! need not hold the map between them.
+//!
 //! **The window core** itself, for operations that are not here:
 //!
 //! ```
@@ -79,6 +82,9 @@
 //! | --- | --- |
 //! | [`Tensor`], [`TensorView`], [`TensorViewMut`] | data of any rank, from and to `ndarray` |
 //! | [`Module`], [`Plan`] | what all operations have in common, and one made ready for inputs of one shape |
+//! | [`Elementwise`], [`Band`] | what modules say of themselves, for others to compute them together |
+//! | [`sequential`] | [`Sequential`]: modules planned together, their summary, their saved parameters |
+//! | [`Linear`], [`Flatten`] | the dense layer, and what makes features of maps for it |
 //! | [`conv`] | [`Conv`], [`ConvTranspose`], and the reference that defines a convolution |
 //! | [`pool`] | [`Pool`] over a [`Reduction`], global and adaptive pools, [`MaxUnpool`], and the reference |
 //! | [`Relu`] | the rectified linear unit |
@@ -89,6 +95,7 @@
 //! - `rayon` (default): large convolutions and poolings on all threads of the pool that a call comes from.
 //! - `image`: tensors from and to the pictures of the `image` crate, and pictures of feature maps.
 //! - `serde`: `Serialize` and `Deserialize` for [`Tensor`], [`Window`], [`Padding`], [`PaddingMode`] and [`Relu`].
+//! - `safetensors`: parameters of a [`Sequential`] from and to files that PyTorch reads and writes, too.
 #![forbid(unsafe_code)]
 
 pub mod conv;
