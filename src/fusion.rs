@@ -128,8 +128,10 @@ pub struct Elementwise<T>(Function<T>);
 enum Function<T> {
     /// Known by name, as a convolution can apply it before it stores a result.
     Relu,
-    Other(Arc<dyn Fn(TensorViewMut<'_, T>) + Send + Sync>),
+    Other(Arc<Apply<T>>),
 }
+
+type Apply<T> = dyn Fn(TensorViewMut<'_, T>) + Send + Sync;
 
 impl<T: Element> Elementwise<T> {
     /// What `apply` does to the elements of a view of any shape. It must do the same to an element wherever it lies.

@@ -202,7 +202,7 @@ fn within<V>(layer: &str, parameters: Vec<(String, V)>) -> impl Iterator<Item = 
 
 impl<T: Element> Run<T> for Steps<T> {
     fn run(&mut self, input: TensorView<'_, T>, output: TensorViewMut<'_, T>) -> Result<()> {
-        self.run_all(input, output)
+        self.run_all(&input, output)
     }
 
     fn algorithm(&self) -> String {

@@ -91,11 +91,11 @@ impl<T: Element> Steps<T> {
         Ok((Self { steps, between: filled(&[longest], T::default())? }, ways))
     }
 
-    pub(super) fn run_all(&mut self, input: TensorView<'_, T>, mut output: TensorViewMut<'_, T>) -> Result<()> {
+    pub(super) fn run_all(&mut self, input: &TensorView<'_, T>, mut output: TensorViewMut<'_, T>) -> Result<()> {
         let Self { steps, between } = self;
         let last = steps.len().saturating_sub(1);
         if steps.is_empty() {
-            output.assign(&input);
+            output.assign(input);
         }
         for (number, step) in steps.iter_mut().enumerate() {
             let read = if number > 0 { step.input_length() } else { 0 };

@@ -171,7 +171,7 @@ fn everyday_blocks_are_fused() -> Result<()> {
     let conv = |filters, channels| Conv2d::new(waves(&[filters, channels, 3, 3])).bias(waves(&[filters])).padding(1);
     let input = waves(&[2, 8, 23, 30]);
     let winograd = Algorithm::ALL.into_iter().filter(|&other| other != Algorithm::Winograd);
-    let tiles = winograd.fold(conv(8, 8), |conv, other| conv.without(other));
+    let tiles = winograd.fold(conv(8, 8), Conv2d::without);
     for threads in 1..4 {
         let block = || Sequential::new().push(conv(8, 8)).push(Relu);
         for (model, bands) in [
@@ -251,7 +251,7 @@ fn a_network_without_layers_gives_its_input() -> Result<()> {
     assert_eq!(model.forward(&input)?, Tensor::from(&input));
     assert_eq!(Sequential::new().push(model).push(Relu).forward(&input)?, Tensor::from(&input).relu());
     let mut output = ArrayD::zeros(IxDyn(&[3, 2]));
-    Sequential::new().push(Flatten::default()).plan(&[2, 3])?.run(&input, &mut output.view_mut().reversed_axes())?;
+    Sequential::new().push(Flatten::default()).plan(&[2, 3])?.run(&input, output.view_mut().reversed_axes())?;
     assert_eq!(output.t(), input);
     Ok(())
 }
