@@ -19,6 +19,7 @@ pub(crate) trait Kernel {
     type Output;
 
     /// Whether it is compiled without vector instructions, too, where every machine has some: for the tests of a few kernels.
+    #[allow(dead_code, reason = "without the feature `__scalar`, or vectors, nobody asks")]
     const SCALAR: bool = true;
 
     fn run<S: Simd>(self, simd: S) -> Self::Output;
