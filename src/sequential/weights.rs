@@ -35,10 +35,7 @@ use crate::{Error, Float, Result};
 ///
 /// let mut smaller = Sequential::<f32>::new().push_named("fc", Linear::new(Array2::zeros((10, 8))));
 /// let error = smaller.load_safetensors(&saved).unwrap_err();
-/// assert_eq!(
-///     error.to_string(),
-///     "the parameters do not fit the network: unexpected conv.bias, conv.weight"
-/// );
+/// assert_eq!(error.to_string(), "parameter fc.weight must have shape [10, 8]; found [10, 16]");
 /// # Ok::<(), featuremap::Error>(())
 /// ```
 impl<T: Float> Sequential<T> {
