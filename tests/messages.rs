@@ -7,10 +7,12 @@
 //! - **Convolutions**: ranks of filters and inputs; channels with each hint and without one; groups that do not divide,
 //!   zero of them; bias; padding modes; an output of the wrong shape.
 //! - **Transposed convolutions, pools and unpooling**: outputs of no size, output padding, the order of a norm, indices.
+//! - **Networks**: dense layers and reshapes; the layer that an error is about, in a network within a network, too; parameters
+//!   from a file.
 
 use featuremap::{
-    AdaptiveMaxPool2d, Conv2d, ConvTranspose2d, GlobalAvgPool, Lp, LpPool1d, MaxPool1d, MaxPool2d, MaxUnpool1d, Module,
-    OutputShape, PaddingMode, Result, Tensor, Window,
+    AdaptiveMaxPool2d, Conv2d, ConvTranspose2d, Flatten, GlobalAvgPool, Linear, Lp, LpPool1d, LpPool2d, MaxPool1d,
+    MaxPool2d, MaxUnpool1d, Module, OutputShape, PaddingMode, Relu, Result, Sequential, Tensor, Window,
 };
 use ndarray::{Array2, array};
 
@@ -157,4 +159,99 @@ fn messages_about_transposed_convolutions_pools_and_unpooling() {
         message(MaxUnpool1d::new(2).forward(&array![1, 2], &array![0_i64])),
         "the indices of an unpooling must have shape [2]; found [1]"
     );
+}
+
+#[test]
+fn messages_about_dense_layers_and_reshapes() {
+    let dense = |shape: &[usize]| Linear::<f32>::new(Tensor::zeros(shape).unwrap());
+    assert_eq!(
+        message(dense(&[2, 3]).output_shape(&[5, 4])),
+        "the input has 4 features on its last axis, but weights [2, 3] take 3"
+    );
+    assert_eq!(
+        message(dense(&[2, 3]).output_shape(&[])),
+        "the input of a linear layer must be of rank 1 [inputs] or more; found rank 0 with shape []"
+    );
+    assert_eq!(
+        message(dense(&[6]).output_shape(&[6])),
+        "the weights of a linear layer must be of rank 2 [outputs, inputs]; found rank 1 with shape [6]"
+    );
+    assert_eq!(
+        message(dense(&[2, 3]).bias(array![1_f32]).output_shape(&[3])),
+        "the bias must be one number for each of 2 output channels; found shape [1]"
+    );
+    assert_eq!(
+        message(Flatten::from_axis(2).output_shape(&[4, 5])),
+        "the input of a Flatten from axis 2 must be of rank 3 or more; found rank 2 with shape [4, 5]"
+    );
+    assert_eq!(
+        message(Flatten::default().output_shape(&[GIANT, GIANT])),
+        format!("a tensor is too large: [{GIANT}, {GIANT}]")
+    );
+}
+
+#[test]
+fn messages_about_networks_name_the_layer() {
+    let conv = || Conv2d::<f32>::new(Tensor::zeros(&[4, 3, 3, 3]).unwrap()).padding(1);
+    let model = || Sequential::new().push(conv()).push(Relu).push_named("pool", MaxPool2d::new(2));
+    assert_eq!(
+        message(model().output_shape(&[1, 2, 8, 8])),
+        "layer 0 (Conv2d): the input has 2 channels, but filters [4, 3, 3, 3] with groups 1 take 3"
+    );
+    let within = Sequential::new().push(Relu).push_named("block", model());
+    assert_eq!(
+        message(within.forward(&ndarray::Array4::zeros((1, 3, 1, 8)))),
+        "layer block (Sequential): layer pool (MaxPool2d): \
+         window of 2 (size 2, dilation 1) is larger than spatial axis 0: 1 + 0 + 0 padding"
+    );
+    // What is wrong for this type of element is found by planning: of one layer alone, however large the map is.
+    for size in [8, 400] {
+        let norm = Sequential::new().push(conv()).push(LpPool2d::with(Lp(f64::NAN), 2));
+        assert_eq!(
+            message(norm.plan(&[1, 3, size, size])),
+            "layer 1 (LpPool2d): the order of an Lp norm must be positive and finite; found NaN"
+        );
+    }
+    assert_eq!(
+        message(Sequential::<f32>::new().push(Relu).plan(&[GIANT, 8])),
+        format!("a tensor is too large: [{GIANT}, 8]")
+    );
+    let mut plan = model().plan(&[1, 3, 8, 8]).unwrap();
+    let mut output = Tensor::zeros(&[1, 4, 4, 4]).unwrap();
+    assert_eq!(
+        message(plan.run(&ndarray::Array4::zeros((1, 3, 8, 9)), &mut output)),
+        "the input of this plan must have shape [1, 3, 8, 8]; found [1, 3, 8, 9]"
+    );
+}
+
+#[cfg(feature = "safetensors")]
+#[test]
+fn messages_about_saved_parameters() {
+    let dense = |shape: &[usize]| Linear::<f32>::new(Tensor::zeros(shape).unwrap());
+    let saved = Sequential::new().push(dense(&[2, 3])).push_named("fc", dense(&[1, 2])).to_safetensors().unwrap();
+    assert_eq!(
+        message(Sequential::new().push(dense(&[2, 3])).push(dense(&[1, 2])).load_safetensors(&saved)),
+        "the parameters do not fit the network: missing 1.weight; unexpected fc.weight"
+    );
+    assert_eq!(
+        message(Sequential::new().push(dense(&[3, 2])).push_named("fc", dense(&[1, 2])).load_safetensors(&saved)),
+        "parameter 0.weight must have shape [3, 2]; found [2, 3]"
+    );
+    let double = |shape: &[usize]| Linear::<f64>::new(Tensor::zeros(shape).unwrap());
+    assert_eq!(
+        message(Sequential::new().push(double(&[2, 3])).push_named("fc", double(&[1, 2])).load_safetensors(&saved)),
+        "parameter 0.weight must be of type F64; found F32"
+    );
+    assert_eq!(
+        message(Sequential::new().push_named("fc", dense(&[2, 3])).push_named("fc", dense(&[1, 2])).to_safetensors()),
+        "parameter fc.weight is there twice: two layers have one name"
+    );
+    let shared = std::sync::Arc::new(dense(&[2, 3]));
+    let mut other = Sequential::new().push(shared.clone()).push_named("fc", dense(&[1, 2]));
+    assert_eq!(
+        message(other.load_safetensors(&saved)),
+        "parameter 0.weight cannot be written to: others hold its module, too"
+    );
+    assert!(message(other.load_safetensors(&saved[..9])).starts_with("safetensors: "));
+    assert!(message(other.load("no/such/file")).starts_with("no/such/file: "));
 }
