@@ -3,10 +3,10 @@
 use std::alloc::System;
 
 use featuremap::{
-    AdaptiveAvgPool2d, AvgPool2d, Conv, GlobalMaxPool, LpPool1d, MaxPool2d, MaxPool3d, Module, Plan, Relu, Tensor,
-    TensorView,
+    AdaptiveAvgPool2d, AvgPool2d, Conv, GlobalMaxPool, Linear, LpPool1d, MaxPool2d, MaxPool3d, Module, Plan, Relu,
+    Sequential, Tensor, TensorView,
 };
-use ndarray::{Array, Array1, ArrayView, ArrayViewMut, Axis, Dimension, Ix3, Ix4, Ix5, Slice};
+use ndarray::{Array, Array1, ArrayView, ArrayViewMut, Axis, Dimension, Ix2, Ix3, Ix4, Ix5, Slice};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 #[global_allocator]
@@ -72,6 +72,26 @@ fn filters<D: Dimension>(shape: impl ndarray::ShapeBuilder<Dim = D>) -> Array<f3
     Array::from_elem(shape, 0.25)
 }
 
+/// Planned in the pool that they run in: two layers in bands, shared among its threads, and dense layers.
+#[cfg(feature = "rayon")]
+fn networks_take_no_memory() {
+    let block = |channels| {
+        let conv = Conv::<f32, 2>::new(filters((8, channels, 3, 3))).bias(Array1::ones(8)).padding(1);
+        Sequential::new().push(conv).push(Relu).push(MaxPool2d::new(2))
+    };
+    let blocks = Sequential::new().push(Relu).push(block(1)).push(block(8)).push(Relu);
+    let dense = Linear::new(filters((20, 30))).bias(Array1::ones(20));
+    let dense = Sequential::new().push(dense).push(Relu).push(Linear::new(filters((4, 20))));
+
+    let mut blocks = Case::<Ix4>::new("blocks", &blocks, &Ix4(1, 1, 160, 160));
+    let mut dense = Case::<Ix2>::new("dense layers", &dense, &Ix2(9, 30));
+    assert!(blocks.plan.algorithm().contains(" in "), "{}", blocks.plan);
+    // The pool takes what it needs for itself the first time.
+    let mut both = || [blocks.allocations(), dense.allocations()];
+    both();
+    assert_eq!(both(), [0; 2]);
+}
+
 #[test]
 fn running_a_plan_takes_no_memory() {
     let small = Conv::<f32, 1>::new(filters((3, 2, 3))).padding(1);
@@ -118,6 +138,7 @@ fn running_a_plan_takes_no_memory() {
         // The pool takes what it needs for itself the first time.
         all();
         assert_eq!(all(), [0; 6]);
+        networks_take_no_memory();
     });
 
     // From outside, a block for each share that rayon is given, and one of its queue of jobs now and then: that holds 63.
