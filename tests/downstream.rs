@@ -3,12 +3,14 @@
 //! - a reduction, the range of the pixels under a window, which pools in one to three dimensions, over floats and
 //!   integers, globally and adaptively, with the block step overridden;
 //! - a module, local contrast normalisation, that has a convolution inside and stands in one list with the crate's own;
+//! - a module that says which rows it computes its rows from, and is computed together with a pooling; the same where it does not
+//!   say, and a function of every element alone, which is applied in place;
 //! - a median filter on the window iterator, of a plane and of a view with strides;
 //! - a weighted sum by tap, with an accumulator of another type than the pixels.
 
 use featuremap::{
-    AdaptivePool, Conv2d, Element, GlobalPool, MaxPool2d, Module, OutputShape, Padding, Plan, Pool, Reduction, Relu,
-    Result, RunPlan, Tensor, TensorView, TensorViewMut, Window, conv, pool,
+    AdaptivePool, Band, Conv2d, Element, Elementwise, GlobalPool, MaxPool2d, Module, OutputShape, Padding, Plan, Pool,
+    Reduction, Relu, Result, RunPlan, Sequential, Tensor, TensorView, TensorViewMut, Window, conv, pool,
 };
 use ndarray::{Array2, Array3, Array4, array, s};
 
@@ -170,6 +172,103 @@ fn a_module_of_ones_own_stands_beside_the_built_in_ones() -> Result<()> {
     approx::assert_abs_diff_eq!(*flat.get(&[0, 2, 2]).expect("a pixel"), 0.0, epsilon = 1e-6);
     let error = layers[0].forward(&waves((1, 4, 8, 8))).expect_err("the filters are for three channels");
     assert!(error.to_string().starts_with("the input has 4 channels"), "{error}");
+    Ok(())
+}
+
+/// The difference between each pixel and the one two rows below it, of each channel alone: a module without padding.
+#[derive(Debug, Clone)]
+struct Edges {
+    window: Window<2>,
+    /// Whether it says which rows it needs.
+    in_bands: bool,
+}
+
+impl Edges {
+    fn new(in_bands: bool) -> Self {
+        Self { window: Window::new([3, 1]), in_bands }
+    }
+}
+
+impl OutputShape for Edges {
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        let &[batch, channels, rows, columns] = input else {
+            let (what, expected) = ("the input of edges".into(), "of rank 4".into());
+            return Err(featuremap::Error::Rank { what, expected, found: input.to_vec() });
+        };
+        let [rows, columns] = self.window.output_size([rows, columns])?;
+        Ok(vec![batch, channels, rows, columns])
+    }
+}
+
+impl Module<f32> for Edges {
+    fn forward_into(&self, input: TensorView<'_, f32>, output: TensorViewMut<'_, f32>) -> Result<()> {
+        self.check_output(&input, &output)?;
+        let (input, mut output) = (input.into_array_view(), output.into_array_view_mut());
+        let rows = output.len_of(ndarray::Axis(2));
+        let from = |first| input.slice_axis(ndarray::Axis(2), (first..first + rows).into());
+        output.assign(&(&from(2) - &from(0)));
+        Ok(())
+    }
+
+    fn plan(&self, input_shape: &[usize]) -> Result<Plan> {
+        Plan::of(self.clone(), input_shape)
+    }
+
+    fn band(&self, input_shape: &[usize], rows: std::ops::Range<usize>) -> Option<Band> {
+        let outputs = self.output_shape(input_shape).ok()?[2];
+        let rows = rows.start..rows.end.min(outputs);
+        self.in_bands.then(|| Band::new(2, rows.start..rows.end + 2, rows))
+    }
+}
+
+/// The square of every pixel.
+#[derive(Debug, Clone)]
+struct Square;
+
+impl OutputShape for Square {
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        Ok(input.to_vec())
+    }
+}
+
+impl Module<f32> for Square {
+    fn forward_into(&self, input: TensorView<'_, f32>, mut output: TensorViewMut<'_, f32>) -> Result<()> {
+        self.check_output(&input, &output)?;
+        output.view_mut().into_array_view_mut().assign(&input.into_array_view());
+        output.map_in_place(|pixel| *pixel *= *pixel);
+        Ok(())
+    }
+
+    fn plan(&self, input_shape: &[usize]) -> Result<Plan> {
+        Plan::of(self.clone(), input_shape)
+    }
+
+    fn elementwise(&self) -> Option<Elementwise<f32>> {
+        Some(Elementwise::new(|mut map| map.map_in_place(|pixel| *pixel *= *pixel)))
+    }
+}
+
+#[test]
+fn a_module_that_says_which_rows_it_needs_is_computed_in_bands() -> Result<()> {
+    let batch = waves((1, 4, 301, 300));
+    let network = |in_bands| Sequential::new().push(Edges::new(in_bands)).push(Square).push(MaxPool2d::new(2));
+    let edges = Edges::new(false).forward(&batch)?;
+    let expected = MaxPool2d::new(2).forward(&edges.map(|&pixel| pixel * pixel))?;
+    for (in_bands, how) in [(true, "fused"), (false, "in place")] {
+        let model = network(in_bands);
+        let mut plan = model.plan(batch.shape())?;
+        let mut output = Tensor::zeros(plan.output_shape())?;
+        plan.run(&batch, &mut output)?;
+        assert_eq!(output, expected);
+        assert_eq!(plan.algorithm().contains("as forward and "), in_bands, "{plan}");
+
+        let summary = model.summary(batch.shape())?;
+        assert_eq!((summary.layers[0].kind.as_str(), summary.layers[1].algorithm.as_str()), ("Edges", how));
+        // Of the map, rows alone are held.
+        assert_eq!(summary.layers[0].fused_bytes < summary.layers[0].plain_bytes, in_bands);
+    }
+    let error = network(true).forward(&waves((1, 4, 2, 9))).expect_err("there are no three rows");
+    assert!(error.to_string().starts_with("layer 0 (Edges): window of 3 "), "{error}");
     Ok(())
 }
 
