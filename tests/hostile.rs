@@ -8,15 +8,17 @@
 //!   inputs whose rank and channels do not match: the shape rule and the computation give the same error, or the
 //!   shape that was promised.
 //! - **Shapes without data** of any lengths.
+//! - **Networks** of such modules, of dense layers with weights of any shape, and of reshapes from any axis on: the same, and
+//!   what their layers give one after the other.
 //! - **Memory** that is not there: giant outputs, giant copies of broadcast views; and giant paddings and empty batches
 //!   and filters without channels, which need none however large their other axes are.
 
 mod common;
 
 use featuremap::{
-    AdaptiveMaxPool2d, AdaptivePool, Average, AvgPool1d, Conv, Conv1d, ConvTranspose, ConvTranspose1d, Error,
-    GlobalPool, L2, Lp, Max, MaxPool1d, MaxUnpool, MaxUnpool1d, Min, Module, OutputShape, Padding, PaddingMode, Pool,
-    Reduction, Relu, Result, Tensor, Window,
+    AdaptiveMaxPool2d, AdaptivePool, Average, AvgPool1d, Conv, Conv1d, ConvTranspose, ConvTranspose1d, Error, Flatten,
+    GlobalPool, L2, Linear, Lp, Max, MaxPool1d, MaxUnpool, MaxUnpool1d, Min, Module, OutputShape, Padding, PaddingMode,
+    Pool, Reduction, Relu, Result, Sequential, Tensor, Window,
 };
 use ndarray::{Array1, ArrayD, IxDyn, arr0, array};
 use proptest::prelude::*;
@@ -130,6 +132,7 @@ common::on_each_rank! {
     pools_by_boxes_never_panic: check_boxes(case in cases);
     unpooling_never_panics: check_unpooling(case in cases);
     shape_rules_never_panic: check_shapes(case in cases, shape in shapes);
+    networks_never_panic: check_networks(case in cases, shape in shapes);
 }
 
 /// What a test can wait for and hold in memory.
@@ -331,6 +334,59 @@ fn check_shapes<const N: usize>(case: &Case<N>, shape: &[usize]) {
         match module.output_shape(shape) {
             Ok(output) => assert_eq!(output.is_empty(), shape.is_empty()),
             Err(error) => assert!(!error.to_string().is_empty()),
+        }
+    }
+}
+
+fn check_networks<const N: usize>(case: &Case<N>, shape: &[usize]) {
+    let dense = Linear::new(case.filters.clone());
+    check_module(&dense, &case.input, true);
+    check_module(&dense.bias(Array1::ones(case.groups.min(9))), &case.input, true);
+    let features = case.input.shape().last().copied().unwrap_or(1);
+    let fitting = Linear::new(ArrayD::from_elem(IxDyn(&[3, features]), 1.0));
+    check_module(&fitting, &case.input, true);
+
+    let case = case.clone().fitting(false);
+    // Padding that is not zeros is written out; hostile sizes of the pool are enough here.
+    let conv = || Conv::<f32, N>::new(case.filters.clone()).stride(case.stride.map(|stride| stride.min(2))).padding(1);
+    let pool = Pool::<Max, N>::new(case.size).stride(case.stride).padding(case.padding).ceil_mode(case.ceil);
+    let flatten = Flatten::from_axis(case.index);
+    let networks = [
+        Sequential::new().push(conv().padding_mode(case.mode)).push(Relu).push(pool),
+        Sequential::new().push(Relu).push(conv()).push(GlobalPool::<Average, N>::default()).push(flatten),
+        Sequential::new().push(pool).push(Relu).push(AdaptivePool::<Max, N>::new(case.more)).push(Flatten::default()),
+        Sequential::new()
+            .push(Sequential::new().push(flatten).push(fitting.clone()))
+            .push(Relu)
+            .push(Sequential::new()),
+    ];
+    for network in networks {
+        // Memory that is there is taken, as it is for one layer.
+        if worth_trying(product(shape))
+            && let Err(error) = network.plan(shape)
+        {
+            assert!(!error.to_string().is_empty());
+        }
+        let shape = network.output_shape(case.input.shape());
+        assert!(matches!(shape, Ok(_) | Err(Error::Layer { .. })), "{shape:?}");
+        let affordable = shape.as_ref().is_ok_and(|shape| product(shape) <= FEASIBLE);
+        let mut map = Ok(Tensor::from(&case.input));
+        for (_, layer) in network.layers() {
+            map = map.and_then(|map| {
+                let output = product(&layer.output_shape(map.shape())?);
+                if output > FEASIBLE {
+                    Err(Error::TooLarge { what: "a test", sizes: vec![] })
+                } else {
+                    layer.forward_view(map.view())
+                }
+            });
+        }
+        let Ok(expected) = map else { continue };
+        assert!(affordable);
+        let found = network.forward(&case.input).expect("its layers can be computed one after the other");
+        assert_eq!(found.shape(), expected.shape());
+        for (found, expected) in found.iter().zip(&expected) {
+            approx::assert_relative_eq!(found, expected, max_relative = 1e-5);
         }
     }
 }

@@ -15,6 +15,9 @@ const MOST_ROWS: f64 = 1.125;
 /// Bands of an image, and groups of images, are listed: no more of them than this, as a shape needs no data to be planned for.
 const MOST_PARTS: usize = 1 << 16;
 
+/// A band that is larger than this however low it is, because its module needs all rows at once, is not computed as one.
+const MOST_BYTES: usize = 1 << 28;
+
 /// Some rows of the output of a group: the bands of its two modules.
 #[derive(Debug, Clone)]
 pub(super) struct Pair {
@@ -99,6 +102,11 @@ impl<T: Element> Group<'_, T> {
         let rows = whole.last.output.len();
         let needed = if images < threads { threads } else { 1 };
         let bands = self.bands(rows, rows.div_ceil(needed), bytes).unwrap_or_else(|| vec![whole]);
+        // Every worker has plans for a band of its own, and these may have room to copy it to.
+        let held = bands.iter().map(|pair| bytes.of(pair)).max().unwrap_or(0);
+        if held > MOST_BYTES {
+            return None;
+        }
         (bands.len() * images > 1).then(|| Cut { images: even(images, images), batched, bands })
     }
 
