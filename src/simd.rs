@@ -62,6 +62,9 @@ pub trait Lanes: Copy + Default + PartialOrd + Send + Sync + 'static {
 
     /// `a · b + sum`, rounded once where the level can; wrapping for integers.
     fn mul_add<S: Simd>(a: Self::Vector<S>, b: Self::Vector<S>, sum: Self::Vector<S>) -> Self::Vector<S>;
+
+    /// [`Pixel::rectified`]
+    fn rectified<S: Simd>(simd: S, vector: Self::Vector<S>) -> Self::Vector<S>;
 }
 
 macro_rules! lanes {
@@ -72,6 +75,11 @@ macro_rules! lanes {
             #[inline(always)]
             fn mul_add<S: Simd>($a: S::$vectors, $b: S::$vectors, $sum: S::$vectors) -> S::$vectors {
                 $mul_add
+            }
+
+            #[inline(always)]
+            fn rectified<S: Simd>(simd: S, vector: S::$vectors) -> S::$vectors {
+                <Self as Pixel>::rectified(simd, vector)
             }
         }
     )*};
@@ -84,13 +92,6 @@ lanes! {
     i64 in i64s, |a, b, sum| a * b + sum;
 }
 
-/// `max(x, 0)` of every lane; NaN, for which every comparison is false, stays NaN.
-#[inline(always)]
-pub(crate) fn relu<S: Simd, A: Lanes>(simd: S, vector: A::Vector<S>) -> A::Vector<S> {
-    let zero = A::Vector::<S>::splat(simd, A::default());
-    vector.simd_lt(zero).select(zero, vector)
-}
-
 /// A pixel that comes in vectors: every [`Element`](crate::Element).
 pub trait Pixel: Copy + Default + PartialOrd + Send + Sync + 'static {
     /// Whether it is a float, so that pixels that are equal, or not, may look otherwise: zeros and NaN.
@@ -99,10 +100,10 @@ pub trait Pixel: Copy + Default + PartialOrd + Send + Sync + 'static {
     /// As many pixels as a register of the level holds.
     type Pixels<S: Simd>: Vector<S, Element = Self>;
 
-    /// The larger pixel; the earlier one of equals, and any where one is NaN.
+    /// The larger pixel; the earlier one of equals, and where one is NaN.
     fn larger<S: Simd>(simd: S, earlier: Self::Pixels<S>, later: Self::Pixels<S>) -> Self::Pixels<S>;
 
-    /// The smaller pixel; the earlier one of equals, and any where one is NaN.
+    /// The smaller pixel; the earlier one of equals, and where one is NaN.
     fn smaller<S: Simd>(simd: S, earlier: Self::Pixels<S>, later: Self::Pixels<S>) -> Self::Pixels<S>;
 
     /// The later pixel where that is NaN, else another.
@@ -120,8 +121,7 @@ pub trait Pixel: Copy + Default + PartialOrd + Send + Sync + 'static {
     /// `max(x, 0)`, where NaN stays NaN.
     #[inline(always)]
     fn rectified<S: Simd>(simd: S, pixels: Self::Pixels<S>) -> Self::Pixels<S> {
-        let zero = Self::Pixels::<S>::splat(simd, Self::default());
-        pixels.simd_lt(zero).select(zero, pixels)
+        Self::larger(simd, pixels, Self::Pixels::<S>::splat(simd, Self::default()))
     }
 }
 
@@ -179,8 +179,8 @@ macro_rules! integer_pixels {
     )*};
 }
 
-/// Whether the `max` and `min` of two floats are the second where they are equal, zeros of either sign: the instructions of
-/// x86 are. The SIMD crate leaves it open.
+/// Whether the `max` and `min` of two floats are the second where they are equal, zeros of either sign, or where one is NaN: the
+/// instructions of x86 are. The SIMD crate leaves it open.
 #[inline(always)]
 fn second_of_equals<S: Simd>(simd: S) -> bool {
     #[cfg(feature = "__scalar")]

@@ -1,6 +1,6 @@
 //! The last step of every fast algorithm: bias and ReLU, and the way from registers into the output.
 
-use crate::simd::{Lanes, Simd, Vector, relu};
+use crate::simd::{Lanes, Simd, Vector};
 
 /// What happens to a sum before it is stored.
 #[derive(Debug, Clone, Copy)]
@@ -25,7 +25,7 @@ impl<A: Lanes> Finish<'_, A> {
             None => sums,
         };
         match self.relu {
-            true => relu::<S, A>(simd, sums),
+            true => A::rectified(simd, sums),
             false => sums,
         }
     }

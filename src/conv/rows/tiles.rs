@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::layout::{Layout, Part, registers_under};
 use super::{FREE_REGISTERS, MOST_LANES, MOST_REGISTERS, WIDEST, WIDEST_REGISTER};
 use crate::conv::finish::Finish;
-use crate::simd::{Lanes, Mask, Simd, Vector, blank, load, mask, relu};
+use crate::simd::{Lanes, Mask, Simd, Vector, blank, load, mask};
 
 /// Some rows of outputs of one filter.
 pub(super) struct Block<'a, A> {
@@ -288,7 +288,7 @@ impl Place {
         }
         if finish.relu {
             for sum in sums.as_flattened_mut() {
-                *sum = relu::<S, A>(simd, *sum);
+                *sum = A::rectified(simd, *sum);
             }
         }
         let Self { at, pitch, rows, columns, spills } = self;
