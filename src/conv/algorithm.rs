@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::kernels::Kernels;
 use super::problem::Problem;
-use super::{channels, pixels};
+use super::{channels, pixels, winograd};
 use crate::simd::{Lanes, Level, lanes};
 use crate::window::Axis;
 
@@ -135,6 +135,12 @@ fn cost<A: Lanes>(algorithm: Algorithm, problem: &Problem, level: Level) -> f64 
             };
             let tiles = (tiles(rows, &problem.axes[1]) * tiles(columns, &problem.axes[2])) as f64;
             let (channels, filters) = (problem.channels as f64, problem.filters as f64);
+            if winograd::is_shallow(problem.channels) {
+                // Where rows of tiles are shorter than a register, its outputs take a detour.
+                let storing = if columns < 4 * lanes * problem.axes[2].dilation() { 220.0 } else { 140.0 };
+                let of_register = filters * (48.0 * channels + storing) + 320.0 * channels;
+                return (tiles / lanes as f64).ceil() * of_register + 600.0 * channels;
+            }
             let registers = problem.filters.div_ceil(lanes) as f64;
             let computing = tiles * (36.0 * channels * registers + 45.0 * channels + 500.0 * registers);
             // All the weights come from memory once, at a few bytes an operation.

@@ -71,8 +71,10 @@ fn cases<const N: usize>() -> impl Strategy<Value = Case<N>> {
 
 /// Layers of windows of 3×3, which have an algorithm of their own.
 fn three_by_three() -> impl Strategy<Value = Case<2>> {
-    let counts = (1..=4_usize, 1..=2_usize, 1..=17_usize, 1..=48_usize);
-    (cases::<2>(), counts, (1..=20_usize, 1..=20_usize)).prop_map(|(case, counts, (rows, columns))| {
+    let counts = (1..=4_usize, 1..=2_usize, prop_oneof![1..=4_usize, 5..=30_usize], 1..=48_usize);
+    // Several blocks of tiles, several registers of them in a row.
+    let size = prop_oneof![3 => (1..=20_usize, 1..=20_usize), 1 => (1..=6_usize, 60..=90_usize)];
+    (cases::<2>(), counts, size).prop_map(|(case, counts, (rows, columns))| {
         let (images, groups, channels, filters) = counts;
         let input = [rows.max(2 * case.dilation[0] + 1), columns.max(2 * case.dilation[1] + 1)];
         // Every mode of padding can do two pixels.

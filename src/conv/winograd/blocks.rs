@@ -2,7 +2,7 @@
 
 use ndarray::Axis;
 
-use super::{Block, POINTS, TILE, Winograd, packed_length};
+use super::{Block, POINTS, TILE, Winograd, packed_length, shallow};
 use crate::conv::fast::{Method, Part, Settings};
 use crate::conv::kernels::Kernels;
 use crate::conv::packing::Packing;
@@ -37,7 +37,8 @@ impl Blocks {
 impl<A: Kernels> Method<A> for Blocks {
     fn units(&self, problem: &Problem) -> Units {
         let dilation = problem.axes[problem.band_axis()].dilation();
-        Units { filters: 2 * lanes::<A>(self.level), outputs: TILE * dilation }
+        let filters = if shallow::suits(problem.channels) { shallow::FILTERS } else { 2 * lanes::<A>(self.level) };
+        Units { filters, outputs: TILE * dilation }
     }
 
     fn prepare(&self, problem: &Problem, weights: &[A]) -> Vec<A> {

@@ -15,13 +15,15 @@
 //! ```
 //!
 //! Tiles go through these steps in blocks, which stay in cache; the vectors lie along the tiles in V, and along the
-//! filters in U and M, so that maps of any size fill them. A dilated window is one that is not dilated for every second (or
-//! third, …) output of its map: these go through the steps as maps of their own. An infinity or NaN among the pixels spoils all the outputs
-//! of its tiles.
+//! filters in U and M, so that maps of any size fill them. With few channels the sums are short, and writing M and reading it
+//! again would take longer than to compute it: then the vectors lie along the tiles to the end, and M stays in registers
+//! ([`shallow`]). A dilated window is one that is not dilated for every second (or third, …) output of its map: these go through
+//! the steps as maps of their own. An infinity or NaN among the pixels spoils all the outputs of its tiles.
 //!
 //! [arXiv:1509.09308]: https://arxiv.org/abs/1509.09308
 
 mod blocks;
+mod shallow;
 mod steps;
 mod transforms;
 
@@ -34,6 +36,7 @@ use super::packing::{Pack, Packing};
 use crate::Float;
 use crate::simd::{Kernel, Lanes, Level, Simd, Vector, lanes};
 pub(super) use blocks::Blocks;
+pub(super) use shallow::suits as is_shallow;
 use steps::{Scratch, copy_rows, multiply, outputs_of_row, transform_columns, transform_rows};
 pub(super) use transforms::TILE;
 use transforms::{PATCH, TAPS, filter_values};
@@ -53,29 +56,30 @@ const FEW_TILES: usize = 32;
 
 /// How many numbers [`pack`] gives.
 fn packed_length<A: Lanes>(level: Level, filters: usize, channels: usize) -> usize {
-    filters.next_multiple_of(lanes::<A>(level)) * channels * POINTS
+    let filters = if shallow::suits(channels) { filters } else { filters.next_multiple_of(lanes::<A>(level)) };
+    filters * channels * POINTS
 }
 
 /// Transforms the weights `[filter, channel, tap]` of one group into U, `[block of filters, point, channel, filter]`.
 /// Blocks are two registers wide, the last one a single register where this is enough; filters that are missing in it
-/// are zeros.
+/// are zeros. With few channels as [`shallow`] has it.
 pub(super) fn pack<A: Lanes + Float>(level: Level, weights: &[A], filters: usize, channels: usize) -> Vec<A> {
-    let widest = 2 * lanes::<A>(level);
     let mut packed = vec![A::default(); packed_length::<A>(level, filters, channels)];
+    let depth = channels * TAPS * TAPS;
+    if shallow::suits(channels) {
+        shallow::pack(weights, channels, &mut packed);
+        return packed;
+    }
+    let widest = 2 * lanes::<A>(level);
     let blocks = packed.chunks_mut(widest * channels * POINTS);
-    for (block, weights) in blocks.zip(weights.chunks(widest * channels * TAPS * TAPS)) {
+    for (block, weights) in blocks.zip(weights.chunks(widest * depth)) {
         let width = block.len() / (channels * POINTS);
         let mut values = [[A::default(); 2 * MOST_LANES]; POINTS];
         for channel in 0..channels {
-            for (filter, weights) in weights.chunks_exact(channels * TAPS * TAPS).enumerate() {
-                let taps = &weights[channel * TAPS * TAPS..][..TAPS * TAPS];
-                let tap = |row: usize, column: usize| taps[row * TAPS + column].to_f64().unwrap_or(f64::NAN);
-                let rows: [_; TAPS] = from_fn(|row| filter_values(from_fn(|column| tap(row, column))));
-                for column in 0..PATCH {
-                    let of_column = filter_values(from_fn(|row| rows[row][column]));
-                    for row in 0..PATCH {
-                        values[row * PATCH + column][filter] = A::from_f64(of_column[row]);
-                    }
+            for (filter, weights) in weights.chunks_exact(depth).enumerate() {
+                let of_filter = values_of_filter(&weights[channel * TAPS * TAPS..][..TAPS * TAPS]);
+                for (values, value) in values.iter_mut().zip(of_filter) {
+                    values[filter] = value;
                 }
             }
             for (point, values) in values.iter().enumerate() {
@@ -84,6 +88,20 @@ pub(super) fn pack<A: Lanes + Float>(level: Level, weights: &[A], filters: usize
         }
     }
     packed
+}
+
+/// The values of a filter at all points, from its taps.
+fn values_of_filter<A: Float>(taps: &[A]) -> [A; POINTS] {
+    let tap = |row: usize, column: usize| taps[row * TAPS + column].to_f64().unwrap_or(f64::NAN);
+    let rows: [_; TAPS] = from_fn(|row| filter_values(from_fn(|column| tap(row, column))));
+    let mut values = [A::default(); POINTS];
+    for column in 0..PATCH {
+        let of_column = filter_values(from_fn(|row| rows[row][column]));
+        for row in 0..PATCH {
+            values[row * PATCH + column] = A::from_f64(of_column[row]);
+        }
+    }
+    values
 }
 
 /// Tiles that go through all the steps together: those of some rows and columns of tiles, in some images.
@@ -97,13 +115,20 @@ struct Block {
 impl Block {
     /// The blocks that outputs `[image, row, column]` are cut into.
     fn new<A: Lanes>(level: Level, channels: usize, outputs: [usize; 3]) -> Self {
-        let bytes_of_tile = (channels + 2 * lanes::<A>(level)) * POINTS * size_of::<A>();
-        let most = (BLOCK_BYTES / bytes_of_tile).max(FEW_TILES);
+        let bytes_of_channel = POINTS * size_of::<A>();
+        let (most, images) = match shallow::suits(channels) {
+            // Registers are filled with the tiles of one image.
+            true => ((shallow::BLOCK_BYTES / (channels * bytes_of_channel)).max(lanes::<A>(level)), 1),
+            false => {
+                let bytes_of_tile = (channels + 2 * lanes::<A>(level)) * bytes_of_channel;
+                ((BLOCK_BYTES / bytes_of_tile).max(FEW_TILES), outputs[0])
+            }
+        };
         // As even parts as can be.
         let part = |whole: usize, most: usize| whole.div_ceil(whole.div_ceil(most.clamp(1, whole)));
         let columns = part(outputs[2].div_ceil(TILE), most);
         let rows = part(outputs[1].div_ceil(TILE), most / columns);
-        let images = part(outputs[0], most / columns / rows);
+        let images = part(outputs[0], (most / columns / rows).min(images));
         Self { images, rows, columns }
     }
 
@@ -118,7 +143,7 @@ impl Block {
 
     /// How many numbers of scratch a convolution in such blocks takes.
     fn scratch_length<A: Lanes>(self, level: Level, channels: usize) -> usize {
-        MOST_LANES + Scratch::<A>::lengths(self, channels, lanes::<A>(level)).iter().sum::<usize>()
+        MOST_LANES + Scratch::<A>::lengths(self, channels, level).iter().sum::<usize>()
     }
 }
 
@@ -170,7 +195,7 @@ impl<A: Lanes + Float> Kernel for Winograd<'_, A> {
     fn run<S: Simd>(mut self, simd: S) {
         let (images, _, rows, columns) = self.output.dim();
         let scratch = std::mem::take(&mut self.scratch);
-        let mut scratch = Scratch::new(self.block, self.channels(), A::Vector::<S>::LEN, scratch);
+        let mut scratch = Scratch::new(self.block, self.channels(), simd.level(), scratch);
         let [down, across] = self.dilation;
         for number in 0..down * across {
             let first = [number / across, number % across];
@@ -211,6 +236,9 @@ impl<A: Lanes + Float> Winograd<'_, A> {
     #[inline(always)]
     fn part<S: Simd>(&mut self, simd: S, part: Part, scratch: &mut Scratch<'_, A>) {
         self.transform_pixels(simd, part, scratch);
+        if shallow::suits(self.channels()) {
+            return shallow::outputs_of_block(simd, self, part, scratch);
+        }
         let (filters, lanes) = (self.output.dim().1, A::Vector::<S>::LEN);
         let mut weights = self.weights;
         for first in (0..filters).step_by(2 * lanes) {
@@ -234,10 +262,8 @@ impl<A: Lanes + Float> Winograd<'_, A> {
         let packing = &self.packings[phase.number];
         let [rows, columns] = self.block.pixels();
         let start = [self.start[1] / self.dilation[0], self.start[2] / self.dilation[1]];
-        let tiles = block.rows * block.columns;
-        let mut values = scratch.values.chunks_exact_mut(scratch.point);
-        let mut values: [&mut [A]; POINTS] = from_fn(|_| values.next().unwrap_or_default());
-        for channel in 0..self.channels() {
+        let (tiles, channels, lanes) = (block.rows * block.columns, self.channels(), A::Vector::<S>::LEN);
+        for channel in 0..channels {
             for number in 0..block.images {
                 let pixels = &mut scratch.pixels[..rows * columns];
                 let image = self.input.index_axis(Axis(0), image + number);
@@ -245,8 +271,33 @@ impl<A: Lanes + Float> Winograd<'_, A> {
                 let first = [0, start[0] + row * TILE, start[1] + column * TILE];
                 Pack { packing, image, first, packed: pixels }.run(simd);
                 transform_rows(simd, block, scratch.row, scratch.pixels, scratch.half, scratch.halves);
+                let (half, halves) = (scratch.half, &scratch.halves);
+                if shallow::suits(channels) {
+                    transform_columns(
+                        simd,
+                        block,
+                        half,
+                        halves,
+                        #[inline(always)]
+                        |first, point, values| {
+                            let at = shallow::place::<S, A>(tiles, first, [channel, channels], point);
+                            values.store_slice(&mut scratch.values[at..][..lanes]);
+                        },
+                    );
+                    continue;
+                }
                 let at = (channel * block.images + number) * tiles;
-                transform_columns(simd, block, scratch.half, scratch.halves, &mut values, at);
+                transform_columns(
+                    simd,
+                    block,
+                    half,
+                    halves,
+                    #[inline(always)]
+                    |first, [row, column], values| {
+                        let point = (row * PATCH + column) * scratch.point;
+                        values.store_slice(&mut scratch.values[point + at + first..][..lanes]);
+                    },
+                );
             }
         }
     }

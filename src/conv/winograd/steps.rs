@@ -2,9 +2,9 @@
 
 use super::super::finish::{Finish, store_transposed};
 use super::transforms::{PATCH, TILE, outputs, pixel_values};
-use super::{Block, MOST_LANES, POINTS};
+use super::{Block, MOST_LANES, POINTS, shallow};
 use crate::Float;
-use crate::simd::{Lanes, Simd, Vector};
+use crate::simd::{Lanes, Level, Simd, Vector, lanes};
 
 /// The most tiles whose sums are in registers together.
 const MOST_TOGETHER: usize = 14;
@@ -21,24 +21,25 @@ pub(super) struct Scratch<'a, A> {
     /// point. The last two rows of a patch are the first of the patch below.
     pub(super) halves: &'a mut [A],
     pub(super) half: usize,
-    /// V: `[point]` planes of `[channel, tile]`.
+    /// V: `[point]` planes of `[channel, tile]`; with few channels as [`shallow`](super::shallow) has it.
     pub(super) values: &'a mut [A],
     pub(super) point: usize,
     /// M: `[tile, point, filter]`, for one block of filters.
     pub(super) products: &'a mut [A],
-    /// Outputs `[row, column, filter]` of a group of tiles, for one register of filters.
+    /// Outputs `[row, column, filter]` of a group of tiles, for one register of filters; with few channels the products
+    /// transformed along rows.
     pub(super) group: &'a mut [A],
-    /// Outputs `[filter, row, column]` of a row of tiles.
+    /// Outputs `[filter, row, column]` of a row of tiles; with few channels `[row, column]` of a register of tiles.
     pub(super) maps: &'a mut [A],
 }
 
-impl<'a, A> Scratch<'a, A> {
-    pub(super) fn new(block: Block, channels: usize, lanes: usize, numbers: &'a mut [A]) -> Self {
+impl<'a, A: Lanes> Scratch<'a, A> {
+    pub(super) fn new(block: Block, channels: usize, level: Level, numbers: &'a mut [A]) -> Self {
         let [half, point] = Self::distances(block, channels);
         // Registers should not lie across two cache lines.
         let before = numbers.as_ptr().align_offset(64).min(MOST_LANES);
         let mut rest = &mut numbers[before..];
-        let parts = Self::lengths(block, channels, lanes).map(|length| {
+        let parts = Self::lengths(block, channels, level).map(|length| {
             let (part, after) = std::mem::take(&mut rest).split_at_mut(length);
             rest = after;
             part
@@ -54,11 +55,16 @@ impl<'a, A> Scratch<'a, A> {
         [plane((block.rows + 1) * block.columns), plane(channels * block.tiles())]
     }
 
-    pub(super) fn lengths(block: Block, channels: usize, lanes: usize) -> [usize; 6] {
+    pub(super) fn lengths(block: Block, channels: usize, level: Level) -> [usize; 6] {
         let [half, point] = Self::distances(block, channels);
-        let [rows, row] = block.pixels();
+        let ([rows, row], lanes) = (block.pixels(), lanes::<A>(level));
+        let pixels = (rows * row + TILE * MOST_LANES).next_multiple_of(MOST_LANES);
+        if shallow::suits(channels) {
+            let [values, halves, run] = shallow::lengths::<A>(level, channels, block.tiles());
+            return [pixels, TILE * PATCH * half, values, 0, halves, run];
+        }
         [
-            (rows * row + TILE * MOST_LANES).next_multiple_of(MOST_LANES),
+            pixels,
             TILE * PATCH * half,
             POINTS * point,
             (block.tiles() + MOST_TOGETHER) * POINTS * 2 * lanes,
@@ -95,16 +101,15 @@ pub(super) fn transform_rows<S: Simd, A: Lanes + Float>(
     }
 }
 
-/// Transforms the columns of what [`transform_rows`] has left, into `values[point][at..]`. The lanes are tiles of any
-/// rows.
+/// Transforms the columns of what [`transform_rows`] has left. The lanes are tiles of any rows; `store` is called with the first
+/// of them, with the row and the column of their point, and with their values there.
 #[inline(always)]
 pub(super) fn transform_columns<S: Simd, A: Lanes + Float>(
     simd: S,
     block: Block,
     half: usize,
     halves: &[A],
-    values: &mut [&mut [A]; POINTS],
-    at: usize,
+    mut store: impl FnMut(usize, [usize; 2], A::Vector<S>),
 ) {
     let lanes = A::Vector::<S>::LEN;
     for first in (0..block.rows * block.columns).step_by(lanes) {
@@ -116,7 +121,7 @@ pub(super) fn transform_columns<S: Simd, A: Lanes + Float>(
             }
             let of_column = pixel_values::<S, A>(simd, rows);
             for row in 0..PATCH {
-                of_column[row].store_slice(&mut values[row * PATCH + column][at + first..][..lanes]);
+                store(first, [row, column], of_column[row]);
             }
         }
     }
@@ -241,6 +246,22 @@ fn outputs_of_tile<S: Simd, A: Lanes + Float>(simd: S, products: &[A], width: us
         for column in 0..TILE {
             row_of_tile[column].store_slice(&mut group[(row * GROUP * TILE + column) * lanes..][..lanes]);
         }
+    }
+}
+
+/// Copies a row to where its numbers are so far apart. The last register may lie over the one before it: calling for a copy of so
+/// few numbers takes as long as copying a row.
+#[inline(always)]
+pub(super) fn copy_row<S: Simd, A: Lanes>(simd: S, from: &[A], to: &mut [A], across: usize) {
+    let lanes = A::Vector::<S>::LEN;
+    match from.len().checked_sub(lanes) {
+        Some(last) if across == 1 => {
+            for at in (0..from.len()).step_by(lanes) {
+                let at = at.min(last);
+                A::Vector::<S>::from_slice(simd, &from[at..][..lanes]).store_slice(&mut to[at..][..lanes]);
+            }
+        }
+        _ => to.iter_mut().step_by(across).zip(from).for_each(|(to, from)| *to = *from),
     }
 }
 

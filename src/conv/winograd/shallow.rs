@@ -1,0 +1,268 @@
+//! The last two steps where channels are few: the products of some tiles and filters never leave the registers.
+//!
+//! ```text
+//!     V[some registers of tiles][row of points][channel][register][point of the row][tile]
+//!     U[some filters]           [row of points][channel][filter]  [point of the row]
+//! ```
+//!
+//! A row of points at a time is multiplied and transformed to four columns, then the columns to four rows. Lanes are tiles to the
+//! end, so that neighbouring pixels need only be dealt together to lie as the output does.
+
+use ndarray::Axis;
+
+use super::super::finish::Finish;
+use super::steps::{Scratch, copy_row};
+use super::transforms::{PATCH, TAPS, TILE, outputs};
+use super::{POINTS, Part, Winograd, values_of_filter};
+use crate::Float;
+use crate::simd::{Lanes, Level, Simd, Vector, lanes};
+
+/// The most channels for which this takes less time than writing the products out and reading them again.
+const MOST_CHANNELS: usize = 24;
+
+/// V of a block takes at most this much, so that it stays in the second-level cache; the part that is read for all filters
+/// stays in the first.
+pub(super) const BLOCK_BYTES: usize = 256 * 1024;
+
+/// Filters whose sums are in registers together: each register of V that is loaded serves all of them.
+pub(super) const FILTERS: usize = 2;
+
+/// Whether a layer of so many channels is computed by these steps.
+pub(in crate::conv) fn suits(channels: usize) -> bool {
+    channels <= MOST_CHANNELS
+}
+
+/// Registers of tiles whose sums are in registers together, where these have so many bytes: of 32 registers the sums take 24, of
+/// 16 they take 12.
+const fn registers_together(bytes: usize) -> usize {
+    if bytes == 64 { 2 } else { 1 }
+}
+
+/// Writes U of one group from its weights `[filter, channel, tap]`.
+pub(super) fn pack<A: Float>(weights: &[A], channels: usize, packed: &mut [A]) {
+    let depth = channels * TAPS * TAPS;
+    let blocks = packed.chunks_mut(FILTERS * channels * POINTS);
+    for (block, weights) in blocks.zip(weights.chunks(FILTERS * depth)) {
+        let filters = weights.len() / depth;
+        for (filter, weights) in weights.chunks_exact(depth).enumerate() {
+            for (channel, taps) in weights.chunks_exact(TAPS * TAPS).enumerate() {
+                for (row, points) in values_of_filter(taps).chunks_exact(PATCH).enumerate() {
+                    let at = (row * channels + channel) * filters + filter;
+                    block[at * PATCH..][..PATCH].copy_from_slice(points);
+                }
+            }
+        }
+    }
+}
+
+/// How many numbers of V, of the halves and of the finished outputs a block of so many tiles takes.
+pub(super) fn lengths<A: Lanes>(level: Level, channels: usize, tiles: usize) -> [usize; 3] {
+    let lanes = lanes::<A>(level);
+    let together = registers_together(lanes * size_of::<A>()) * FILTERS;
+    [POINTS * channels * tiles.next_multiple_of(lanes), together * PATCH * TILE * lanes, TILE * TILE * lanes]
+}
+
+/// Where the values of the tiles from the `first` on stand in V, for a channel of many and a point.
+#[inline(always)]
+pub(super) fn place<S: Simd, A: Lanes>(
+    tiles: usize,
+    first: usize,
+    [channel, channels]: [usize; 2],
+    [row, column]: [usize; 2],
+) -> usize {
+    let lanes = A::Vector::<S>::LEN;
+    let (register, registers) = (first / lanes, tiles.div_ceil(lanes));
+    let together = registers_together(lanes * size_of::<A>());
+    let start = register / together * together;
+    let (within, beside) = (register - start, together.min(registers - start));
+    (start * POINTS * channels + ((row * channels + channel) * beside + within) * PATCH + column) * lanes
+}
+
+/// All outputs of one block of one image, from V.
+#[inline(always)]
+pub(super) fn outputs_of_block<S: Simd, A: Lanes + Float>(
+    simd: S,
+    winograd: &mut Winograd<'_, A>,
+    part: Part,
+    scratch: &mut Scratch<'_, A>,
+) {
+    let of_filter = POINTS * winograd.channels();
+    let (width, dilation) = (winograd.output.dim().3, winograd.dilation);
+    let mut maps = winograd.output.index_axis_mut(Axis(0), part.image);
+    let filters = maps.len_of(Axis(0));
+    let (mut maps, mut weights) = (maps.outer_iter_mut(), winograd.weights);
+    for filter in (0..filters).step_by(FILTERS) {
+        let together = FILTERS.min(filters - filter);
+        let (here, rest) = weights.split_at(together * of_filter);
+        weights = rest;
+        let mut of_filters = [&mut [][..], &mut [][..]];
+        for (of_filter, map) in of_filters[..together].iter_mut().zip(&mut maps) {
+            *of_filter = map.into_slice().expect("every map lies in one piece");
+        }
+        let finish = winograd.finish.from(filter);
+        let mut some = Filters { part, width, dilation, weights: here, finish, maps: of_filters };
+        match together {
+            1 => some.each_register::<S, 1>(simd, scratch),
+            _ => some.each_register::<S, FILTERS>(simd, scratch),
+        }
+    }
+}
+
+/// The filters that are computed together.
+struct Filters<'a, 'm, A> {
+    part: Part,
+    /// Columns of a map.
+    width: usize,
+    dilation: [usize; 2],
+    weights: &'a [A],
+    finish: Finish<'a, A>,
+    maps: [&'m mut [A]; FILTERS],
+}
+
+impl<A: Lanes + Float> Filters<'_, '_, A> {
+    /// Goes through all registers of tiles.
+    #[inline(always)]
+    fn each_register<S: Simd, const FILTERS: usize>(&mut self, simd: S, scratch: &mut Scratch<'_, A>) {
+        let registers = self.part.block.tiles().div_ceil(A::Vector::<S>::LEN);
+        let together = registers_together(A::Vector::<S>::LEN * size_of::<A>());
+        for register in (0..registers).step_by(together) {
+            match together.min(registers - register) {
+                1 => self.registers::<S, 1, FILTERS>(simd, register, scratch),
+                _ => self.registers::<S, 2, FILTERS>(simd, register, scratch),
+            }
+        }
+    }
+
+    /// The outputs of some registers of tiles.
+    #[inline(always)]
+    fn registers<S: Simd, const REGISTERS: usize, const FILTERS: usize>(
+        &mut self,
+        simd: S,
+        register: usize,
+        scratch: &mut Scratch<'_, A>,
+    ) {
+        let lanes = A::Vector::<S>::LEN;
+        let of_register = self.weights.len() / FILTERS * lanes;
+        let values = &scratch.values[register * of_register..][..REGISTERS * of_register];
+        halves::<S, A, REGISTERS, FILTERS>(simd, values, self.weights, scratch.group);
+        let mut halves = scratch.group.chunks_exact(PATCH * TILE * lanes);
+        for number in 0..REGISTERS {
+            for filter in 0..FILTERS {
+                let Some(halves) = halves.next() else { return };
+                let mut sums = [[A::Vector::<S>::splat(simd, A::default()); TILE]; TILE];
+                for column in 0..TILE {
+                    let mut points = [A::Vector::<S>::splat(simd, A::default()); PATCH];
+                    for row in 0..PATCH {
+                        let at = (row * TILE + column) * lanes;
+                        points[row] = A::Vector::<S>::from_slice(simd, &halves[at..][..lanes]);
+                    }
+                    let of_column = outputs::<S, A>(simd, points);
+                    for row in 0..TILE {
+                        sums[row][column] = self.finish.apply(simd, filter, of_column[row]);
+                    }
+                }
+                self.store(simd, register + number, filter, &sums, scratch.maps);
+            }
+        }
+    }
+
+    /// Stores the outputs of a register of tiles, by way of `run` where these lie in several rows or beyond their end.
+    #[inline(always)]
+    fn store<S: Simd>(
+        &mut self,
+        simd: S,
+        register: usize,
+        filter: usize,
+        sums: &[[A::Vector<S>; TILE]; TILE],
+        run: &mut [A],
+    ) {
+        let Part { phase, block, row, column, .. } = self.part;
+        let (lanes, [down, across]) = (A::Vector::<S>::LEN, self.dilation);
+        let map = &mut *self.maps[filter];
+        let length = (block.columns * TILE).min(phase.outputs[1] - column * TILE);
+        let (first, end) = (register * lanes, block.tiles().min((register + 1) * lanes));
+        let (mut tile_row, mut tile) = (first / block.columns, first % block.columns);
+        let lines = |tile_row: usize| TILE.min(phase.outputs[0] - (row + tile_row) * TILE);
+        let start = |tile_row: usize, tile: usize| {
+            let at = phase.first[0] + (row + tile_row) * TILE * down;
+            at * self.width + phase.first[1] + (column + tile) * TILE * across
+        };
+
+        if across == 1 && (tile + lanes) * TILE <= length && lines(tile_row) == TILE {
+            let map = &mut map[start(tile_row, tile)..];
+            for line in 0..TILE {
+                store_dealt::<S, A>(&sums[line], &mut map[line * down * self.width..]);
+            }
+            return;
+        }
+        for line in 0..TILE {
+            store_dealt::<S, A>(&sums[line], &mut run[line * TILE * lanes..]);
+        }
+        let mut done = 0;
+        while first + done < end {
+            let tiles = (block.columns - tile).min(end - first - done);
+            let pixels = (tiles * TILE).min(length - tile * TILE);
+            for line in 0..lines(tile_row) {
+                let from = &run[(line * lanes + done) * TILE..][..pixels];
+                copy_row(simd, from, &mut map[start(tile_row, tile) + line * down * self.width..], across);
+            }
+            done += tiles;
+            (tile_row, tile) = (tile_row + 1, 0);
+        }
+    }
+}
+
+/// The products at each row of points, transformed along the row: `[register][filter][row of points][column][tile]`.
+#[inline(always)]
+fn halves<S: Simd, A: Lanes + Float, const REGISTERS: usize, const FILTERS: usize>(
+    simd: S,
+    values: &[A],
+    weights: &[A],
+    halves: &mut [A],
+) {
+    let lanes = A::Vector::<S>::LEN;
+    let zero = A::Vector::<S>::splat(simd, A::default());
+    let rows = values.chunks_exact(values.len() / PATCH).zip(weights.chunks_exact(weights.len() / PATCH));
+    for (row, (values, weights)) in rows.enumerate() {
+        let mut products = [[[zero; PATCH]; FILTERS]; REGISTERS];
+        let channels = values.chunks_exact(REGISTERS * PATCH * lanes).zip(weights.chunks_exact(FILTERS * PATCH));
+        for (values, weights) in channels {
+            for point in 0..PATCH {
+                let mut of_point = [zero; FILTERS];
+                for filter in 0..FILTERS {
+                    of_point[filter] = A::Vector::<S>::splat(simd, weights[filter * PATCH + point]);
+                }
+                for register in 0..REGISTERS {
+                    let values = &values[(register * PATCH + point) * lanes..][..lanes];
+                    let values = A::Vector::<S>::from_slice(simd, values);
+                    for filter in 0..FILTERS {
+                        let sum = products[register][filter][point];
+                        products[register][filter][point] = <A as Lanes>::mul_add::<S>(values, of_point[filter], sum);
+                    }
+                }
+            }
+        }
+        for register in 0..REGISTERS {
+            for filter in 0..FILTERS {
+                let columns = outputs::<S, A>(simd, products[register][filter]);
+                let at = ((register * FILTERS + filter) * PATCH + row) * TILE * lanes;
+                let place = &mut halves[at..][..TILE * lanes];
+                for column in 0..TILE {
+                    columns[column].store_slice(&mut place[column * lanes..][..lanes]);
+                }
+            }
+        }
+    }
+}
+
+/// Stores the columns of tiles side by side: a pixel of each in turn.
+#[inline(always)]
+fn store_dealt<S: Simd, A: Lanes>([a, b, c, d]: &[A::Vector<S>; TILE], into: &mut [A]) {
+    let lanes = A::Vector::<S>::LEN;
+    let into = &mut into[..TILE * lanes];
+    let (even, odd) = ([a.zip_low(*c), a.zip_high(*c)], [b.zip_low(*d), b.zip_high(*d)]);
+    for half in 0..2 {
+        even[half].zip_low(odd[half]).store_slice(&mut into[2 * half * lanes..][..lanes]);
+        even[half].zip_high(odd[half]).store_slice(&mut into[(2 * half + 1) * lanes..][..lanes]);
+    }
+}
