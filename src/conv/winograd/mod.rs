@@ -118,7 +118,10 @@ impl Block {
         let bytes_of_channel = POINTS * size_of::<A>();
         let (most, images) = match shallow::suits(channels) {
             // Registers are filled with the tiles of one image.
-            true => ((shallow::BLOCK_BYTES / (channels * bytes_of_channel)).max(lanes::<A>(level)), 1),
+            true => {
+                let most = shallow::BLOCK_BYTES / (channels * bytes_of_channel);
+                (most.min(shallow::MOST_TILES).max(lanes::<A>(level)), 1)
+            }
             false => {
                 let bytes_of_tile = (channels + 2 * lanes::<A>(level)) * bytes_of_channel;
                 ((BLOCK_BYTES / bytes_of_tile).max(FEW_TILES), outputs[0])

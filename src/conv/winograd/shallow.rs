@@ -8,6 +8,8 @@
 //! A row of points at a time is multiplied and transformed to four columns, then the columns to four rows. Lanes are tiles to the
 //! end, so that neighbouring pixels need only be dealt together to lie as the output does.
 
+use std::ops::Range;
+
 use ndarray::Axis;
 
 use super::super::finish::Finish;
@@ -23,6 +25,12 @@ const MOST_CHANNELS: usize = 24;
 /// V of a block takes at most this much, so that it stays in the second-level cache; the part that is read for all filters
 /// stays in the first.
 pub(super) const BLOCK_BYTES: usize = 256 * 1024;
+
+/// Maps of so many bytes stay in the second-level cache.
+const CACHED_BYTES: usize = 768 * 1024;
+
+/// The most tiles of a block: the outputs of all of them for some filters stay in the first-level cache.
+pub(super) const MOST_TILES: usize = 176;
 
 /// Filters whose sums are in registers together: each register of V that is loaded serves all of them.
 pub(super) const FILTERS: usize = 2;
@@ -59,7 +67,8 @@ pub(super) fn pack<A: Float>(weights: &[A], channels: usize, packed: &mut [A]) {
 pub(super) fn lengths<A: Lanes>(level: Level, channels: usize, tiles: usize) -> [usize; 3] {
     let lanes = lanes::<A>(level);
     let together = registers_together(lanes * size_of::<A>()) * FILTERS;
-    [POINTS * channels * tiles.next_multiple_of(lanes), together * PATCH * TILE * lanes, TILE * TILE * lanes]
+    let tiles = tiles.next_multiple_of(lanes);
+    [POINTS * channels * tiles, together * PATCH * TILE * lanes, FILTERS * TILE * TILE * tiles]
 }
 
 /// Where the values of the tiles from the `first` on stand in V, for a channel of many and a point.
@@ -88,6 +97,9 @@ pub(super) fn outputs_of_block<S: Simd, A: Lanes + Float>(
 ) {
     let of_filter = POINTS * winograd.channels();
     let (width, dilation) = (winograd.output.dim().3, winograd.dilation);
+    let lanes = A::Vector::<S>::LEN;
+    let at_once =
+        part.block.columns >= lanes && dilation[1] == 1 && winograd.output.len() * size_of::<A>() <= CACHED_BYTES;
     let mut maps = winograd.output.index_axis_mut(Axis(0), part.image);
     let filters = maps.len_of(Axis(0));
     let (mut maps, mut weights) = (maps.outer_iter_mut(), winograd.weights);
@@ -100,7 +112,7 @@ pub(super) fn outputs_of_block<S: Simd, A: Lanes + Float>(
             *of_filter = map.into_slice().expect("every map lies in one piece");
         }
         let finish = winograd.finish.from(filter);
-        let mut some = Filters { part, width, dilation, weights: here, finish, maps: of_filters };
+        let mut some = Filters { part, width, dilation, weights: here, finish, maps: of_filters, at_once };
         match together {
             1 => some.each_register::<S, 1>(simd, scratch),
             _ => some.each_register::<S, FILTERS>(simd, scratch),
@@ -117,6 +129,9 @@ struct Filters<'a, 'm, A> {
     weights: &'a [A],
     finish: Finish<'a, A>,
     maps: [&'m mut [A]; FILTERS],
+    /// Whether registers are stored in the maps as they come. Maps that are larger than a cache are written faster in long runs:
+    /// of all tiles of a block.
+    at_once: bool,
 }
 
 impl<A: Lanes + Float> Filters<'_, '_, A> {
@@ -129,6 +144,12 @@ impl<A: Lanes + Float> Filters<'_, '_, A> {
             match together.min(registers - register) {
                 1 => self.registers::<S, 1, FILTERS>(simd, register, scratch),
                 _ => self.registers::<S, 2, FILTERS>(simd, register, scratch),
+            }
+        }
+        if !self.at_once {
+            let of_map = scratch.maps.len() / self::FILTERS;
+            for (filter, outputs) in scratch.maps.chunks_exact(of_map).take(FILTERS).enumerate() {
+                self.copy(simd, filter, 0..self.part.block.tiles(), outputs);
             }
         }
     }
@@ -145,6 +166,7 @@ impl<A: Lanes + Float> Filters<'_, '_, A> {
         let of_register = self.weights.len() / FILTERS * lanes;
         let values = &scratch.values[register * of_register..][..REGISTERS * of_register];
         halves::<S, A, REGISTERS, FILTERS>(simd, values, self.weights, scratch.group);
+        let of_map = scratch.maps.len() / self::FILTERS;
         let mut halves = scratch.group.chunks_exact(PATCH * TILE * lanes);
         for number in 0..REGISTERS {
             for filter in 0..FILTERS {
@@ -161,54 +183,83 @@ impl<A: Lanes + Float> Filters<'_, '_, A> {
                         sums[row][column] = self.finish.apply(simd, filter, of_column[row]);
                     }
                 }
-                self.store(simd, register + number, filter, &sums, scratch.maps);
+                let register = register + number;
+                if self.at_once && self.store::<S>(register, filter, &sums) {
+                    continue;
+                }
+                let outputs = &mut scratch.maps[filter * of_map..][..of_map];
+                for line in 0..TILE {
+                    let at = line * of_map / TILE + register * TILE * lanes;
+                    store_dealt::<S, A>(&sums[line], &mut outputs[at..]);
+                }
+                if self.at_once {
+                    let end = ((register + 1) * lanes).min(self.part.block.tiles());
+                    self.copy(simd, filter, register * lanes..end, outputs);
+                }
             }
         }
     }
 
-    /// Stores the outputs of a register of tiles, by way of `run` where these lie in several rows or beyond their end.
+    /// Stores the outputs of a register of tiles in the map, if they lie in one row of tiles; says whether they do.
     #[inline(always)]
-    fn store<S: Simd>(
-        &mut self,
-        simd: S,
-        register: usize,
-        filter: usize,
-        sums: &[[A::Vector<S>; TILE]; TILE],
-        run: &mut [A],
-    ) {
-        let Part { phase, block, row, column, .. } = self.part;
-        let (lanes, [down, across]) = (A::Vector::<S>::LEN, self.dilation);
-        let map = &mut *self.maps[filter];
-        let length = (block.columns * TILE).min(phase.outputs[1] - column * TILE);
-        let (first, end) = (register * lanes, block.tiles().min((register + 1) * lanes));
-        let (mut tile_row, mut tile) = (first / block.columns, first % block.columns);
-        let lines = |tile_row: usize| TILE.min(phase.outputs[0] - (row + tile_row) * TILE);
-        let start = |tile_row: usize, tile: usize| {
-            let at = phase.first[0] + (row + tile_row) * TILE * down;
-            at * self.width + phase.first[1] + (column + tile) * TILE * across
-        };
-
-        if across == 1 && (tile + lanes) * TILE <= length && lines(tile_row) == TILE {
-            let map = &mut map[start(tile_row, tile)..];
-            for line in 0..TILE {
-                store_dealt::<S, A>(&sums[line], &mut map[line * down * self.width..]);
-            }
-            return;
+    fn store<S: Simd>(&mut self, register: usize, filter: usize, sums: &[[A::Vector<S>; TILE]; TILE]) -> bool {
+        let (block, lanes) = (self.part.block, A::Vector::<S>::LEN);
+        let (row, tile) = (register * lanes / block.columns, register * lanes % block.columns);
+        if (tile + lanes) * TILE > self.length() || self.lines(row) < TILE {
+            return false;
         }
+        let (place, distance) = (self.place(row, tile), self.dilation[0] * self.width);
+        let map = &mut self.maps[filter][place..];
         for line in 0..TILE {
-            store_dealt::<S, A>(&sums[line], &mut run[line * TILE * lanes..]);
+            store_dealt::<S, A>(&sums[line], &mut map[line * distance..]);
         }
-        let mut done = 0;
-        while first + done < end {
-            let tiles = (block.columns - tile).min(end - first - done);
-            let pixels = (tiles * TILE).min(length - tile * TILE);
-            for line in 0..lines(tile_row) {
-                let from = &run[(line * lanes + done) * TILE..][..pixels];
-                copy_row(simd, from, &mut map[start(tile_row, tile) + line * down * self.width..], across);
+        true
+    }
+
+    /// Copies the outputs of some tiles, `[row, column]`, to their places in the map.
+    #[inline(always)]
+    fn copy<S: Simd>(&mut self, simd: S, filter: usize, tiles: Range<usize>, outputs: &[A]) {
+        let (columns, [down, across]) = (self.part.block.columns, self.dilation);
+        let (length, between, distance) = (self.length(), outputs.len() / TILE, down * self.width);
+        let (mut row, mut tile) = (tiles.start / columns, tiles.start % columns);
+        let mut first = tiles.start;
+        while first < tiles.end {
+            let count = (columns - tile).min(tiles.end - first);
+            let pixels = (count * TILE).min(length - tile * TILE);
+            let (place, lines) = (self.place(row, tile), self.lines(row));
+            let map = &mut self.maps[filter][place..];
+            for line in 0..lines {
+                copy_row(
+                    simd,
+                    &outputs[line * between + first * TILE..][..pixels],
+                    &mut map[line * distance..],
+                    across,
+                );
             }
-            done += tiles;
-            (tile_row, tile) = (tile_row + 1, 0);
+            first += count;
+            (row, tile) = (row + 1, 0);
         }
+    }
+
+    /// Outputs in a row of the block.
+    #[inline(always)]
+    fn length(&self) -> usize {
+        let Part { phase, block, column, .. } = self.part;
+        (block.columns * TILE).min(phase.outputs[1] - column * TILE)
+    }
+
+    /// Rows of outputs in a row of its tiles.
+    #[inline(always)]
+    fn lines(&self, row: usize) -> usize {
+        TILE.min(self.part.phase.outputs[0] - (self.part.row + row) * TILE)
+    }
+
+    /// Where the outputs of one of its tiles start in a map.
+    #[inline(always)]
+    fn place(&self, row: usize, tile: usize) -> usize {
+        let (Part { phase, row: first, column, .. }, [down, across]) = (self.part, self.dilation);
+        let row = phase.first[0] + (first + row) * TILE * down;
+        row * self.width + phase.first[1] + (column + tile) * TILE * across
     }
 }
 
