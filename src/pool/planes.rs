@@ -1,6 +1,6 @@
 //! Planes, each pooled alone: how they are shared among threads, and the memory that this takes.
 
-use ndarray::{ArrayView5, ArrayViewMut3, Axis};
+use ndarray::{ArrayView3, ArrayView4, ArrayView5, ArrayViewMut3, ArrayViewMut4, Axis};
 
 use crate::parallel::{join, threads};
 use crate::plan::Run;
@@ -101,6 +101,7 @@ impl<T: Element, C: Compute<T>> Planes<C, T> {
         let channels = input.len_of(Axis(1)).max(1);
         each_share(sizes, (0, *shares), *shares, output, scratch, &|first, mut output, scratch| {
             let (scratch, staging) = scratch.split_at_mut(compute.scratch_length());
+            let staging = &mut staging[..sizes.pixels()];
             let mut unit = first;
             while !output.is_empty() {
                 let (plane, skipped) = (unit / sizes.units, unit % sizes.units);
@@ -108,19 +109,73 @@ impl<T: Element, C: Compute<T>> Planes<C, T> {
                 let (part, rest) = output.split_at_mut(here.min(output.len()));
                 let image = input.index_axis(Axis(0), plane / channels);
                 let pixels = image.index_axis(Axis(0), plane % channels);
-                match pixels.to_slice() {
-                    Some(pixels) => compute.compute(pixels, skipped, part, scratch),
-                    None => {
-                        ArrayViewMut3::from_shape(sizes.plane, &mut *staging)
-                            .expect("the staging has the size of a plane")
-                            .assign(&pixels);
-                        compute.compute(staging, skipped, part, scratch);
-                    }
-                }
+                compute.compute(in_order(&pixels, staging), skipped, part, scratch);
                 output = rest;
                 unit += sizes.units - skipped;
             }
         });
+    }
+
+    /// Computes maps that lie apart, but each row by row, as bands of larger maps do; says whether they lie so, and does nothing
+    /// where they do not.
+    pub(super) fn run_apart(&mut self, input: &TensorView<'_, T>, output: TensorViewMut<'_, T>) -> bool {
+        let Self { compute, sizes, shares, scratch, .. } = self;
+        let mut input = input.as_volumes(sizes.spatial_axes);
+        let mut output = output.into_volumes(sizes.spatial_axes);
+        // All maps have the strides of the first.
+        let first = output.outer_iter().next();
+        let first = first.and_then(|maps| maps.outer_iter().next().map(|map| map.is_standard_layout()));
+        if first == Some(false) {
+            return false;
+        }
+        // The threads are called together once for all images where these follow one another as channels do.
+        let mut images = input;
+        if images.merge_axes(Axis(0), Axis(1)) && output.merge_axes(Axis(0), Axis(1)) {
+            input = images;
+        }
+        for (input, output) in input.outer_iter().zip(output.outer_iter_mut()) {
+            each_plane(compute, *shares, &input, output, scratch);
+        }
+        true
+    }
+}
+
+/// The pixels of a plane row by row: where they lie so, or in the staging.
+fn in_order<'a, T: Element>(plane: &'a ArrayView3<'_, T>, staging: &'a mut [T]) -> &'a [T] {
+    if let Some(pixels) = plane.as_slice() {
+        return pixels;
+    }
+    ArrayViewMut3::from_shape(plane.raw_dim(), &mut *staging)
+        .expect("the staging has the size of a plane")
+        .assign(plane);
+    staging
+}
+
+/// Computes planes that lie apart, in so many shares at most, of whole planes: rows of one plane stay together. At once where there are threads for it.
+fn each_plane<T: Element, C: Compute<T>>(
+    compute: &C,
+    shares: usize,
+    input: &ArrayView4<'_, T>,
+    mut output: ArrayViewMut4<'_, T>,
+    scratch: &mut [T],
+) {
+    let planes = input.len_of(Axis(0));
+    let shares = shares.min(planes);
+    if shares > 1 {
+        let half = planes * (shares / 2) / shares;
+        let (input_of_one, input_of_other) = input.view().split_at(Axis(0), half);
+        let (one, other) = output.split_at(Axis(0), half);
+        let (scratch_of_one, scratch_of_other) = scratch.split_at_mut(scratch.len() / shares * (shares / 2));
+        return join(
+            || each_plane(compute, shares / 2, &input_of_one, one, scratch_of_one),
+            || each_plane(compute, shares - shares / 2, &input_of_other, other, scratch_of_other),
+        );
+    }
+    let (scratch, staging) = scratch.split_at_mut(compute.scratch_length());
+    let pixels = input.len() / planes.max(1);
+    for (plane, map) in input.outer_iter().zip(output.outer_iter_mut()) {
+        let map = map.into_slice().expect("the caller has seen that rows lie in order");
+        compute.compute(in_order(&plane, &mut staging[..pixels]), 0, map, scratch);
     }
 }
 
@@ -148,6 +203,9 @@ fn each_share<T: Send>(
 
 impl<T: Element, C: Compute<T>> Run<T> for Planes<C, T> {
     fn run(&mut self, input: TensorView<'_, T>, mut output: TensorViewMut<'_, T>) -> Result<()> {
+        if output.as_slice_mut().is_none() && self.run_apart(&input, output.view_mut()) {
+            return Ok(());
+        }
         let mut staging = std::mem::take(&mut self.staging);
         let dense = output.as_slice_mut();
         let staged = dense.is_none();
