@@ -14,8 +14,8 @@ use criterion::{BenchmarkId, Criterion, Throughput};
 use fearless_simd::{Level, Simd, SimdBase, dispatch};
 use featuremap::pool::reference;
 use featuremap::{
-    Average, AvgPool2d, Element, GlobalAvgPool, GlobalMaxPool, L2Pool2d, Max, MaxPool2d, Module, Plan, Pool, Reduction,
-    Relu, Tensor,
+    Average, AvgPool2d, Element, GlobalAvgPool, GlobalMaxPool, GlobalPool, L2Pool2d, Max, MaxPool2d, Module, Plan,
+    Pool, Reduction, Relu, Tensor,
 };
 use ndarray::Array4;
 use serde_json::Value;
@@ -48,6 +48,12 @@ impl Reduction<f32> for Range {
             *low = if pixel < *low { pixel } else { *low };
             *high = if pixel > *high { pixel } else { *high };
         }
+    }
+
+    #[inline]
+    fn merge(&self, one: (f32, f32), other: (f32, f32)) -> Option<(f32, f32)> {
+        let low = if other.0 < one.0 { other.0 } else { one.0 };
+        Some((low, if other.1 > one.1 { other.1 } else { one.1 }))
     }
 }
 
@@ -180,6 +186,13 @@ fn pooled<T: Element, R: Reduction<T>>(
     Box::new(Case::new(name, pool, input, pools, Some(expected)))
 }
 
+/// The range of whole maps.
+fn global_range(name: &str, input: Array4<f32>, pools: &[rayon::ThreadPool; 2]) -> Box<dyn Timed> {
+    let whole = [input.shape()[2], input.shape()[3]];
+    let expected = reference::forward(&Pool::<_, 2>::with(Range, whole), &input).expect("the layer fits");
+    Box::new(Case::new(name, GlobalPool::<_, 2>::with(Range), input, pools, Some(expected)))
+}
+
 /// The layer of a line of `layers.json`; none for convolutions.
 fn case(layer: &Value, pools: &[rayon::ThreadPool; 2]) -> Option<Box<dyn Timed>> {
     let name = layer["id"].as_str().expect("every layer has a name");
@@ -219,13 +232,17 @@ fn more(pools: &[rayon::ThreadPool; 2]) -> Vec<Box<dyn Timed>> {
     let three = || MaxPool2d::new(3).padding(1);
     let range = || Pool::<_, 2>::with(Range, 3).padding(1);
     vec![
-        pooled("max_3x3s1_256_20", three().stride(1), small, pools),
+        pooled("max_3x3s1_256_20", three().stride(1), small.clone(), pools),
+        pooled("range_13x13s1_256_20", Pool::<_, 2>::with(Range, 13).padding(6).stride(1), small, pools),
         pooled("max_3x3s1_64_112, u8", three().stride(1), bytes(&middle), pools),
         pooled("max_2x2s2_64_224, u8", MaxPool2d::new(2), bytes(&large), pools),
         pooled("max_2x2s2_64_224, f64", MaxPool2d::new(2), large.mapv(f64::from), pools),
         pooled("range_3x3s1_64_112", range().stride(1), middle.clone(), pools),
         pooled("range_3x3s2_64_112", range().stride(2), middle, pools),
-        pooled("range_2x2s2_64_224", Pool::<_, 2>::with(Range, 2), large, pools),
+        pooled("range_2x2s2_64_224", Pool::<_, 2>::with(Range, 2), large.clone(), pools),
+        global_range("range_64_224", large, pools),
+        pooled("max_2x2s2_100_8_28", MaxPool2d::new(2), numbers([100, 8, 28, 28]), pools),
+        pooled("max_2x2s2_100_16_14", MaxPool2d::new(2), numbers([100, 16, 14, 14]), pools),
     ]
 }
 
@@ -288,8 +305,13 @@ fn main() {
     for name in ["max_3x3s1_64_112", "max_2x2s2_64_224"] {
         println!("{name}: u8 {:.2} times as fast as f32", time(name) / time(&format!("{name}, u8")));
     }
-    for window in ["3x3s1_64_112", "3x3s2_64_112", "2x2s2_64_224"] {
-        let share = time(&format!("max_{window}")) / time(&format!("range_{window}"));
-        println!("{window}: the range at {:.0} % of the speed of the maximum", share * 100.0);
+    for (max, range) in [
+        ("max_3x3s1_64_112", "range_3x3s1_64_112"),
+        ("max_3x3s2_64_112", "range_3x3s2_64_112"),
+        ("max_2x2s2_64_224", "range_2x2s2_64_224"),
+        ("max_13x13s1_256_20", "range_13x13s1_256_20"),
+        ("gmax_64_224", "range_64_224"),
+    ] {
+        println!("{range}: at {:.0} % of the speed of the maximum", time(max) / time(range) * 100.0);
     }
 }

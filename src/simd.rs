@@ -97,6 +97,10 @@ pub trait Pixel: Copy + Default + PartialOrd + Send + Sync + 'static {
     /// Whether it is a float, so that pixels that are equal, or not, may look otherwise: zeros and NaN.
     const HAS_ORDER: bool;
 
+    /// Whether small windows have a kernel of their own: floats have, and bytes, as those of pictures; for the others it would take
+    /// long to compile, and they gain least.
+    const HAS_SMALL: bool = Self::HAS_ORDER || size_of::<Self>() == 1;
+
     /// As many pixels as a register of the level holds.
     type Pixels<S: Simd>: Vector<S, Element = Self>;
 
@@ -328,15 +332,6 @@ pub(crate) fn narrower(level: Level) -> Option<Level> {
     }
     _ = level;
     None
-}
-
-/// How many pixels a register of a level holds.
-pub(crate) fn pixels_in_a_register<T: Pixel>(level: Level) -> usize {
-    #[inline(always)]
-    fn of<S: Simd, T: Pixel>(_: S) -> usize {
-        T::Pixels::<S>::LEN
-    }
-    dispatch!(level, simd => of::<_, T>(simd))
 }
 
 /// Every level that this machine has, for the tests.

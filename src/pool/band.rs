@@ -43,7 +43,7 @@ impl<T: Kernels> Band<'_, T> {
         let passes = self.passes;
         // A band that is shorter than others needs fewer of the rows, which are the last where there is one plane.
         let lacking = if self.problem.axes[0].size() == 1 { lacking } else { 0 };
-        if T::HAS_ORDER
+        if T::HAS_SMALL
             && let Some(small) = &passes.small
         {
             return self.small::<S, O>(simd, small);
@@ -51,9 +51,7 @@ impl<T: Kernels> Band<'_, T> {
         for step in &passes.across {
             merge_step::<S, T, O>(simd, step, lacking * passes.spread.pitch, self.slab);
         }
-        if let Some((from, spread)) = &passes.thin {
-            self.thin_out(*from, spread);
-        }
+        passes.thin_out(self.problem.axes[0].size(), self.slab);
         for step in &passes.down {
             merge_step::<S, T, O>(simd, step, lacking * passes.pitch, self.slab);
         }
@@ -83,36 +81,11 @@ impl<T: Kernels> Band<'_, T> {
                         }
                         spread_row::<S, T, O>(simd, &passes.spread, pixels, place, self.slab);
                     }
-                    _ => self.blank(place),
+                    _ => passes.spread.blank(place, self.start, self.slab),
                 }
             }
         }
         watched
-    }
-
-    /// Takes all pixels of a row to be padding.
-    #[inline(always)]
-    fn blank(&mut self, row: usize) {
-        let spread = &self.passes.spread;
-        for part in spread.parts.iter().flatten() {
-            self.slab[part + row * spread.pitch..][..spread.pitch].fill(self.start);
-        }
-        // Where padding is shared with the next row, a row begins with it.
-        if spread.stride == 1
-            && let Some(part) = spread.parts[0]
-        {
-            self.slab[part + row * spread.pitch + spread.lead..][..spread.pixels].fill(self.start);
-        }
-    }
-
-    #[inline(always)]
-    fn thin_out(&mut self, from: usize, spread: &Spread) {
-        let (done, rest) = self.slab.split_at_mut(self.passes.rows_at);
-        let rows = self.passes.rows * self.problem.axes[0].size();
-        for (row, thin) in rest.chunks_exact_mut(spread.pitch).take(rows).enumerate() {
-            let pixels = done[from + row * self.passes.spread.pitch..].iter().step_by(spread.stride);
-            thin.iter_mut().zip(pixels).for_each(|(place, &pixel)| *place = pixel);
-        }
     }
 
     /// Merges the rows under each window, and writes the outputs.
@@ -322,6 +295,9 @@ fn unzip<S: Simd, T: Pixel, O: Merge<T>>(simd: S, pixels: &[T], even: &mut [T], 
     let lanes = T::Pixels::<S>::LEN;
     let pairs = pixels.len() / 2;
     if pairs < lanes {
+        if size_of::<T>() == 1 && pairs >= BYTES {
+            return unzip_bytes(pixels, even, odd);
+        }
         return unzip_few::<S, T, O>(simd, pixels, even, odd);
     }
     let last = pairs - lanes;
@@ -337,6 +313,31 @@ fn unzip<S: Simd, T: Pixel, O: Merge<T>>(simd: S, pixels: &[T], even: &mut [T], 
     {
         even[pairs] = *pixel;
         O::enter_few(simd, &mut even[pairs..=pairs]);
+    }
+}
+
+/// Pairs of bytes that are parted at a time.
+const BYTES: usize = 16;
+
+/// The same for bytes, of which a register may hold more than a row; no operation does anything to them first. Every compiler makes
+/// vectors of these loops.
+#[inline(always)]
+fn unzip_bytes<T: Pixel>(pixels: &[T], even: &mut [T], odd: &mut [T]) {
+    let (pairs, last) = pixels.as_chunks::<2>();
+    for at in (0..pairs.len()).step_by(BYTES) {
+        // The last block may lie over the one before it.
+        let at = at.min(pairs.len() - BYTES);
+        let (mut first, mut second) = ([T::default(); BYTES], [T::default(); BYTES]);
+        if let Some(block) = pairs[at..].first_chunk::<BYTES>() {
+            for place in 0..BYTES {
+                [first[place], second[place]] = block[place];
+            }
+        }
+        even[at..][..BYTES].copy_from_slice(&first);
+        odd[at..][..BYTES].copy_from_slice(&second);
+    }
+    if let [pixel] = last {
+        even[pairs.len()] = *pixel;
     }
 }
 

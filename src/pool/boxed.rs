@@ -1,20 +1,20 @@
-//! Boxes reduced by the kernel: which pixels each has.
+//! Boxes reduced by the kernel, or by a reduction that merges: which pixels each has.
 
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::Reduction;
 use super::kernels::Kernels;
+use super::merged::merge;
 use super::operation::Operation;
 use super::planes::Compute;
-use super::totals::{Rows, Totals};
+use super::totals::{Rows, STRETCHES, Totals};
 use crate::Element;
-use crate::simd::Level;
+use crate::simd::{Kernel, Level, Simd, run};
 
 /// Boxes that share out a plane, each a product of ranges.
 #[derive(Debug, Clone)]
-pub(super) struct Boxed {
-    operation: Operation,
-    level: Level,
+pub(super) struct Layout {
     plane: [usize; 3],
     /// Pixels of a plane, and its boxes.
     pixels: usize,
@@ -22,10 +22,10 @@ pub(super) struct Boxed {
     ranges: Arc<[Vec<Range<usize>>; 3]>,
 }
 
-impl Boxed {
-    pub(super) fn new(operation: Operation, level: Level, plane: [usize; 3], ranges: [Vec<Range<usize>>; 3]) -> Self {
+impl Layout {
+    pub(super) fn new(plane: [usize; 3], ranges: [Vec<Range<usize>>; 3]) -> Self {
         let (pixels, outputs) = (plane.iter().product(), ranges.iter().map(Vec::len).product());
-        Self { operation, level, plane, pixels, outputs, ranges: Arc::new(ranges) }
+        Self { plane, pixels, outputs, ranges: Arc::new(ranges) }
     }
 
     /// The pixels of an output, counted through all planes.
@@ -57,9 +57,19 @@ impl Boxed {
     }
 }
 
+/// Boxes merged by an operation that has kernels.
+#[derive(Debug, Clone)]
+pub(super) struct Boxed {
+    pub(super) operation: Operation,
+    pub(super) level: Level,
+    pub(super) layout: Layout,
+}
+
 impl<T: Element + Kernels> Compute<T> for Boxed {
+    type Cell = T;
+
     fn compute(&self, pixels: &[T], first: usize, output: &mut [T], _: &mut [T]) {
-        let totals = Totals { pixels, boxes: self, first, start: self.operation.start(), output };
+        let totals = Totals { pixels, boxes: &self.layout, first, start: self.operation.start(), output };
         T::totals(self.level, self.operation, totals);
     }
 
@@ -70,4 +80,152 @@ impl<T: Element + Kernels> Compute<T> for Boxed {
     fn blank(&self) -> T {
         self.operation.start()
     }
+}
+
+/// Boxes of a reduction that merges.
+#[derive(Debug, Clone)]
+pub(super) struct Stepped<R> {
+    pub(super) reduction: R,
+    pub(super) level: Level,
+    pub(super) layout: Layout,
+}
+
+impl<T: Element, R: Reduction<T>> Compute<T> for Stepped<R> {
+    type Cell = T;
+
+    fn compute(&self, pixels: &[T], first: usize, output: &mut [T], _: &mut [T]) {
+        run(self.level, Steps { boxes: self, pixels, first, output });
+    }
+
+    fn algorithm(&self) -> &'static str {
+        "merged boxes"
+    }
+
+    fn blank(&self) -> T {
+        T::ZERO
+    }
+}
+
+/// Some boxes that follow each other.
+struct Steps<'a, R, T> {
+    boxes: &'a Stepped<R>,
+    pixels: &'a [T],
+    /// The number of the first box.
+    first: usize,
+    output: &'a mut [T],
+}
+
+impl<T: Element, R: Reduction<T>> Kernel for Steps<'_, R, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        let reduction = &self.boxes.reduction;
+        for (number, place) in self.output.iter_mut().enumerate() {
+            let rows = self.boxes.layout.rows(self.first + number);
+            let count = rows.length * rows.count * rows.planes;
+            let total = match count < FEW {
+                true => total_of_few(reduction, rows.of(self.pixels)),
+                false => total(reduction, rows.of(self.pixels)),
+            };
+            *place = reduction.finish(total, count);
+        }
+    }
+}
+
+/// Accumulators that are stepped side by side, so that none waits for another.
+const SIDE_BY_SIDE: usize = 64;
+
+/// Pixels that each of them takes at a time, and in all, before they are merged. As in `totals.rs`, what such stretches come to is
+/// merged in pairs, so that the error of a sum grows with the logarithm of their number.
+const AT_A_TIME: usize = 4;
+const STRETCH: usize = 4 * AT_A_TIME;
+
+/// So few pixels that to merge what many accumulators hold would take longer than the steps.
+const FEW: usize = 512;
+
+/// What all of few pixels come to.
+#[inline(always)]
+fn total_of_few<'a, T: Element, R: Reduction<T>>(reduction: &R, rows: impl Iterator<Item = &'a [T]>) -> R::Accumulator {
+    const SIDE_BY_SIDE: usize = 16;
+    let mut side_by_side = [reduction.start(); SIDE_BY_SIDE];
+    for row in rows {
+        let (groups, rest) = row.as_chunks::<SIDE_BY_SIDE>();
+        for pixels in groups {
+            for at in 0..SIDE_BY_SIDE {
+                side_by_side[at] = reduction.step(side_by_side[at], pixels[at]);
+            }
+        }
+        for (accumulator, &pixel) in side_by_side.iter_mut().zip(rest) {
+            *accumulator = reduction.step(*accumulator, pixel);
+        }
+    }
+    fold(reduction, &mut side_by_side)
+}
+
+/// What all pixels come to.
+#[inline(always)]
+fn total<'a, T: Element, R: Reduction<T>>(reduction: &R, rows: impl Iterator<Item = &'a [T]>) -> R::Accumulator {
+    let start = reduction.start();
+    let mut side_by_side = [start; SIDE_BY_SIDE];
+    let (mut stretches, mut count, mut taken, mut used) = ([start; STRETCHES], 0_usize, 0, 1);
+    for row in rows {
+        let (groups, rest) = row.as_chunks::<SIDE_BY_SIDE>();
+        let (many, few) = groups.as_chunks::<AT_A_TIME>();
+        for pixels in many {
+            for (at, accumulator) in side_by_side.iter_mut().enumerate() {
+                for group in pixels {
+                    *accumulator = reduction.step(*accumulator, group[at]);
+                }
+            }
+            (taken, used) = (taken + AT_A_TIME, SIDE_BY_SIDE);
+            if taken >= STRETCH {
+                push(reduction, &mut stretches, &mut count, fold(reduction, &mut side_by_side));
+                (side_by_side, taken) = ([start; SIDE_BY_SIDE], 0);
+            }
+        }
+        for pixels in few.iter().map(|group| &group[..]).chain((!rest.is_empty()).then_some(rest)) {
+            reduction.step_run(&mut side_by_side[..pixels.len()], pixels);
+            (taken, used) = (taken + 1, used.max(pixels.len()));
+        }
+        if taken >= STRETCH {
+            push(reduction, &mut stretches, &mut count, fold(reduction, &mut side_by_side));
+            (side_by_side, taken) = ([start; SIDE_BY_SIDE], 0);
+        }
+    }
+    let mut total = fold(reduction, &mut side_by_side[..used.next_power_of_two()]);
+    for (level, &stretch) in stretches.iter().enumerate() {
+        if count >> level & 1 == 1 {
+            total = merge(reduction, total, stretch);
+        }
+    }
+    total
+}
+
+/// Merges accumulators, a power of two of them, each half with the other.
+#[inline(always)]
+fn fold<T, R: Reduction<T>>(reduction: &R, mut accumulators: &mut [R::Accumulator]) -> R::Accumulator {
+    while accumulators.len() > 1 {
+        let (one, other) = accumulators.split_at_mut(accumulators.len() / 2);
+        one.iter_mut().zip(other).for_each(|(one, &mut other)| *one = merge(reduction, *one, other));
+        accumulators = one;
+    }
+    accumulators[0]
+}
+
+/// Adds one stretch: those that are complete on each level are merged in pairs.
+#[inline(always)]
+fn push<T, R: Reduction<T>>(
+    reduction: &R,
+    stretches: &mut [R::Accumulator; STRETCHES],
+    count: &mut usize,
+    mut stretch: R::Accumulator,
+) {
+    let mut level = 0;
+    while *count >> level & 1 == 1 {
+        stretch = merge(reduction, stretches[level], stretch);
+        level += 1;
+    }
+    stretches[level] = stretch;
+    *count += 1;
 }

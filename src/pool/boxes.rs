@@ -3,7 +3,8 @@
 
 use std::ops::Range;
 
-use super::boxed::Boxed;
+use super::boxed::{Boxed, Layout, Stepped};
+use super::merged::merges;
 use super::planes::{Planes, Sizes};
 use super::{Average, L2, Max, Min, Reduction, reduction_name};
 use crate::module::{Module, OutputShape, check_shape};
@@ -155,9 +156,18 @@ impl<const N: usize> Boxes<N> {
         reduction.validate()?;
         check_shape(&self.output.to_vec(), &output)?;
         let pixels = input.contiguous()?;
-        if let Some((boxed, sizes)) = self.fast(reduction)? {
+        if let Some((layout, sizes)) = self.layout(reduction)? {
+            let (level, shares) = (Level::new(), sizes.shares::<T>());
             return output.write_with(|output| {
-                Planes::new(boxed, sizes, sizes.shares::<T>())?.run_dense(&pixels, output);
+                match reduction.operation() {
+                    Some(operation) => {
+                        Planes::new(Boxed { operation, level, layout }, sizes, shares)?.run_dense(&pixels, output);
+                    }
+                    None => {
+                        let stepped = Stepped { reduction: reduction.clone(), level, layout };
+                        Planes::new(stepped, sizes, shares)?.run_dense(&pixels, output);
+                    }
+                }
                 Ok(())
             });
         }
@@ -176,9 +186,11 @@ impl<const N: usize> Boxes<N> {
         })
     }
 
-    /// The same by the kernel; `None` where the reduction has none.
-    fn fast<T: Element>(&self, reduction: &impl Reduction<T>) -> Result<Option<(Boxed, Sizes)>> {
-        let (Some(operation), true) = (reduction.operation(), N <= 3) else { return Ok(None) };
+    /// Where the pixels of each output are; `None` where the reduction has no kernel and does not merge.
+    fn layout<T: Element>(&self, reduction: &impl Reduction<T>) -> Result<Option<(Layout, Sizes)>> {
+        if N > 3 || !(reduction.operation().is_some() || merges(reduction)) {
+            return Ok(None);
+        }
         // Nothing is laid down for outputs that may never be: a plan needs no data.
         if self.output.spatial.iter().any(|&outputs| outputs > MOST_OUTPUTS) || self.output.to_vec().contains(&0) {
             return Ok(None);
@@ -195,16 +207,25 @@ impl<const N: usize> Boxes<N> {
         let planes = self.input.batch.unwrap_or(1).saturating_mul(self.input.channel_count());
         let outputs: usize = self.output.spatial.iter().product();
         let sizes = Sizes { planes, plane, spatial_axes: N, units: outputs, unit: 1 };
-        Ok(Some((Boxed::new(operation, Level::new(), plane, ranges), sizes)))
+        Ok(Some((Layout::new(plane, ranges), sizes)))
     }
 
-    /// The plan by the kernel, if there is one.
+    /// The plan, if there is anything to prepare.
     fn plan<T: Element>(&self, reduction: &impl Reduction<T>, input: &[usize]) -> Result<Option<Plan<T>>> {
         reduction.validate()?;
         let output = self.output.to_vec();
-        let Some((boxed, sizes)) = self.fast(reduction)? else { return Ok(None) };
-        let planes = Planes::new(boxed, sizes, sizes.shares::<T>())?.with_staging()?;
-        Ok(Some(Plan::new(input, &output, planes)))
+        let Some((layout, sizes)) = self.layout(reduction)? else { return Ok(None) };
+        let (level, shares) = (Level::new(), sizes.shares::<T>());
+        Ok(Some(match reduction.operation() {
+            Some(operation) => {
+                let boxed = Boxed { operation, level, layout };
+                Plan::new(input, &output, Planes::new(boxed, sizes, shares)?.with_staging()?)
+            }
+            None => {
+                let stepped = Stepped { reduction: reduction.clone(), level, layout };
+                Plan::new(input, &output, Planes::new(stepped, sizes, shares)?.with_staging()?)
+            }
+        }))
     }
 
     /// The pixels in the box of an output: borrowed where they are neighbours, else collected in `scratch`.

@@ -6,6 +6,7 @@ mod boxes;
 mod fast;
 mod indices;
 mod kernels;
+mod merged;
 mod operation;
 mod pairs;
 mod passes;
@@ -36,6 +37,7 @@ use crate::tensor::{TensorView, TensorViewMut, element_count};
 use crate::window::{Geometry, Padding, PerAxis, Window};
 use crate::{Band, Element, Plan, Result};
 use fast::Fast;
+use merged::Merged;
 use planes::{Planes, Sizes};
 use problem::Problem;
 use walk::Walk;
@@ -84,6 +86,12 @@ pools! {
 pub struct Pool<R, const N: usize> {
     reduction: R,
     window: Window<N>,
+}
+
+/// The two ways of a reduction that has no kernels.
+enum Either<R, const N: usize> {
+    Walk(Walk<R, N>),
+    Merged(Merged<R>),
 }
 
 /// A pooling whose parameters fit an input.
@@ -214,6 +222,21 @@ impl<R, const N: usize> Pool<R, N> {
         let problem = Problem::new(&layer.geometry)?;
         Ok(problem.and_then(|problem| Fast::new(problem, operation, level)))
     }
+
+    /// This pooling by the reduction's own methods.
+    fn walk<T: Element>(&self, layer: &Layer<N>, level: Level) -> Result<Either<R, N>>
+    where
+        R: Reduction<T>,
+    {
+        let walk = Walk::new(self.reduction.clone(), layer.geometry, level)?;
+        if walk.is_small() || layer.is_vast() {
+            return Ok(Either::Walk(walk));
+        }
+        Ok(match Merged::new(&self.reduction, &layer.geometry, level)? {
+            Some(merged) => Either::Merged(merged),
+            None => Either::Walk(walk),
+        })
+    }
 }
 
 impl<T: Element, R: Reduction<T>, const N: usize> Module<T> for Pool<R, N> {
@@ -226,10 +249,12 @@ impl<T: Element, R: Reduction<T>, const N: usize> Module<T> for Pool<R, N> {
         output.write_with(|output| {
             match self.fast(&layer, Level::new())? {
                 Some(fast) => Planes::new(fast, sizes, sizes.shares::<T>())?.run_dense(&pixels, output),
-                None => {
-                    let walk = Walk::new(self.reduction.clone(), layer.geometry)?;
-                    Planes::new(walk, sizes, sizes.shares::<T>())?.run_dense(&pixels, output);
-                }
+                None => match self.walk(&layer, Level::new())? {
+                    Either::Walk(walk) => Planes::new(walk, sizes, sizes.shares::<T>())?.run_dense(&pixels, output),
+                    Either::Merged(merged) => {
+                        Planes::new(merged, sizes, sizes.shares::<T>())?.run_dense(&pixels, output);
+                    }
+                },
             }
             Ok(())
         })
@@ -242,16 +267,17 @@ impl<T: Element, R: Reduction<T>, const N: usize> Module<T> for Pool<R, N> {
         if N > 3 || layer.is_vast() || output_shape.contains(&0) {
             return Plan::of(self.clone(), input_shape);
         }
+        let shares = sizes.shares::<T>();
         Ok(match self.fast(&layer, Level::new())? {
-            Some(fast) => {
-                let planes = Planes::new(fast, sizes, sizes.shares::<T>())?.with_staging()?;
-                Plan::new(input_shape, &output_shape, planes)
-            }
-            None => {
-                let walk = Walk::new(self.reduction.clone(), layer.geometry)?;
-                let planes = Planes::new(walk, sizes, sizes.shares::<T>())?.with_staging()?;
-                Plan::new(input_shape, &output_shape, planes)
-            }
+            Some(fast) => Plan::new(input_shape, &output_shape, Planes::new(fast, sizes, shares)?.with_staging()?),
+            None => match self.walk(&layer, Level::new())? {
+                Either::Walk(walk) => {
+                    Plan::new(input_shape, &output_shape, Planes::new(walk, sizes, shares)?.with_staging()?)
+                }
+                Either::Merged(merged) => {
+                    Plan::new(input_shape, &output_shape, Planes::new(merged, sizes, shares)?.with_staging()?)
+                }
+            },
         })
     }
 

@@ -5,14 +5,19 @@
 
 use super::kernels::Kernels;
 use super::operation::Merge;
+use super::passes::MARGIN;
 use crate::simd::{Simd, Vector, load_pixels};
 
-/// Some rows of outputs of one plane; each has at least as many outputs as a register.
+/// Some rows of outputs, which may be of several planes.
 pub struct Pairs<'a, T> {
-    /// The pixels under the rows of outputs, from the first on.
+    /// All pixels, from the plane of the first row of outputs on.
     pub(super) pixels: &'a [T],
+    /// Rows of pixels of a plane.
+    pub(super) rows: usize,
     /// Pixels of a row.
     pub(super) row: usize,
+    /// The first row of outputs, within its plane.
+    pub(super) first: usize,
     /// Outputs of a row.
     pub(super) outputs: usize,
     /// One over the count of a window.
@@ -25,12 +30,21 @@ pub struct Pairs<'a, T> {
 impl<T: Kernels> Pairs<'_, T> {
     #[inline(always)]
     pub(super) fn run<S: Simd, O: Merge<T>>(self, simd: S) {
+        match self.outputs < T::Pixels::<S>::LEN {
+            true => self.narrow::<S, O>(simd),
+            false => self.wide::<S, O>(simd),
+        }
+    }
+
+    /// Rows of at least as many outputs as a register has lanes; the last register of a row may lie over the one before it.
+    #[inline(always)]
+    fn wide<S: Simd, O: Merge<T>>(self, simd: S) {
         let lanes = T::Pixels::<S>::LEN;
         let inverse = T::Pixels::<S>::splat(simd, self.inverse);
-        let one = T::Pixels::<S>::splat(simd, T::number(1, true));
         let last = self.outputs - lanes;
-        for (out, pixels) in self.output.chunks_exact_mut(self.outputs).zip(self.pixels.chunks(2 * self.row)) {
-            let (upper, lower) = pixels.split_at(self.row);
+        let mut place = Place::new(self.rows, self.row, self.first);
+        for out in self.output.chunks_exact_mut(self.outputs) {
+            let (upper, lower) = self.pixels[place.next()..][..2 * self.row].split_at(self.row);
             for at in (0..self.outputs).step_by(lanes) {
                 let at = at.min(last);
                 pairs::<S, T, O>(simd, &upper[2 * at..]).store_slice(&mut self.upper[at..][..lanes]);
@@ -39,13 +53,80 @@ impl<T: Kernels> Pairs<'_, T> {
                 let at = at.min(last);
                 let upper = T::Pixels::<S>::from_slice(simd, &self.upper[at..][..lanes]);
                 let merged = O::merge(simd, upper, pairs::<S, T, O>(simd, &lower[2 * at..]));
-                let finished = match O::COUNTED {
-                    true => O::divided::<S>(merged, inverse, one, true),
-                    false => O::finish::<S>(merged),
-                };
-                finished.store_slice(&mut out[at..][..lanes]);
+                finished::<S, T, O>(simd, merged, inverse).store_slice(&mut out[at..][..lanes]);
             }
         }
+    }
+
+    /// Rows of fewer outputs than a register has lanes. The other lanes read what follows, and write where the next row comes.
+    #[inline(always)]
+    fn narrow<S: Simd, O: Merge<T>>(self, simd: S) {
+        let lanes = T::Pixels::<S>::LEN;
+        let inverse = T::Pixels::<S>::splat(simd, self.inverse);
+        let mut place = Place::new(self.rows, self.row, self.first);
+        for at in (0..self.output.len()).step_by(self.outputs) {
+            let upper = place.next();
+            let lower = upper + self.row;
+            let merged = match self.pixels.get(lower..lower + 2 * lanes) {
+                Some(lower) => {
+                    O::merge(simd, pairs::<S, T, O>(simd, &self.pixels[upper..]), pairs::<S, T, O>(simd, lower))
+                }
+                None => {
+                    let [upper, lower] = [upper, lower].map(
+                        #[inline(always)]
+                        |row| {
+                            let mut padded = [T::default(); MARGIN / 2];
+                            padded[..self.row].copy_from_slice(&self.pixels[row..][..self.row]);
+                            pairs::<S, T, O>(simd, &padded)
+                        },
+                    );
+                    O::merge(simd, upper, lower)
+                }
+            };
+            let finished = finished::<S, T, O>(simd, merged, inverse);
+            match self.output.get_mut(at..at + lanes) {
+                Some(place) => finished.store_slice(place),
+                None => self.output[at..at + self.outputs].copy_from_slice(&finished.as_slice()[..self.outputs]),
+            }
+        }
+    }
+}
+
+/// Where the pixels under each row of outputs start.
+struct Place {
+    at: usize,
+    row_of_outputs: usize,
+    rows_of_outputs: usize,
+    /// From row to row of outputs, and what is left over at the end of a plane of an odd number of rows.
+    step: usize,
+    left_over: usize,
+}
+
+impl Place {
+    #[inline(always)]
+    fn new(rows: usize, row: usize, first: usize) -> Self {
+        let (step, left_over) = (2 * row, rows % 2 * row);
+        Self { at: first * step, row_of_outputs: first, rows_of_outputs: rows / 2, step, left_over }
+    }
+
+    #[inline(always)]
+    fn next(&mut self) -> usize {
+        if self.row_of_outputs == self.rows_of_outputs {
+            self.row_of_outputs = 0;
+            self.at += self.left_over;
+        }
+        self.row_of_outputs += 1;
+        let at = self.at;
+        self.at += self.step;
+        at
+    }
+}
+
+#[inline(always)]
+fn finished<S: Simd, T: Kernels, O: Merge<T>>(simd: S, merged: T::Pixels<S>, inverse: T::Pixels<S>) -> T::Pixels<S> {
+    match O::COUNTED {
+        true => O::divided::<S>(merged, inverse, T::Pixels::<S>::splat(simd, T::number(1, true)), true),
+        false => O::finish::<S>(merged),
     }
 }
 

@@ -15,7 +15,6 @@
 
 use super::operation::Operation;
 use super::problem::Problem;
-use crate::simd::Pixel;
 use crate::tensor::collected;
 use crate::window::Axis;
 
@@ -48,6 +47,22 @@ pub(super) struct Spread {
     pub(super) parts: Vec<Option<usize>>,
     /// From row to row of a part.
     pub(super) pitch: usize,
+}
+
+impl Spread {
+    /// Takes all pixels of a row to be padding.
+    #[inline(always)]
+    pub(super) fn blank<A: Copy>(&self, row: usize, start: A, slab: &mut [A]) {
+        for part in self.parts.iter().flatten() {
+            slab[part + row * self.pitch..][..self.pitch].fill(start);
+        }
+        // Where padding is shared with the next row, a row begins with it.
+        if self.stride == 1
+            && let Some(part) = self.parts[0]
+        {
+            slab[part + row * self.pitch + self.lead..][..self.pixels].fill(start);
+        }
+    }
 }
 
 /// A small square window, whose rows stay in registers from one row of outputs to the next: there is neither a slab of merged rows
@@ -133,23 +148,34 @@ fn levels(slab: &mut Slab, from: usize, levels: u32, step: usize, length: usize)
 }
 
 impl Passes {
-    /// For bands of as many rows as fit into the cache; `None` where the slab would be out of all proportion to the layer: wide
+    /// For bands of as many rows as fit into the cache, with a slab of `T`; small windows as such, if that is asked for. `None` where the slab would be out of all proportion to the layer: wide
     /// padding, or taps far apart.
-    pub(super) fn new<T: Pixel>(problem: &Problem) -> Option<Self> {
+    pub(super) fn new<T>(problem: &Problem, small: bool) -> Option<Self> {
         let [_, rows, _] = &problem.axes;
         let outputs = rows.outputs();
-        let least = Self::with_band::<T>(problem, 1)?;
+        let least = Self::with_band(problem, small, 1)?;
         let overlap = (rows.size() - 1).saturating_mul(rows.dilation()) + 1;
         let overlap = overlap.saturating_sub(rows.stride()).div_ceil(rows.stride());
         // The slab of another row of outputs.
-        let more = if outputs > 1 { Self::with_band::<T>(problem, 2)?.slab - least.slab } else { 1 };
+        let more = if outputs > 1 { Self::with_band(problem, small, 2)?.slab - least.slab } else { 1 };
         let fit = 1 + (BAND_BYTES / size_of::<T>()).saturating_sub(least.slab) / more.max(1);
         // Rows that two bands have in common are done twice: not more than a few of them.
         let most = fit.max(3 * overlap).min(outputs);
-        Self::with_band::<T>(problem, outputs.div_ceil(outputs.div_ceil(most)))
+        Self::with_band(problem, small, outputs.div_ceil(outputs.div_ceil(most)))
     }
 
-    fn with_band<T: Pixel>(problem: &Problem, band: usize) -> Option<Self> {
+    /// Thins out the rows of windows of `planes` planes, where a long window has a stride.
+    #[inline(always)]
+    pub(super) fn thin_out<A: Copy>(&self, planes: usize, slab: &mut [A]) {
+        let Some((from, spread)) = &self.thin else { return };
+        let (done, rest) = slab.split_at_mut(self.rows_at);
+        for (row, thin) in rest.chunks_exact_mut(spread.pitch).take(self.rows * planes).enumerate() {
+            let pixels = done[from + row * self.spread.pitch..].iter().step_by(spread.stride);
+            thin.iter_mut().zip(pixels).for_each(|(place, &pixel)| *place = pixel);
+        }
+    }
+
+    fn with_band(problem: &Problem, small: bool, band: usize) -> Option<Self> {
         let [planes, rows, columns] = &problem.axes;
         let reach =
             |axis: &Axis, outputs: usize| (outputs - 1) * axis.stride() + (axis.size() - 1) * axis.dilation() + 1;
@@ -194,7 +220,7 @@ impl Passes {
             let place = |tap: usize| Some(spread.parts[tap * dilation % phases]? + tap * dilation / phases);
             (Vec::new(), (0..columns.size()).map(place).collect::<Option<Vec<_>>>()?)
         };
-        let small = (T::HAS_ORDER
+        let small = (small
             && planes.size() == 1
             && columns.size() == rows.size()
             && rows.dilation() == 1

@@ -1,6 +1,6 @@
 //! Planes, each pooled alone: how they are shared among threads, and the memory that this takes.
 
-use ndarray::{ArrayView5, ArrayViewMut3, Axis};
+use ndarray::{ArrayView3, ArrayView4, ArrayView5, ArrayViewMut3, ArrayViewMut4, Axis};
 
 use crate::parallel::{join, threads};
 use crate::plan::Run;
@@ -12,8 +12,11 @@ const WORTH_A_THREAD: usize = 1 << 20;
 
 /// How planes are pooled.
 pub(super) trait Compute<T>: Clone + Send + Sync + 'static {
+    /// What it computes in.
+    type Cell: Copy + Send + Sync + 'static;
+
     /// Computes the outputs from the unit `first` on: units are rows of outputs, counted from the first plane of `pixels`.
-    fn compute(&self, pixels: &[T], first: usize, output: &mut [T], scratch: &mut [T]);
+    fn compute(&self, pixels: &[T], first: usize, output: &mut [T], scratch: &mut [Self::Cell]);
 
     /// What it computes by, in a word or two.
     fn algorithm(&self) -> &'static str;
@@ -24,7 +27,7 @@ pub(super) trait Compute<T>: Clone + Send + Sync + 'static {
     }
 
     /// What that memory holds before it is used.
-    fn blank(&self) -> T;
+    fn blank(&self) -> Self::Cell;
 }
 
 /// How large everything is.
@@ -60,47 +63,81 @@ impl Sizes {
 }
 
 /// A pooling with all it needs to run.
-#[derive(Debug, Clone)]
-pub(super) struct Planes<C, T> {
+#[derive(Clone)]
+pub(super) struct Planes<C: Compute<T>, T> {
     compute: C,
     sizes: Sizes,
     shares: usize,
-    /// What each share computes in, and where planes are put in order that do not lie so.
-    scratch: Vec<T>,
+    /// What each share computes in.
+    cells: Vec<C::Cell>,
+    /// Where each share puts planes in order that do not lie so.
+    turned: Vec<T>,
     /// Room for an output that lies otherwise than row by row.
     staging: Vec<T>,
 }
 
+/// The memory of some shares; each has its own, whose padding is written once for all runs.
+struct Scratch<'a, A, T> {
+    cells: &'a mut [A],
+    turned: &'a mut [T],
+    /// Of one share.
+    cell_count: usize,
+    pixels: usize,
+}
+
+impl<A, T> Scratch<'_, A, T> {
+    /// The same memory, for a time.
+    fn again(&mut self) -> Scratch<'_, A, T> {
+        Scratch { cells: self.cells, turned: self.turned, ..*self }
+    }
+
+    /// The memory of so many shares, and that of the others.
+    fn split(self, shares: usize) -> (Self, Self) {
+        let Self { cell_count, pixels, .. } = self;
+        let (cells, other_cells) = self.cells.split_at_mut(shares * cell_count);
+        let (turned, other_turned) = self.turned.split_at_mut((shares * pixels).min(self.turned.len()));
+        (
+            Self { cells, turned, cell_count, pixels },
+            Self { cells: other_cells, turned: other_turned, cell_count, pixels },
+        )
+    }
+}
+
 impl<T: Element, C: Compute<T>> Planes<C, T> {
     pub(super) fn new(compute: C, sizes: Sizes, shares: usize) -> Result<Self> {
-        let scratch = filled(&[shares, compute.scratch_length()], compute.blank())?;
-        Ok(Self { compute, sizes, shares, scratch, staging: Vec::new() })
+        let cells = filled(&[shares, compute.scratch_length()], compute.blank())?;
+        Ok(Self { compute, sizes, shares, cells, turned: Vec::new(), staging: Vec::new() })
     }
 
     /// The same with room for inputs and outputs that lie otherwise than row by row.
     pub(super) fn with_staging(mut self) -> Result<Self> {
-        let plane = self.sizes.pixels() + self.compute.scratch_length();
-        self.scratch = filled(&[self.shares, plane], self.compute.blank())?;
+        self.turned = filled(&[self.shares, self.sizes.pixels()], T::ZERO)?;
         self.staging = filled(&[self.sizes.planes, self.sizes.units, self.sizes.unit], T::ZERO)?;
         Ok(self)
     }
 
+    /// What it computes by, the number of its shares, and their memory.
+    fn parts(&mut self) -> (&C, &Sizes, usize, Scratch<'_, C::Cell, T>) {
+        let Self { compute, sizes, shares, cells, turned, .. } = self;
+        let (cell_count, pixels) = (compute.scratch_length(), sizes.pixels());
+        (compute, sizes, *shares, Scratch { cells, turned, cell_count, pixels })
+    }
+
     /// Computes the output from pixels in row-major order.
     pub(super) fn run_dense(&mut self, pixels: &[T], output: &mut [T]) {
-        let Self { compute, sizes, shares, scratch, .. } = self;
+        let (compute, sizes, shares, scratch) = self.parts();
         let plane = sizes.pixels();
-        each_share(sizes, (0, *shares), *shares, output, scratch, &|first, output, scratch| {
+        each_share(sizes, (0, shares), shares, output, scratch, &|first, output, scratch| {
             let skipped = first / sizes.units;
-            compute.compute(&pixels[skipped * plane..], first % sizes.units, output, scratch);
+            compute.compute(&pixels[skipped * plane..], first % sizes.units, output, scratch.cells);
         });
     }
 
     /// Computes the output from pixels in any order, a plane at a time put in order.
     fn run_strided(&mut self, input: &ArrayView5<'_, T>, output: &mut [T]) {
-        let Self { compute, sizes, shares, scratch, .. } = self;
+        let (compute, sizes, shares, scratch) = self.parts();
         let channels = input.len_of(Axis(1)).max(1);
-        each_share(sizes, (0, *shares), *shares, output, scratch, &|first, mut output, scratch| {
-            let (scratch, staging) = scratch.split_at_mut(compute.scratch_length());
+        each_share(sizes, (0, shares), shares, output, scratch, &|first, mut output, scratch| {
             let mut unit = first;
             while !output.is_empty() {
                 let (plane, skipped) = (unit / sizes.units, unit % sizes.units);
@@ -108,30 +145,83 @@ impl<T: Element, C: Compute<T>> Planes<C, T> {
                 let (part, rest) = output.split_at_mut(here.min(output.len()));
                 let image = input.index_axis(Axis(0), plane / channels);
                 let pixels = image.index_axis(Axis(0), plane % channels);
-                match pixels.to_slice() {
-                    Some(pixels) => compute.compute(pixels, skipped, part, scratch),
-                    None => {
-                        ArrayViewMut3::from_shape(sizes.plane, &mut *staging)
-                            .expect("the staging has the size of a plane")
-                            .assign(&pixels);
-                        compute.compute(staging, skipped, part, scratch);
-                    }
-                }
+                compute.compute(in_order(&pixels, scratch.turned), skipped, part, scratch.cells);
                 output = rest;
                 unit += sizes.units - skipped;
             }
         });
     }
+
+    /// Computes maps that lie apart, but each row by row, as bands of larger maps do; says whether they lie so, and does nothing
+    /// where they do not.
+    pub(super) fn run_apart(&mut self, input: &TensorView<'_, T>, output: TensorViewMut<'_, T>) -> bool {
+        let (compute, sizes, shares, mut scratch) = self.parts();
+        let mut input = input.as_volumes(sizes.spatial_axes);
+        let mut output = output.into_volumes(sizes.spatial_axes);
+        // All maps have the strides of the first.
+        let first = output.outer_iter().next();
+        let first = first.and_then(|maps| maps.outer_iter().next().map(|map| map.is_standard_layout()));
+        if first == Some(false) {
+            return false;
+        }
+        // The threads are called together once for all images where these follow one another as channels do.
+        let mut images = input;
+        if images.merge_axes(Axis(0), Axis(1)) && output.merge_axes(Axis(0), Axis(1)) {
+            input = images;
+        }
+        for (input, output) in input.outer_iter().zip(output.outer_iter_mut()) {
+            each_plane(compute, shares, &input, output, scratch.again());
+        }
+        true
+    }
+}
+
+/// The pixels of a plane row by row: where they lie so, or in the staging.
+fn in_order<'a, T: Element>(plane: &'a ArrayView3<'_, T>, staging: &'a mut [T]) -> &'a [T] {
+    if let Some(pixels) = plane.as_slice() {
+        return pixels;
+    }
+    ArrayViewMut3::from_shape(plane.raw_dim(), &mut *staging)
+        .expect("the staging has the size of a plane")
+        .assign(plane);
+    staging
+}
+
+/// Computes planes that lie apart, in so many shares at most, of whole planes: rows of one plane stay together. At once where there are threads for it.
+fn each_plane<T: Element, C: Compute<T>>(
+    compute: &C,
+    shares: usize,
+    input: &ArrayView4<'_, T>,
+    mut output: ArrayViewMut4<'_, T>,
+    scratch: Scratch<'_, C::Cell, T>,
+) {
+    let planes = input.len_of(Axis(0));
+    let shares = shares.min(planes);
+    if shares > 1 {
+        let half = planes * (shares / 2) / shares;
+        let (input_of_one, input_of_other) = input.view().split_at(Axis(0), half);
+        let (one, other) = output.split_at(Axis(0), half);
+        let (scratch_of_one, scratch_of_other) = scratch.split(shares / 2);
+        return join(
+            || each_plane(compute, shares / 2, &input_of_one, one, scratch_of_one),
+            || each_plane(compute, shares - shares / 2, &input_of_other, other, scratch_of_other),
+        );
+    }
+    let (scratch, _) = scratch.split(1);
+    for (plane, map) in input.outer_iter().zip(output.outer_iter_mut()) {
+        let map = map.into_slice().expect("the caller has seen that rows lie in order");
+        compute.compute(in_order(&plane, scratch.turned), 0, map, scratch.cells);
+    }
 }
 
 /// Calls `compute` with each share's first unit, its output and its scratch memory; at once where there are threads for it.
-fn each_share<T: Send>(
+fn each_share<T: Send, A: Send>(
     sizes: &Sizes,
     (first, end): (usize, usize),
     shares: usize,
     output: &mut [T],
-    scratch: &mut [T],
-    compute: &(impl Fn(usize, &mut [T], &mut [T]) + Sync),
+    scratch: Scratch<'_, A, T>,
+    compute: &(impl Fn(usize, &mut [T], Scratch<'_, A, T>) + Sync),
 ) {
     let cut = |share: usize| sizes.cut(share, shares);
     if end - first == 1 {
@@ -139,7 +229,7 @@ fn each_share<T: Send>(
     }
     let half = first.midpoint(end);
     let (one, other) = output.split_at_mut((cut(half) - cut(first)) * sizes.unit);
-    let (scratch_of_one, scratch_of_other) = scratch.split_at_mut(scratch.len() / (end - first) * (half - first));
+    let (scratch_of_one, scratch_of_other) = scratch.split(half - first);
     join(
         || each_share(sizes, (first, half), shares, one, scratch_of_one, compute),
         || each_share(sizes, (half, end), shares, other, scratch_of_other, compute),
@@ -148,6 +238,9 @@ fn each_share<T: Send>(
 
 impl<T: Element, C: Compute<T>> Run<T> for Planes<C, T> {
     fn run(&mut self, input: TensorView<'_, T>, mut output: TensorViewMut<'_, T>) -> Result<()> {
+        if output.as_slice_mut().is_none() && self.run_apart(&input, output.view_mut()) {
+            return Ok(());
+        }
         let mut staging = std::mem::take(&mut self.staging);
         let dense = output.as_slice_mut();
         let staged = dense.is_none();
@@ -168,6 +261,6 @@ impl<T: Element, C: Compute<T>> Run<T> for Planes<C, T> {
     }
 
     fn workspace_bytes(&self) -> usize {
-        (self.scratch.len() + self.staging.len()) * size_of::<T>()
+        size_of_val(&*self.cells) + (self.turned.len() + self.staging.len()) * size_of::<T>()
     }
 }

@@ -36,14 +36,14 @@ impl Problem {
         self.axes[0].outputs() * self.axes[1].outputs()
     }
 
-    /// Whether windows are 2×2 and lie side by side, each whole, in rows of at least so many.
-    pub(super) fn is_pairs(&self, least: usize) -> bool {
+    /// Whether windows are 2×2 and lie side by side, each whole.
+    pub(super) fn is_pairs(&self) -> bool {
         let [planes, rows, columns] = &self.axes;
         let pairs = |axis: &Axis| {
             [axis.size(), axis.stride(), axis.dilation(), axis.before()] == [2, 2, 1, 0]
                 && axis.outputs() * 2 <= axis.length()
         };
         let alone = [planes.size(), planes.stride(), planes.before()] == [1, 1, 0];
-        pairs(rows) && pairs(columns) && alone && columns.outputs() >= least
+        pairs(rows) && pairs(columns) && alone
     }
 }

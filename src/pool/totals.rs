@@ -4,13 +4,13 @@
 //! lane each. A sum is taken in pairs of stretches, as `pairwise_sum` in `reduction.rs` takes it. Where the order decides, among
 //! zeros of either sign and NaNs, the box is gone through once more.
 
-use super::boxed::Boxed;
+use super::boxed::Layout;
 use super::kernels::Kernels;
 use super::operation::Merge;
 use crate::simd::{Pixel, Select, Simd, SimdMask, Vector};
 
 /// Stretches of a box that are summed pair by pair: more than any memory holds.
-const STRETCHES: usize = 48;
+pub(super) const STRETCHES: usize = 48;
 
 /// The registers of a stretch.
 const STRETCH: usize = 64;
@@ -28,7 +28,7 @@ pub(super) struct Rows {
 
 impl Rows {
     #[inline(always)]
-    fn of<T>(self, pixels: &[T]) -> impl Iterator<Item = &[T]> {
+    pub(super) fn of<T>(self, pixels: &[T]) -> impl Iterator<Item = &[T]> {
         (0..self.planes * self.count).map(move |row| {
             let (plane, row) = if self.planes == 1 { (0, row) } else { (row / self.count, row % self.count) };
             &pixels[self.start + plane * self.plane_pitch + row * self.pitch..][..self.length]
@@ -39,7 +39,7 @@ impl Rows {
 /// Some boxes that follow each other.
 pub struct Totals<'a, T> {
     pub(super) pixels: &'a [T],
-    pub(super) boxes: &'a Boxed,
+    pub(super) boxes: &'a Layout,
     /// The number of the first box.
     pub(super) first: usize,
     pub(super) start: T,

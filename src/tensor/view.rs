@@ -5,8 +5,8 @@ use std::fmt;
 use std::ops::Range;
 
 use ndarray::{
-    ArrayBase, ArrayView5, ArrayView6, ArrayViewD, ArrayViewMut6, ArrayViewMutD, Axis, Data, DataMut, Dimension,
-    IndexLonger, Ix0, Ix1, Ix2, Ix3, Ix4, Ix5, Ix6, IxDyn, RawData, Slice, ViewRepr,
+    ArrayBase, ArrayView5, ArrayView6, ArrayViewD, ArrayViewMut5, ArrayViewMut6, ArrayViewMutD, Axis, Data, DataMut,
+    Dimension, IndexLonger, Ix0, Ix1, Ix2, Ix3, Ix4, Ix5, Ix6, IxDyn, RawData, Slice, ViewRepr,
 };
 
 use super::{Tensor, filled};
@@ -119,6 +119,16 @@ fn full_shape(shape: &[usize]) -> Option<Ix6> {
     Some(Ix6(full[0], full[1], full[2], full[3], full[4], full[5]))
 }
 
+/// Where the axes of a volume lie at rank 6, behind one that is not used. Of the six axes those in front have length 1 and can
+/// stand anywhere.
+fn volume_order(spatial_axes: usize) -> [usize; 6] {
+    match spatial_axes {
+        1 => [0, 3, 4, 1, 2, 5],
+        2 => [0, 2, 3, 1, 4, 5],
+        _ => [0, 1, 2, 3, 4, 5],
+    }
+}
+
 /// A part of a view along one of the axes of its shape.
 fn part_of<S: RawData>(array: &mut Inline<S>, axis: usize, range: Range<usize>) {
     match array {
@@ -204,13 +214,7 @@ impl<'a, T> TensorView<'a, T> {
     /// The view as `[image, channel, plane, row, column]`, with axes of length 1 for those that are not there; for views of
     /// rank 6 at most with three spatial axes at most.
     pub(crate) fn as_volumes(&self, spatial_axes: usize) -> ArrayView5<'a, T> {
-        // Of the six axes those in front have length 1 and can stand anywhere.
-        let order = match spatial_axes {
-            1 => [0, 3, 4, 1, 2, 5],
-            2 => [0, 2, 3, 1, 4, 5],
-            _ => [0, 1, 2, 3, 4, 5],
-        };
-        self.at_rank_six().permuted_axes(order).index_axis_move(Axis(0), 0)
+        self.at_rank_six().permuted_axes(volume_order(spatial_axes)).index_axis_move(Axis(0), 0)
     }
 
     /// The element at an index that the caller knows to lie inside.
@@ -406,6 +410,16 @@ impl<'a, T> TensorViewMut<'a, T> {
     /// The view as an `ndarray` view.
     pub fn into_array_view_mut(self) -> ArrayViewMutD<'a, T> {
         self.array.into_dyn()
+    }
+
+    /// The view as `[image, channel, plane, row, column]`: see [`TensorView::as_volumes`].
+    pub(crate) fn into_volumes(self, spatial_axes: usize) -> ArrayViewMut5<'a, T> {
+        match self.array {
+            Inline::UpToSix { array, .. } => {
+                array.permuted_axes(volume_order(spatial_axes)).index_axis_move(Axis(0), 0)
+            }
+            Inline::Deep(_) => unreachable!("the caller has checked the rank"),
+        }
     }
 
     /// Replaces every element by `f` of it.

@@ -1,0 +1,291 @@
+//! Pooling by any reduction whose accumulators can be merged: the passes of `passes.rs`, with a slab of accumulators.
+
+use std::sync::Arc;
+
+use super::Reduction;
+use super::passes::{Passes, Spread, Step, count};
+use super::planes::Compute;
+use super::problem::Problem;
+use crate::simd::{Kernel, Level, Simd, run};
+use crate::tensor::collected;
+use crate::window::Geometry;
+use crate::{Element, Result};
+
+/// Windows of any size, and a reduction that merges.
+#[derive(Clone)]
+pub(super) struct Merged<R> {
+    reduction: R,
+    problem: Arc<Problem>,
+    passes: Arc<Passes>,
+    /// How many pixels a window counts on each axis.
+    counts: Arc<[Vec<usize>; 3]>,
+    level: Level,
+}
+
+/// Whether a reduction merges.
+pub(super) fn merges<T, R: Reduction<T>>(reduction: &R) -> bool {
+    reduction.merge(reduction.start(), reduction.start()).is_some()
+}
+
+/// Both accumulators as one, of a reduction that is known to merge.
+#[inline(always)]
+pub(super) fn merge<T, R: Reduction<T>>(reduction: &R, one: R::Accumulator, other: R::Accumulator) -> R::Accumulator {
+    reduction.merge(one, other).unwrap_or(one)
+}
+
+impl<R> Merged<R> {
+    /// `None` where the reduction does not merge, or the slab would be out of all proportion.
+    pub(super) fn new<T, const N: usize>(reduction: &R, geometry: &Geometry<N>, level: Level) -> Result<Option<Self>>
+    where
+        R: Reduction<T>,
+    {
+        if !merges(reduction) {
+            return Ok(None);
+        }
+        let Some(problem) = Problem::new(geometry)? else { return Ok(None) };
+        let Some(passes) = Passes::new::<R::Accumulator>(&problem, false) else { return Ok(None) };
+        let include_pad = reduction.count_include_pad();
+        let mut counts = [const { Vec::new() }; 3];
+        for (counts, axis) in counts.iter_mut().zip(&problem.axes) {
+            *counts = collected((0..axis.outputs()).map(|output| count(axis, output, include_pad)))?;
+        }
+        let (problem, passes, counts) = (Arc::new(problem), Arc::new(passes), Arc::new(counts));
+        Ok(Some(Self { reduction: reduction.clone(), problem, passes, counts, level }))
+    }
+}
+
+impl<T: Element, R: Reduction<T>> Compute<T> for Merged<R> {
+    type Cell = R::Accumulator;
+
+    fn compute(&self, mut pixels: &[T], first: usize, mut output: &mut [T], slab: &mut [R::Accumulator]) {
+        let [_, rows, columns] = &self.problem.axes;
+        let mut unit = first;
+        while !output.is_empty() {
+            if unit == self.problem.rows() {
+                (unit, pixels) = (0, &pixels[self.problem.pixels()..]);
+            }
+            // As many rows of the plane as are asked for, as long as a band.
+            let (plane, row) = (unit / rows.outputs(), unit % rows.outputs());
+            let left = output.len() / columns.outputs();
+            let count = self.passes.band.min(rows.outputs() - row).min(left);
+            let (part, rest) = output.split_at_mut(count * columns.outputs());
+            run(self.level, Band { merged: self, slab, pixels, plane, first: row, rows: count, output: part });
+            output = rest;
+            unit += count;
+        }
+    }
+
+    fn algorithm(&self) -> &'static str {
+        "merged bands"
+    }
+
+    fn scratch_length(&self) -> usize {
+        self.passes.slab
+    }
+
+    fn blank(&self) -> R::Accumulator {
+        self.reduction.start()
+    }
+}
+
+/// Some rows of outputs of one plane, as in `band.rs`.
+struct Band<'a, T, R: Reduction<T>> {
+    merged: &'a Merged<R>,
+    slab: &'a mut [R::Accumulator],
+    pixels: &'a [T],
+    plane: usize,
+    first: usize,
+    rows: usize,
+    output: &'a mut [T],
+}
+
+impl<T: Element, R: Reduction<T>> Kernel for Band<'_, T, R> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        let Self { merged, slab, plane, first, rows, output, .. } = self;
+        let Merged { reduction, problem, passes, .. } = merged;
+        let [planes, rows_axis, columns] = &problem.axes;
+        let lacking = (passes.band - rows) * rows_axis.stride();
+        for tap in 0..planes.size() {
+            let position = usize::try_from(planes.position(plane, tap)).ok();
+            let position = position.filter(|&plane| plane < planes.length());
+            for row in 0..passes.rows - lacking {
+                let place = tap * passes.rows + row;
+                let at = usize::try_from(rows_axis.position(first, 0) + row.cast_signed()).ok();
+                match (position, at.filter(|&at| at < rows_axis.length())) {
+                    (Some(plane), Some(at)) => {
+                        let pixels = &self.pixels[(plane * rows_axis.length() + at) * columns.length()..];
+                        spread_row(reduction, &passes.spread, &pixels[..passes.spread.pixels], place, slab);
+                    }
+                    _ => passes.spread.blank(place, reduction.start(), slab),
+                }
+            }
+        }
+        // A band that is shorter than others needs fewer of the rows, which are the last where there is one plane.
+        let lacking = if planes.size() == 1 { lacking } else { 0 };
+        for step in &passes.across {
+            merge_step(reduction, step, lacking * passes.spread.pitch, slab);
+        }
+        passes.thin_out(planes.size(), slab);
+        for step in &passes.down {
+            merge_step(reduction, step, lacking * passes.pitch, slab);
+        }
+        let [of_planes, of_rows, of_columns] = &*merged.counts;
+        for (row, out) in output.chunks_exact_mut(columns.outputs()).enumerate() {
+            let of_row = of_planes[plane] * of_rows[first + row];
+            let of_columns = &of_columns[..out.len()];
+            each_merged(
+                reduction,
+                slab,
+                &passes.last,
+                (row * passes.row_step, out.len()),
+                #[inline(always)]
+                |column, merged| {
+                    let columns = out[column..].iter_mut().zip(&of_columns[column..]);
+                    for ((place, &count), &accumulator) in columns.zip(merged) {
+                        *place = reduction.finish(accumulator, of_row * count);
+                    }
+                },
+            );
+        }
+    }
+}
+
+/// Spreads one row of pixels over the slab, as row `row` of each part: each the first of an accumulator.
+#[inline(always)]
+fn spread_row<T: Element, R: Reduction<T>>(
+    reduction: &R,
+    spread: &Spread,
+    pixels: &[T],
+    row: usize,
+    slab: &mut [R::Accumulator],
+) {
+    let Spread { stride, lead, pitch, parts, .. } = spread;
+    let start = reduction.start();
+    for (phase, part) in parts.iter().enumerate() {
+        let Some(part) = part else { continue };
+        let first = lead.saturating_sub(phase).div_ceil(*stride);
+        let places = &mut slab[part + row * pitch + first..][..pitch - first];
+        let from = pixels.get(first * stride + phase - lead..).unwrap_or_default();
+        match stride {
+            1 => enter::<T, R, 1>(reduction, from.as_chunks().0, places),
+            2 => {
+                let (pairs, last) = from.as_chunks::<2>();
+                enter(reduction, pairs, places);
+                if let (Some(place), [pixel]) = (places.get_mut(pairs.len()), last) {
+                    *place = reduction.step(start, *pixel);
+                }
+            }
+            _ => {
+                let from = from.iter().step_by(*stride);
+                places.iter_mut().zip(from).for_each(|(place, &pixel)| *place = reduction.step(start, pixel));
+            }
+        }
+    }
+}
+
+/// Makes an accumulator of the first pixel of each group.
+#[inline(always)]
+fn enter<T: Element, R: Reduction<T>, const STRIDE: usize>(
+    reduction: &R,
+    groups: &[[T; STRIDE]],
+    places: &mut [R::Accumulator],
+) {
+    let start = reduction.start();
+    let length = groups.len().min(places.len());
+    let Some(last) = length.checked_sub(BLOCK) else {
+        places.iter_mut().zip(groups).for_each(|(place, group)| *place = reduction.step(start, group[0]));
+        return;
+    };
+    for at in (0..length).step_by(BLOCK) {
+        // The last block may lie over the one before it.
+        let at = at.min(last);
+        let mut block = [start; BLOCK];
+        for (accumulator, group) in block.iter_mut().zip(at_term(groups, at)) {
+            *accumulator = reduction.step(start, group[0]);
+        }
+        places[at..][..BLOCK].copy_from_slice(&block);
+    }
+}
+
+/// Does one step, but for its last places.
+#[inline(always)]
+fn merge_step<T, R: Reduction<T>>(reduction: &R, step: &Step, but: usize, slab: &mut [R::Accumulator]) {
+    let (from, to) = slab.split_at_mut(step.to);
+    let count = step.count.saturating_sub(but);
+    each_merged(
+        reduction,
+        from,
+        &step.terms,
+        (0, count),
+        #[inline(always)]
+        |at, merged| to[at..][..merged.len()].copy_from_slice(merged),
+    );
+}
+
+/// Merges what stands at all terms, some places on, for so many places and perhaps a few more, and calls `put` with each block of
+/// them. Blocks are apart from the slab, and of a length that a compiler knows: else it asks, before each loop, whether one lies over
+/// the other, and leaves its end to single steps.
+#[inline(always)]
+fn each_merged<T, R: Reduction<T>>(
+    reduction: &R,
+    slab: &[R::Accumulator],
+    terms: &[usize],
+    (at, count): (usize, usize),
+    mut put: impl FnMut(usize, &[R::Accumulator]),
+) {
+    for done in (0..count).step_by(BLOCK) {
+        let from = &slab[at + done..];
+        let (first, others) = terms.split_at(terms.len().min(8));
+        let mut merged = match first.len() {
+            1 => *at_term(from, first[0]),
+            2 => merged_terms::<T, R, 2>(reduction, from, first),
+            3 => merged_terms::<T, R, 3>(reduction, from, first),
+            4 => merged_terms::<T, R, 4>(reduction, from, first),
+            5 => merged_terms::<T, R, 5>(reduction, from, first),
+            6 => merged_terms::<T, R, 6>(reduction, from, first),
+            7 => merged_terms::<T, R, 7>(reduction, from, first),
+            _ => merged_terms::<T, R, 8>(reduction, from, first),
+        };
+        for &term in others {
+            let other = at_term(from, term);
+            for at in 0..BLOCK {
+                merged[at] = merge(reduction, merged[at], other[at]);
+            }
+        }
+        put(done, &merged);
+    }
+}
+
+/// Accumulators that are merged at a time.
+const BLOCK: usize = 16;
+
+/// A block of what stands at so few terms that the accumulators stay in registers.
+#[inline(always)]
+fn merged_terms<T, R: Reduction<T>, const TERMS: usize>(
+    reduction: &R,
+    from: &[R::Accumulator],
+    terms: &[usize],
+) -> [R::Accumulator; BLOCK] {
+    let mut at_terms = [at_term(from, terms[0]); TERMS];
+    for (place, &term) in at_terms.iter_mut().zip(terms) {
+        *place = at_term(from, term);
+    }
+    let mut merged = *at_terms[0];
+    for at in 0..BLOCK {
+        let mut accumulator = at_terms[0][at];
+        for term in 1..TERMS {
+            accumulator = merge(reduction, accumulator, at_terms[term][at]);
+        }
+        merged[at] = accumulator;
+    }
+    merged
+}
+
+/// A block; every part of a slab has a margin behind it, which is longer than one.
+#[inline(always)]
+fn at_term<A>(from: &[A], term: usize) -> &[A; BLOCK] {
+    from[term..].first_chunk().expect("a margin is longer than a block")
+}
