@@ -32,6 +32,16 @@ impl Pair {
         self.last.input.start - start..self.last.input.end - start
     }
 
+    /// The same of all rows of these shapes, of the input, the map and the output: those that no window reads, too, so that every
+    /// plane lies in one piece.
+    fn of_all_rows(self, [input, map, output]: [&[usize]; 3]) -> Self {
+        let whole = |band: Band, input: &[usize], output: &[usize]| {
+            let (input, output) = (0..input[band.input_axis], 0..output[band.output_axis]);
+            Band { input, output, ..band }
+        };
+        Self { first: whole(self.first, input, map), last: whole(self.last, map, output) }
+    }
+
     /// Along which axes rows lie in the input, the map and the output.
     fn axes(&self) -> [usize; 3] {
         [self.first.input_axis, self.last.input_axis, self.last.output_axis]
@@ -89,6 +99,7 @@ impl<T: Element> Group<'_, T> {
             of_input_row: input / images / self.shapes[0][axes[0]] * size_of::<T>(),
             of_map_row: map / images / self.shapes[1][axes[1]] * size_of::<T>(),
         };
+        let whole = whole.of_all_rows(self.shapes);
         let image = bytes.of(&whole);
         if image <= self.room {
             let together = (self.room / image).min(images.div_ceil(threads));

@@ -145,8 +145,9 @@ impl<T: Element> Group<'_, T> {
         let of_images = |shape: &[usize]| images.map_or_else(|| shape.to_vec(), |images| with_axis(shape, 0, images));
         let [input, map, output] = self.shapes.map(of_images);
         let plan = |module: &dyn Module<T>, band: &Band, input: &[usize], output: &[usize]| {
-            let plan = alone(|| module.plan_band(input, band)).ok()?;
             let given = with_axis(output, band.output_axis, band.output.len());
+            let whole = band.input_shape(input) == input && given == output;
+            let plan = alone(|| if whole { module.plan(input) } else { module.plan_band(input, band) }).ok()?;
             (plan.input_shape() == band.input_shape(input) && plan.output_shape() == given).then_some(plan)
         };
         Some([plan(self.first, &pair.first, &input, &map)?, plan(self.last, &pair.last, &map, &output)?])
