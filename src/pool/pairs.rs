@@ -72,14 +72,7 @@ impl<T: Kernels> Pairs<'_, T> {
                     O::merge(simd, pairs::<S, T, O>(simd, &self.pixels[upper..]), pairs::<S, T, O>(simd, lower))
                 }
                 None => {
-                    let [upper, lower] = [upper, lower].map(
-                        #[inline(always)]
-                        |row| {
-                            let mut padded = [T::default(); MARGIN / 2];
-                            padded[..self.row].copy_from_slice(&self.pixels[row..][..self.row]);
-                            pairs::<S, T, O>(simd, &padded)
-                        },
-                    );
+                    let (upper, lower) = (self.padded::<S, O>(simd, upper), self.padded::<S, O>(simd, lower));
                     O::merge(simd, upper, lower)
                 }
             };
@@ -89,6 +82,14 @@ impl<T: Kernels> Pairs<'_, T> {
                 None => self.output[at..at + self.outputs].copy_from_slice(&finished.as_slice()[..self.outputs]),
             }
         }
+    }
+
+    /// Merges the neighbours of a row that has too few pixels after it.
+    #[inline(always)]
+    fn padded<S: Simd, O: Merge<T>>(&self, simd: S, row: usize) -> T::Pixels<S> {
+        let mut padded = [T::default(); MARGIN / 2];
+        padded[..self.row].copy_from_slice(&self.pixels[row..][..self.row]);
+        pairs::<S, T, O>(simd, &padded)
     }
 }
 

@@ -137,18 +137,18 @@ struct Filters<'a, 'm, A> {
 impl<A: Lanes + Float> Filters<'_, '_, A> {
     /// Goes through all registers of tiles.
     #[inline(always)]
-    fn each_register<S: Simd, const FILTERS: usize>(&mut self, simd: S, scratch: &mut Scratch<'_, A>) {
+    fn each_register<S: Simd, const TOGETHER: usize>(&mut self, simd: S, scratch: &mut Scratch<'_, A>) {
         let registers = self.part.block.tiles().div_ceil(A::Vector::<S>::LEN);
         let together = registers_together(A::Vector::<S>::LEN * size_of::<A>());
         for register in (0..registers).step_by(together) {
             match together.min(registers - register) {
-                1 => self.registers::<S, 1, FILTERS>(simd, register, scratch),
-                _ => self.registers::<S, 2, FILTERS>(simd, register, scratch),
+                1 => self.registers::<S, 1, TOGETHER>(simd, register, scratch),
+                _ => self.registers::<S, 2, TOGETHER>(simd, register, scratch),
             }
         }
         if !self.at_once {
-            let of_map = scratch.maps.len() / self::FILTERS;
-            for (filter, outputs) in scratch.maps.chunks_exact(of_map).take(FILTERS).enumerate() {
+            let of_map = scratch.maps.len() / FILTERS;
+            for (filter, outputs) in scratch.maps.chunks_exact(of_map).take(TOGETHER).enumerate() {
                 self.copy(simd, filter, 0..self.part.block.tiles(), outputs);
             }
         }
@@ -156,20 +156,20 @@ impl<A: Lanes + Float> Filters<'_, '_, A> {
 
     /// The outputs of some registers of tiles.
     #[inline(always)]
-    fn registers<S: Simd, const REGISTERS: usize, const FILTERS: usize>(
+    fn registers<S: Simd, const REGISTERS: usize, const TOGETHER: usize>(
         &mut self,
         simd: S,
         register: usize,
         scratch: &mut Scratch<'_, A>,
     ) {
         let lanes = A::Vector::<S>::LEN;
-        let of_register = self.weights.len() / FILTERS * lanes;
+        let of_register = self.weights.len() / TOGETHER * lanes;
         let values = &scratch.values[register * of_register..][..REGISTERS * of_register];
-        halves::<S, A, REGISTERS, FILTERS>(simd, values, self.weights, scratch.group);
-        let of_map = scratch.maps.len() / self::FILTERS;
+        halves::<S, A, REGISTERS, TOGETHER>(simd, values, self.weights, scratch.group);
+        let of_map = scratch.maps.len() / FILTERS;
         let mut halves = scratch.group.chunks_exact(PATCH * TILE * lanes);
         for number in 0..REGISTERS {
-            for filter in 0..FILTERS {
+            for filter in 0..TOGETHER {
                 let Some(halves) = halves.next() else { return };
                 let mut sums = [[A::Vector::<S>::splat(simd, A::default()); TILE]; TILE];
                 for column in 0..TILE {
@@ -265,7 +265,7 @@ impl<A: Lanes + Float> Filters<'_, '_, A> {
 
 /// The products at each row of points, transformed along the row: `[register][filter][row of points][column][tile]`.
 #[inline(always)]
-fn halves<S: Simd, A: Lanes + Float, const REGISTERS: usize, const FILTERS: usize>(
+fn halves<S: Simd, A: Lanes + Float, const REGISTERS: usize, const TOGETHER: usize>(
     simd: S,
     values: &[A],
     weights: &[A],
@@ -275,18 +275,18 @@ fn halves<S: Simd, A: Lanes + Float, const REGISTERS: usize, const FILTERS: usiz
     let zero = A::Vector::<S>::splat(simd, A::default());
     let rows = values.chunks_exact(values.len() / PATCH).zip(weights.chunks_exact(weights.len() / PATCH));
     for (row, (values, weights)) in rows.enumerate() {
-        let mut products = [[[zero; PATCH]; FILTERS]; REGISTERS];
-        let channels = values.chunks_exact(REGISTERS * PATCH * lanes).zip(weights.chunks_exact(FILTERS * PATCH));
+        let mut products = [[[zero; PATCH]; TOGETHER]; REGISTERS];
+        let channels = values.chunks_exact(REGISTERS * PATCH * lanes).zip(weights.chunks_exact(TOGETHER * PATCH));
         for (values, weights) in channels {
             for point in 0..PATCH {
-                let mut of_point = [zero; FILTERS];
-                for filter in 0..FILTERS {
+                let mut of_point = [zero; TOGETHER];
+                for filter in 0..TOGETHER {
                     of_point[filter] = A::Vector::<S>::splat(simd, weights[filter * PATCH + point]);
                 }
                 for register in 0..REGISTERS {
                     let values = &values[(register * PATCH + point) * lanes..][..lanes];
                     let values = A::Vector::<S>::from_slice(simd, values);
-                    for filter in 0..FILTERS {
+                    for filter in 0..TOGETHER {
                         let sum = products[register][filter][point];
                         products[register][filter][point] = <A as Lanes>::mul_add::<S>(values, of_point[filter], sum);
                     }
@@ -294,9 +294,9 @@ fn halves<S: Simd, A: Lanes + Float, const REGISTERS: usize, const FILTERS: usiz
             }
         }
         for register in 0..REGISTERS {
-            for filter in 0..FILTERS {
+            for filter in 0..TOGETHER {
                 let columns = outputs::<S, A>(simd, products[register][filter]);
-                let at = ((register * FILTERS + filter) * PATCH + row) * TILE * lanes;
+                let at = ((register * TOGETHER + filter) * PATCH + row) * TILE * lanes;
                 let place = &mut halves[at..][..TILE * lanes];
                 for column in 0..TILE {
                     columns[column].store_slice(&mut place[column * lanes..][..lanes]);
