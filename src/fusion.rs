@@ -165,3 +165,31 @@ impl<T> fmt::Debug for Elementwise<T> {
         })
     }
 }
+
+/// What a pooling of windows of 2×2 pixels that lie side by side, from the first pixel on, makes of each of them. Rows and columns
+/// that are left over belong to no window.
+///
+/// A module before such a pooling may hold all pixels of a window in registers: it can then pool them and store the result, and
+/// the map need not exist. A pooling says that it is one by [`Module::quads`], a module that it can do this by
+/// [`Module::plan_with_quads`].
+///
+/// ```
+/// use featuremap::{MaxPool2d, Module, Quads};
+///
+/// let pool: &dyn Module<f32> = &MaxPool2d::new(2);
+/// assert_eq!(pool.quads(&[1, 8, 5, 6]), Some(Quads::Max));
+/// // Windows that reach beyond the map have fewer pixels.
+/// let pool: &dyn Module<f32> = &MaxPool2d::new(2).ceil_mode(true);
+/// assert_eq!(pool.quads(&[1, 8, 5, 6]), None);
+/// ```
+///
+/// [`Module::quads`]: crate::Module::quads
+/// [`Module::plan_with_quads`]: crate::Module::plan_with_quads
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Quads {
+    /// The largest pixel.
+    Max,
+    /// The smallest pixel.
+    Min,
+}

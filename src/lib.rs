@@ -82,7 +82,7 @@
 //! | --- | --- |
 //! | [`Tensor`], [`TensorView`], [`TensorViewMut`] | data of any rank, from and to `ndarray` |
 //! | [`Module`], [`Plan`] | what all operations have in common, and one made ready for inputs of one shape |
-//! | [`Elementwise`], [`Band`] | what modules say of themselves, for others to compute them together |
+//! | [`Elementwise`], [`Band`], [`Quads`] | what modules say of themselves, for others to compute them together |
 //! | [`sequential`] | [`Sequential`]: modules planned together, their summary, their saved parameters |
 //! | [`Linear`], [`Flatten`] | the dense layer, and what makes features of maps for it |
 //! | [`conv`] | [`Conv`], [`ConvTranspose`], and the reference that defines a convolution |
@@ -120,7 +120,7 @@ pub use conv::{Conv, Conv1d, Conv2d, Conv3d, ConvTranspose, ConvTranspose1d, Con
 pub use element::{Element, Float};
 pub use error::{Error, Result};
 pub use flatten::Flatten;
-pub use fusion::{Band, Elementwise};
+pub use fusion::{Band, Elementwise, Quads};
 pub use linear::Linear;
 pub use module::{Module, OutputShape};
 pub use plan::{Plan, Run as RunPlan};

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::tensor::{Tensor, TensorView, TensorViewMut};
-use crate::{Band, Element, Elementwise, Error, Plan, Result};
+use crate::{Band, Element, Elementwise, Error, Plan, Quads, Result};
 
 /// The shape rule of a module: what comes out for what goes in, without any data.
 pub trait OutputShape {
@@ -162,6 +162,19 @@ pub trait Module<T: Element, U: Element = T>: OutputShape + Send + Sync {
         None
     }
 
+    /// For a pooling of windows of 2×2 that lie side by side, in an input of this shape: what it makes of each.
+    fn quads(&self, input_shape: &[usize]) -> Option<Quads> {
+        let _ = input_shape;
+        None
+    }
+
+    /// A plan of this module with such a pooling after it, which gives to the bit what both give one after the other; `None`
+    /// where it cannot pool its results before it stores them.
+    fn plan_with_quads(&self, input_shape: &[usize], quads: Quads) -> Option<Plan<T, U>> {
+        let _ = (input_shape, quads);
+        None
+    }
+
     /// For a module whose output rows come from some of its input rows alone: which, for these rows of the output, as far as it
     /// has them, or for more rows around them where it cannot compute them alone. `None`, too, where these rows cannot be
     /// computed alone, or the input does not fit. A [`Sequential`](crate::Sequential) then need not hold all rows at once: see
@@ -254,6 +267,14 @@ macro_rules! pointers {
 
             fn with_relu(&self) -> Option<Box<dyn Module<T, U> + '_>> {
                 (**self).with_relu()
+            }
+
+            fn quads(&self, input_shape: &[usize]) -> Option<Quads> {
+                (**self).quads(input_shape)
+            }
+
+            fn plan_with_quads(&self, input_shape: &[usize], quads: Quads) -> Option<Plan<T, U>> {
+                (**self).plan_with_quads(input_shape, quads)
             }
 
             fn band(&self, input_shape: &[usize], rows: Range<usize>) -> Option<Band> {

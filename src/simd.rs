@@ -65,6 +65,12 @@ pub trait Lanes: Copy + Default + PartialOrd + Send + Sync + 'static {
 
     /// [`Pixel::rectified`]
     fn rectified<S: Simd>(simd: S, vector: Self::Vector<S>) -> Self::Vector<S>;
+
+    /// [`Pixel::larger`], or NaN where one of them is.
+    fn maximum<S: Simd>(simd: S, earlier: Self::Vector<S>, later: Self::Vector<S>) -> Self::Vector<S>;
+
+    /// [`Pixel::smaller`], or NaN where one of them is.
+    fn minimum<S: Simd>(simd: S, earlier: Self::Vector<S>, later: Self::Vector<S>) -> Self::Vector<S>;
 }
 
 macro_rules! lanes {
@@ -80,6 +86,16 @@ macro_rules! lanes {
             #[inline(always)]
             fn rectified<S: Simd>(simd: S, vector: S::$vectors) -> S::$vectors {
                 <Self as Pixel>::rectified(simd, vector)
+            }
+
+            #[inline(always)]
+            fn maximum<S: Simd>(simd: S, earlier: S::$vectors, later: S::$vectors) -> S::$vectors {
+                Self::unless_nan::<S>(later, Self::larger(simd, earlier, later))
+            }
+
+            #[inline(always)]
+            fn minimum<S: Simd>(simd: S, earlier: S::$vectors, later: S::$vectors) -> S::$vectors {
+                Self::unless_nan::<S>(later, Self::smaller(simd, earlier, later))
             }
         }
     )*};

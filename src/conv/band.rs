@@ -1,14 +1,16 @@
-//! A convolution of some rows alone, and one with a ReLU after it: what a [`Sequential`](crate::Sequential) fuses.
+//! A convolution of some rows alone, and one with a ReLU or a pooling after it: what a [`Sequential`](crate::Sequential) fuses.
 
 use std::ops::Range;
 
 use super::algorithm::{Algorithm, Algorithms};
+use super::kernels::Kernels;
+use super::module::{Means, Planned};
 use super::problem::Problem;
-use super::{Conv, Layer, Means, Planned, fast, winograd};
+use super::{Conv, Layer, fast, winograd};
 use crate::module::{Module, OutputShape};
 use crate::tensor::{TensorView, TensorViewMut};
 use crate::window::{Axis, Geometry, Padding, PaddingMode};
-use crate::{Band, Element, Error, Plan, Result};
+use crate::{Band, Element, Error, Plan, Quads, Result};
 
 impl<T: Element, const N: usize> Conv<T, N> {
     /// The same convolution with this ReLU or without, planned for some of its rows or for all.
@@ -27,7 +29,11 @@ impl<T: Element, const N: usize> Conv<T, N> {
         let output_shape = layer.output.to_vec();
         let fast = match &problem {
             Some(problem) if band.is_none() || self.has_method(problem, asked) => {
-                let fast = if asked.is_some() { self.fast_with(&layer, asked, relu)? } else { None };
+                let problem = Problem::new(&layer, self.groups, self.padding_mode)?;
+                let fast = match problem.filter(|_| asked.is_some()) {
+                    Some(problem) => self.fast_with(problem, asked, relu)?,
+                    None => None,
+                };
                 if fast.is_none() && band.is_some() {
                     // Taps would round otherwise than the whole does.
                     return Err(Error::TooLarge { what: "the packed input of a band", sizes: input_shape });
@@ -40,6 +46,29 @@ impl<T: Element, const N: usize> Conv<T, N> {
             Some(fast) => Ok(Plan::new(&input_shape, &output_shape, Planned::<T> { fast, staged: false })),
             None => Plan::of(self.by_tap_alone(&layer, relu), &input_shape),
         }
+    }
+
+    /// A plan of the same convolution, with this ReLU or without, and a pooling after it: `None` unless it is computed in tiles
+    /// that hold whole windows.
+    pub(super) fn plan_pooled(&self, input_shape: &[usize], relu: bool, quads: Quads) -> Option<Plan<T, T::Sum>> {
+        let layer = self.layer(input_shape).ok()?;
+        let problem = Problem::new(&layer, self.groups, self.padding_mode).ok()??;
+        let weights = T::as_sums(self.filters.view())?;
+        let undilated = problem.axes.iter().all(|axis| axis.dilation() == 1);
+        let finite = self.bias.as_ref().is_none_or(|bias| T::Sum::are_finite(&bias.view()));
+        if self.fastest(&problem, &weights) != Algorithm::Winograd || !undilated || !finite {
+            return None;
+        }
+        let problem = Problem { quads: Some(quads), ..problem };
+        if problem.stored_size().contains(&0) {
+            return None;
+        }
+        let mut output_shape = layer.output.to_vec();
+        let spatial = output_shape.len() - 2;
+        output_shape[spatial..].copy_from_slice(&problem.stored_size()[1..]);
+        let asked = Some((Algorithm::Winograd, Means::of(&problem)));
+        let fast = self.fast_with(problem, asked, relu).ok()??;
+        Some(Plan::new(input_shape, &output_shape, Planned::<T> { fast, staged: false }))
     }
 
     /// Whether the algorithm that is asked for computes the whole layer, which it does not where it would need memory out of
@@ -131,6 +160,10 @@ impl<T: Element, const N: usize> Module<T, T::Sum> for WithRelu<'_, T, N> {
 
     fn plan(&self, input_shape: &[usize]) -> Result<Plan<T, T::Sum>> {
         self.0.plan_with(input_shape, true, None)
+    }
+
+    fn plan_with_quads(&self, input_shape: &[usize], quads: Quads) -> Option<Plan<T, T::Sum>> {
+        self.0.plan_pooled(input_shape, true, quads)
     }
 
     fn band(&self, input_shape: &[usize], rows: Range<usize>) -> Option<Band> {

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use ndarray::{ArrayView5, ArrayViewMut5, Axis, Slice};
 
-use super::Means;
 use super::algorithm::Algorithm;
 use super::bands::Bands;
 use super::finish::Finish;
 use super::kernels::Kernels;
+use super::module::Means;
 use super::planes::Planes;
 use super::prepared::Prepared;
 use super::problem::Problem;
@@ -66,7 +66,7 @@ pub(super) struct Settings<A> {
 impl<A> Settings<A> {
     /// What happens to the sums of some filters.
     pub(super) fn finish(&self, filters: Range<usize>) -> Finish<'_, A> {
-        Finish { bias: self.bias.as_ref().map(|bias| &bias[filters]), relu: self.relu }
+        Finish { bias: self.bias.as_ref().map(|bias| &bias[filters]), relu: self.relu, quads: self.problem.quads }
     }
 }
 
@@ -76,7 +76,7 @@ pub(super) struct Part<'a, A> {
     pub(super) input: ArrayView5<'a, A>,
     /// Counted through all groups. They are whole groups, or some filters of one.
     pub(super) filters: Range<usize>,
-    /// Outputs along the band axis.
+    /// Outputs along the band axis, as they are stored.
     pub(super) outputs: Range<usize>,
     /// `[image, filter, plane, row, column]`; of each filter in one piece.
     pub(super) output: ArrayViewMut5<'a, A>,
@@ -147,8 +147,10 @@ impl<A: Kernels> Fast<A> {
         Ok(self)
     }
 
-    pub(super) fn algorithm(&self) -> Algorithm {
-        self.algorithm
+    /// The algorithm, and whether its results are pooled.
+    pub(super) fn describe(&self) -> String {
+        let pooled = if self.settings.problem.quads.is_some() { ", pooled" } else { "" };
+        format!("{}{pooled}", self.algorithm)
     }
 
     pub(super) fn workspace_bytes(&self) -> usize {
@@ -157,7 +159,7 @@ impl<A: Kernels> Fast<A> {
 
     fn output_size(&self) -> [usize; 5] {
         let problem = &self.settings.problem;
-        let [planes, rows, columns] = problem.output_size();
+        let [planes, rows, columns] = problem.stored_size();
         [problem.images, problem.groups * problem.filters, planes, rows, columns]
     }
 
@@ -187,7 +189,7 @@ impl<A: Kernels> Fast<A> {
         let band_axis = problem.band_axis();
         let images = self.shares.part(share, 0, problem.images);
         let filters = self.shares.part(share, 1, problem.groups * problem.filters);
-        let outputs = self.shares.part(share, 2 + band_axis, problem.output_size()[band_axis]);
+        let outputs = self.shares.part(share, 2 + band_axis, problem.stored_size()[band_axis]);
         let groups = filters.start / problem.filters..filters.end.div_ceil(problem.filters);
         let channels = groups.start * problem.channels..groups.end * problem.channels;
         let input = input.slice_axis(Axis(0), Slice::from(images));

@@ -1,5 +1,6 @@
 //! The last step of every fast algorithm: bias and ReLU, and the way from registers into the output.
 
+use crate::Quads;
 use crate::simd::{Lanes, Simd, Vector};
 
 /// What happens to a sum before it is stored.
@@ -8,6 +9,9 @@ pub(super) struct Finish<'a, A> {
     /// A number for each filter of the block; none for zeros.
     pub(super) bias: Option<&'a [A]>,
     pub(super) relu: bool,
+    /// What is made of each 2×2 sums first. Bias and ReLU keep the order of numbers: but for infinite biases, the bits are the
+    /// same as if they came first.
+    pub(super) quads: Option<Quads>,
 }
 
 impl<A: Lanes> Finish<'_, A> {
@@ -15,6 +19,23 @@ impl<A: Lanes> Finish<'_, A> {
     #[inline(always)]
     pub(super) fn from(self, filter: usize) -> Self {
         Self { bias: self.bias.map(|bias| &bias[filter..]), ..self }
+    }
+
+    /// The side of what is stored of a tile with sides of so many sums.
+    #[inline(always)]
+    pub(super) fn stored(self, side: usize) -> usize {
+        if self.quads.is_some() { side / 2 } else { side }
+    }
+
+    /// Neighbours in two rows of sums, pooled.
+    #[inline(always)]
+    pub(super) fn pooled<S: Simd>(self, simd: S, [upper, lower]: [[A::Vector<S>; 2]; 2]) -> A::Vector<S> {
+        if self.quads == Some(Quads::Min) {
+            let rows = [A::minimum(simd, upper[0], upper[1]), A::minimum(simd, lower[0], lower[1])];
+            return A::minimum(simd, rows[0], rows[1]);
+        }
+        let rows = [A::maximum(simd, upper[0], upper[1]), A::maximum(simd, lower[0], lower[1])];
+        A::maximum(simd, rows[0], rows[1])
     }
 
     /// The sums of one filter, finished.

@@ -1,8 +1,8 @@
 //! A layer as the fast algorithms see it: three spatial axes, and shares of the work for the threads.
 
 use super::Layer;
-use crate::Result;
 use crate::window::{Axis, AxisSpec, PaddingMode};
+use crate::{Quads, Result};
 
 /// A convolution over three spatial axes, outermost first; axes that the layer lacks have one pixel and one output.
 #[derive(Debug, Clone)]
@@ -17,6 +17,8 @@ pub(super) struct Problem {
     /// How many of the axes the layer has.
     pub(super) spatial_axes: usize,
     pub(super) mode: PaddingMode,
+    /// What is made of each 2×2 pixels of the maps, before they are stored.
+    pub(super) quads: Option<Quads>,
 }
 
 impl Problem {
@@ -32,7 +34,7 @@ impl Problem {
         for (axis, of_layer) in axes[3 - N..].iter_mut().zip(layer.geometry.axes()) {
             *axis = of_layer.without_idle_steps();
         }
-        Ok(Some(Self { images, groups, channels, filters, axes, spatial_axes: N, mode }))
+        Ok(Some(Self { images, groups, channels, filters, axes, spatial_axes: N, mode, quads: None }))
     }
 
     pub(super) fn input_size(&self) -> [usize; 3] {
@@ -46,6 +48,17 @@ impl Problem {
 
     pub(super) fn output_size(&self) -> [usize; 3] {
         self.axes.map(|axis| axis.outputs())
+    }
+
+    /// The size of the maps as they are stored.
+    pub(super) fn stored_size(&self) -> [usize; 3] {
+        let [planes, rows, columns] = self.output_size();
+        [planes, rows / self.pooled_by(), columns / self.pooled_by()]
+    }
+
+    /// Pixels of the maps for one that is stored, along rows and columns.
+    pub(super) fn pooled_by(&self) -> usize {
+        if self.quads.is_some() { 2 } else { 1 }
     }
 
     pub(super) fn outputs(&self) -> usize {

@@ -17,6 +17,7 @@ pub(super) struct Shares {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Units {
     pub(super) filters: usize,
+    /// As they are stored.
     pub(super) outputs: usize,
 }
 
@@ -31,7 +32,7 @@ impl Shares {
             groups => (1, problem.filters * groups, problem.filters),
         };
         let images = (0, problem.images, 1);
-        let outputs = (2 + band_axis, problem.output_size()[band_axis], units.outputs);
+        let outputs = (2 + band_axis, problem.stored_size()[band_axis], units.outputs);
         let pixels = problem.images.saturating_mul(problem.pixels());
         let axes = match problem.filters * problem.taps() > pixels {
             true => [filters, images, outputs],

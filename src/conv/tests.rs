@@ -3,11 +3,13 @@
 use ndarray::{Array, ArrayD, Axis, IxDyn, Slice};
 use proptest::prelude::*;
 
-use super::{Algorithm, Conv, Kernels, Means, reference};
+use super::module::Means;
+use super::problem::Problem;
+use super::{Algorithm, Conv, Kernels, reference};
 use crate::simd::levels;
 use crate::tensor::{TensorView, TensorViewMut};
 use crate::window::{Padding, PaddingMode};
-use crate::{Element, Float, Module, OutputShape, Plan, Tensor};
+use crate::{Element, Float, Module, OutputShape, Plan, Quads, Tensor};
 
 /// Without an optimiser, which puts the kernels together, a case takes a hundred times as long.
 const CASES: u32 = if cfg!(debug_assertions) { 1 } else { 60 };
@@ -221,6 +223,75 @@ proptest! {
     #[test]
     fn every_way_is_the_reference_for_depthwise_layers(case in depthwise()) {
         check(&case);
+    }
+}
+
+/// What a pooling of 2×2 makes of maps, whose last axes are rows and columns.
+fn pooled<T: Float>(maps: &ArrayD<T>, quads: Quads) -> ArrayD<T> {
+    let shape = maps.shape();
+    let stored = [&shape[..2], &[shape[2] / 2, shape[3] / 2]].concat();
+    ArrayD::from_shape_fn(IxDyn(&stored), |at| {
+        let pixels = [(0, 0), (0, 1), (1, 0), (1, 1)];
+        let pixels = pixels.map(|(row, column)| maps[[at[0], at[1], 2 * at[2] + row, 2 * at[3] + column]]);
+        let wins = |pixel: T, best: T| match quads {
+            Quads::Max => pixel > best,
+            Quads::Min => pixel < best,
+        };
+        let is_nan = |pixel: T| pixel.partial_cmp(&pixel).is_none();
+        let best = |best: T, pixel: T| if is_nan(pixel) || wins(pixel, best) { pixel } else { best };
+        pixels.into_iter().reduce(best).expect("there are four")
+    })
+}
+
+impl Case<2> {
+    /// That tiles which are pooled before they are stored give what is pooled afterwards, to the bit, at every level and with one
+    /// to three shares.
+    fn check_quads<T: Float + Kernels>(&self) {
+        let float = |number| T::from_f64(number);
+        let mut input = numbers(&self.input_shape(), self.seed).mapv(float);
+        if self.seed.is_multiple_of(3) {
+            let middle = input.len() / 2;
+            input.as_slice_mut().expect("a fresh array is in order")[middle] = float(f64::NAN);
+        }
+        let conv = self.conv(float, float);
+        let layer = conv.layer(input.shape()).expect("the case fits");
+        let problem = Problem::new(&layer, self.groups, self.mode).expect("the case fits").expect("it has two axes");
+        for quads in [Quads::Max, Quads::Min] {
+            for level in levels() {
+                for threads in 1..=3 {
+                    let run = |quads| {
+                        let problem = Problem { quads, ..problem.clone() };
+                        let [_, rows, columns] = problem.stored_size();
+                        let shape = [self.images, self.groups * self.filters, rows, columns];
+                        let asked = Some((Algorithm::Winograd, Means { level, threads }));
+                        let fast = conv.fast_with(problem, asked, self.relu).expect("the case is small");
+                        let mut output = ArrayD::from_elem(IxDyn(&shape), T::HIGHEST);
+                        let slice = output.as_slice_mut().expect("a fresh array is in order");
+                        fast.expect("windows are of 3×3").run_into(&(&input).into(), slice);
+                        output
+                    };
+                    if problem.output_size()[1..].iter().any(|&outputs| outputs < 2) {
+                        return;
+                    }
+                    let (found, expected) = (run(Some(quads)), pooled(&run(None), quads));
+                    for (found, expected) in found.iter().zip(&expected) {
+                        let same = found.to_f64().map(f64::to_bits) == expected.to_f64().map(f64::to_bits);
+                        assert!(same, "{quads:?} at {level:?} with {threads} shares: {found} for {expected}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(CASES))]
+
+    #[test]
+    fn tiles_are_pooled_as_maps_are(case in three_by_three()) {
+        let case = Case { dilation: [1; 2], ..case };
+        case.check_quads::<f32>();
+        case.check_quads::<f64>();
     }
 }
 

@@ -35,9 +35,10 @@ use crate::shape::MapShape;
 use crate::simd::Level;
 use crate::tensor::{TensorView, TensorViewMut, element_count};
 use crate::window::{Geometry, Padding, PerAxis, Window};
-use crate::{Band, Element, Plan, Result};
+use crate::{Band, Element, Plan, Quads, Result};
 use fast::Fast;
 use merged::Merged;
+use operation::Operation;
 use planes::{Planes, Sizes};
 use problem::Problem;
 use walk::Walk;
@@ -283,6 +284,16 @@ impl<T: Element, R: Reduction<T>, const N: usize> Module<T> for Pool<R, N> {
 
     fn name(&self) -> String {
         format!("{}Pool{N}d", reduction_name::<R>())
+    }
+
+    fn quads(&self, input_shape: &[usize]) -> Option<Quads> {
+        let quads = match self.reduction.operation()? {
+            Operation::Max => Quads::Max,
+            Operation::Min => Quads::Min,
+            _ => return None,
+        };
+        let problem = Problem::new(&self.layer::<T>(input_shape).ok()?.geometry).ok()??;
+        problem.is_pairs().then_some(quads)
     }
 
     fn band(&self, input_shape: &[usize], rows: Range<usize>) -> Option<Band> {

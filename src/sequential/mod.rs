@@ -1,9 +1,10 @@
 //! [`Sequential`]: modules one after the other, planned together.
 //!
 //! A plan goes through the layers once. Element-wise layers change the elements where they are, reshaping ones nothing at
-//! all; a ReLU after a convolution is applied as that stores its results; and a convolution with a pooling after it is
-//! computed in bands of rows that stay in cache, so that the feature map between the two never exists. What is left are steps
-//! from one buffer to the next, in memory that is used again as soon as nobody needs what it holds.
+//! all; a ReLU after a convolution is applied as that stores its results, and so is a pooling of 2×2 where tiles hold its
+//! windows; any other convolution with a pooling after it is computed in bands of rows that stay in cache, so that the feature
+//! map between the two never exists. What is left are steps from one buffer to the next, in memory that is used again as soon as
+//! nobody needs what it holds.
 
 mod cut;
 mod fused;
@@ -56,10 +57,12 @@ use steps::Steps;
 /// - a ReLU after a convolution or a [`Linear`](crate::Linear) layer costs nothing;
 /// - element-wise modules ([`Module::elementwise`]) run in place, and a [`Flatten`](crate::Flatten) leaves the elements
 ///   where they are;
-/// - a module and a pooling after it, with any element-wise modules between them, run band by band ([`Module::band`]): each
-///   thread computes the rows of the map that some rows of the output need, or the maps of some images, pools them while they
-///   are in cache, and goes on. The map never exists as a whole. Where that does not pay, because the map is small, or
-///   because each row of it would have to be computed several times, the map is computed as a whole;
+/// - a maximum or minimum of 2×2 windows side by side, after a convolution by Winograd's tiles and perhaps a ReLU, is taken
+///   while the results are in registers ([`Module::plan_with_quads`]);
+/// - a module and any other pooling after it, with any element-wise modules between them, run band by band
+///   ([`Module::band`]): each thread computes the rows of the map that some rows of the output need, or the maps of some images,
+///   pools them while they are in cache, and goes on. The map never exists as a whole. Where that does not pay, because the map
+///   is small, or because each row of it would have to be computed several times, the map is computed as a whole;
 /// - two buffers at most hold what lies between steps.
 ///
 /// All of that holds for modules of your own that say so. A `Sequential` within another is one step of it, fused in itself.

@@ -164,6 +164,18 @@ impl<T: Element> Step<T> {
         let functions: Vec<_> = (taken..).map_while(elementwise).collect();
         let end = taken + functions.len();
         if let Some(last) = layers.get(end) {
+            if functions.is_empty()
+                && let Some(quads) = last.module.quads(&shapes[end])
+                && let Some(plan) = module.plan_with_quads(&shapes[0], quads)
+                && (plan.input_shape(), plan.output_shape()) == (&shapes[0][..], &shapes[end + 1])
+            {
+                let label = format!("{} to {}", first.label(), last.label());
+                let step = Self { label, plan, rows_bytes: 0, in_place: Vec::new() };
+                let mut ways = vec![Way::new("fused", 0); end + 1];
+                ways[0] = Way::new(step.plan.algorithm(), 0);
+                ways[end] = Way::new("fused", step.output_length() * size_of::<T>());
+                return Ok((step, ways));
+            }
             let shapes = [&shapes[0][..], &shapes[end], &shapes[end + 1]];
             let group = Group { shapes, first: &*module, functions, last: &*last.module, room };
             if let Some(fused) = fused::plan(&group) {

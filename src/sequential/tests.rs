@@ -15,7 +15,8 @@ use crate::conv::Algorithm;
 use crate::module::{Module, OutputShape};
 use crate::{
     AdaptiveMaxPool2d, AvgPool2d, Conv, Conv2d, Flatten, GlobalAvgPool, GlobalMaxPool, L2Pool2d, Linear, MaxPool1d,
-    MaxPool2d, MaxPool3d, PaddingMode, Plan, Pool, Reduction, Relu, Result, Tensor, TensorView, TensorViewMut,
+    MaxPool2d, MaxPool3d, MinPool2d, PaddingMode, Plan, Pool, Reduction, Relu, Result, Tensor, TensorView,
+    TensorViewMut,
 };
 
 fn waves(shape: &[usize]) -> ArrayD<f32> {
@@ -175,7 +176,7 @@ fn everyday_blocks_are_fused() -> Result<()> {
     for threads in 1..4 {
         let block = || Sequential::new().push(conv(8, 8)).push(Relu);
         for (model, bands) in [
-            (block().push(MaxPool2d::new(2)), 12),
+            (block().push(MaxPool2d::new(2).ceil_mode(true)), 12),
             (block().push(MaxPool2d::new(3).stride(2).padding(1)).push(Relu), 2),
             (block().push(AvgPool2d::new(2).ceil_mode(true)), 12),
             (block().push(L2Pool2d::new(2)).push(Relu), 12),
@@ -186,8 +187,12 @@ fn everyday_blocks_are_fused() -> Result<()> {
             let found: usize = how.split(' ').rev().nth(1).and_then(|word| word.parse().ok()).unwrap_or(0);
             assert!(found >= bands, "{how}");
         }
+        // Tiles that hold whole windows are pooled before they are stored.
+        for model in [block().push(MaxPool2d::new(2)), block().push(MinPool2d::new(2))] {
+            assert_eq!(check(&model, &input, 12 << 10, threads)?, "winograd, pooled");
+        }
         // What is small is not cut, and windows that share most of their rows are not worth it.
-        let how = check(&block().push(MaxPool2d::new(2)), &input, 1 << 20, threads)?;
+        let how = check(&block().push(AvgPool2d::new(2)), &input, 1 << 20, threads)?;
         assert!(threads > 1 || !how.contains(" in "), "{how}");
         let how = check(&block().push(MaxPool2d::new(11)), &input, 12 << 10, threads)?;
         assert!(!how.contains(" in 12 bands"), "{how}");
@@ -258,16 +263,18 @@ fn a_network_without_layers_gives_its_input() -> Result<()> {
 
 #[test]
 fn inputs_and_outputs_may_be_views() -> Result<()> {
-    let model = Sequential::new().push(Conv2d::new(waves(&[8, 3, 3, 3])).padding(1)).push(Relu).push(MaxPool2d::new(2));
+    let block = || Sequential::new().push(Conv2d::new(waves(&[8, 3, 3, 3])).padding(1)).push(Relu);
     let wide = waves(&[2, 24, 40, 3]).into_dimensionality::<ndarray::Ix4>().expect("rank four");
     let mut input = wide.view().permuted_axes([0, 3, 1, 2]);
     input.slice_axis_inplace(Axis(2), Slice::new(0, None, -1));
     input.slice_axis_inplace(Axis(3), Slice::new(0, None, 2));
-    let expected = one_by_one(&model, &input.to_owned().into_dyn())?;
-    let mut output = Array4::<f32>::zeros((2, 12, 10, 8));
-    let mut plan = model.plan_in(input.shape(), 4096)?;
-    assert!(plan.algorithm().contains(" in "));
-    plan.run(TensorView::from(input), TensorViewMut::from(output.view_mut().permuted_axes([0, 3, 1, 2])))?;
-    assert_eq!(Tensor::from(output.permuted_axes([0, 3, 1, 2])), expected);
+    for (model, how) in [(block().push(AvgPool2d::new(2)), " in "), (block().push(MaxPool2d::new(2)), "pooled")] {
+        let expected = one_by_one(&model, &input.to_owned().into_dyn())?;
+        let mut output = Array4::<f32>::zeros((2, 12, 10, 8));
+        let mut plan = model.plan_in(input.shape(), 4096)?;
+        assert!(plan.algorithm().contains(how));
+        plan.run(TensorView::from(input), TensorViewMut::from(output.view_mut().permuted_axes([0, 3, 1, 2])))?;
+        assert_eq!(Tensor::from(output.permuted_axes([0, 3, 1, 2])), expected);
+    }
     Ok(())
 }

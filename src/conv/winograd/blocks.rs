@@ -38,7 +38,7 @@ impl<A: Kernels> Method<A> for Blocks {
     fn units(&self, problem: &Problem) -> Units {
         let dilation = problem.axes[problem.band_axis()].dilation();
         let filters = if shallow::suits(problem.channels) { shallow::FILTERS } else { 2 * lanes::<A>(self.level) };
-        Units { filters, outputs: TILE * dilation }
+        Units { filters, outputs: TILE * dilation / problem.pooled_by() }
     }
 
     fn prepare(&self, problem: &Problem, weights: &[A]) -> Vec<A> {
@@ -61,7 +61,7 @@ impl<A: Kernels> Method<A> for Blocks {
                 packings: &self.packings,
                 dilation: self.dilation,
                 input: part.input,
-                start: problem.band_start(part.outputs.start),
+                start: problem.band_start(part.outputs.start * problem.pooled_by()),
                 weights: &settings.weights[weights..],
                 output: part.output.index_axis_move(Axis(2), 0),
                 finish: settings.finish(part.filters),

@@ -160,7 +160,7 @@ pub struct Winograd<'a, A> {
     dilation: [usize; 2],
     /// `[image, channel, plane, row, column]`, of one plane.
     input: ArrayView5<'a, A>,
-    /// The place of the whole map that `output` starts with: one that a tile of the first phase starts with.
+    /// The place of the whole map, before it is pooled, that `output` starts with: one that a tile of the first phase starts with.
     start: [usize; 3],
     /// Of [`pack`].
     weights: &'a [A],
@@ -177,7 +177,7 @@ pub struct Winograd<'a, A> {
 struct Phase {
     number: usize,
     first: [usize; 2],
-    /// Rows and columns of its map.
+    /// Rows and columns of its map, as they are stored.
     outputs: [usize; 2],
 }
 
@@ -219,7 +219,8 @@ impl<A: Lanes + Float> Winograd<'_, A> {
     /// All blocks of a phase.
     #[inline(always)]
     fn phase<S: Simd>(&mut self, simd: S, images: usize, phase: Phase, scratch: &mut Scratch<'_, A>) {
-        let [rows, columns] = phase.outputs.map(|outputs| outputs.div_ceil(TILE));
+        let side = self.finish.stored(TILE);
+        let [rows, columns] = phase.outputs.map(|outputs| outputs.div_ceil(side));
         let most = self.block;
         for image in (0..images).step_by(most.images) {
             for row in (0..rows).step_by(most.rows) {
@@ -266,6 +267,7 @@ impl<A: Lanes + Float> Winograd<'_, A> {
         let [rows, columns] = self.block.pixels();
         let start = [self.start[1] / self.dilation[0], self.start[2] / self.dilation[1]];
         let (tiles, channels, lanes) = (block.rows * block.columns, self.channels(), A::Vector::<S>::LEN);
+        let shallow = shallow::suits(channels);
         for channel in 0..channels {
             for number in 0..block.images {
                 let pixels = &mut scratch.pixels[..rows * columns];
@@ -274,31 +276,19 @@ impl<A: Lanes + Float> Winograd<'_, A> {
                 let first = [0, start[0] + row * TILE, start[1] + column * TILE];
                 Pack { packing, image, first, packed: pixels }.run(simd);
                 transform_rows(simd, block, scratch.row, scratch.pixels, scratch.half, scratch.halves);
-                let (half, halves) = (scratch.half, &scratch.halves);
-                if shallow::suits(channels) {
-                    transform_columns(
-                        simd,
-                        block,
-                        half,
-                        halves,
-                        #[inline(always)]
-                        |first, point, values| {
-                            let at = shallow::place::<S, A>(tiles, first, [channel, channels], point);
-                            values.store_slice(&mut scratch.values[at..][..lanes]);
-                        },
-                    );
-                    continue;
-                }
-                let at = (channel * block.images + number) * tiles;
+                let plane = (channel * block.images + number) * tiles;
                 transform_columns(
                     simd,
                     block,
-                    half,
-                    halves,
+                    scratch.half,
+                    scratch.halves,
                     #[inline(always)]
-                    |first, [row, column], values| {
-                        let point = (row * PATCH + column) * scratch.point;
-                        values.store_slice(&mut scratch.values[point + at + first..][..lanes]);
+                    |first, point @ [row, column], values| {
+                        let at = match shallow {
+                            true => shallow::place::<S, A>(tiles, first, [channel, channels], point),
+                            false => (row * PATCH + column) * scratch.point + plane + first,
+                        };
+                        values.store_slice(&mut scratch.values[at..][..lanes]);
                     },
                 );
             }
@@ -320,8 +310,9 @@ impl<A: Lanes + Float> Winograd<'_, A> {
         let ([first_row, first_column], [down, across]) = (phase.first, self.dilation);
         let (lanes, finish) = (A::Vector::<S>::LEN, self.finish.from(first));
         let count = lanes.min(filters - first);
-        let length = (block.columns * TILE).min(phase.outputs[1] - column * TILE);
-        let mut maps = scratch.maps.chunks_exact_mut(TILE * length + MOST_LANES);
+        let side = finish.stored(TILE);
+        let length = (block.columns * side).min(phase.outputs[1] - column * side);
+        let mut maps = scratch.maps.chunks_exact_mut(side * length + MOST_LANES);
         let mut maps: [&mut [A]; MOST_LANES] = from_fn(|_| maps.next().unwrap_or_default());
 
         let products_of_row = block.columns * POINTS * registers * lanes;
@@ -337,8 +328,8 @@ impl<A: Lanes + Float> Winograd<'_, A> {
             for (row, products) in (row..row + block.rows).zip(&mut products) {
                 let products = &products[register * lanes..];
                 outputs_of_row(simd, products, registers, scratch.group, &mut maps[..count], length, finish);
-                let rows = TILE.min(phase.outputs[0] - row * TILE);
-                let at = (first_row + row * TILE * down) * output_columns + first_column + column * TILE * across;
+                let rows = side.min(phase.outputs[0] - row * side);
+                let at = (first_row + row * side * down) * output_columns + first_column + column * side * across;
                 for (output, map) in outputs[..count].iter_mut().zip(&maps) {
                     copy_rows(map, length, rows, &mut output[at..], [down * output_columns, across]);
                 }

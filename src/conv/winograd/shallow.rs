@@ -180,38 +180,80 @@ impl<A: Lanes + Float> Filters<'_, '_, A> {
                     }
                     let of_column = outputs::<S, A>(simd, points);
                     for row in 0..TILE {
-                        sums[row][column] = self.finish.apply(simd, filter, of_column[row]);
+                        sums[row][column] = of_column[row];
                     }
                 }
-                let register = register + number;
-                if self.at_once && self.store::<S>(register, filter, &sums) {
-                    continue;
-                }
                 let outputs = &mut scratch.maps[filter * of_map..][..of_map];
-                for line in 0..TILE {
-                    let at = line * of_map / TILE + register * TILE * lanes;
-                    store_dealt::<S, A>(&sums[line], &mut outputs[at..]);
-                }
-                if self.at_once {
-                    let end = ((register + 1) * lanes).min(self.part.block.tiles());
-                    self.copy(simd, filter, register * lanes..end, outputs);
+                if self.finish.quads.is_some() {
+                    self.put::<S, { TILE / 2 }>(simd, filter, register + number, self.pooled(simd, &sums), outputs);
+                } else {
+                    self.put::<S, TILE>(simd, filter, register + number, sums, outputs);
                 }
             }
         }
     }
 
+    /// The sums of a register of tiles, pooled.
+    #[inline(always)]
+    fn pooled<S: Simd>(&self, simd: S, sums: &[[A::Vector<S>; TILE]; TILE]) -> [[A::Vector<S>; TILE / 2]; TILE / 2] {
+        let mut pooled = [[sums[0][0]; TILE / 2]; TILE / 2];
+        for row in 0..TILE / 2 {
+            for column in 0..TILE / 2 {
+                let [upper, lower] = [&sums[2 * row], &sums[2 * row + 1]];
+                let [left, right] = [2 * column, 2 * column + 1];
+                let quad = [[upper[left], upper[right]], [lower[left], lower[right]]];
+                pooled[row][column] = self.finish.pooled(simd, quad);
+            }
+        }
+        pooled
+    }
+
+    /// Stores the outputs of a register of tiles, `SIDE` by `SIDE` each, in the map or among those that are copied there later.
+    #[inline(always)]
+    fn put<S: Simd, const SIDE: usize>(
+        &mut self,
+        simd: S,
+        filter: usize,
+        register: usize,
+        mut sums: [[A::Vector<S>; SIDE]; SIDE],
+        outputs: &mut [A],
+    ) {
+        let lanes = A::Vector::<S>::LEN;
+        for row in 0..SIDE {
+            for column in 0..SIDE {
+                sums[row][column] = self.finish.apply(simd, filter, sums[row][column]);
+            }
+        }
+        if self.at_once && self.store::<S, SIDE>(register, filter, &sums) {
+            return;
+        }
+        for line in 0..SIDE {
+            let at = line * (outputs.len() / SIDE) + register * SIDE * lanes;
+            store_dealt::<S, A, SIDE>(&sums[line], &mut outputs[at..]);
+        }
+        if self.at_once {
+            let end = ((register + 1) * lanes).min(self.part.block.tiles());
+            self.copy(simd, filter, register * lanes..end, outputs);
+        }
+    }
+
     /// Stores the outputs of a register of tiles in the map, if they lie in one row of tiles; says whether they do.
     #[inline(always)]
-    fn store<S: Simd>(&mut self, register: usize, filter: usize, sums: &[[A::Vector<S>; TILE]; TILE]) -> bool {
+    fn store<S: Simd, const SIDE: usize>(
+        &mut self,
+        register: usize,
+        filter: usize,
+        sums: &[[A::Vector<S>; SIDE]; SIDE],
+    ) -> bool {
         let (block, lanes) = (self.part.block, A::Vector::<S>::LEN);
         let (row, tile) = (register * lanes / block.columns, register * lanes % block.columns);
-        if (tile + lanes) * TILE > self.length() || self.lines(row) < TILE {
+        if (tile + lanes) * SIDE > self.length() || self.lines(row) < SIDE {
             return false;
         }
         let (place, distance) = (self.place(row, tile), self.dilation[0] * self.width);
         let map = &mut self.maps[filter][place..];
-        for line in 0..TILE {
-            store_dealt::<S, A>(&sums[line], &mut map[line * distance..]);
+        for line in 0..SIDE {
+            store_dealt::<S, A, SIDE>(&sums[line], &mut map[line * distance..]);
         }
         true
     }
@@ -220,18 +262,19 @@ impl<A: Lanes + Float> Filters<'_, '_, A> {
     #[inline(always)]
     fn copy<S: Simd>(&mut self, simd: S, filter: usize, tiles: Range<usize>, outputs: &[A]) {
         let (columns, [down, across]) = (self.part.block.columns, self.dilation);
-        let (length, between, distance) = (self.length(), outputs.len() / TILE, down * self.width);
+        let (side, length) = (self.side(), self.length());
+        let (between, distance) = (outputs.len() / side, down * self.width);
         let (mut row, mut tile) = (tiles.start / columns, tiles.start % columns);
         let mut first = tiles.start;
         while first < tiles.end {
             let count = (columns - tile).min(tiles.end - first);
-            let pixels = (count * TILE).min(length - tile * TILE);
+            let pixels = (count * side).min(length - tile * side);
             let (place, lines) = (self.place(row, tile), self.lines(row));
             let map = &mut self.maps[filter][place..];
             for line in 0..lines {
                 copy_row(
                     simd,
-                    &outputs[line * between + first * TILE..][..pixels],
+                    &outputs[line * between + first * side..][..pixels],
                     &mut map[line * distance..],
                     across,
                 );
@@ -241,25 +284,31 @@ impl<A: Lanes + Float> Filters<'_, '_, A> {
         }
     }
 
+    /// Outputs of a tile along an axis.
+    #[inline(always)]
+    fn side(&self) -> usize {
+        self.finish.stored(TILE)
+    }
+
     /// Outputs in a row of the block.
     #[inline(always)]
     fn length(&self) -> usize {
-        let Part { phase, block, column, .. } = self.part;
-        (block.columns * TILE).min(phase.outputs[1] - column * TILE)
+        let (Part { phase, block, column, .. }, side) = (self.part, self.side());
+        (block.columns * side).min(phase.outputs[1] - column * side)
     }
 
     /// Rows of outputs in a row of its tiles.
     #[inline(always)]
     fn lines(&self, row: usize) -> usize {
-        TILE.min(self.part.phase.outputs[0] - (self.part.row + row) * TILE)
+        self.side().min(self.part.phase.outputs[0] - (self.part.row + row) * self.side())
     }
 
     /// Where the outputs of one of its tiles start in a map.
     #[inline(always)]
     fn place(&self, row: usize, tile: usize) -> usize {
         let (Part { phase, row: first, column, .. }, [down, across]) = (self.part, self.dilation);
-        let row = phase.first[0] + (first + row) * TILE * down;
-        row * self.width + phase.first[1] + (column + tile) * TILE * across
+        let row = phase.first[0] + (first + row) * self.side() * down;
+        row * self.width + phase.first[1] + (column + tile) * self.side() * across
     }
 }
 
@@ -306,14 +355,24 @@ fn halves<S: Simd, A: Lanes + Float, const REGISTERS: usize, const TOGETHER: usi
     }
 }
 
-/// Stores the columns of tiles side by side: a pixel of each in turn.
+/// Stores the columns of tiles side by side: a pixel of each in turn, of two or of four.
 #[inline(always)]
-fn store_dealt<S: Simd, A: Lanes>([a, b, c, d]: &[A::Vector<S>; TILE], into: &mut [A]) {
+fn store_dealt<S: Simd, A: Lanes, const SIDE: usize>(columns: &[A::Vector<S>; SIDE], into: &mut [A]) {
     let lanes = A::Vector::<S>::LEN;
-    let into = &mut into[..TILE * lanes];
-    let (even, odd) = ([a.zip_low(*c), a.zip_high(*c)], [b.zip_low(*d), b.zip_high(*d)]);
-    for half in 0..2 {
-        even[half].zip_low(odd[half]).store_slice(&mut into[2 * half * lanes..][..lanes]);
-        even[half].zip_high(odd[half]).store_slice(&mut into[(2 * half + 1) * lanes..][..lanes]);
+    let into = &mut into[..SIDE * lanes];
+    let half = SIDE / 2;
+    let mut pairs = *columns;
+    for column in 0..half {
+        pairs[2 * column] = columns[column].zip_low(columns[column + half]);
+        pairs[2 * column + 1] = columns[column].zip_high(columns[column + half]);
+    }
+    if SIDE == 2 {
+        pairs[0].store_slice(&mut into[..lanes]);
+        pairs[1].store_slice(&mut into[lanes..][..lanes]);
+        return;
+    }
+    for pair in 0..half {
+        pairs[pair].zip_low(pairs[pair + half]).store_slice(&mut into[2 * pair * lanes..][..lanes]);
+        pairs[pair].zip_high(pairs[pair + half]).store_slice(&mut into[(2 * pair + 1) * lanes..][..lanes]);
     }
 }

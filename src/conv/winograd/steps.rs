@@ -9,8 +9,8 @@ use crate::simd::{Lanes, Level, Simd, Vector, lanes};
 /// The most tiles whose sums are in registers together.
 const MOST_TOGETHER: usize = 14;
 
-/// Tiles whose outputs are transposed together: the pixels of whole registers, whatever the level.
-const GROUP: usize = MOST_LANES / TILE;
+/// Outputs of a row that are transposed together: those of whole tiles, and of whole registers, whatever the level.
+const GROUP: usize = MOST_LANES;
 
 /// The room that the steps work in, and the distances in it: from row to row, and from plane to plane.
 pub(super) struct Scratch<'a, A> {
@@ -26,7 +26,7 @@ pub(super) struct Scratch<'a, A> {
     pub(super) point: usize,
     /// M: `[tile, point, filter]`, for one block of filters.
     pub(super) products: &'a mut [A],
-    /// Outputs `[row, column, filter]` of a group of tiles, for one register of filters; with few channels the products
+    /// Outputs `[row, column, filter]` of some tiles, for one register of filters; with few channels the products
     /// transformed along rows.
     pub(super) group: &'a mut [A],
     /// Outputs `[filter, row, column]` of a row of tiles; with few channels `[row, column]` of a register of tiles.
@@ -68,7 +68,7 @@ impl<'a, A: Lanes> Scratch<'a, A> {
             TILE * PATCH * half,
             POINTS * point,
             (block.tiles() + MOST_TOGETHER) * POINTS * 2 * lanes,
-            GROUP * TILE * TILE * lanes,
+            GROUP * TILE * lanes,
             (block.columns * TILE * TILE + MOST_LANES) * lanes,
         ]
     }
@@ -208,22 +208,26 @@ pub(super) fn outputs_of_row<S: Simd, A: Lanes + Float>(
     finish: Finish<'_, A>,
 ) {
     let lanes = A::Vector::<S>::LEN;
-    let width = registers * lanes;
+    let (width, side) = (registers * lanes, finish.stored(TILE));
     // From right to left, as the last group spills into the next row of outputs.
-    for first in (0..length.div_ceil(TILE)).step_by(GROUP).rev() {
-        let pixels = (GROUP * TILE).min(length - first * TILE);
-        for tile in 0..pixels.div_ceil(TILE) {
-            let products = &products[(first + tile) * POINTS * width..];
-            outputs_of_tile::<S, A>(simd, products, width, &mut group[tile * TILE * lanes..]);
+    for first in (0..length).step_by(GROUP).rev() {
+        let pixels = GROUP.min(length - first);
+        for tile in 0..pixels.div_ceil(side) {
+            let products = &products[(first / side + tile) * POINTS * width..];
+            let group = &mut group[tile * side * lanes..];
+            match finish.quads {
+                Some(_) => pooled_outputs_of_tile::<S, A>(simd, products, width, group, finish),
+                None => outputs_of_tile::<S, A>(simd, products, width, group),
+            }
         }
-        for (row, group) in group.chunks_exact(GROUP * TILE * lanes).enumerate() {
+        for (row, group) in group.chunks_exact(GROUP * lanes).take(side).enumerate() {
             store_transposed::<S, A>(
                 simd,
                 #[inline(always)]
                 |pixel, _| A::Vector::<S>::from_slice(simd, &group[pixel * lanes..][..lanes]),
                 pixels,
                 maps,
-                row * length + first * TILE,
+                row * length + first,
                 finish,
             );
         }
@@ -234,6 +238,40 @@ pub(super) fn outputs_of_row<S: Simd, A: Lanes + Float>(
 #[inline(always)]
 fn outputs_of_tile<S: Simd, A: Lanes + Float>(simd: S, products: &[A], width: usize, group: &mut [A]) {
     let lanes = A::Vector::<S>::LEN;
+    let columns = columns_of_tile::<S, A>(simd, products, width);
+    for row in 0..TILE {
+        let row_of_tile = outputs::<S, A>(simd, columns[row]);
+        for column in 0..TILE {
+            row_of_tile[column].store_slice(&mut group[(row * GROUP + column) * lanes..][..lanes]);
+        }
+    }
+}
+
+/// The same, pooled.
+#[inline(always)]
+fn pooled_outputs_of_tile<S: Simd, A: Lanes + Float>(
+    simd: S,
+    products: &[A],
+    width: usize,
+    group: &mut [A],
+    finish: Finish<'_, A>,
+) {
+    let lanes = A::Vector::<S>::LEN;
+    let columns = columns_of_tile::<S, A>(simd, products, width);
+    for row in 0..TILE / 2 {
+        let upper = outputs::<S, A>(simd, columns[2 * row]);
+        let lower = outputs::<S, A>(simd, columns[2 * row + 1]);
+        for column in 0..TILE / 2 {
+            let [left, right] = [2 * column, 2 * column + 1];
+            let pooled = finish.pooled(simd, [[upper[left], upper[right]], [lower[left], lower[right]]]);
+            pooled.store_slice(&mut group[(row * GROUP + column) * lanes..][..lanes]);
+        }
+    }
+}
+
+/// The products of a tile, with its columns transformed: `[row, point of the row]`.
+#[inline(always)]
+fn columns_of_tile<S: Simd, A: Lanes + Float>(simd: S, products: &[A], width: usize) -> [[A::Vector<S>; PATCH]; TILE] {
     let mut columns = [[A::Vector::<S>::splat(simd, A::default()); PATCH]; TILE];
     for column in 0..PATCH {
         let of_column = outputs::<S, A>(simd, load(simd, &products[column * width..], PATCH * width));
@@ -241,12 +279,7 @@ fn outputs_of_tile<S: Simd, A: Lanes + Float>(simd: S, products: &[A], width: us
             columns[row][column] = of_column[row];
         }
     }
-    for row in 0..TILE {
-        let row_of_tile = outputs::<S, A>(simd, columns[row]);
-        for column in 0..TILE {
-            row_of_tile[column].store_slice(&mut group[(row * GROUP * TILE + column) * lanes..][..lanes]);
-        }
-    }
+    columns
 }
 
 /// Copies a row to where its numbers are so far apart. The last register may lie over the one before it: calling for a copy of so

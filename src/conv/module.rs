@@ -1,0 +1,213 @@
+//! A convolution as a module: which algorithm computes it, at once or as a plan.
+
+use std::any::Any;
+use std::ops::Range;
+
+use super::algorithm::{self, Algorithm};
+use super::fast::{self, Fast, Parameters};
+use super::kernels::Kernels;
+use super::prepared::Prepared;
+use super::problem::Problem;
+use super::{Conv, Layer, band, bias_of, direct, padded, reference};
+use crate::module::{Module, OutputShape, check_shape};
+use crate::parallel::threads;
+use crate::plan::Run;
+use crate::relu::relu;
+use crate::simd::Level;
+use crate::tensor::{Tensor, TensorView, TensorViewMut};
+use crate::window::PaddingMode;
+use crate::{Band, Element, Plan, Quads, Result};
+
+impl<T: Element, const N: usize> OutputShape for Conv<T, N> {
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        Ok(self.layer(input)?.output.to_vec())
+    }
+}
+
+/// How a convolution may run.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Means {
+    pub(super) level: Level,
+    pub(super) threads: usize,
+}
+
+impl Means {
+    /// All that there is. Asking for the threads starts them: small layers do not ask.
+    pub(super) fn of(problem: &Problem) -> Self {
+        let level = Level::new();
+        let threads = if problem.products() < fast::WORTH_THREADS { 1 } else { threads() };
+        Self { level, threads }
+    }
+}
+
+impl<T: Element, const N: usize> Conv<T, N> {
+    /// This convolution by the fastest algorithm that may be used, or by the one that is asked for; `None` where it is best
+    /// done by tap.
+    pub(super) fn fast(&self, layer: &Layer<N>, asked: Option<(Algorithm, Means)>) -> Result<Option<Fast<T::Sum>>> {
+        let Some(problem) = Problem::new(layer, self.groups, self.padding_mode)? else { return Ok(None) };
+        self.fast_with(problem, asked, self.relu)
+    }
+
+    /// The same with a ReLU or without.
+    pub(super) fn fast_with(
+        &self,
+        problem: Problem,
+        asked: Option<(Algorithm, Means)>,
+        relu: bool,
+    ) -> Result<Option<Fast<T::Sum>>> {
+        let Some(weights) = T::as_sums(self.filters.view()) else { return Ok(None) };
+        let (algorithm, means) = asked.unwrap_or_else(|| (self.fastest(&problem, &weights), Means::of(&problem)));
+        if !self.can(algorithm, &problem, &weights) {
+            return Ok(None);
+        }
+        let bias = self.bias.as_ref().map(|bias| bias.iter().copied().collect());
+        let parameters = Parameters { weights, bias, relu, prepared: &self.prepared };
+        Fast::new(problem, algorithm, means, parameters)
+    }
+
+    pub(super) fn can(&self, algorithm: Algorithm, problem: &Problem, weights: &TensorView<'_, T::Sum>) -> bool {
+        T::Sum::ALGORITHMS.contains(&algorithm)
+            && algorithm.suits(problem)
+            && (algorithm != Algorithm::Separable || fast::is_separable(problem, weights, &self.prepared))
+    }
+
+    /// The fastest algorithm that may be used.
+    pub(super) fn fastest(&self, problem: &Problem, weights: &TensorView<'_, T::Sum>) -> Algorithm {
+        let may = |algorithm| !self.ruled_out.contains(algorithm) && self.can(algorithm, problem, weights);
+        algorithm::fastest::<T::Sum>(problem, Level::new(), may)
+    }
+
+    /// A tensor of the type of sums, where this is one.
+    fn of_sums<X: 'static>(tensor: &Tensor<X>) -> Option<&Tensor<T::Sum>> {
+        (tensor as &dyn Any).downcast_ref()
+    }
+
+    /// Computes by tap, which needs nothing prepared.
+    fn by_tap(&self, layer: &Layer<N>, input: &TensorView<'_, T>, output: &mut [T::Sum]) -> Result<()> {
+        let weights = self.filters.view().contiguous()?;
+        // A zero of the padding counts for nothing, and need not be there, unless it meets an infinite weight.
+        let padding_counts =
+            self.padding_mode != PaddingMode::Zeros || !weights.iter().all(|weight| weight.is_finite());
+        let pixels = input.contiguous()?;
+        if padding_counts && layer.padding_is_mostly_unread() {
+            reference::write(self, layer, input, output);
+            return Ok(());
+        }
+        let padded = match padding_counts {
+            true => padded::padded(&pixels, &layer.geometry, self.padding_mode)?,
+            false => None,
+        };
+        let (pixels, geometry) = match &padded {
+            Some((pixels, geometry)) => (&pixels[..], geometry),
+            None => (&pixels[..], &layer.geometry),
+        };
+        direct::Direct { geometry, bank: &layer.bank, groups: self.groups, weights: &weights, pixels }
+            .run(&mut *output, |output| bias_of::<T>(self.bias.as_ref(), output))?;
+        if self.relu {
+            for sum in output {
+                *sum = relu(*sum);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<T: Element, const N: usize> Module<T, T::Sum> for Conv<T, N> {
+    fn forward_into(&self, input: TensorView<'_, T>, output: TensorViewMut<'_, T::Sum>) -> Result<()> {
+        let layer = self.layer(input.shape())?;
+        check_shape(&layer.output.to_vec(), &output)?;
+        let fast = if layer.is_small() { None } else { self.fast(&layer, None)? };
+        output.write_with(|output| match (fast, T::as_sums(input.clone())) {
+            (Some(mut fast), Some(input)) => {
+                fast.run_into(&input, output);
+                Ok(())
+            }
+            _ => self.by_tap(&layer, &input, output),
+        })
+    }
+
+    fn plan(&self, input_shape: &[usize]) -> Result<Plan<T, T::Sum>> {
+        let layer = self.layer(input_shape)?;
+        match self.fast(&layer, None)? {
+            Some(fast) => {
+                let planned = Planned::<T> { fast: fast.with_staging()?, staged: true };
+                Ok(Plan::new(input_shape, &layer.output.to_vec(), planned))
+            }
+            None => Plan::of(self.clone(), input_shape),
+        }
+    }
+
+    fn name(&self) -> String {
+        format!("Conv{N}d")
+    }
+
+    fn parameters(&self) -> Vec<(String, TensorView<'_, T::Sum>)> {
+        let bias = self.bias.as_ref().map(|bias| ("bias".into(), bias.view()));
+        Self::of_sums(&self.filters).map(|filters| ("weight".into(), filters.view())).into_iter().chain(bias).collect()
+    }
+
+    fn parameters_mut(&mut self) -> Vec<(String, TensorViewMut<'_, T::Sum>)> {
+        self.prepared = Prepared::default();
+        let filters = (&mut self.filters as &mut dyn Any).downcast_mut::<Tensor<T::Sum>>();
+        let bias = self.bias.as_mut().map(|bias| ("bias".into(), bias.view_mut()));
+        filters.map(|filters| ("weight".into(), filters.view_mut())).into_iter().chain(bias).collect()
+    }
+
+    fn parameter_count(&self) -> usize {
+        self.filters.len().saturating_add(self.bias.as_ref().map_or(0, Tensor::len))
+    }
+
+    fn multiply_adds(&self, input_shape: &[usize]) -> u64 {
+        self.count_multiply_adds(input_shape)
+    }
+
+    fn with_relu(&self) -> Option<Box<dyn Module<T, T::Sum> + '_>> {
+        Some(Box::new(band::WithRelu(self)))
+    }
+
+    fn plan_with_quads(&self, input_shape: &[usize], quads: Quads) -> Option<Plan<T, T::Sum>> {
+        self.plan_pooled(input_shape, self.relu, quads)
+    }
+
+    fn band(&self, input_shape: &[usize], rows: Range<usize>) -> Option<Band> {
+        self.find_band(input_shape, rows)
+    }
+
+    fn plan_band(&self, input_shape: &[usize], band: &Band) -> Result<Plan<T, T::Sum>> {
+        self.plan_with(input_shape, self.relu, Some(band))
+    }
+}
+
+/// What the plan of a convolution holds.
+pub(super) struct Planned<T: Element> {
+    pub(super) fast: Fast<T::Sum>,
+    /// Whether there is room for an output that lies otherwise than row by row. A plan for a part of a network takes it only
+    /// if it should meet one.
+    pub(super) staged: bool,
+}
+
+impl<T: Element> Clone for Planned<T> {
+    fn clone(&self) -> Self {
+        Self { fast: self.fast.clone(), staged: self.staged }
+    }
+}
+
+impl<T: Element> Run<T, T::Sum> for Planned<T> {
+    fn run(&mut self, input: TensorView<'_, T>, mut output: TensorViewMut<'_, T::Sum>) -> Result<()> {
+        let input = T::as_sums(input).expect("the weights were sums, so the pixels are");
+        if !self.staged && output.as_slice_mut().is_none() {
+            self.fast = self.fast.clone().with_staging()?;
+            self.staged = true;
+        }
+        self.fast.run(&input, output);
+        Ok(())
+    }
+
+    fn algorithm(&self) -> String {
+        self.fast.describe()
+    }
+
+    fn workspace_bytes(&self) -> usize {
+        self.fast.workspace_bytes()
+    }
+}
