@@ -55,6 +55,13 @@ pub(crate) fn run<K: Kernel>(level: Level, kernel: K) -> K::Output {
     dispatch!(level, simd => with(simd, kernel))
 }
 
+/// A part of a kernel as a function of its own, compiled for the same instructions: kernels of many parts take a compiler less
+/// time so. What is small, or called often, is better inlined.
+#[inline(never)]
+pub(crate) fn apart<S: Simd, R>(simd: S, part: impl FnOnce() -> R) -> R {
+    simd.vectorize(part)
+}
+
 /// A number that comes in vectors: the sums of every [`Element`](crate::Element).
 pub trait Lanes: Copy + Default + PartialOrd + Send + Sync + 'static {
     /// As many numbers as a register of the level holds.

@@ -4,15 +4,13 @@ use std::fmt;
 
 use super::kernels::Kernels;
 use super::problem::Problem;
-use super::{channels, pixels, winograd};
+use super::winograd::{self, Tiling};
+use super::{channels, pixels};
 use crate::simd::{Lanes, Level, lanes};
 use crate::window::Axis;
 
 /// Outputs of a row that is better computed in bands.
 const LONG_ROW: usize = 4096;
-
-/// Beyond this a dilated window has too many phases, of too few outputs each, for Winograd's tiles.
-const MOST_DILATED: usize = 8;
 
 /// The ways to compute a convolution. A [`Plan`](crate::Plan) says which one it has chosen.
 ///
@@ -33,7 +31,8 @@ pub enum Algorithm {
     /// The same in two passes, first with a column and then with a row: for large filters that are a column times a row, as
     /// a Gaussian blur is. The weights are looked at to see whether they are.
     Separable,
-    /// Winograd's F(4×4, 3×3): for windows of 3×3 and stride 1, a quarter of the multiplications.
+    /// Winograd's tiles of 4×4 outputs, for a quarter of the multiplications: windows of 3×3 and stride 1, of 5×5 or 6×6 and stride
+    /// 2, and of 7×7 or 8×8 and stride 2 over a few channels.
     /// Rounding errors are about three times as large (1e-6 of the norm in `f32`), and an infinity or NaN among the pixels
     /// spoils all 4×4 outputs of a tile.
     Winograd,
@@ -52,10 +51,7 @@ impl Algorithm {
                 let [_, rows, columns] = &problem.axes;
                 Self::Rows.suits(problem) && problem.is_dense(1) && rows.size().min(columns.size()) > 1
             }
-            Self::Winograd => {
-                let suits = |axis: &Axis| axis.size() == 3 && axis.stride() == 1 && axis.dilation() <= MOST_DILATED;
-                problem.is_flat() && problem.axes[1..].iter().all(suits)
-            }
+            Self::Winograd => Tiling::of(problem).is_some(),
         }
     }
 }
@@ -134,17 +130,22 @@ fn cost<A: Lanes>(algorithm: Algorithm, problem: &Problem, level: Level) -> f64 
                 (0..phases).map(|phase| (outputs - phase).div_ceil(axis.dilation()).div_ceil(4)).sum::<usize>()
             };
             let tiles = (tiles(rows, &problem.axes[1]) * tiles(columns, &problem.axes[2])) as f64;
-            let (channels, filters) = (problem.channels as f64, problem.filters as f64);
-            if winograd::is_shallow(problem.channels) {
+            let Some(tiling) = Tiling::of(problem) else { return f64::INFINITY };
+            let of_phases = tiling.channels(problem.channels);
+            // Of a tile in one filter; and of the transforms, whose steps grow with the points.
+            let products = tiling.products(of_phases) as f64;
+            let (channels, filters) = (of_phases as f64, problem.filters as f64);
+            let points = tiling.points() as f64 / 36.0;
+            if winograd::is_shallow(of_phases) {
                 // Where rows of tiles are shorter than a register, its outputs take a detour.
                 let storing = if columns < 4 * lanes * problem.axes[2].dilation() { 220.0 } else { 140.0 };
-                let of_register = filters * (48.0 * channels + storing) + 320.0 * channels;
+                let of_register = filters * (products * 4.0 / 3.0 + storing * points) + 320.0 * channels * points;
                 return (tiles / lanes as f64).ceil() * of_register + 600.0 * channels;
             }
             let registers = problem.filters.div_ceil(lanes) as f64;
-            let computing = tiles * (36.0 * channels * registers + 45.0 * channels + 500.0 * registers);
+            let computing = tiles * (products * registers + (45.0 * channels + 500.0 * registers) * points);
             // All the weights come from memory once, at a few bytes an operation.
-            let reading = 36.0 * channels * filters * size_of::<A>() as f64 / 8.0;
+            let reading = products * filters * size_of::<A>() as f64 / 8.0;
             computing.max(reading)
         }
     }

@@ -54,9 +54,9 @@ impl<T: Element, const N: usize> Conv<T, N> {
         let layer = self.layer(input_shape).ok()?;
         let problem = Problem::new(&layer, self.groups, self.padding_mode).ok()??;
         let weights = T::as_sums(self.filters.view())?;
-        let undilated = problem.axes.iter().all(|axis| axis.dilation() == 1);
+        let plain = problem.axes.iter().all(|axis| axis.dilation() == 1 && axis.stride() == 1);
         let finite = self.bias.as_ref().is_none_or(|bias| T::Sum::are_finite(&bias.view()));
-        if self.fastest(&problem, &weights) != Algorithm::Winograd || !undilated || !finite {
+        if self.fastest(&problem, &weights) != Algorithm::Winograd || !plain || !finite {
             return None;
         }
         let problem = Problem { quads: Some(quads), ..problem };

@@ -9,7 +9,7 @@
 
 use super::blocks::{Band, Block, Widths};
 use super::finish::store_transposed;
-use crate::simd::{Kernel, Lanes, Level, Simd, Vector, lanes, load};
+use crate::simd::{Kernel, Lanes, Level, Simd, Vector, apart, lanes, load};
 
 /// The blocks of filters of this kernel at a level: two registers, or one.
 pub(super) fn widths<A: Lanes>(level: Level) -> Widths {
@@ -84,23 +84,29 @@ fn tile_of<S: Simd, A: Lanes, const PIXELS: usize, const REGISTERS: usize>(
     to: usize,
     pixels: usize,
 ) {
-    let lanes = A::Vector::<S>::LEN;
-    let width = REGISTERS * lanes;
-    let packed = &block.packed[from..];
-    let sums = block.sums::<S, PIXELS, REGISTERS>(
-        simd,
-        width,
-        #[inline(always)]
-        |offsets, weights| chain::<S, A, PIXELS, REGISTERS>(simd, packed, offsets, weights),
-    );
-    store_transposed::<S, A>(
+    apart(
         simd,
         #[inline(always)]
-        |pixel, register| sums[pixel.min(PIXELS - 1)][register],
-        pixels,
-        block.planes,
-        to,
-        block.finish,
+        || {
+            let lanes = A::Vector::<S>::LEN;
+            let width = REGISTERS * lanes;
+            let packed = &block.packed[from..];
+            let sums = block.sums::<S, PIXELS, REGISTERS>(
+                simd,
+                width,
+                #[inline(always)]
+                |offsets, weights| chain::<S, A, PIXELS, REGISTERS>(simd, packed, offsets, weights),
+            );
+            store_transposed::<S, A>(
+                simd,
+                #[inline(always)]
+                |pixel, register| sums[pixel.min(PIXELS - 1)][register],
+                pixels,
+                block.planes,
+                to,
+                block.finish,
+            );
+        },
     );
 }
 

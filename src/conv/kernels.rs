@@ -7,7 +7,7 @@ use super::packing::Pack;
 use super::pixels::Pixels;
 use super::rows::Rows;
 use super::separable::{self, Separable};
-use super::winograd::{self, Winograd};
+use super::winograd::{self, Tiling, Winograd};
 use crate::simd::{self, Lanes, Level};
 use crate::tensor::TensorView;
 
@@ -28,8 +28,9 @@ pub trait Kernels: Lanes {
     /// The weights `[filter, row, column]` for [`separable`](Self::separable), if they are.
     fn factors(weights: &[Self], rows: usize, columns: usize) -> Option<Vec<Self>>;
     fn winograd(level: Level, winograd: Winograd<'_, Self>);
-    /// The weights `[filter, channel, tap]` of one group, for [`winograd`](Self::winograd).
-    fn winograd_weights(level: Level, weights: &[Self], filters: usize, channels: usize) -> Vec<Self>;
+    /// The weights `[filter, channel, row, column]` of one group for [`winograd`](Self::winograd), which has so many filters,
+    /// channels, and columns of taps.
+    fn winograd_weights(level: Level, tiling: Tiling, weights: &[Self], sizes: [usize; 3]) -> Vec<Self>;
 }
 
 macro_rules! floats {
@@ -75,8 +76,8 @@ macro_rules! floats {
                 simd::run(level, winograd);
             }
 
-            fn winograd_weights(level: Level, weights: &[Self], filters: usize, channels: usize) -> Vec<Self> {
-                winograd::pack(level, weights, filters, channels)
+            fn winograd_weights(level: Level, tiling: Tiling, weights: &[Self], sizes: [usize; 3]) -> Vec<Self> {
+                winograd::pack(level, tiling, weights, sizes)
             }
         }
     )*};
@@ -99,7 +100,7 @@ macro_rules! integers {
                 None
             }
             fn winograd(_: Level, _: Winograd<'_, Self>) {}
-            fn winograd_weights(_: Level, _: &[Self], _: usize, _: usize) -> Vec<Self> {
+            fn winograd_weights(_: Level, _: Tiling, _: &[Self], _: [usize; 3]) -> Vec<Self> {
                 Vec::new()
             }
         }

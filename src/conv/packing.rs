@@ -250,13 +250,14 @@ impl Packing {
         Self::with_axes([axis(0)?, axis(1)?, axis(2)?])
     }
 
-    /// The packing of every so many-th output from one of these on, as many as the window is dilated: their taps lie side by
-    /// side in it. The stride is 1 on each axis.
-    pub(super) fn of_phase(problem: &Problem, outputs: [usize; 3], phase: [usize; 3]) -> Option<Self> {
+    /// The packing of one phase of the pixels. Where the window is dilated it has those under every so many-th output, whose taps
+    /// lie side by side in it; where the stride is not 1, those under every so many-th tap, and neighbouring outputs lie side by
+    /// side. Not both; and a phase has so many taps on rows and columns.
+    pub(super) fn of_phase(problem: &Problem, outputs: [usize; 3], taps: usize, phase: [usize; 3]) -> Option<Self> {
         let axis = |number: usize| {
             let axis = problem.axes[number];
-            let phase_length = outputs[number].checked_add(axis.size() - 1)?;
-            let (stride, phases) = (axis.dilation(), vec![phase[number]]);
+            let phase_length = outputs[number].checked_add(axis.size().min(taps) - 1)?;
+            let (stride, phases) = (axis.stride() * axis.dilation(), vec![phase[number]]);
             Some(PackedAxis { axis, mode: problem.mode, stride, phases, phase_length })
         };
         Self::with_axes([axis(0)?, axis(1)?, axis(2)?])

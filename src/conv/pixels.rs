@@ -10,7 +10,7 @@
 
 use super::blocks::{Band, Block, Widths};
 use super::finish::store_run;
-use crate::simd::{Kernel, Lanes, Level, Simd, Vector, lanes, load};
+use crate::simd::{Kernel, Lanes, Level, Simd, Vector, apart, lanes, load};
 
 /// The blocks of filters of this kernel at a level: 32 registers hold the sums of 8 filters in 3 registers each, 16 those
 /// of 4 filters.
@@ -35,9 +35,21 @@ impl<A: Lanes> Kernel for Pixels<'_, A> {
         self.0.each_block::<8>(
             #[inline(always)]
             |block, width| match width {
-                1 => rows::<S, A, 1>(simd, block),
-                4 => rows::<S, A, 4>(simd, block),
-                _ => rows::<S, A, 8>(simd, block),
+                1 => apart(
+                    simd,
+                    #[inline(always)]
+                    || rows::<S, A, 1>(simd, block),
+                ),
+                4 => apart(
+                    simd,
+                    #[inline(always)]
+                    || rows::<S, A, 4>(simd, block),
+                ),
+                _ => apart(
+                    simd,
+                    #[inline(always)]
+                    || rows::<S, A, 8>(simd, block),
+                ),
             },
         );
     }

@@ -85,6 +85,19 @@ fn three_by_three() -> impl Strategy<Value = Case<2>> {
     })
 }
 
+/// Layers with a stride of two, whose windows have an algorithm of their own.
+fn strided() -> impl Strategy<Value = Case<2>> {
+    let sizes = (3..=4_usize, any::<[bool; 2]>(), 1..=7_usize);
+    (three_by_three(), sizes).prop_map(|(case, (taps, uneven, channels))| {
+        let size = uneven.map(|uneven| 2 * taps - usize::from(uneven));
+        // A sum that nearly cancels out should not be the only one.
+        let input = [case.input[0].max(size[0] + 6), case.input[1].max(size[1] + 6)];
+        // Many channels are summed otherwise than few.
+        let channels = if case.seed.is_multiple_of(2) { channels } else { case.channels };
+        Case { size, input, channels, stride: [2; 2], dilation: [1; 2], ..case }
+    })
+}
+
 /// Depthwise layers.
 fn depthwise() -> impl Strategy<Value = Case<2>> {
     (cases::<2>(), 1..=2_usize, (1..=90_usize, 1..=90_usize)).prop_map(|(case, filters, (rows, columns))| {
@@ -217,6 +230,11 @@ proptest! {
 
     #[test]
     fn every_way_is_the_reference_for_windows_of_three_by_three(case in three_by_three()) {
+        check(&case);
+    }
+
+    #[test]
+    fn every_way_is_the_reference_for_strided_windows(case in strided()) {
         check(&case);
     }
 

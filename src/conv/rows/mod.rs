@@ -30,7 +30,7 @@ use std::ops::Range;
 use ndarray::{ArrayViewMut3, Axis};
 
 use super::finish::Finish;
-use crate::simd::{Kernel, Lanes, Simd, Vector};
+use crate::simd::{Kernel, Lanes, Simd, Vector, apart};
 use layout::Dealt;
 pub(super) use layout::Layout;
 use tiles::Block;
@@ -187,12 +187,11 @@ impl Under {
     }
 }
 
-/// Copies the rows under a block.
-///
-/// A function of its own that is not inlined, as [`tiles`] is, so that the compiler finds it registers.
-#[inline(never)]
+/// Copies the rows under a block; apart, as [`tiles`] are.
+#[inline(always)]
 fn copy<S: Simd, A: Lanes>(simd: S, layout: &Layout, under: &Under, plane: &[A], slots: &mut [A]) {
-    simd.vectorize(
+    apart(
+        simd,
         #[inline(always)]
         || {
             let (width, stride, pitch) = (layout.columns.length(), layout.columns.stride(), layout.pitch);

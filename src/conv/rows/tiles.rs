@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::layout::{Layout, Part, registers_under};
 use super::{FREE_REGISTERS, MOST_LANES, MOST_REGISTERS, WIDEST, WIDEST_REGISTER};
 use crate::conv::finish::Finish;
-use crate::simd::{Lanes, Mask, Simd, Vector, blank, load, mask};
+use crate::simd::{Lanes, Mask, Simd, Vector, apart, blank, load, mask};
 
 /// Some rows of outputs of one filter.
 pub(super) struct Block<'a, A> {
@@ -51,17 +51,16 @@ impl<A: Lanes> Block<'_, A> {
     }
 }
 
-/// Computes the tiles of a part.
-///
-/// Not inlined: among the loops of all other tiles, these would find no registers left.
-#[inline(never)]
+/// Computes the tiles of a part, apart: among the loops of all other tiles, these would find no registers left.
+#[inline(always)]
 fn tiles<S: Simd, A: Lanes, const ROWS: usize, const WIDTH: usize, const COLUMNS: usize, const STRIDE: usize>(
     simd: S,
     block: &Block<'_, A>,
     part: &Part,
     output: &mut [A],
 ) {
-    simd.vectorize(
+    apart(
+        simd,
         #[inline(always)]
         || {
             let lanes = A::Vector::<S>::LEN;

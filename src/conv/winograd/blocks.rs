@@ -2,7 +2,7 @@
 
 use ndarray::Axis;
 
-use super::{Block, POINTS, TILE, Winograd, packed_length, shallow};
+use super::{Block, TILE, Tiling, Winograd, packed_length, shallow};
 use crate::conv::fast::{Method, Part, Settings};
 use crate::conv::kernels::Kernels;
 use crate::conv::packing::Packing;
@@ -14,52 +14,70 @@ use crate::simd::{Level, lanes};
 #[derive(Debug)]
 pub(in crate::conv) struct Blocks {
     level: Level,
+    tiling: Tiling,
     block: Block,
-    dilation: [usize; 2],
-    /// Of one channel of a block, for each phase of the dilation.
+    /// Of one channel of a block, for each phase of the pixels.
     packings: Vec<Packing>,
 }
 
 impl Blocks {
-    /// `None` if the packed pixels of a block cannot be counted.
+    /// `None` if the layer does not suit, or the packed pixels of a block cannot be counted.
     pub(in crate::conv) fn new<A: Kernels>(problem: &Problem, level: Level) -> Option<Self> {
         let [_, rows, columns] = problem.output_size();
-        let dilation @ [down, across] = [1, 2].map(|axis: usize| problem.axes[axis].dilation());
-        let block =
-            Block::new::<A>(level, problem.channels, [problem.images, rows.div_ceil(down), columns.div_ceil(across)]);
+        let tiling = Tiling::of(problem)?;
+        let [down, across] = tiling.dilation;
+        let outputs = [problem.images, rows.div_ceil(down), columns.div_ceil(across)];
+        let block = Block::new::<A>(level, tiling, problem.channels, outputs);
         let outputs = [1, block.rows * TILE, block.columns * TILE];
-        let phases = (0..down * across).map(|phase| [0, phase / across, phase % across]);
-        let packings = phases.map(|phase| Packing::of_phase(problem, outputs, phase)).collect::<Option<_>>()?;
-        Some(Self { level, block, dilation, packings })
+        let packing = |[row, column]: [usize; 2]| Packing::of_phase(problem, outputs, tiling.taps, [0, row, column]);
+        let dilated = (0..down * across).map(|phase| [phase / across, phase % across]);
+        let packings = match tiling.stride {
+            1 => dilated.map(packing).collect::<Option<_>>()?,
+            _ => tiling.phases().iter().copied().map(packing).collect::<Option<_>>()?,
+        };
+        Some(Self { level, tiling, block, packings })
     }
 }
 
 impl<A: Kernels> Method<A> for Blocks {
     fn units(&self, problem: &Problem) -> Units {
         let dilation = problem.axes[problem.band_axis()].dilation();
-        let filters = if shallow::suits(problem.channels) { shallow::FILTERS } else { 2 * lanes::<A>(self.level) };
+        let filters = if shallow::suits(self.tiling.channels(problem.channels)) {
+            shallow::FILTERS
+        } else {
+            2 * lanes::<A>(self.level)
+        };
         Units { filters, outputs: TILE * dilation / problem.pooled_by() }
     }
 
     fn prepare(&self, problem: &Problem, weights: &[A]) -> Vec<A> {
         let groups = weights.chunks_exact(problem.filters * problem.depth());
-        groups.flat_map(|group| A::winograd_weights(self.level, group, problem.filters, problem.channels)).collect()
+        groups
+            .flat_map(|group| {
+                A::winograd_weights(
+                    self.level,
+                    self.tiling,
+                    group,
+                    [problem.filters, problem.channels, problem.axes[2].size()],
+                )
+            })
+            .collect()
     }
 
     fn scratch_length(&self, problem: &Problem) -> usize {
-        self.block.scratch_length::<A>(self.level, problem.channels)
+        self.block.scratch_length::<A>(self.level, self.tiling, problem.channels)
     }
 
     fn compute(&self, settings: &Settings<A>, part: Part<'_, A>) {
         let problem = &settings.problem;
         part.each_group(problem, |part| {
             let (group, first) = (part.filters.start / problem.filters, part.filters.start % problem.filters);
-            let weights = group * packed_length::<A>(self.level, problem.filters, problem.channels)
-                + first * problem.channels * POINTS;
+            let weights = group * packed_length::<A>(self.level, self.tiling, problem.filters, problem.channels)
+                + first * self.tiling.channels(problem.channels) * self.tiling.points();
             let winograd = Winograd {
                 block: self.block,
                 packings: &self.packings,
-                dilation: self.dilation,
+                tiling: self.tiling,
                 input: part.input,
                 start: problem.band_start(part.outputs.start * problem.pooled_by()),
                 weights: &settings.weights[weights..],

@@ -1,9 +1,9 @@
-//! Convolution by Winograd's minimal filtering F(4×4, 3×3): for 3×3 windows and stride 1, with 2.25 products
-//! an output instead of 9.
+//! Convolution by Winograd's minimal filtering: F(4×4, 3×3) for 3×3 windows and stride 1, with 2.25 products
+//! an output instead of 9; and for larger windows of stride 2, phase by phase ([`tiling`]).
 //!
 //! After Lavin & Gray, *Fast Algorithms for Convolutional Neural Networks*, 2015 ([arXiv:1509.09308]). A tile of 4×4
-//! outputs sees a patch of 6×6 pixels. Filter and patch are polynomials, and convolution multiplies them: where they
-//! are known by their values at 6×6 points, it multiplies value by value. At every point that leaves a matrix
+//! outputs sees a patch of 6×6 pixels under 3×3 taps. Filter and patch are polynomials, and convolution multiplies them:
+//! where they are known by their values at 6×6 points, it multiplies value by value. At every point that leaves a matrix
 //! product, with all the work:
 //!
 //! ```text
@@ -25,6 +25,7 @@
 mod blocks;
 mod shallow;
 mod steps;
+mod tiling;
 mod transforms;
 
 use std::array::from_fn;
@@ -38,10 +39,9 @@ use crate::simd::{Kernel, Lanes, Level, Simd, Vector, lanes};
 pub(super) use blocks::Blocks;
 pub(super) use shallow::suits as is_shallow;
 use steps::{Scratch, copy_rows, multiply, outputs_of_row, transform_columns, transform_rows};
+pub(super) use tiling::Tiling;
 pub(super) use transforms::TILE;
-use transforms::{PATCH, TAPS, filter_values};
-
-const POINTS: usize = PATCH * PATCH;
+use transforms::{MOST_PATCH, MOST_TAPS, filter_values};
 
 /// The most lanes that a register has. As steps read and write whole registers, so many numbers that do not count
 /// follow the last that does.
@@ -55,53 +55,62 @@ const BLOCK_BYTES: usize = 800 * 1024;
 const FEW_TILES: usize = 32;
 
 /// How many numbers [`pack`] gives.
-fn packed_length<A: Lanes>(level: Level, filters: usize, channels: usize) -> usize {
+fn packed_length<A: Lanes>(level: Level, tiling: Tiling, filters: usize, channels: usize) -> usize {
+    let channels = tiling.channels(channels);
     let filters = if shallow::suits(channels) { filters } else { filters.next_multiple_of(lanes::<A>(level)) };
-    filters * channels * POINTS
+    filters * channels * tiling.points()
 }
 
-/// Transforms the weights `[filter, channel, tap]` of one group into U, `[block of filters, point, channel, filter]`.
-/// Blocks are two registers wide, the last one a single register where this is enough; filters that are missing in it
-/// are zeros. With few channels as [`shallow`] has it.
-pub(super) fn pack<A: Lanes + Float>(level: Level, weights: &[A], filters: usize, channels: usize) -> Vec<A> {
-    let mut packed = vec![A::default(); packed_length::<A>(level, filters, channels)];
-    let depth = channels * TAPS * TAPS;
-    if shallow::suits(channels) {
-        shallow::pack(weights, channels, &mut packed);
-        return packed;
-    }
-    let widest = 2 * lanes::<A>(level);
-    let blocks = packed.chunks_mut(widest * channels * POINTS);
-    for (block, weights) in blocks.zip(weights.chunks(widest * depth)) {
-        let width = block.len() / (channels * POINTS);
-        let mut values = [[A::default(); 2 * MOST_LANES]; POINTS];
-        for channel in 0..channels {
-            for (filter, weights) in weights.chunks_exact(depth).enumerate() {
-                let of_filter = values_of_filter(&weights[channel * TAPS * TAPS..][..TAPS * TAPS]);
-                for (values, value) in values.iter_mut().zip(of_filter) {
-                    values[filter] = value;
+/// Transforms the weights `[filter, channel, row, column]` of one group, of so many filters, channels and columns of taps, into U,
+/// `[block of filters, point, channel, filter]`. Blocks are two registers wide, the last one a single register where this is
+/// enough; filters that are missing in it are zeros. With few channels as [`shallow`] has it.
+pub(super) fn pack<A: Lanes + Float>(
+    level: Level,
+    tiling: Tiling,
+    weights: &[A],
+    [filters, channels, columns]: [usize; 3],
+) -> Vec<A> {
+    let mut packed = vec![A::default(); packed_length::<A>(level, tiling, filters, channels)];
+    let (points, taps) = (tiling.points(), weights.len() / (filters * channels));
+    let values = |filter: usize, phase: [usize; 2], channel: usize| {
+        values_of_filter(tiling, phase, columns, &weights[(filter * channels + channel) * taps..][..taps])
+    };
+    let all = tiling.phases().iter().flat_map(|&phase| (0..channels).map(move |channel| (phase, channel))).enumerate();
+    let count = tiling.channels(channels);
+    let together = if shallow::suits(count) { shallow::FILTERS } else { 2 * lanes::<A>(level) };
+    for (block, packed) in packed.chunks_mut(together * count * points).enumerate() {
+        let width = packed.len() / (count * points);
+        for (number, (phase, channel)) in all.clone() {
+            for filter in 0..width.min(filters - block * together) {
+                for (point, value) in values(block * together + filter, phase, channel).enumerate() {
+                    let at = match shallow::suits(count) {
+                        true => shallow::place_of_weight(tiling, [filter, width], [number, count], point),
+                        false => (point * count + number) * width + filter,
+                    };
+                    packed[at] = value;
                 }
-            }
-            for (point, values) in values.iter().enumerate() {
-                block[(point * channels + channel) * width..][..width].copy_from_slice(&values[..width]);
             }
         }
     }
     packed
 }
 
-/// The values of a filter at all points, from its taps.
-fn values_of_filter<A: Float>(taps: &[A]) -> [A; POINTS] {
-    let tap = |row: usize, column: usize| taps[row * TAPS + column].to_f64().unwrap_or(f64::NAN);
-    let rows: [_; TAPS] = from_fn(|row| filter_values(from_fn(|column| tap(row, column))));
-    let mut values = [A::default(); POINTS];
-    for column in 0..PATCH {
-        let of_column = filter_values(from_fn(|row| rows[row][column]));
-        for row in 0..PATCH {
-            values[row * PATCH + column] = A::from_f64(of_column[row]);
-        }
-    }
-    values
+/// The values of a phase of a filter at all points, from its taps in so many columns.
+fn values_of_filter<A: Float>(
+    tiling: Tiling,
+    phase: [usize; 2],
+    columns: usize,
+    taps: &[A],
+) -> impl Iterator<Item = A> {
+    let tap = |row: usize, column: usize| {
+        let (row, column) = (row * tiling.stride + phase[0], column * tiling.stride + phase[1]);
+        let tap = taps.get(row * columns + column).filter(|_| column < columns);
+        tap.map_or(0.0, |tap| tap.to_f64().unwrap_or(f64::NAN))
+    };
+    let patch = tiling.patch();
+    let rows: [_; MOST_TAPS] = from_fn(|row| filter_values(patch, from_fn(|column| tap(row, column))));
+    let columns: [_; MOST_PATCH] = from_fn(|column| filter_values(patch, from_fn(|row| rows[row][column])));
+    (0..patch * patch).map(move |point| A::from_f64(columns[point % patch][point / patch]))
 }
 
 /// Tiles that go through all the steps together: those of some rows and columns of tiles, in some images.
@@ -114,8 +123,8 @@ struct Block {
 
 impl Block {
     /// The blocks that outputs `[image, row, column]` are cut into.
-    fn new<A: Lanes>(level: Level, channels: usize, outputs: [usize; 3]) -> Self {
-        let bytes_of_channel = POINTS * size_of::<A>();
+    fn new<A: Lanes>(level: Level, tiling: Tiling, channels: usize, outputs: [usize; 3]) -> Self {
+        let (channels, bytes_of_channel) = (tiling.channels(channels), tiling.points() * size_of::<A>());
         let (most, images) = match shallow::suits(channels) {
             // Registers are filled with the tiles of one image.
             true => {
@@ -140,13 +149,13 @@ impl Block {
     }
 
     /// Rows and columns of the pixels under the tiles in one channel of one image.
-    fn pixels(self) -> [usize; 2] {
-        [self.rows * TILE + 2, self.columns * TILE + 2]
+    fn pixels(self, tiling: Tiling) -> [usize; 2] {
+        [self.rows * TILE + tiling.taps - 1, self.columns * TILE + tiling.taps - 1]
     }
 
     /// How many numbers of scratch a convolution in such blocks takes.
-    fn scratch_length<A: Lanes>(self, level: Level, channels: usize) -> usize {
-        MOST_LANES + Scratch::<A>::lengths(self, channels, level).iter().sum::<usize>()
+    fn scratch_length<A: Lanes>(self, level: Level, tiling: Tiling, channels: usize) -> usize {
+        MOST_LANES + Scratch::<A>::lengths(self, tiling, tiling.channels(channels), level).iter().sum::<usize>()
     }
 }
 
@@ -154,10 +163,9 @@ impl Block {
 pub struct Winograd<'a, A> {
     /// Of [`Block::new`].
     block: Block,
-    /// For each [`Phase`], how the pixels under a block are packed, padding included.
+    tiling: Tiling,
+    /// How the pixels under a block are packed, padding included: for each [`Phase`], or for each phase of the tiling.
     packings: &'a [Packing],
-    /// On rows and columns.
-    dilation: [usize; 2],
     /// `[image, channel, plane, row, column]`, of one plane.
     input: ArrayView5<'a, A>,
     /// The place of the whole map, before it is pooled, that `output` starts with: one that a tile of the first phase starts with.
@@ -198,27 +206,38 @@ impl<A: Lanes + Float> Kernel for Winograd<'_, A> {
     fn run<S: Simd>(mut self, simd: S) {
         let (images, _, rows, columns) = self.output.dim();
         let scratch = std::mem::take(&mut self.scratch);
-        let mut scratch = Scratch::new(self.block, self.channels(), simd.level(), scratch);
-        let [down, across] = self.dilation;
+        let mut scratch = Scratch::new(self.block, self.tiling, self.channels(), simd.level(), scratch);
+        let [down, across] = self.tiling.dilation;
         for number in 0..down * across {
             let first = [number / across, number % across];
             if first[0] >= rows || first[1] >= columns {
                 continue;
             }
             let outputs = [(rows - first[0]).div_ceil(down), (columns - first[1]).div_ceil(across)];
-            self.phase(simd, images, Phase { number, first, outputs }, &mut scratch);
+            let phase = Phase { number, first, outputs };
+            match self.tiling.taps {
+                3 => self.phase::<S, 6>(simd, images, phase, &mut scratch),
+                _ => self.phase::<S, 7>(simd, images, phase, &mut scratch),
+            }
         }
     }
 }
 
 impl<A: Lanes + Float> Winograd<'_, A> {
+    /// Those of all phases.
     fn channels(&self) -> usize {
-        self.input.len_of(Axis(1))
+        self.tiling.channels(self.input.len_of(Axis(1)))
     }
 
     /// All blocks of a phase.
     #[inline(always)]
-    fn phase<S: Simd>(&mut self, simd: S, images: usize, phase: Phase, scratch: &mut Scratch<'_, A>) {
+    fn phase<S: Simd, const PATCH: usize>(
+        &mut self,
+        simd: S,
+        images: usize,
+        phase: Phase,
+        scratch: &mut Scratch<'_, A>,
+    ) {
         let side = self.finish.stored(TILE);
         let [rows, columns] = phase.outputs.map(|outputs| outputs.div_ceil(side));
         let most = self.block;
@@ -230,7 +249,7 @@ impl<A: Lanes + Float> Winograd<'_, A> {
                         rows: most.rows.min(rows - row),
                         columns: most.columns.min(columns - column),
                     };
-                    self.part(simd, Part { phase, block, image, row, column }, scratch);
+                    self.part::<S, PATCH>(simd, Part { phase, block, image, row, column }, scratch);
                 }
             }
         }
@@ -238,46 +257,49 @@ impl<A: Lanes + Float> Winograd<'_, A> {
 
     /// All steps for one block of the output.
     #[inline(always)]
-    fn part<S: Simd>(&mut self, simd: S, part: Part, scratch: &mut Scratch<'_, A>) {
-        self.transform_pixels(simd, part, scratch);
-        if shallow::suits(self.channels()) {
-            return shallow::outputs_of_block(simd, self, part, scratch);
+    fn part<S: Simd, const PATCH: usize>(&mut self, simd: S, part: Part, scratch: &mut Scratch<'_, A>) {
+        self.transform_pixels::<S, PATCH>(simd, part, scratch);
+        // The largest patches are there for few channels alone.
+        if PATCH == MOST_PATCH || shallow::suits(self.channels()) {
+            return shallow::outputs_of_block::<S, A, PATCH>(simd, self, part, scratch);
         }
         let (filters, lanes) = (self.output.dim().1, A::Vector::<S>::LEN);
         let mut weights = self.weights;
         for first in (0..filters).step_by(2 * lanes) {
             let registers = if filters - first > lanes { 2 } else { 1 };
-            let (of_block, rest) = weights.split_at(registers * lanes * self.channels() * POINTS);
+            let (of_block, rest) = weights.split_at(registers * lanes * self.channels() * PATCH * PATCH);
             weights = rest;
             match registers {
-                1 => multiply::<S, A, 1>(simd, part.block.tiles(), of_block, scratch),
-                _ => multiply::<S, A, 2>(simd, part.block.tiles(), of_block, scratch),
+                1 => multiply::<S, A, 1>(simd, self.tiling, part.block.tiles(), of_block, scratch),
+                _ => multiply::<S, A, 2>(simd, self.tiling, part.block.tiles(), of_block, scratch),
             }
             for register in 0..registers {
-                self.transform_products(simd, part, first + register * lanes, [register, registers], scratch);
+                let (first, place) = (first + register * lanes, [register, registers]);
+                self.transform_products::<S, PATCH>(simd, part, first, place, scratch);
             }
         }
     }
 
     /// The first step: all of V.
     #[inline(always)]
-    fn transform_pixels<S: Simd>(&self, simd: S, part: Part, scratch: &mut Scratch<'_, A>) {
+    fn transform_pixels<S: Simd, const PATCH: usize>(&self, simd: S, part: Part, scratch: &mut Scratch<'_, A>) {
         let Part { phase, block, image, row, column } = part;
-        let packing = &self.packings[phase.number];
-        let [rows, columns] = self.block.pixels();
-        let start = [self.start[1] / self.dilation[0], self.start[2] / self.dilation[1]];
+        let [rows, columns] = self.block.pixels(self.tiling);
+        let start = [self.start[1] / self.tiling.dilation[0], self.start[2] / self.tiling.dilation[1]];
+        let first = [0, start[0] + row * TILE, start[1] + column * TILE];
         let (tiles, channels, lanes) = (block.rows * block.columns, self.channels(), A::Vector::<S>::LEN);
-        let shallow = shallow::suits(channels);
+        let (shallow, channels_of_phase) = (shallow::suits(channels), self.input.len_of(Axis(1)));
         for channel in 0..channels {
+            let packing = &self.packings[phase.number + channel / channels_of_phase];
             for number in 0..block.images {
                 let pixels = &mut scratch.pixels[..rows * columns];
                 let image = self.input.index_axis(Axis(0), image + number);
-                let image = image.slice_axis(Axis(0), Slice::from(channel..channel + 1));
-                let first = [0, start[0] + row * TILE, start[1] + column * TILE];
+                let of_phase = channel % channels_of_phase;
+                let image = image.slice_axis(Axis(0), Slice::from(of_phase..of_phase + 1));
                 Pack { packing, image, first, packed: pixels }.run(simd);
-                transform_rows(simd, block, scratch.row, scratch.pixels, scratch.half, scratch.halves);
+                transform_rows::<S, A, PATCH>(simd, block, scratch.row, scratch.pixels, scratch.half, scratch.halves);
                 let plane = (channel * block.images + number) * tiles;
-                transform_columns(
+                transform_columns::<S, A, PATCH>(
                     simd,
                     block,
                     scratch.half,
@@ -285,7 +307,7 @@ impl<A: Lanes + Float> Winograd<'_, A> {
                     #[inline(always)]
                     |first, point @ [row, column], values| {
                         let at = match shallow {
-                            true => shallow::place::<S, A>(tiles, first, [channel, channels], point),
+                            true => shallow::place::<S, A, PATCH>(tiles, first, [channel, channels], point),
                             false => (row * PATCH + column) * scratch.point + plane + first,
                         };
                         values.store_slice(&mut scratch.values[at..][..lanes]);
@@ -297,7 +319,7 @@ impl<A: Lanes + Float> Winograd<'_, A> {
 
     /// The last step, for one register of filters from the `first` on: one of those in M.
     #[inline(always)]
-    fn transform_products<S: Simd>(
+    fn transform_products<S: Simd, const PATCH: usize>(
         &mut self,
         simd: S,
         part: Part,
@@ -307,7 +329,7 @@ impl<A: Lanes + Float> Winograd<'_, A> {
     ) {
         let Part { phase, block, image, row, column } = part;
         let (_, filters, _, output_columns) = self.output.dim();
-        let ([first_row, first_column], [down, across]) = (phase.first, self.dilation);
+        let ([first_row, first_column], [down, across]) = (phase.first, self.tiling.dilation);
         let (lanes, finish) = (A::Vector::<S>::LEN, self.finish.from(first));
         let count = lanes.min(filters - first);
         let side = finish.stored(TILE);
@@ -315,7 +337,7 @@ impl<A: Lanes + Float> Winograd<'_, A> {
         let mut maps = scratch.maps.chunks_exact_mut(side * length + MOST_LANES);
         let mut maps: [&mut [A]; MOST_LANES] = from_fn(|_| maps.next().unwrap_or_default());
 
-        let products_of_row = block.columns * POINTS * registers * lanes;
+        let products_of_row = block.columns * PATCH * PATCH * registers * lanes;
         let mut products = scratch.products.chunks_exact(products_of_row);
         for image in image..image + block.images {
             let mut outputs = self.output.index_axis_mut(Axis(0), image);
@@ -327,7 +349,15 @@ impl<A: Lanes + Float> Winograd<'_, A> {
             });
             for (row, products) in (row..row + block.rows).zip(&mut products) {
                 let products = &products[register * lanes..];
-                outputs_of_row(simd, products, registers, scratch.group, &mut maps[..count], length, finish);
+                outputs_of_row::<S, A, PATCH>(
+                    simd,
+                    products,
+                    registers,
+                    scratch.group,
+                    &mut maps[..count],
+                    length,
+                    finish,
+                );
                 let rows = side.min(phase.outputs[0] - row * side);
                 let at = (first_row + row * side * down) * output_columns + first_column + column * side * across;
                 for (output, map) in outputs[..count].iter_mut().zip(&maps) {

@@ -14,10 +14,10 @@ use ndarray::Axis;
 
 use super::super::finish::Finish;
 use super::steps::{Scratch, copy_row};
-use super::transforms::{PATCH, TAPS, TILE, outputs};
-use super::{POINTS, Part, Winograd, values_of_filter};
+use super::transforms::{TILE, outputs};
+use super::{Part, Tiling, Winograd};
 use crate::Float;
-use crate::simd::{Lanes, Level, Simd, Vector, lanes};
+use crate::simd::{Lanes, Level, Simd, Vector, apart, lanes};
 
 /// The most channels for which this takes less time than writing the products out and reading them again.
 const MOST_CHANNELS: usize = 24;
@@ -46,34 +46,28 @@ const fn registers_together(bytes: usize) -> usize {
     if bytes == 64 { 2 } else { 1 }
 }
 
-/// Writes U of one group from its weights `[filter, channel, tap]`.
-pub(super) fn pack<A: Float>(weights: &[A], channels: usize, packed: &mut [A]) {
-    let depth = channels * TAPS * TAPS;
-    let blocks = packed.chunks_mut(FILTERS * channels * POINTS);
-    for (block, weights) in blocks.zip(weights.chunks(FILTERS * depth)) {
-        let filters = weights.len() / depth;
-        for (filter, weights) in weights.chunks_exact(depth).enumerate() {
-            for (channel, taps) in weights.chunks_exact(TAPS * TAPS).enumerate() {
-                for (row, points) in values_of_filter(taps).chunks_exact(PATCH).enumerate() {
-                    let at = (row * channels + channel) * filters + filter;
-                    block[at * PATCH..][..PATCH].copy_from_slice(points);
-                }
-            }
-        }
-    }
+/// Where the weight of a filter and a channel, of those computed together, for a point stands in U.
+pub(super) fn place_of_weight(
+    tiling: Tiling,
+    [filter, filters]: [usize; 2],
+    [channel, channels]: [usize; 2],
+    point: usize,
+) -> usize {
+    let (row, column) = (point / tiling.patch(), point % tiling.patch());
+    ((row * channels + channel) * filters + filter) * tiling.patch() + column
 }
 
 /// How many numbers of V, of the halves and of the finished outputs a block of so many tiles takes.
-pub(super) fn lengths<A: Lanes>(level: Level, channels: usize, tiles: usize) -> [usize; 3] {
+pub(super) fn lengths<A: Lanes>(level: Level, tiling: Tiling, channels: usize, tiles: usize) -> [usize; 3] {
     let lanes = lanes::<A>(level);
     let together = registers_together(lanes * size_of::<A>()) * FILTERS;
     let tiles = tiles.next_multiple_of(lanes);
-    [POINTS * channels * tiles, together * PATCH * TILE * lanes, FILTERS * TILE * TILE * tiles]
+    [tiling.points() * channels * tiles, together * tiling.patch() * TILE * lanes, FILTERS * TILE * TILE * tiles]
 }
 
 /// Where the values of the tiles from the `first` on stand in V, for a channel of many and a point.
 #[inline(always)]
-pub(super) fn place<S: Simd, A: Lanes>(
+pub(super) fn place<S: Simd, A: Lanes, const PATCH: usize>(
     tiles: usize,
     first: usize,
     [channel, channels]: [usize; 2],
@@ -84,22 +78,23 @@ pub(super) fn place<S: Simd, A: Lanes>(
     let together = registers_together(lanes * size_of::<A>());
     let start = register / together * together;
     let (within, beside) = (register - start, together.min(registers - start));
-    (start * POINTS * channels + ((row * channels + channel) * beside + within) * PATCH + column) * lanes
+    (start * PATCH * PATCH * channels + ((row * channels + channel) * beside + within) * PATCH + column) * lanes
 }
 
 /// All outputs of one block of one image, from V.
 #[inline(always)]
-pub(super) fn outputs_of_block<S: Simd, A: Lanes + Float>(
+pub(super) fn outputs_of_block<S: Simd, A: Lanes + Float, const PATCH: usize>(
     simd: S,
     winograd: &mut Winograd<'_, A>,
     part: Part,
     scratch: &mut Scratch<'_, A>,
 ) {
-    let of_filter = POINTS * winograd.channels();
-    let (width, dilation) = (winograd.output.dim().3, winograd.dilation);
+    let of_filter = PATCH * PATCH * winograd.channels();
+    let (width, tiling) = (winograd.output.dim().3, winograd.tiling);
     let lanes = A::Vector::<S>::LEN;
-    let at_once =
-        part.block.columns >= lanes && dilation[1] == 1 && winograd.output.len() * size_of::<A>() <= CACHED_BYTES;
+    let at_once = part.block.columns >= lanes
+        && tiling.dilation[1] == 1
+        && winograd.output.len() * size_of::<A>() <= CACHED_BYTES;
     let mut maps = winograd.output.index_axis_mut(Axis(0), part.image);
     let filters = maps.len_of(Axis(0));
     let (mut maps, mut weights) = (maps.outer_iter_mut(), winograd.weights);
@@ -112,10 +107,10 @@ pub(super) fn outputs_of_block<S: Simd, A: Lanes + Float>(
             *of_filter = map.into_slice().expect("every map lies in one piece");
         }
         let finish = winograd.finish.from(filter);
-        let mut some = Filters { part, width, dilation, weights: here, finish, maps: of_filters, at_once };
+        let mut some = Filters { part, width, tiling, weights: here, finish, maps: of_filters, at_once };
         match together {
-            1 => some.each_register::<S, 1>(simd, scratch),
-            _ => some.each_register::<S, FILTERS>(simd, scratch),
+            1 => some.each_register::<S, 1, PATCH>(simd, scratch),
+            _ => some.each_register::<S, FILTERS, PATCH>(simd, scratch),
         }
     }
 }
@@ -125,7 +120,7 @@ struct Filters<'a, 'm, A> {
     part: Part,
     /// Columns of a map.
     width: usize,
-    dilation: [usize; 2],
+    tiling: Tiling,
     weights: &'a [A],
     finish: Finish<'a, A>,
     maps: [&'m mut [A]; FILTERS],
@@ -137,13 +132,25 @@ struct Filters<'a, 'm, A> {
 impl<A: Lanes + Float> Filters<'_, '_, A> {
     /// Goes through all registers of tiles.
     #[inline(always)]
-    fn each_register<S: Simd, const TOGETHER: usize>(&mut self, simd: S, scratch: &mut Scratch<'_, A>) {
+    fn each_register<S: Simd, const TOGETHER: usize, const PATCH: usize>(
+        &mut self,
+        simd: S,
+        scratch: &mut Scratch<'_, A>,
+    ) {
         let registers = self.part.block.tiles().div_ceil(A::Vector::<S>::LEN);
         let together = registers_together(A::Vector::<S>::LEN * size_of::<A>());
         for register in (0..registers).step_by(together) {
             match together.min(registers - register) {
-                1 => self.registers::<S, 1, TOGETHER>(simd, register, scratch),
-                _ => self.registers::<S, 2, TOGETHER>(simd, register, scratch),
+                1 => apart(
+                    simd,
+                    #[inline(always)]
+                    || self.registers::<S, 1, TOGETHER, PATCH>(simd, register, scratch),
+                ),
+                _ => apart(
+                    simd,
+                    #[inline(always)]
+                    || self.registers::<S, 2, TOGETHER, PATCH>(simd, register, scratch),
+                ),
             }
         }
         if !self.at_once {
@@ -156,7 +163,7 @@ impl<A: Lanes + Float> Filters<'_, '_, A> {
 
     /// The outputs of some registers of tiles.
     #[inline(always)]
-    fn registers<S: Simd, const REGISTERS: usize, const TOGETHER: usize>(
+    fn registers<S: Simd, const REGISTERS: usize, const TOGETHER: usize, const PATCH: usize>(
         &mut self,
         simd: S,
         register: usize,
@@ -165,7 +172,7 @@ impl<A: Lanes + Float> Filters<'_, '_, A> {
         let lanes = A::Vector::<S>::LEN;
         let of_register = self.weights.len() / TOGETHER * lanes;
         let values = &scratch.values[register * of_register..][..REGISTERS * of_register];
-        halves::<S, A, REGISTERS, TOGETHER>(simd, values, self.weights, scratch.group);
+        halves::<S, A, REGISTERS, TOGETHER, PATCH>(simd, self.tiling, values, self.weights, scratch.group);
         let of_map = scratch.maps.len() / FILTERS;
         let mut halves = scratch.group.chunks_exact(PATCH * TILE * lanes);
         for number in 0..REGISTERS {
@@ -178,13 +185,14 @@ impl<A: Lanes + Float> Filters<'_, '_, A> {
                         let at = (row * TILE + column) * lanes;
                         points[row] = A::Vector::<S>::from_slice(simd, &halves[at..][..lanes]);
                     }
-                    let of_column = outputs::<S, A>(simd, points);
+                    let of_column = outputs::<S, A, PATCH>(simd, points);
                     for row in 0..TILE {
                         sums[row][column] = of_column[row];
                     }
                 }
                 let outputs = &mut scratch.maps[filter * of_map..][..of_map];
-                if self.finish.quads.is_some() {
+                // Layers with a stride are not pooled: they need not be compiled for it.
+                if PATCH == TILE + 2 && self.finish.quads.is_some() {
                     self.put::<S, { TILE / 2 }>(simd, filter, register + number, self.pooled(simd, &sums), outputs);
                 } else {
                     self.put::<S, TILE>(simd, filter, register + number, sums, outputs);
@@ -250,7 +258,7 @@ impl<A: Lanes + Float> Filters<'_, '_, A> {
         if (tile + lanes) * SIDE > self.length() || self.lines(row) < SIDE {
             return false;
         }
-        let (place, distance) = (self.place(row, tile), self.dilation[0] * self.width);
+        let (place, distance) = (self.place(row, tile), self.tiling.dilation[0] * self.width);
         let map = &mut self.maps[filter][place..];
         for line in 0..SIDE {
             store_dealt::<S, A, SIDE>(&sums[line], &mut map[line * distance..]);
@@ -261,7 +269,7 @@ impl<A: Lanes + Float> Filters<'_, '_, A> {
     /// Copies the outputs of some tiles, `[row, column]`, to their places in the map.
     #[inline(always)]
     fn copy<S: Simd>(&mut self, simd: S, filter: usize, tiles: Range<usize>, outputs: &[A]) {
-        let (columns, [down, across]) = (self.part.block.columns, self.dilation);
+        let (columns, [down, across]) = (self.part.block.columns, self.tiling.dilation);
         let (side, length) = (self.side(), self.length());
         let (between, distance) = (outputs.len() / side, down * self.width);
         let (mut row, mut tile) = (tiles.start / columns, tiles.start % columns);
@@ -306,7 +314,7 @@ impl<A: Lanes + Float> Filters<'_, '_, A> {
     /// Where the outputs of one of its tiles start in a map.
     #[inline(always)]
     fn place(&self, row: usize, tile: usize) -> usize {
-        let (Part { phase, row: first, column, .. }, [down, across]) = (self.part, self.dilation);
+        let (Part { phase, row: first, column, .. }, [down, across]) = (self.part, self.tiling.dilation);
         let row = phase.first[0] + (first + row) * self.side() * down;
         row * self.width + phase.first[1] + (column + tile) * self.side() * across
     }
@@ -314,8 +322,9 @@ impl<A: Lanes + Float> Filters<'_, '_, A> {
 
 /// The products at each row of points, transformed along the row: `[register][filter][row of points][column][tile]`.
 #[inline(always)]
-fn halves<S: Simd, A: Lanes + Float, const REGISTERS: usize, const TOGETHER: usize>(
+fn halves<S: Simd, A: Lanes + Float, const REGISTERS: usize, const TOGETHER: usize, const PATCH: usize>(
     simd: S,
+    tiling: Tiling,
     values: &[A],
     weights: &[A],
     halves: &mut [A],
@@ -325,8 +334,10 @@ fn halves<S: Simd, A: Lanes + Float, const REGISTERS: usize, const TOGETHER: usi
     let rows = values.chunks_exact(values.len() / PATCH).zip(weights.chunks_exact(weights.len() / PATCH));
     for (row, (values, weights)) in rows.enumerate() {
         let mut products = [[[zero; PATCH]; TOGETHER]; REGISTERS];
+        let channels = weights.len() / (TOGETHER * PATCH);
+        let counted = tiling.channels_at([row, 0], channels);
         let channels = values.chunks_exact(REGISTERS * PATCH * lanes).zip(weights.chunks_exact(TOGETHER * PATCH));
-        for (values, weights) in channels {
+        for (values, weights) in channels.skip(counted.start).take(counted.len()) {
             for point in 0..PATCH {
                 let mut of_point = [zero; TOGETHER];
                 for filter in 0..TOGETHER {
@@ -344,7 +355,7 @@ fn halves<S: Simd, A: Lanes + Float, const REGISTERS: usize, const TOGETHER: usi
         }
         for register in 0..REGISTERS {
             for filter in 0..TOGETHER {
-                let columns = outputs::<S, A>(simd, products[register][filter]);
+                let columns = outputs::<S, A, PATCH>(simd, products[register][filter]);
                 let at = ((register * TOGETHER + filter) * PATCH + row) * TILE * lanes;
                 let place = &mut halves[at..][..TILE * lanes];
                 for column in 0..TILE {

@@ -1,10 +1,10 @@
 //! The steps that tiles go through, and the room that they work in.
 
 use super::super::finish::{Finish, store_transposed};
-use super::transforms::{PATCH, TILE, outputs, pixel_values};
-use super::{Block, MOST_LANES, POINTS, shallow};
+use super::transforms::{TILE, outputs, pixel_values};
+use super::{Block, MOST_LANES, Tiling, shallow};
 use crate::Float;
-use crate::simd::{Lanes, Level, Simd, Vector, lanes};
+use crate::simd::{Lanes, Level, Simd, Vector, apart, lanes};
 
 /// The most tiles whose sums are in registers together.
 const MOST_TOGETHER: usize = 14;
@@ -34,18 +34,18 @@ pub(super) struct Scratch<'a, A> {
 }
 
 impl<'a, A: Lanes> Scratch<'a, A> {
-    pub(super) fn new(block: Block, channels: usize, level: Level, numbers: &'a mut [A]) -> Self {
+    pub(super) fn new(block: Block, tiling: Tiling, channels: usize, level: Level, numbers: &'a mut [A]) -> Self {
         let [half, point] = Self::distances(block, channels);
         // Registers should not lie across two cache lines.
         let before = numbers.as_ptr().align_offset(64).min(MOST_LANES);
         let mut rest = &mut numbers[before..];
-        let parts = Self::lengths(block, channels, level).map(|length| {
+        let parts = Self::lengths(block, tiling, channels, level).map(|length| {
             let (part, after) = std::mem::take(&mut rest).split_at_mut(length);
             rest = after;
             part
         });
         let [pixels, halves, values, products, group, maps] = parts;
-        Self { pixels, row: block.pixels()[1], halves, half, values, point, products, group, maps }
+        Self { pixels, row: block.pixels(tiling)[1], halves, half, values, point, products, group, maps }
     }
 
     /// Between the planes of half transformed pixels, and between those of V.
@@ -55,19 +55,21 @@ impl<'a, A: Lanes> Scratch<'a, A> {
         [plane((block.rows + 1) * block.columns), plane(channels * block.tiles())]
     }
 
-    pub(super) fn lengths(block: Block, channels: usize, level: Level) -> [usize; 6] {
+    /// Of each part, for so many channels in all phases.
+    pub(super) fn lengths(block: Block, tiling: Tiling, channels: usize, level: Level) -> [usize; 6] {
         let [half, point] = Self::distances(block, channels);
-        let ([rows, row], lanes) = (block.pixels(), lanes::<A>(level));
+        let ([rows, row], lanes) = (block.pixels(tiling), lanes::<A>(level));
+        let (patch, points) = (tiling.patch(), tiling.points());
         let pixels = (rows * row + TILE * MOST_LANES).next_multiple_of(MOST_LANES);
         if shallow::suits(channels) {
-            let [values, halves, run] = shallow::lengths::<A>(level, channels, block.tiles());
-            return [pixels, TILE * PATCH * half, values, 0, halves, run];
+            let [values, halves, run] = shallow::lengths::<A>(level, tiling, channels, block.tiles());
+            return [pixels, TILE * patch * half, values, 0, halves, run];
         }
         [
             pixels,
-            TILE * PATCH * half,
-            POINTS * point,
-            (block.tiles() + MOST_TOGETHER) * POINTS * 2 * lanes,
+            TILE * patch * half,
+            points * point,
+            (block.tiles() + MOST_TOGETHER) * points * 2 * lanes,
             GROUP * TILE * lanes,
             (block.columns * TILE * TILE + MOST_LANES) * lanes,
         ]
@@ -77,7 +79,7 @@ impl<'a, A: Lanes> Scratch<'a, A> {
 /// Transforms the rows of pixels, each for all tiles along it. The lanes are tiles; those beyond the last one are
 /// overwritten by the next row.
 #[inline(always)]
-pub(super) fn transform_rows<S: Simd, A: Lanes + Float>(
+pub(super) fn transform_rows<S: Simd, A: Lanes + Float, const PATCH: usize>(
     simd: S,
     block: Block,
     distance: usize,
@@ -86,13 +88,17 @@ pub(super) fn transform_rows<S: Simd, A: Lanes + Float>(
     halves: &mut [A],
 ) {
     let lanes = A::Vector::<S>::LEN;
-    for row in 0..block.pixels()[0] {
+    for row in 0..block.rows * TILE + PATCH - TILE {
         let halves = &mut halves[row % TILE * PATCH * half..][..PATCH * half];
-        // The patch of a tile ends with the first two pixels of the next, which the last lane lacks.
+        // The patch of a tile ends with the first pixels of the next, which the last lane lacks.
         for first in (0..block.columns).step_by(lanes - 1) {
-            let [a, b, c, d] = every_fourth::<S, A>(simd, &pixels[row * distance + first * TILE..]);
-            let next = [a.shift_elements_left::<1>(A::default()), b.shift_elements_left::<1>(A::default())];
-            let values = pixel_values::<S, A>(simd, [a, b, c, d, next[0], next[1]]);
+            let of_tile = every_fourth::<S, A>(simd, &pixels[row * distance + first * TILE..]);
+            let mut patch = [of_tile[0]; PATCH];
+            patch[..TILE].copy_from_slice(&of_tile);
+            for pixel in TILE..PATCH {
+                patch[pixel] = of_tile[pixel - TILE].shift_elements_left::<1>(A::default());
+            }
+            let values = pixel_values::<S, A, PATCH>(simd, patch);
             let at = row / TILE * block.columns + first;
             for point in 0..PATCH {
                 values[point].store_slice(&mut halves[point * half + at..][..lanes]);
@@ -104,7 +110,7 @@ pub(super) fn transform_rows<S: Simd, A: Lanes + Float>(
 /// Transforms the columns of what [`transform_rows`] has left. The lanes are tiles of any rows; `store` is called with the first
 /// of them, with the row and the column of their point, and with their values there.
 #[inline(always)]
-pub(super) fn transform_columns<S: Simd, A: Lanes + Float>(
+pub(super) fn transform_columns<S: Simd, A: Lanes + Float, const PATCH: usize>(
     simd: S,
     block: Block,
     half: usize,
@@ -119,7 +125,7 @@ pub(super) fn transform_columns<S: Simd, A: Lanes + Float>(
                 let plane = (row % TILE * PATCH + column) * half + row / TILE * block.columns;
                 rows[row] = A::Vector::<S>::from_slice(simd, &halves[plane + first..][..lanes]);
             }
-            let of_column = pixel_values::<S, A>(simd, rows);
+            let of_column = pixel_values::<S, A, PATCH>(simd, rows);
             for row in 0..PATCH {
                 store(first, [row, column], of_column[row]);
             }
@@ -140,6 +146,7 @@ fn every_fourth<S: Simd, A: Lanes>(simd: S, pixels: &[A]) -> [A::Vector<S>; TILE
 #[inline(always)]
 pub(super) fn multiply<S: Simd, A: Lanes, const REGISTERS: usize>(
     simd: S,
+    tiling: Tiling,
     tiles: usize,
     weights: &[A],
     scratch: &mut Scratch<'_, A>,
@@ -150,7 +157,11 @@ pub(super) fn multiply<S: Simd, A: Lanes, const REGISTERS: usize>(
             let cost = |together: usize| tiles.div_ceil(together) * (together + 2);
             let least = [$(cost($together)),*].into_iter().min();
             $(if least == Some(cost($together)) {
-                return multiply_together::<S, A, $together, REGISTERS>(simd, tiles, weights, scratch);
+                return apart(
+                    simd,
+                    #[inline(always)]
+                    || multiply_together::<S, A, $together, REGISTERS>(simd, tiling, tiles, weights, scratch),
+                );
             })*
         }};
     }
@@ -165,14 +176,19 @@ pub(super) fn multiply<S: Simd, A: Lanes, const REGISTERS: usize>(
 #[inline(always)]
 fn multiply_together<S: Simd, A: Lanes, const TOGETHER: usize, const REGISTERS: usize>(
     simd: S,
+    tiling: Tiling,
     tiles: usize,
     weights: &[A],
     scratch: &mut Scratch<'_, A>,
 ) {
     let lanes = A::Vector::<S>::LEN;
     let width = REGISTERS * lanes;
-    let weights = weights.chunks_exact(weights.len() / POINTS);
+    let (patch, points) = (tiling.patch(), tiling.points());
+    let weights = weights.chunks_exact(weights.len() / points);
     for (point, (values, weights)) in scratch.values.chunks_exact(scratch.point).zip(weights).enumerate() {
+        let channels = tiling.channels_at([point / patch, point % patch], weights.len() / width);
+        let values = &values[channels.start * tiles..];
+        let weights = &weights[channels.start * width..channels.end * width];
         for first in (0..tiles).step_by(TOGETHER) {
             let mut sums = [[A::Vector::<S>::splat(simd, A::default()); REGISTERS]; TOGETHER];
             for (channel, weights) in weights.chunks_exact(width).enumerate() {
@@ -187,7 +203,7 @@ fn multiply_together<S: Simd, A: Lanes, const TOGETHER: usize, const REGISTERS: 
             }
             for (tile, sums) in sums.iter().enumerate() {
                 // One check a tile: with more the compiler does not unroll this loop, and keeps the sums in memory.
-                let products = &mut scratch.products[((first + tile) * POINTS + point) * width..][..width];
+                let products = &mut scratch.products[((first + tile) * points + point) * width..][..width];
                 for (register, sum) in sums.iter().enumerate() {
                     sum.store_slice(&mut products[register * lanes..][..lanes]);
                 }
@@ -198,7 +214,7 @@ fn multiply_together<S: Simd, A: Lanes, const TOGETHER: usize, const REGISTERS: 
 
 /// The outputs of a row of tiles for one register of filters, as `[row, column]` of `length` columns for each filter.
 #[inline(always)]
-pub(super) fn outputs_of_row<S: Simd, A: Lanes + Float>(
+pub(super) fn outputs_of_row<S: Simd, A: Lanes + Float, const PATCH: usize>(
     simd: S,
     products: &[A],
     registers: usize,
@@ -213,11 +229,14 @@ pub(super) fn outputs_of_row<S: Simd, A: Lanes + Float>(
     for first in (0..length).step_by(GROUP).rev() {
         let pixels = GROUP.min(length - first);
         for tile in 0..pixels.div_ceil(side) {
-            let products = &products[(first / side + tile) * POINTS * width..];
+            let products = &products[(first / side + tile) * PATCH * PATCH * width..];
             let group = &mut group[tile * side * lanes..];
             match finish.quads {
-                Some(_) => pooled_outputs_of_tile::<S, A>(simd, products, width, group, finish),
-                None => outputs_of_tile::<S, A>(simd, products, width, group),
+                // Layers with a stride are not pooled: they need not be compiled for it.
+                Some(_) if PATCH == TILE + 2 => {
+                    pooled_outputs_of_tile::<S, A, PATCH>(simd, products, width, group, finish);
+                }
+                _ => outputs_of_tile::<S, A, PATCH>(simd, products, width, group),
             }
         }
         for (row, group) in group.chunks_exact(GROUP * lanes).take(side).enumerate() {
@@ -236,11 +255,16 @@ pub(super) fn outputs_of_row<S: Simd, A: Lanes + Float>(
 
 /// The outputs of a tile, from its products at all points, into its columns of a group.
 #[inline(always)]
-fn outputs_of_tile<S: Simd, A: Lanes + Float>(simd: S, products: &[A], width: usize, group: &mut [A]) {
+fn outputs_of_tile<S: Simd, A: Lanes + Float, const PATCH: usize>(
+    simd: S,
+    products: &[A],
+    width: usize,
+    group: &mut [A],
+) {
     let lanes = A::Vector::<S>::LEN;
-    let columns = columns_of_tile::<S, A>(simd, products, width);
+    let columns = columns_of_tile::<S, A, PATCH>(simd, products, width);
     for row in 0..TILE {
-        let row_of_tile = outputs::<S, A>(simd, columns[row]);
+        let row_of_tile = outputs::<S, A, PATCH>(simd, columns[row]);
         for column in 0..TILE {
             row_of_tile[column].store_slice(&mut group[(row * GROUP + column) * lanes..][..lanes]);
         }
@@ -249,7 +273,7 @@ fn outputs_of_tile<S: Simd, A: Lanes + Float>(simd: S, products: &[A], width: us
 
 /// The same, pooled.
 #[inline(always)]
-fn pooled_outputs_of_tile<S: Simd, A: Lanes + Float>(
+fn pooled_outputs_of_tile<S: Simd, A: Lanes + Float, const PATCH: usize>(
     simd: S,
     products: &[A],
     width: usize,
@@ -257,10 +281,10 @@ fn pooled_outputs_of_tile<S: Simd, A: Lanes + Float>(
     finish: Finish<'_, A>,
 ) {
     let lanes = A::Vector::<S>::LEN;
-    let columns = columns_of_tile::<S, A>(simd, products, width);
+    let columns = columns_of_tile::<S, A, PATCH>(simd, products, width);
     for row in 0..TILE / 2 {
-        let upper = outputs::<S, A>(simd, columns[2 * row]);
-        let lower = outputs::<S, A>(simd, columns[2 * row + 1]);
+        let upper = outputs::<S, A, PATCH>(simd, columns[2 * row]);
+        let lower = outputs::<S, A, PATCH>(simd, columns[2 * row + 1]);
         for column in 0..TILE / 2 {
             let [left, right] = [2 * column, 2 * column + 1];
             let pooled = finish.pooled(simd, [[upper[left], upper[right]], [lower[left], lower[right]]]);
@@ -271,10 +295,14 @@ fn pooled_outputs_of_tile<S: Simd, A: Lanes + Float>(
 
 /// The products of a tile, with its columns transformed: `[row, point of the row]`.
 #[inline(always)]
-fn columns_of_tile<S: Simd, A: Lanes + Float>(simd: S, products: &[A], width: usize) -> [[A::Vector<S>; PATCH]; TILE] {
+fn columns_of_tile<S: Simd, A: Lanes + Float, const PATCH: usize>(
+    simd: S,
+    products: &[A],
+    width: usize,
+) -> [[A::Vector<S>; PATCH]; TILE] {
     let mut columns = [[A::Vector::<S>::splat(simd, A::default()); PATCH]; TILE];
     for column in 0..PATCH {
-        let of_column = outputs::<S, A>(simd, load(simd, &products[column * width..], PATCH * width));
+        let of_column = outputs::<S, A, PATCH>(simd, load(simd, &products[column * width..], PATCH * width));
         for row in 0..TILE {
             columns[row][column] = of_column[row];
         }

@@ -1,74 +1,157 @@
-//! The transforms of F(4, 3) along one axis, at the points 0, ±5/8, ±3/2 and ∞.
+//! The transforms of F(4, 3) and F(4, 4) along one axis.
 //!
-//! Filter and pixels are polynomials with three and six coefficients. The first transform gives the filter's values
-//! at the points, divided by what the second leaves out of the Lagrange polynomials; the value at ∞ is the last
-//! coefficient. The third gives the four outputs.
+//! Filter and pixels are polynomials, with as many coefficients as there are taps and as a patch has pixels. The first transform
+//! gives the filter's values at the points, divided by what the second leaves out of the Lagrange polynomials; the value at ∞ is
+//! the last coefficient. The third gives the four outputs.
 //!
-//! The algebra holds at any points, the rounding errors depend on them. The usual 0, ±1, ±2 and ∞ bring factors of up
-//! to 24; here the squares of the points, 0.4 and 2.3, lie on both sides of 1, and the error is less than half of
-//! theirs, the largest error of an output a quarter. All constants but those of the filters are exact in `f32`.
+//! The algebra holds at any points, the rounding errors depend on them. Points come in pairs ±p, whose even and odd parts are
+//! computed once for both. The usual 0, ±1, ±2 and ∞ bring factors of up to 24; here the squares of the points lie on both sides
+//! of 1, and the error of F(4, 3) is less than half of theirs, its largest error of an output a quarter. All points are short
+//! fractions, and most constants exact in `f32`.
 
 use crate::Float;
 use crate::simd::{Lanes, Simd, Vector};
 
 /// Outputs of a tile along an axis.
 pub(in crate::conv) const TILE: usize = 4;
-/// Pixels that these see, and points.
-pub(super) const PATCH: usize = TILE + 2;
-/// Taps of a filter along an axis.
-pub(super) const TAPS: usize = 3;
+/// The most taps of a filter along an axis.
+pub(super) const MOST_TAPS: usize = 4;
+/// The most pixels that a tile sees along an axis, and points.
+pub(super) const MOST_PATCH: usize = TILE + MOST_TAPS - 1;
 
-const NEAR: f64 = 0.625;
-const FAR: f64 = 1.5;
-const NEAR_2: f64 = NEAR * NEAR;
-const FAR_2: f64 = FAR * FAR;
+/// The points of patches of so many pixels, `PATCH` in all: pairs, zero where that makes the number even, and ∞ as the last.
+struct Points<const PATCH: usize>;
 
-/// G times the taps of a filter.
-#[inline(always)]
-pub(super) fn filter_values([a, b, c]: [f64; TAPS]) -> [f64; PATCH] {
-    const AT_NEAR: f64 = 0.5 / (NEAR_2 * (NEAR_2 - FAR_2));
-    const AT_FAR: f64 = 0.5 / (FAR_2 * (FAR_2 - NEAR_2));
-    [
-        a / (NEAR_2 * FAR_2),
-        (a + NEAR_2 * c + NEAR * b) * AT_NEAR,
-        (a + NEAR_2 * c - NEAR * b) * AT_NEAR,
-        (a + FAR_2 * c + FAR * b) * AT_FAR,
-        (a + FAR_2 * c - FAR * b) * AT_FAR,
-        c,
-    ]
+/// The most pairs of points.
+const MOST_PAIRS: usize = (MOST_PATCH - 1) / 2;
+
+impl<const PATCH: usize> Points<PATCH> {
+    const COUNT: usize = (PATCH - 1) / 2;
+    /// How many points are zero: one or none.
+    const ZEROS: usize = PATCH - 1 - 2 * Self::COUNT;
+    /// The positive point of each pair. Those of `f32` layers with the least errors, among fractions of few digits.
+    const PAIRS: [f64; MOST_PAIRS] = match PATCH {
+        6 => [0.625, 1.5, 0.0],
+        _ => [0.375, 0.875, 2.0],
+    };
+    /// The coefficients, lowest first, of Π (y − p²) over all pairs.
+    const ALL: [f64; MOST_PAIRS + 1] = product(Self::PAIRS, Self::COUNT, MOST_PAIRS);
+    /// The same over all pairs but one.
+    const OTHERS: [[f64; MOST_PAIRS + 1]; MOST_PAIRS] = [
+        product(Self::PAIRS, Self::COUNT, 0),
+        product(Self::PAIRS, Self::COUNT, 1),
+        product(Self::PAIRS, Self::COUNT, 2),
+    ];
+}
+
+/// The coefficients of Π (y − p²) over the first `count` pairs but one.
+const fn product(pairs: [f64; MOST_PAIRS], count: usize, but: usize) -> [f64; MOST_PAIRS + 1] {
+    let mut coefficients = [0.0; MOST_PAIRS + 1];
+    coefficients[0] = 1.0;
+    let mut pair = 0;
+    while pair < count {
+        if pair != but {
+            let mut at = MOST_PAIRS;
+            while at > 0 {
+                coefficients[at] = coefficients[at - 1] - pairs[pair] * pairs[pair] * coefficients[at];
+                at -= 1;
+            }
+            coefficients[0] *= -pairs[pair] * pairs[pair];
+        }
+        pair += 1;
+    }
+    coefficients
+}
+
+/// G times the taps of a filter, of which there are as many as a patch of so many pixels asks for; the rest of both is zeros.
+pub(super) fn filter_values(patch: usize, taps: [f64; MOST_TAPS]) -> [f64; MOST_PATCH] {
+    match patch {
+        6 => values_at_points::<6>(taps),
+        _ => values_at_points::<7>(taps),
+    }
+}
+
+fn values_at_points<const PATCH: usize>(taps: [f64; MOST_TAPS]) -> [f64; MOST_PATCH] {
+    let mut values = [0.0; MOST_PATCH];
+    let at = |point: f64| taps.iter().rev().fold(0.0, |value, tap| value * point + tap);
+    let (count, zeros) = (Points::<PATCH>::COUNT, Points::<PATCH>::ZEROS);
+    for (pair, point) in Points::<PATCH>::PAIRS.into_iter().take(count).enumerate() {
+        let others = Points::<PATCH>::OTHERS[pair].iter().rev();
+        let distances = others.fold(0.0, |product, coefficient| product * point * point + coefficient);
+        for (value, point) in values[2 * pair..].iter_mut().zip([point, -point]) {
+            // From the other point of the pair, from zero where that is a point, and from the other pairs.
+            let from_zero = if zeros == 1 { point } else { 1.0 };
+            *value = at(point) / (2.0 * point * from_zero * distances);
+        }
+    }
+    if zeros == 1 {
+        values[2 * count] = taps[0] / Points::<PATCH>::ALL[0];
+    }
+    values[PATCH - 1] = taps[PATCH - TILE];
+    values
 }
 
 /// Bᵀ times the pixels of patches.
 #[inline(always)]
-pub(super) fn pixel_values<S: Simd, A: Lanes + Float>(simd: S, pixels: [A::Vector<S>; PATCH]) -> [A::Vector<S>; PATCH] {
-    let near_even = add::<S, A>(simd, pixels[4], -FAR_2, pixels[2]);
-    let near_odd = add::<S, A>(simd, pixels[3], -FAR_2, pixels[1]);
-    let far_even = add::<S, A>(simd, pixels[4], -NEAR_2, pixels[2]);
-    let far_odd = add::<S, A>(simd, pixels[3], -NEAR_2, pixels[1]);
-    let zero = add::<S, A>(simd, pixels[4], -NEAR_2 - FAR_2, pixels[2]);
-    let infinity = add::<S, A>(simd, pixels[5], -NEAR_2 - FAR_2, pixels[3]);
-    [
-        add::<S, A>(simd, zero, NEAR_2 * FAR_2, pixels[0]),
-        add::<S, A>(simd, near_even, NEAR, near_odd),
-        add::<S, A>(simd, near_even, -NEAR, near_odd),
-        add::<S, A>(simd, far_even, FAR, far_odd),
-        add::<S, A>(simd, far_even, -FAR, far_odd),
-        add::<S, A>(simd, infinity, NEAR_2 * FAR_2, pixels[1]),
-    ]
+pub(super) fn pixel_values<S: Simd, A: Lanes + Float, const PATCH: usize>(
+    simd: S,
+    pixels: [A::Vector<S>; PATCH],
+) -> [A::Vector<S>; PATCH] {
+    let (count, zeros) = (Points::<PATCH>::COUNT, Points::<PATCH>::ZEROS);
+    let mut values = pixels;
+    for pair in 0..count {
+        // The highest coefficient is 1.
+        let (mut low, mut high) = (pixels[2 * count - 2 + zeros], pixels[2 * count - 1 + zeros]);
+        for power in 0..count - 1 {
+            let coefficient = Points::<PATCH>::OTHERS[pair][power];
+            low = add::<S, A>(simd, low, coefficient, pixels[2 * power + zeros]);
+            high = add::<S, A>(simd, high, coefficient, pixels[2 * power + 1 + zeros]);
+        }
+        values[2 * pair] = add::<S, A>(simd, high, Points::<PATCH>::PAIRS[pair], low);
+        values[2 * pair + 1] = add::<S, A>(simd, high, -Points::<PATCH>::PAIRS[pair], low);
+    }
+    let (mut zero, mut infinity) = (pixels[2 * count], pixels[2 * count + zeros]);
+    for power in 0..count {
+        let coefficient = Points::<PATCH>::ALL[power];
+        zero = add::<S, A>(simd, zero, coefficient, pixels[2 * power]);
+        infinity = add::<S, A>(simd, infinity, coefficient, pixels[2 * power + zeros]);
+    }
+    if zeros == 1 {
+        values[2 * count] = zero;
+    }
+    values[PATCH - 1] = infinity;
+    values
 }
 
 /// Aᵀ times the products of tiles: their outputs.
 #[inline(always)]
-pub(super) fn outputs<S: Simd, A: Lanes + Float>(simd: S, products: [A::Vector<S>; PATCH]) -> [A::Vector<S>; TILE] {
-    let [zero, near, minus_near, far, minus_far, infinity] = products;
-    let (near_even, near_odd) = (near + minus_near, near - minus_near);
-    let (far_even, far_odd) = (far + minus_far, far - minus_far);
-    [
-        zero + near_even + far_even,
-        add::<S, A>(simd, scaled::<S, A>(simd, FAR, far_odd), NEAR, near_odd),
-        add::<S, A>(simd, scaled::<S, A>(simd, FAR_2, far_even), NEAR_2, near_even),
-        add::<S, A>(simd, add::<S, A>(simd, infinity, FAR_2 * FAR, far_odd), NEAR_2 * NEAR, near_odd),
-    ]
+pub(super) fn outputs<S: Simd, A: Lanes + Float, const PATCH: usize>(
+    simd: S,
+    products: [A::Vector<S>; PATCH],
+) -> [A::Vector<S>; TILE] {
+    let (count, zeros) = (Points::<PATCH>::COUNT, Points::<PATCH>::ZEROS);
+    let (mut even, mut odd) = ([products[0]; MOST_PAIRS], [products[0]; MOST_PAIRS]);
+    for pair in 0..count {
+        even[pair] = products[2 * pair] + products[2 * pair + 1];
+        odd[pair] = products[2 * pair] - products[2 * pair + 1];
+    }
+    let [a, b, c] = Points::<PATCH>::PAIRS;
+    let mut outputs = [
+        even[0] + even[1],
+        add::<S, A>(simd, scaled::<S, A>(simd, b, odd[1]), a, odd[0]),
+        add::<S, A>(simd, scaled::<S, A>(simd, b * b, even[1]), a * a, even[0]),
+        add::<S, A>(simd, add::<S, A>(simd, products[PATCH - 1], b * b * b, odd[1]), a * a * a, odd[0]),
+    ];
+    if zeros == 1 {
+        outputs[0] += products[2 * count];
+    }
+    if count == 3 {
+        outputs[0] += even[2];
+        outputs[1] = add::<S, A>(simd, outputs[1], c, odd[2]);
+        outputs[2] = add::<S, A>(simd, outputs[2], c * c, even[2]);
+        outputs[3] = add::<S, A>(simd, outputs[3], c * c * c, odd[2]);
+    }
+    outputs
 }
 
 /// `sum + factor · vector`
