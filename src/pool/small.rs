@@ -35,7 +35,7 @@ impl<T: Kernels> Band<'_, T> {
     #[inline(always)]
     fn strips<S: Simd, O: Merge<T>, const SIZE: usize, const STRIDE: usize>(mut self, simd: S, small: &Small) {
         let Ok(terms) = <[usize; SIZE]>::try_from(&small.terms[..]) else { return };
-        let (lanes, length) = (T::Pixels::<S>::LEN, self.problem.axes[2].outputs());
+        let (lanes, length) = (T::Pixels::<S>::LEN, self.passes.problem.axes[2].outputs());
         let wide = match length / lanes {
             4.. => 4 * lanes,
             _ => lanes,
@@ -56,14 +56,14 @@ impl<T: Kernels> Band<'_, T> {
         simd: S,
         strip: Strip<SIZE>,
     ) {
-        let (lanes, length) = (T::Pixels::<S>::LEN, self.problem.axes[2].outputs());
+        let (lanes, length) = (T::Pixels::<S>::LEN, self.passes.problem.axes[2].outputs());
         let mut rows = self.first_rows::<S, O, SIZE, STRIDE, WIDTH>(simd, strip);
         let mut divisor = Divisor::<T, S, WIDTH>::none(simd);
-        for row in 0..self.rows {
+        for row in 0..self.part.rows {
             let merged = self.next_row::<S, O, SIZE, STRIDE, WIDTH>(simd, strip, row, &mut rows);
             let outputs = match (O::COUNTED, self.counts.inverted) {
                 (true, false) => {
-                    let of_row = self.counts.of_row(self.plane, self.first + row);
+                    let of_row = self.counts.of_row(self.part.plane, self.part.first + row);
                     if of_row != divisor.of_row {
                         divisor = Divisor::new::<O>(simd, of_row, &self.counts.columns[strip.column..]);
                     }
@@ -89,7 +89,7 @@ impl<T: Kernels> Band<'_, T> {
         strip: Strip<SIZE>,
     ) {
         let mut rows = self.first_rows::<S, O, SIZE, STRIDE, 1>(simd, strip);
-        for row in 0..self.rows {
+        for row in 0..self.part.rows {
             let merged = self.next_row::<S, O, SIZE, STRIDE, 1>(simd, strip, row, &mut rows);
             let of_row = self.count_of_row::<S, O>(simd, row);
             let [outputs] = self.finished::<S, O, 1>(simd, merged, strip.column, of_row);

@@ -1,16 +1,14 @@
 //! The kernel that reduces a box of pixels to one value, as many boxes at a time as a register has lanes.
 //!
 //! The pixels of a box are merged by lanes, in no order; then a square of registers, a box each, is folded into one register, a
-//! lane each. A sum is taken in pairs of stretches, as `pairwise_sum` in `reduction.rs` takes it. Where the order decides, among
+//! lane each. A sum is taken in pairs of stretches. Where the order decides, among
 //! zeros of either sign and NaNs, the box is gone through once more.
 
 use super::boxed::Layout;
 use super::kernels::Kernels;
 use super::operation::Merge;
+use super::stretches::{Stretches, halved};
 use crate::simd::{Pixel, Select, Simd, SimdMask, Vector};
-
-/// Stretches of a box that are summed pair by pair: more than any memory holds.
-pub(super) const STRETCHES: usize = 48;
 
 /// The registers of a stretch.
 const STRETCH: usize = 64;
@@ -119,28 +117,25 @@ fn total<S: Simd, T: Pixel, O: Merge<T>>(
     if rows.count * rows.planes == 1 && rows.length < STRETCH * T::Pixels::<S>::LEN {
         return few::<S, T, O>(simd, &pixels[rows.start..][..rows.length], start, sum);
     }
-    // A stretch of number n is merged with those before it as often as n ends in ones in binary.
-    let mut stretches = [start; STRETCHES];
-    let mut count = 0_usize;
+    let mut stretches = Stretches::new(
+        start,
+        #[inline(always)]
+        |one, other| O::Plain::merge(simd, one, other),
+    );
     for (row, mut pixels) in rows.of(pixels).enumerate() {
         while let Some((stretch, rest)) = pixels.split_at_checked(STRETCH * T::Pixels::<S>::LEN) {
             let (merged, watched) = whole_stretch::<S, T, O>(simd, stretch, start);
             sum.1 = T::watched::<S>(sum.1, watched);
-            push::<S, T, O>(simd, &mut stretches, &mut count, merged);
+            stretches.push(merged);
             pixels = rest;
         }
         sum = few::<S, T, O>(simd, pixels, start, sum);
         if row % 16 == 15 {
-            push::<S, T, O>(simd, &mut stretches, &mut count, sum.0);
+            stretches.push(sum.0);
             sum.0 = start;
         }
     }
-    for level in 0..STRETCHES {
-        if count >> level & 1 == 1 {
-            sum.0 = O::Plain::merge(simd, sum.0, stretches[level]);
-        }
-    }
-    sum
+    (stretches.with(&mut [sum.0]), sum.1)
 }
 
 /// A stretch, in several sums side by side, so that none waits for the one before.
@@ -161,15 +156,12 @@ fn whole_stretch<S: Simd, T: Pixel, O: Merge<T>>(
             watched[register] = T::watched::<S>(watched[register], pixels);
         }
     }
-    let mut half = WIDE / 2;
-    while half > 0 {
-        for register in 0..half {
-            sums[register] = O::Plain::merge(simd, sums[register], sums[register + half]);
-            watched[register] = T::watched::<S>(watched[register], watched[register + half]);
-        }
-        half /= 2;
-    }
-    (sums[0], watched[0])
+    let sum = halved(
+        &mut sums,
+        #[inline(always)]
+        |one, other| O::Plain::merge(simd, one, other),
+    );
+    (sum, halved(&mut watched, T::watched::<S>))
 }
 
 /// Fewer pixels than a stretch, added to a sum.
@@ -193,23 +185,6 @@ fn few<S: Simd, T: Pixel, O: Merge<T>>(
         watched = T::watched::<S>(watched, last);
     }
     (merged, watched)
-}
-
-/// Adds one stretch: those that are complete on each level are merged in pairs.
-#[inline(always)]
-fn push<S: Simd, T: Pixel, O: Merge<T>>(
-    simd: S,
-    stretches: &mut [T::Pixels<S>; STRETCHES],
-    count: &mut usize,
-    mut stretch: T::Pixels<S>,
-) {
-    let mut level = 0;
-    while *count >> level & 1 == 1 {
-        stretch = O::Plain::merge(simd, stretches[level], stretch);
-        level += 1;
-    }
-    stretches[level] = stretch;
-    *count += 1;
 }
 
 /// The last pixels of a row, fewer than a register has lanes; `start` in the other lanes.
