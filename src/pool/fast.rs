@@ -6,10 +6,12 @@ use super::band::Band;
 use super::counts::Counts;
 use super::kernels::Kernels;
 use super::operation::Operation;
+use super::outputs::Outputs;
 use super::pairs::Pairs;
 use super::passes::Passes;
 use super::planes::Compute;
 use super::problem::Problem;
+use super::small::{Rows, Small};
 use crate::Element;
 use crate::simd::Level;
 
@@ -25,6 +27,8 @@ pub(super) struct Fast<T> {
 enum Way<T> {
     /// Windows of 2×2 side by side.
     Pairs(Problem),
+    /// Windows of 2×2 or 3×3.
+    Small { small: Arc<Small>, counts: Arc<Counts<T>> },
     /// Band by band.
     Bands { passes: Arc<Passes>, counts: Arc<Counts<T>> },
 }
@@ -32,12 +36,12 @@ enum Way<T> {
 impl<T: Element> Fast<T> {
     /// `None` where the slab of a band would be out of all proportion.
     pub(super) fn new(problem: Problem, operation: Operation, level: Level) -> Option<Self> {
-        let way = if problem.is_pairs() {
-            Way::Pairs(problem)
-        } else {
-            let passes = Arc::new(Passes::new::<T>(&problem, T::HAS_SMALL)?);
-            let counts = Arc::new(Counts::new(&problem, operation, T::number)?);
-            Way::Bands { passes, counts }
+        let counts = || Some(Arc::new(Counts::new(&problem, operation, T::number)?));
+        let small = if T::HAS_SMALL { Small::new(&problem) } else { None };
+        let way = match small {
+            _ if problem.is_pairs() => Way::Pairs(problem),
+            Some(small) => Way::Small { small: Arc::new(small), counts: counts()? },
+            None => Way::Bands { passes: Arc::new(Passes::new::<T>(&problem)?), counts: counts()? },
         };
         Some(Self { operation, level, way })
     }
@@ -55,16 +59,29 @@ impl<T: Element + Kernels> Compute<T> for Fast<T> {
                 let (inverse, upper) = (T::number(4, true), scratch);
                 T::pairs(level, operation, Pairs { pixels, rows, row, first, outputs, inverse, upper, output });
             }
-            Way::Bands { passes, counts } => passes.each_band(pixels, first, output, |pixels, part, output| {
-                let (start, slab) = (operation.start(), &mut *scratch);
-                T::band(level, operation, Band { passes, counts, start, slab, pixels, part, output });
-            }),
+            Way::Small { small, counts } => {
+                let (problem, start) = (&small.problem, operation.start());
+                let length = problem.axes[2].outputs();
+                problem.each_band(problem.rows(), pixels, first, output, |pixels, part, output| {
+                    let (memory, outputs) = (&mut *scratch, Outputs { counts, part, length, output });
+                    T::small(level, operation, Rows { small, start, memory, pixels, outputs });
+                });
+            }
+            Way::Bands { passes, counts } => {
+                let (problem, start) = (&passes.problem, operation.start());
+                let length = problem.axes[2].outputs();
+                problem.each_band(passes.band, pixels, first, output, |pixels, part, output| {
+                    let (slab, outputs) = (&mut *scratch, Outputs { counts, part, length, output });
+                    T::band(level, operation, Band { passes, start, slab, pixels, outputs });
+                });
+            }
         }
     }
 
     fn algorithm(&self) -> &'static str {
         match self.way {
             Way::Pairs(_) => "pairs",
+            Way::Small { .. } => "small windows",
             Way::Bands { .. } => "bands",
         }
     }
@@ -72,6 +89,7 @@ impl<T: Element + Kernels> Compute<T> for Fast<T> {
     fn scratch_length(&self) -> usize {
         match &self.way {
             Way::Pairs(problem) => problem.axes[2].outputs(),
+            Way::Small { small, .. } => small.memory,
             Way::Bands { passes, .. } => passes.slab,
         }
     }

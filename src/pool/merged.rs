@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::Reduction;
 use super::counts::count;
-use super::passes::{Part, Passes, Spread};
+use super::passes::{Passes, Spread};
 use super::planes::Compute;
-use super::problem::Problem;
+use super::problem::{Part, Problem};
 use super::tiles::Step;
 use crate::simd::{Kernel, Level, Simd, run};
 use crate::tensor::collected;
@@ -44,7 +44,7 @@ impl<R> Merged<R> {
             return Ok(None);
         }
         let Some(problem) = Problem::new(geometry)? else { return Ok(None) };
-        let Some(passes) = Passes::new::<R::Accumulator>(&problem, false) else { return Ok(None) };
+        let Some(passes) = Passes::new::<R::Accumulator>(&problem) else { return Ok(None) };
         let include_pad = reduction.count_include_pad();
         let mut counts = [const { Vec::new() }; 3];
         for (counts, axis) in counts.iter_mut().zip(&problem.axes) {
@@ -59,7 +59,7 @@ impl<T: Element, R: Reduction<T>> Compute<T> for Merged<R> {
     type Cell = R::Accumulator;
 
     fn compute(&self, pixels: &[T], first: usize, output: &mut [T], slab: &mut [R::Accumulator]) {
-        self.passes.each_band(pixels, first, output, |pixels, part, output| {
+        self.passes.problem.each_band(self.passes.band, pixels, first, output, |pixels, part, output| {
             run(self.level, Band { merged: self, slab, pixels, part, output });
         });
     }

@@ -9,6 +9,7 @@ mod indices;
 mod kernels;
 mod merged;
 mod operation;
+mod outputs;
 mod pairs;
 mod passes;
 mod planes;

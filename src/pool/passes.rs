@@ -9,7 +9,7 @@
 //!     down     slab → output: the rows under a window
 //! ```
 
-use super::problem::Problem;
+use super::problem::{Part, Problem};
 use super::tiles::{MARGIN, Slab, Step, levels, tiles};
 use crate::window::Axis;
 
@@ -49,30 +49,10 @@ impl Spread {
     }
 }
 
-/// A small square window, whose rows stay in registers from one row of outputs to the next: there is neither a slab of merged rows
-/// nor a pass down. Of floats alone: the kernels of every pixel would take long to compile.
-#[derive(Debug, Clone)]
-pub(super) struct Small {
-    pub(super) size: usize,
-    pub(super) stride: usize,
-    /// Where the slab has each tap of a row of the first window.
-    pub(super) terms: Vec<usize>,
-}
-
-/// Some rows of outputs of one plane.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Part {
-    pub(super) plane: usize,
-    pub(super) first: usize,
-    pub(super) rows: usize,
-}
-
 #[derive(Debug, Clone)]
 pub(super) struct Passes {
     pub(super) problem: Problem,
     pub(super) spread: Spread,
-    /// Where the window is small and square: see [`Small`].
-    pub(super) small: Option<Small>,
     pub(super) across: Vec<Step>,
     /// Where a long window has a stride: the outputs of the rows of windows, thinned out of those at stride 1.
     pub(super) thin: Option<(usize, Spread)>,
@@ -91,45 +71,19 @@ pub(super) struct Passes {
 }
 
 impl Passes {
-    /// For bands of as many rows as fit into the cache, with a slab of `T`; small windows as such, if that is asked for. `None`
-    /// where the slab would be out of all proportion to the layer: wide padding, or taps far apart.
-    pub(super) fn new<T>(problem: &Problem, small: bool) -> Option<Self> {
+    /// For bands of as many rows as fit into the cache, with a slab of `T`. `None` where the slab would be out of all proportion to the layer: wide padding, or taps far apart.
+    pub(super) fn new<T>(problem: &Problem) -> Option<Self> {
         let [_, rows, _] = &problem.axes;
         let outputs = rows.outputs();
-        let least = Self::with_band(problem, small, 1)?;
+        let least = Self::with_band(problem, 1)?;
         let overlap = (rows.size() - 1).saturating_mul(rows.dilation()) + 1;
         let overlap = overlap.saturating_sub(rows.stride()).div_ceil(rows.stride());
         // The slab of another row of outputs.
-        let more = if outputs > 1 { Self::with_band(problem, small, 2)?.slab - least.slab } else { 1 };
+        let more = if outputs > 1 { Self::with_band(problem, 2)?.slab - least.slab } else { 1 };
         let fit = 1 + (BAND_BYTES / size_of::<T>()).saturating_sub(least.slab) / more.max(1);
         // Rows that two bands have in common are done twice: not more than a few of them.
         let most = fit.max(3 * overlap).min(outputs);
-        Self::with_band(problem, small, outputs.div_ceil(outputs.div_ceil(most)))
-    }
-
-    /// Walks through the outputs from the row `first` on, rows counted from the first plane of `pixels`, a band at a time: calls
-    /// `compute` with the pixels from the plane of the band on, the band, and the outputs from its first row on.
-    pub(super) fn each_band<T>(
-        &self,
-        mut pixels: &[T],
-        first: usize,
-        mut output: &mut [T],
-        mut compute: impl FnMut(&[T], Part, &mut [T]),
-    ) {
-        let [_, rows, columns] = &self.problem.axes;
-        let mut unit = first;
-        while !output.is_empty() {
-            if unit == self.problem.rows() {
-                (unit, pixels) = (0, &pixels[self.problem.pixels()..]);
-            }
-            // As many rows of the plane as are asked for, as long as a band.
-            let (plane, first) = (unit / rows.outputs(), unit % rows.outputs());
-            let left = output.len() / columns.outputs();
-            let rows = self.band.min(rows.outputs() - first).min(left);
-            compute(pixels, Part { plane, first, rows }, output);
-            output = &mut output[rows * columns.outputs()..];
-            unit += rows;
-        }
+        Self::with_band(problem, outputs.div_ceil(outputs.div_ceil(most)))
     }
 
     /// Rows under one plane of a window that a band shorter than others does not need, of those laid down for it.
@@ -174,7 +128,7 @@ impl Passes {
         }
     }
 
-    fn with_band(problem: &Problem, small: bool, band: usize) -> Option<Self> {
+    fn with_band(problem: &Problem, band: usize) -> Option<Self> {
         let [planes, rows, columns] = &problem.axes;
         let reach =
             |axis: &Axis, outputs: usize| (outputs - 1) * axis.stride() + (axis.size() - 1) * axis.dilation() + 1;
@@ -219,14 +173,7 @@ impl Passes {
             let place = |tap: usize| Some(spread.parts[tap * dilation % phases]? + tap * dilation / phases);
             (Vec::new(), (0..columns.size()).map(place).collect::<Option<Vec<_>>>()?)
         };
-        let small = (small
-            && planes.size() == 1
-            && columns.size() == rows.size()
-            && rows.dilation() == 1
-            && matches!((rows.size(), rows.stride()), (2, 2) | (3, 1 | 2)))
-        .then(|| Small { size: rows.size(), stride: rows.stride(), terms: terms.clone() });
         let mut rows_at = match terms[..] {
-            [first, ..] if small.is_some() => first,
             [place] => place,
             _ => {
                 let to = slab.take(length)?;
@@ -257,7 +204,6 @@ impl Passes {
         Some(Self {
             problem: problem.clone(),
             spread,
-            small,
             across,
             thin,
             rows_at,

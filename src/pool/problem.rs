@@ -3,6 +3,14 @@
 use crate::Result;
 use crate::window::{Axis, AxisSpec, Geometry};
 
+/// Some rows of outputs of one plane.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Part {
+    pub(super) plane: usize,
+    pub(super) first: usize,
+    pub(super) rows: usize,
+}
+
 /// Windows over a plane, axes outermost first; axes that the layer lacks have one pixel and one output.
 #[derive(Debug, Clone)]
 pub(super) struct Problem {
@@ -45,5 +53,31 @@ impl Problem {
         };
         let alone = [planes.size(), planes.stride(), planes.before()] == [1, 1, 0];
         pairs(rows) && pairs(columns) && alone
+    }
+
+    /// Walks through the outputs from the row `first` on, rows counted from the first plane of `pixels`, as many of a plane at a time as a band has at the
+    /// most: calls
+    /// `compute` with the pixels from the plane of the band on, the band, and the outputs from its first row on.
+    pub(super) fn each_band<T>(
+        &self,
+        most: usize,
+        mut pixels: &[T],
+        first: usize,
+        mut output: &mut [T],
+        mut compute: impl FnMut(&[T], Part, &mut [T]),
+    ) {
+        let [_, rows, columns] = &self.axes;
+        let mut unit = first;
+        while !output.is_empty() {
+            if unit == self.rows() {
+                (unit, pixels) = (0, &pixels[self.pixels()..]);
+            }
+            let (plane, first) = (unit / rows.outputs(), unit % rows.outputs());
+            let left = output.len() / columns.outputs();
+            let rows = most.min(rows.outputs() - first).min(left);
+            compute(pixels, Part { plane, first, rows }, output);
+            output = &mut output[rows * columns.outputs()..];
+            unit += rows;
+        }
     }
 }
