@@ -5,7 +5,7 @@ use super::operation::Merge;
 use super::outputs::Outputs;
 use super::passes::{Passes, Spread};
 use super::tiles::{MARGIN, Step};
-use crate::simd::{Pixel, Simd, SimdMask, Vector, load_pixels};
+use crate::simd::{Outgrown, Pixel, Simd, SimdMask, Vector, load_pixels};
 
 /// Some rows of outputs of one plane.
 pub struct Band<'a, T> {
@@ -22,7 +22,7 @@ impl<T: Kernels> Band<'_, T> {
     #[inline(always)]
     pub(super) fn run<S: Simd, O: Merge<T>>(mut self, simd: S) {
         let watched = self.stage::<S, O>(simd);
-        match O::HAS_PLAIN && watched.simd_eq(watched).all_true() {
+        match O::HAS_PLAIN && Outgrown::<S>::BASELINE && watched.simd_eq(watched).all_true() {
             true => self.passes::<S, O::Plain>(simd),
             false => self.passes::<S, O>(simd),
         }
@@ -55,7 +55,7 @@ impl<T: Kernels> Band<'_, T> {
             #[inline(always)]
             |place, pixels| match pixels {
                 Some(pixels) => {
-                    if O::HAS_PLAIN {
+                    if O::HAS_PLAIN && Outgrown::<S>::BASELINE {
                         watched = watch::<S, T>(simd, watched, pixels);
                     }
                     spread_row::<S, T, O>(simd, spread, pixels, place, self.slab);
@@ -69,7 +69,7 @@ impl<T: Kernels> Band<'_, T> {
     /// Merges the rows under each window, and writes the outputs.
     #[inline(always)]
     fn finish<S: Simd, O: Merge<T>>(&mut self, simd: S) {
-        const WIDE: usize = 4;
+        const WIDE: usize = 2;
         let lanes = T::Pixels::<S>::LEN;
         let Self { passes, slab, outputs, .. } = self;
         for row in 0..outputs.part.rows {

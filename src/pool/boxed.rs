@@ -39,6 +39,11 @@ impl Layout {
         self.rows_of_box(unit / self.outputs * length, unit % self.outputs)
     }
 
+    /// The pixels of a plane, where each is one box.
+    pub(super) fn whole_planes(&self) -> Option<usize> {
+        (self.outputs == 1).then_some(self.pixels)
+    }
+
     fn rows_of_box(&self, plane: usize, output: usize) -> Rows {
         let [_, rows, columns] = self.plane;
         let [of_planes, of_rows, of_columns] = &*self.ranges;

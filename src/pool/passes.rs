@@ -104,14 +104,11 @@ impl Passes {
     /// input.
     #[inline(always)]
     pub(super) fn each_row<'a, T>(&self, part: Part, pixels: &'a [T], mut stage: impl FnMut(usize, Option<&'a [T]>)) {
-        let [planes, rows, columns] = &self.problem.axes;
-        let within = |position: isize, length: usize| usize::try_from(position).ok().filter(|&at| at < length);
-        for tap in 0..planes.size() {
-            let plane = within(planes.position(part.plane, tap), planes.length());
+        for tap in 0..self.problem.axes[0].size() {
+            let under = self.problem.under(part, tap);
             for row in 0..self.rows - self.lacking(part) {
-                let at = within(rows.position(part.first, 0) + row.cast_signed(), rows.length());
-                let start = plane.zip(at).map(|(plane, at)| (plane * rows.length() + at) * columns.length());
-                stage(tap * self.rows + row, start.map(|start| &pixels[start..][..self.spread.pixels]));
+                let pixels = under.start(row).map(|start| &pixels[start..][..self.spread.pixels]);
+                stage(tap * self.rows + row, pixels);
             }
         }
     }

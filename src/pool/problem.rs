@@ -11,6 +11,25 @@ pub(super) struct Part {
     pub(super) rows: usize,
 }
 
+/// Where rows of pixels start: see [`Problem::under`].
+#[derive(Clone, Copy)]
+pub(super) struct Under {
+    plane: usize,
+    first: isize,
+    /// Rows from here on are padding; all, where the plane is.
+    rows_end: usize,
+    row: usize,
+}
+
+impl Under {
+    /// Where a row starts, counted from the first tap of the first row of outputs; none for a row of padding.
+    #[inline(always)]
+    pub(super) fn start(&self, row: usize) -> Option<usize> {
+        let at = usize::try_from(self.first + row.cast_signed()).ok().filter(|&at| at < self.rows_end)?;
+        Some(self.plane + at * self.row)
+    }
+}
+
 /// Windows over a plane, axes outermost first; axes that the layer lacks have one pixel and one output.
 #[derive(Debug, Clone)]
 pub(super) struct Problem {
@@ -42,6 +61,16 @@ impl Problem {
     /// Rows of outputs of one plane.
     pub(super) fn rows(&self) -> usize {
         self.axes[0].outputs() * self.axes[1].outputs()
+    }
+
+    /// The rows of pixels under a part, in the plane of one tap.
+    #[inline(always)]
+    pub(super) fn under(&self, part: Part, tap: usize) -> Under {
+        let [planes, rows, columns] = &self.axes;
+        let plane = usize::try_from(planes.position(part.plane, tap)).ok().filter(|&plane| plane < planes.length());
+        let rows_end = if plane.is_some() { rows.length() } else { 0 };
+        let plane = plane.unwrap_or(0) * rows.length() * columns.length();
+        Under { plane, first: rows.position(part.first, 0), rows_end, row: columns.length() }
     }
 
     /// Whether windows are 2×2 and lie side by side, each whole.

@@ -16,7 +16,7 @@ use super::operation::Merge;
 use super::outputs::Outputs;
 use super::problem::Problem;
 use super::tiles::MARGIN;
-use crate::simd::{Select, Simd, SimdMask, Vector, load_pixels};
+use crate::simd::{Outgrown, Select, Simd, SimdMask, Vector, load_pixels};
 
 /// Places that the ring may have to be moved by, to begin with a line of the cache.
 const LINE: usize = 64;
@@ -77,8 +77,12 @@ impl<T: Kernels> Rows<'_, T> {
     /// Takes it that there is no NaN, and does it once more where there is.
     #[inline(always)]
     fn sized<S: Simd, O: Merge<T>, const SIZE: usize, const STRIDE: usize>(mut self, simd: S) {
-        let watched = self.rows::<S, O::Plain, SIZE, STRIDE>(simd);
-        if O::HAS_PLAIN && !watched.simd_eq(watched).all_true() {
+        if Outgrown::<S>::BASELINE {
+            let watched = self.rows::<S, O::Plain, SIZE, STRIDE>(simd);
+            if O::HAS_PLAIN && !watched.simd_eq(watched).all_true() {
+                self.rows::<S, O, SIZE, STRIDE>(simd);
+            }
+        } else {
             self.rows::<S, O, SIZE, STRIDE>(simd);
         }
     }
@@ -87,46 +91,53 @@ impl<T: Kernels> Rows<'_, T> {
     #[inline(always)]
     fn rows<S: Simd, O: Merge<T>, const SIZE: usize, const STRIDE: usize>(&mut self, simd: S) -> T::Pixels<S> {
         let Self { small, start, memory, pixels, outputs } = self;
-        let [_, rows, columns] = &small.problem.axes;
+        let columns = &small.problem.axes[2];
+        let (before, length, pitch) = (columns.before(), columns.length(), small.pitch);
+        let under = small.problem.under(outputs.part, 0);
         let across = Across::<S, T, STRIDE>::new(simd, small, *start);
         let (source, ring) = memory.split_at_mut(small.ring);
         let (padding, copy) = source.split_at_mut(small.copy);
         // Registers that lie across two lines of the cache take twice as long to store.
         let line = ring.as_ptr().align_offset(LINE).min(LINE);
-        let ring = &mut ring[line..];
+        let (ring, divisors) = ring[line..].split_at_mut(SIZE * pitch);
+        let (numbers, inverses) = divisors.split_at_mut(pitch);
+        // Where the merged rows stand, the first of them the first under a window.
+        let mut places = [0; SIZE];
+        for slot in 1..SIZE {
+            places[slot] = slot * pitch;
+        }
         let mut watched = T::Pixels::<S>::splat(simd, T::default());
-        let mut divided_by = 0;
-        let first = rows.position(outputs.part.first, 0);
-        for row in 0..(outputs.part.rows - 1) * STRIDE + SIZE {
-            let at = usize::try_from(first + row.cast_signed()).ok().filter(|&at| at < rows.length());
-            let source = match at.map(|at| at * columns.length()) {
-                None => &*padding,
-                Some(at) => match at.checked_sub(columns.before()).and_then(|at| pixels.get(at..at + across.reach)) {
-                    Some(pixels) => pixels,
-                    // The first pixels of all, or the last: there is none before or behind them.
-                    None => {
-                        copy[columns.before()..][..columns.length()].copy_from_slice(&pixels[at..][..columns.length()]);
-                        &*copy
-                    }
-                },
-            };
-            watched = across.merge::<O, SIZE>(source, watched, &mut ring[row % SIZE * small.pitch..][..small.pitch]);
-            // The last row under a row of outputs.
-            if row + 1 < SIZE || (row + 1 - SIZE) % STRIDE != 0 {
-                continue;
+        let (mut done, mut divided_by) = (0, 0);
+        for row in 0..outputs.part.rows {
+            while done < row * STRIDE + SIZE {
+                let source = match under.start(done) {
+                    None => &*padding,
+                    Some(at) => match at.checked_sub(before).and_then(|at| pixels.get(at..at + across.reach)) {
+                        Some(pixels) => pixels,
+                        // The first pixels of all, or the last: there is none before or behind them.
+                        None => {
+                            copy[before..][..length].copy_from_slice(&pixels[at..][..length]);
+                            &*copy
+                        }
+                    },
+                };
+                let place = places[0];
+                for slot in 1..SIZE {
+                    places[slot - 1] = places[slot];
+                }
+                places[SIZE - 1] = place;
+                watched = across.merge::<O, SIZE>(source, watched, &mut ring[place..][..pitch]);
+                done += 1;
             }
-            let output = (row + 1 - SIZE) / STRIDE;
-            if O::COUNTED && !outputs.counts.inverted && divided_by != outputs.of_row(output) {
-                divided_by = outputs.of_row(output);
-                let place = ring[SIZE * small.pitch..].split_at_mut(small.pitch);
-                divisors::<S, T, O>(simd, outputs.counts, divided_by, place);
+            if O::COUNTED && !outputs.counts.inverted && divided_by != outputs.of_row(row) {
+                divided_by = outputs.of_row(row);
+                divide_by::<S, T, O>(simd, outputs.counts, divided_by, (numbers, inverses));
             }
-            let mut under = [&[][..]; SIZE];
-            for (number, under) in under.iter_mut().enumerate() {
-                *under = &ring[(row + 1 + number) % SIZE * small.pitch..][..small.pitch];
+            let mut merged = [&[][..]; SIZE];
+            for slot in 0..SIZE {
+                merged[slot] = &ring[places[slot]..][..pitch];
             }
-            let divisors = &ring[SIZE * small.pitch..][..2 * small.pitch];
-            down::<S, T, O, SIZE>(simd, under, divisors.split_at(small.pitch), outputs, output);
+            down::<S, T, O, SIZE>(simd, merged, (numbers, inverses), outputs, row);
         }
         watched
     }
@@ -141,9 +152,9 @@ fn down<S: Simd, T: Kernels, O: Merge<T>, const SIZE: usize>(
     outputs: &mut Outputs<'_, T>,
     row: usize,
 ) {
-    let lanes = T::Pixels::<S>::LEN;
+    let (lanes, length) = (T::Pixels::<S>::LEN, outputs.length);
     let of_row = outputs.count_of_row::<S, O>(simd, row);
-    for column in (0..outputs.length).step_by(lanes) {
+    for column in (0..length).step_by(lanes) {
         let mut merged = T::Pixels::<S>::from_slice(simd, &under[0][column..][..lanes]);
         for next in 1..SIZE {
             merged = O::merge(simd, merged, T::Pixels::<S>::from_slice(simd, &under[next][column..][..lanes]));
@@ -162,7 +173,7 @@ fn down<S: Simd, T: Kernels, O: Merge<T>, const SIZE: usize>(
 
 /// The counts of the windows of a row, and their inverses.
 #[inline(always)]
-fn divisors<S: Simd, T: Kernels, O: Merge<T>>(
+fn divide_by<S: Simd, T: Kernels, O: Merge<T>>(
     simd: S,
     counts: &Counts<T>,
     of_row: usize,

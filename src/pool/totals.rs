@@ -64,16 +64,28 @@ impl<T: Kernels> Totals<'_, T> {
         let start = T::Pixels::<S>::splat(simd, self.start);
         let one = T::Pixels::<S>::splat(simd, T::number(1, false));
         let (mut totals, mut counts) = ([start; LANES], [T::default(); LANES]);
+        let planes = self.boxes.whole_planes().and_then(|length| Planes::<S, T>::new(simd, length));
+        if let Some(planes) = &planes {
+            counts = [T::number(planes.length, false); LANES];
+        }
         for (group, output) in self.output.chunks_mut(LANES).enumerate() {
             let first = self.first + group * LANES;
             let mut nan = 0_u64;
             for number in 0..output.len() {
-                let rows = self.boxes.rows(first + number);
-                let (total, watched) = total::<S, T, O>(simd, &rows, self.pixels, start);
+                let (total, watched) = match &planes {
+                    Some(planes) => {
+                        let plane = &self.pixels[(first + number) * planes.length..][..planes.length];
+                        planes.total::<O>(simd, plane, start)
+                    }
+                    None => {
+                        let rows = self.boxes.rows(first + number);
+                        if O::COUNTED {
+                            counts[number] = T::number(rows.length * rows.count * rows.planes, false);
+                        }
+                        total::<S, T, O>(simd, &rows, self.pixels, start)
+                    }
+                };
                 totals[number] = total;
-                if O::COUNTED {
-                    counts[number] = T::number(rows.length * rows.count * rows.planes, false);
-                }
                 if O::HAS_PLAIN && !watched.simd_eq(watched).all_true() {
                     nan |= 1 << number;
                 }
@@ -92,6 +104,44 @@ impl<T: Kernels> Totals<'_, T> {
                 }
             }
         }
+    }
+}
+
+/// Planes of one box each, and of few pixels, but no fewer than a register holds: what is the same for all of them.
+struct Planes<S: Simd, T: Pixel> {
+    length: usize,
+    /// The lanes that the last register of a plane has of it alone, where it lies over the one before it.
+    last: Option<<T::Pixels<S> as Vector<S>>::Mask>,
+}
+
+impl<S: Simd, T: Pixel> Planes<S, T> {
+    #[inline(always)]
+    fn new(simd: S, length: usize) -> Option<Self> {
+        let lanes = T::Pixels::<S>::LEN;
+        if !(lanes..STRETCH * lanes).contains(&length) {
+            return None;
+        }
+        let over = lanes - length % lanes;
+        let last = (over < lanes).then(|| T::lane_numbers(simd).simd_ge(T::lane_number(simd, over)));
+        Some(Self { length, last })
+    }
+
+    /// As [`total`].
+    #[inline(always)]
+    fn total<O: Merge<T>>(&self, simd: S, plane: &[T], start: T::Pixels<S>) -> (T::Pixels<S>, T::Pixels<S>) {
+        let lanes = T::Pixels::<S>::LEN;
+        let (mut merged, mut watched) = (start, T::Pixels::<S>::splat(simd, T::default()));
+        for register in plane.chunks_exact(lanes) {
+            let register = T::Pixels::<S>::from_slice(simd, register);
+            merged = O::Plain::merge(simd, merged, O::enter::<S>(register));
+            watched = T::watched::<S>(watched, register);
+        }
+        if let Some(own) = self.last {
+            let register = own.select(T::Pixels::<S>::from_slice(simd, &plane[plane.len() - lanes..]), start);
+            merged = O::Plain::merge(simd, merged, O::enter::<S>(register));
+            watched = T::watched::<S>(watched, register);
+        }
+        (merged, watched)
     }
 }
 

@@ -9,6 +9,7 @@ pub(crate) struct Range;
 impl Reduction<f32> for Range {
     type Accumulator = (f32, f32);
 
+    #[inline]
     fn start(&self) -> (f32, f32) {
         (f32::INFINITY, f32::NEG_INFINITY)
     }
