@@ -37,6 +37,9 @@ impl<T: Kernels> Band<'_, T> {
             merge_step::<S, T, O>(simd, step, lacking_across, self.slab);
         }
         passes.thin_out(self.slab);
+        if O::EXACT && passes.halves {
+            return self.halves::<S, O>(simd);
+        }
         for step in &passes.down {
             merge_step::<S, T, O>(simd, step, lacking_down, self.slab);
         }

@@ -5,6 +5,7 @@ mod boxed;
 mod boxes;
 mod counts;
 mod fast;
+mod halves;
 mod indices;
 mod kernels;
 mod merged;

@@ -9,6 +9,7 @@
 //!     down     slab → output: the rows under a window
 //! ```
 
+use super::halves::TALLEST;
 use super::problem::{Part, Problem};
 use super::tiles::{MARGIN, Slab, Step, levels, tiles};
 use crate::window::Axis;
@@ -59,6 +60,8 @@ pub(super) struct Passes {
     /// The rows of windows, `[plane, row, column]`.
     pub(super) rows_at: usize,
     pub(super) pitch: usize,
+    /// Whether windows are so tall that operations which round nothing put them together from halves: else, by steps.
+    pub(super) halves: bool,
     pub(super) down: Vec<Step>,
     /// For each plane under a window and each of its rows (or tall tiles of them): where the first output has it.
     pub(super) last: Vec<usize>,
@@ -186,6 +189,9 @@ impl Passes {
             thin = Some((from, Spread { stride, lead: 0, pixels, parts: vec![Some(rows_at)], pitch: down_pitch }));
         }
 
+        // With a stride, most of the halves would be of windows that are not there.
+        let tall = (5 * rows.stride() + 1..=TALLEST).contains(&rows.size());
+        let halves = tall && planes.size() == 1 && rows.dilation() == 1;
         let (steps_of_four, tiling) = tiles(rows.size());
         // Of a single row, the distance to the next is of no account, and might be too large to count.
         let row_step = if rows.size() == 1 { 0 } else { rows.dilation() * down_pitch };
@@ -204,6 +210,7 @@ impl Passes {
             across,
             thin,
             rows_at,
+            halves,
             pitch: down_pitch,
             down,
             last,
