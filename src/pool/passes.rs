@@ -190,7 +190,7 @@ impl Passes {
         }
 
         // With a stride, most of the halves would be of windows that are not there.
-        let tall = (5 * rows.stride() + 1..=TALLEST).contains(&rows.size());
+        let tall = rows.size() <= TALLEST && rows.size() > rows.stride().saturating_mul(5);
         let halves = tall && planes.size() == 1 && rows.dilation() == 1;
         let (steps_of_four, tiling) = tiles(rows.size());
         // Of a single row, the distance to the next is of no account, and might be too large to count.
