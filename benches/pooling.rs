@@ -20,42 +20,12 @@ use featuremap::{
 use ndarray::Array4;
 use serde_json::Value;
 
+use range::Range;
+
+#[path = "../tests/common/range.rs"]
+mod range;
+
 const ROUNDS: usize = 41;
-
-/// The difference between the largest and the smallest pixel: a reduction of a user's own.
-#[derive(Clone)]
-struct Range;
-
-impl Reduction<f32> for Range {
-    type Accumulator = (f32, f32);
-
-    fn start(&self) -> (f32, f32) {
-        (f32::INFINITY, f32::NEG_INFINITY)
-    }
-
-    #[inline]
-    fn step(&self, (low, high): (f32, f32), pixel: f32) -> (f32, f32) {
-        (if pixel < low { pixel } else { low }, if pixel > high { pixel } else { high })
-    }
-
-    fn finish(&self, (low, high): (f32, f32), _count: usize) -> f32 {
-        high - low
-    }
-
-    #[inline]
-    fn step_run(&self, accumulators: &mut [(f32, f32)], pixels: &[f32]) {
-        for ((low, high), &pixel) in accumulators.iter_mut().zip(pixels) {
-            *low = if pixel < *low { pixel } else { *low };
-            *high = if pixel > *high { pixel } else { *high };
-        }
-    }
-
-    #[inline]
-    fn merge(&self, one: (f32, f32), other: (f32, f32)) -> Option<(f32, f32)> {
-        let low = if other.0 < one.0 { other.0 } else { one.0 };
-        Some((low, if other.1 > one.1 { other.1 } else { one.1 }))
-    }
-}
 
 /// A planned layer with its input and output, and the same for two threads.
 struct Case<T: Element> {

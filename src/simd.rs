@@ -1,5 +1,7 @@
 //! The only file that names the SIMD crate: which instructions this CPU has, code compiled for them, and vectors.
 
+use std::marker::PhantomData;
+
 use fearless_simd::{SimdFloat, dispatch};
 
 pub(crate) use fearless_simd::{Level, Select, Simd, SimdBase as Vector, SimdMask};
@@ -60,6 +62,14 @@ pub(crate) fn run<K: Kernel>(level: Level, kernel: K) -> K::Output {
 #[inline(never)]
 pub(crate) fn apart<S: Simd, R>(simd: S, part: impl FnOnce() -> R) -> R {
     simd.vectorize(part)
+}
+
+/// Whether a level has outgrown the least of an x86, which few machines have only: what is compiled twice, to be faster where there
+/// is no NaN, is compiled once for that.
+pub(crate) struct Outgrown<S>(PhantomData<S>);
+
+impl<S: Simd> Outgrown<S> {
+    pub(crate) const BASELINE: bool = !cfg!(any(target_arch = "x86", target_arch = "x86_64")) || S::f32s::LEN > 4;
 }
 
 /// A number that comes in vectors: the sums of every [`Element`](crate::Element).

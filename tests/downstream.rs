@@ -1,7 +1,7 @@
 //! What a user of the crate writes for himself, with its public parts alone:
 //!
-//! - a reduction, the range of the pixels under a window, which pools in one to three dimensions, over floats and
-//!   integers, globally and adaptively, with the block step overridden;
+//! - a reduction, the range of the pixels under a window, which pools in one to three dimensions, over floats, with every step
+//!   overridden, and integers, globally and adaptively;
 //! - a module, local contrast normalisation, that has a convolution inside and stands in one list with the crate's own;
 //! - a module that says which rows it computes its rows from, and is computed together with a pooling; the same where it does not
 //!   say, and a function of every element alone, which is applied in place;
@@ -14,34 +14,12 @@ use featuremap::{
 };
 use ndarray::{Array2, Array3, Array4, array, s};
 
-/// The difference between the largest and the smallest pixel.
-#[derive(Debug, Clone, Copy, Default)]
-struct Range;
+#[path = "common/range.rs"]
+mod range;
 
-impl Reduction<f32> for Range {
-    type Accumulator = (f32, f32);
+use range::Range;
 
-    fn start(&self) -> (f32, f32) {
-        (f32::INFINITY, f32::NEG_INFINITY)
-    }
-
-    fn step(&self, (low, high): (f32, f32), pixel: f32) -> (f32, f32) {
-        (low.min(pixel), high.max(pixel))
-    }
-
-    fn finish(&self, (low, high): (f32, f32), _count: usize) -> f32 {
-        high - low
-    }
-
-    fn step_run(&self, accumulators: &mut [(f32, f32)], pixels: &[f32]) {
-        assert_eq!(accumulators.len(), pixels.len());
-        for ((low, high), &pixel) in accumulators.iter_mut().zip(pixels) {
-            *low = if pixel < *low { pixel } else { *low };
-            *high = if pixel > *high { pixel } else { *high };
-        }
-    }
-}
-
+/// With what a reduction must have, and no more.
 impl Reduction<i16> for Range {
     type Accumulator = (i16, i16);
 

@@ -2,58 +2,46 @@
 
 use super::kernels::Kernels;
 use super::operation::Merge;
-use super::passes::{Counts, MARGIN, Passes, Spread, Step};
-use super::problem::Problem;
-use crate::simd::{Pixel, Simd, SimdMask, Vector, load_pixels};
+use super::outputs::Outputs;
+use super::passes::{Passes, Spread};
+use super::tiles::{MARGIN, Step};
+use crate::simd::{Outgrown, Pixel, Simd, SimdMask, Vector, load_pixels};
 
 /// Some rows of outputs of one plane.
 pub struct Band<'a, T> {
-    pub(super) problem: &'a Problem,
     pub(super) passes: &'a Passes,
-    pub(super) counts: &'a Counts<T>,
     /// The pixel that changes nothing.
     pub(super) start: T,
     pub(super) slab: &'a mut [T],
     /// All pixels of the plane.
     pub(super) pixels: &'a [T],
-    /// Which plane of outputs, and which rows of it.
-    pub(super) plane: usize,
-    pub(super) first: usize,
-    pub(super) rows: usize,
-    /// From the first of these rows on. What is behind the last row is computed later: kernels spoil it.
-    pub(super) output: &'a mut [T],
+    pub(super) outputs: Outputs<'a, T>,
 }
 
 impl<T: Kernels> Band<'_, T> {
     #[inline(always)]
     pub(super) fn run<S: Simd, O: Merge<T>>(mut self, simd: S) {
-        let passes = self.passes;
-        let [_, rows_axis, _] = &self.problem.axes;
-        let lacking = (passes.band - self.rows) * rows_axis.stride();
-        let watched = self.stage::<S, O>(simd, passes.rows - lacking);
-        match O::HAS_PLAIN && watched.simd_eq(watched).all_true() {
-            true => self.passes::<S, O::Plain>(simd, lacking),
-            false => self.passes::<S, O>(simd, lacking),
+        let watched = self.stage::<S, O>(simd);
+        match O::HAS_PLAIN && Outgrown::<S>::BASELINE && watched.simd_eq(watched).all_true() {
+            true => self.passes::<S, O::Plain>(simd),
+            false => self.passes::<S, O>(simd),
         }
     }
 
     /// All that comes after the staging.
     #[inline(always)]
-    fn passes<S: Simd, O: Merge<T>>(mut self, simd: S, lacking: usize) {
+    fn passes<S: Simd, O: Merge<T>>(mut self, simd: S) {
         let passes = self.passes;
-        // A band that is shorter than others needs fewer of the rows, which are the last where there is one plane.
-        let lacking = if self.problem.axes[0].size() == 1 { lacking } else { 0 };
-        if T::HAS_SMALL
-            && let Some(small) = &passes.small
-        {
-            return self.small::<S, O>(simd, small);
-        }
+        let (lacking_across, lacking_down) = passes.lacking_places(self.outputs.part);
         for step in &passes.across {
-            merge_step::<S, T, O>(simd, step, lacking * passes.spread.pitch, self.slab);
+            merge_step::<S, T, O>(simd, step, lacking_across, self.slab);
         }
-        passes.thin_out(self.problem.axes[0].size(), self.slab);
+        passes.thin_out(self.slab);
+        if O::EXACT && passes.halves {
+            return self.halves::<S, O>(simd);
+        }
         for step in &passes.down {
-            merge_step::<S, T, O>(simd, step, lacking * passes.pitch, self.slab);
+            merge_step::<S, T, O>(simd, step, lacking_down, self.slab);
         }
         self.finish::<S, O>(simd);
     }
@@ -61,112 +49,45 @@ impl<T: Kernels> Band<'_, T> {
     /// Spreads the rows under the windows over the slab, and blanks those outside the input. What is returned has NaN where a pixel
     /// is NaN, and perhaps where one is infinite.
     #[inline(always)]
-    fn stage<S: Simd, O: Merge<T>>(&mut self, simd: S, rows: usize) -> T::Pixels<S> {
+    fn stage<S: Simd, O: Merge<T>>(&mut self, simd: S) -> T::Pixels<S> {
         let mut watched = T::Pixels::<S>::splat(simd, T::default());
-        let passes = self.passes;
-        let [planes, rows_axis, columns] = &self.problem.axes;
-        for tap in 0..planes.size() {
-            let plane = planes.position(self.plane, tap);
-            let plane = usize::try_from(plane).ok().filter(|&plane| plane < planes.length());
-            for row in 0..rows {
-                let place = tap * passes.rows + row;
-                let at = rows_axis.position(self.first, 0) + row.cast_signed();
-                let at = usize::try_from(at).ok().filter(|&at| at < rows_axis.length());
-                match (plane, at) {
-                    (Some(plane), Some(at)) => {
-                        let pixels = &self.pixels[(plane * rows_axis.length() + at) * columns.length()..];
-                        let pixels = &pixels[..passes.spread.pixels];
-                        if O::HAS_PLAIN {
-                            watched = watch::<S, T>(simd, watched, pixels);
-                        }
-                        spread_row::<S, T, O>(simd, &passes.spread, pixels, place, self.slab);
+        let spread = &self.passes.spread;
+        self.passes.each_row(
+            self.outputs.part,
+            self.pixels,
+            #[inline(always)]
+            |place, pixels| match pixels {
+                Some(pixels) => {
+                    if O::HAS_PLAIN && Outgrown::<S>::BASELINE {
+                        watched = watch::<S, T>(simd, watched, pixels);
                     }
-                    _ => passes.spread.blank(place, self.start, self.slab),
+                    spread_row::<S, T, O>(simd, spread, pixels, place, self.slab);
                 }
-            }
-        }
+                None => spread.blank(place, self.start, self.slab),
+            },
+        );
         watched
     }
 
     /// Merges the rows under each window, and writes the outputs.
     #[inline(always)]
     fn finish<S: Simd, O: Merge<T>>(&mut self, simd: S) {
-        const WIDE: usize = 4;
+        const WIDE: usize = 2;
         let lanes = T::Pixels::<S>::LEN;
-        let length = self.problem.axes[2].outputs();
-        for row in 0..self.rows {
-            let of_row = self.count_of_row::<S, O>(simd, row);
-            let mut column = 0;
-            while column + WIDE * lanes <= length {
-                let merged = self.outputs::<S, O, WIDE>(simd, row, column, of_row);
-                let place = &mut self.output[row * length + column..][..WIDE * lanes];
+        let Self { passes, slab, outputs, .. } = self;
+        for row in 0..outputs.part.rows {
+            let of_row = outputs.count_of_row::<S, O>(simd, row);
+            for column in (0..outputs.length).step_by(WIDE * lanes) {
+                let merged = merged::<S, T, O, WIDE>(simd, slab, &passes.last, row * passes.row_step + column);
                 for register in 0..WIDE {
-                    merged[register].store_slice(&mut place[register * lanes..][..lanes]);
+                    let column = column + register * lanes;
+                    if column < outputs.length {
+                        let finished = outputs.finished::<S, O>(simd, merged[register], column, of_row);
+                        outputs.store::<S>(finished, row, column);
+                    }
                 }
-                column += WIDE * lanes;
-            }
-            while column < length {
-                let [merged] = self.outputs::<S, O, 1>(simd, row, column, of_row);
-                self.store_spilling::<S>(merged, row, column);
-                column += lanes;
             }
         }
-    }
-
-    /// The factor that the counts of a row have in common.
-    #[inline(always)]
-    pub(super) fn count_of_row<S: Simd, O: Merge<T>>(&self, simd: S, row: usize) -> T::Pixels<S> {
-        let count = if O::COUNTED { self.counts.of_row(self.plane, self.first + row) } else { 1 };
-        T::Pixels::<S>::splat(simd, T::number(count, self.counts.inverted))
-    }
-
-    /// Stores outputs that may be more than the row has left: the rest falls on the next row, which comes later.
-    #[inline(always)]
-    pub(super) fn store_spilling<S: Simd>(&mut self, outputs: T::Pixels<S>, row: usize, column: usize) {
-        let (length, lanes) = (self.problem.axes[2].outputs(), T::Pixels::<S>::LEN);
-        let at = row * length + column;
-        match self.output.get_mut(at..at + lanes) {
-            Some(place) => outputs.store_slice(place),
-            None => {
-                let count = (length - column).min(lanes);
-                self.output[at..at + count].copy_from_slice(&outputs.as_slice()[..count]);
-            }
-        }
-    }
-
-    /// Neighbouring outputs of one row.
-    #[inline(always)]
-    fn outputs<S: Simd, O: Merge<T>, const WIDTH: usize>(
-        &self,
-        simd: S,
-        row: usize,
-        column: usize,
-        of_row: T::Pixels<S>,
-    ) -> [T::Pixels<S>; WIDTH] {
-        let at = row * self.passes.row_step + column;
-        let merged = merged::<S, T, O, WIDTH>(simd, self.slab, &self.passes.last, at);
-        self.finished::<S, O, WIDTH>(simd, merged, column, of_row)
-    }
-
-    /// The outputs that these windows give, from a column on.
-    #[inline(always)]
-    pub(super) fn finished<S: Simd, O: Merge<T>, const WIDTH: usize>(
-        &self,
-        simd: S,
-        mut merged: [T::Pixels<S>; WIDTH],
-        column: usize,
-        of_row: T::Pixels<S>,
-    ) -> [T::Pixels<S>; WIDTH] {
-        for register in 0..WIDTH {
-            if O::COUNTED {
-                let counts = &self.counts.columns[column + register * T::Pixels::<S>::LEN..][..T::Pixels::<S>::LEN];
-                let by = T::Pixels::<S>::from_slice(simd, counts);
-                merged[register] = O::divided::<S>(merged[register], by, of_row, self.counts.inverted);
-            } else {
-                merged[register] = O::finish::<S>(merged[register]);
-            }
-        }
-        merged
     }
 }
 

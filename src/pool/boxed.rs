@@ -8,7 +8,8 @@ use super::kernels::Kernels;
 use super::merged::merge;
 use super::operation::Operation;
 use super::planes::Compute;
-use super::totals::{Rows, STRETCHES, Totals};
+use super::stretches::{Stretches, halved};
+use super::totals::{Rows, Totals};
 use crate::Element;
 use crate::simd::{Kernel, Level, Simd, run};
 
@@ -36,6 +37,11 @@ impl Layout {
             return Rows { start: unit * length, length, count: 1, pitch: 0, planes: 1, plane_pitch: 0 };
         }
         self.rows_of_box(unit / self.outputs * length, unit % self.outputs)
+    }
+
+    /// The pixels of a plane, where each is one box.
+    pub(super) fn whole_planes(&self) -> Option<usize> {
+        (self.outputs == 1).then_some(self.pixels)
     }
 
     fn rows_of_box(&self, plane: usize, output: usize) -> Rows {
@@ -136,8 +142,7 @@ impl<T: Element, R: Reduction<T>> Kernel for Steps<'_, R, T> {
 /// Accumulators that are stepped side by side, so that none waits for another.
 const SIDE_BY_SIDE: usize = 64;
 
-/// Pixels that each of them takes at a time, and in all, before they are merged. As in `totals.rs`, what such stretches come to is
-/// merged in pairs, so that the error of a sum grows with the logarithm of their number.
+/// Pixels that each of them takes at a time, and in all, before they are merged.
 const AT_A_TIME: usize = 4;
 const STRETCH: usize = 4 * AT_A_TIME;
 
@@ -160,7 +165,11 @@ fn total_of_few<'a, T: Element, R: Reduction<T>>(reduction: &R, rows: impl Itera
             *accumulator = reduction.step(*accumulator, pixel);
         }
     }
-    fold(reduction, &mut side_by_side)
+    halved(
+        &mut side_by_side,
+        #[inline(always)]
+        |one, other| merge(reduction, one, other),
+    )
 }
 
 /// What all pixels come to.
@@ -168,7 +177,12 @@ fn total_of_few<'a, T: Element, R: Reduction<T>>(reduction: &R, rows: impl Itera
 fn total<'a, T: Element, R: Reduction<T>>(reduction: &R, rows: impl Iterator<Item = &'a [T]>) -> R::Accumulator {
     let start = reduction.start();
     let mut side_by_side = [start; SIDE_BY_SIDE];
-    let (mut stretches, mut count, mut taken, mut used) = ([start; STRETCHES], 0_usize, 0, 1);
+    let (mut taken, mut used) = (0, 1);
+    let mut stretches = Stretches::new(
+        start,
+        #[inline(always)]
+        |one, other| merge(reduction, one, other),
+    );
     for row in rows {
         let (groups, rest) = row.as_chunks::<SIDE_BY_SIDE>();
         let (many, few) = groups.as_chunks::<AT_A_TIME>();
@@ -180,7 +194,7 @@ fn total<'a, T: Element, R: Reduction<T>>(reduction: &R, rows: impl Iterator<Ite
             }
             (taken, used) = (taken + AT_A_TIME, SIDE_BY_SIDE);
             if taken >= STRETCH {
-                push(reduction, &mut stretches, &mut count, fold(reduction, &mut side_by_side));
+                stretches.push_parts(&mut side_by_side);
                 (side_by_side, taken) = ([start; SIDE_BY_SIDE], 0);
             }
         }
@@ -189,43 +203,9 @@ fn total<'a, T: Element, R: Reduction<T>>(reduction: &R, rows: impl Iterator<Ite
             (taken, used) = (taken + 1, used.max(pixels.len()));
         }
         if taken >= STRETCH {
-            push(reduction, &mut stretches, &mut count, fold(reduction, &mut side_by_side));
+            stretches.push_parts(&mut side_by_side);
             (side_by_side, taken) = ([start; SIDE_BY_SIDE], 0);
         }
     }
-    let mut total = fold(reduction, &mut side_by_side[..used.next_power_of_two()]);
-    for (level, &stretch) in stretches.iter().enumerate() {
-        if count >> level & 1 == 1 {
-            total = merge(reduction, total, stretch);
-        }
-    }
-    total
-}
-
-/// Merges accumulators, a power of two of them, each half with the other.
-#[inline(always)]
-fn fold<T, R: Reduction<T>>(reduction: &R, mut accumulators: &mut [R::Accumulator]) -> R::Accumulator {
-    while accumulators.len() > 1 {
-        let (one, other) = accumulators.split_at_mut(accumulators.len() / 2);
-        one.iter_mut().zip(other).for_each(|(one, &mut other)| *one = merge(reduction, *one, other));
-        accumulators = one;
-    }
-    accumulators[0]
-}
-
-/// Adds one stretch: those that are complete on each level are merged in pairs.
-#[inline(always)]
-fn push<T, R: Reduction<T>>(
-    reduction: &R,
-    stretches: &mut [R::Accumulator; STRETCHES],
-    count: &mut usize,
-    mut stretch: R::Accumulator,
-) {
-    let mut level = 0;
-    while *count >> level & 1 == 1 {
-        stretch = merge(reduction, stretches[level], stretch);
-        level += 1;
-    }
-    stretches[level] = stretch;
-    *count += 1;
+    stretches.with(&mut side_by_side[..used.next_power_of_two()])
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::boxed::{Boxed, Layout, Stepped};
 use super::merged::merges;
-use super::planes::{Planes, Sizes};
+use super::planes::{Pooled, Sizes, pooled};
 use super::{Average, L2, Max, Min, Reduction, reduction_name};
 use crate::module::{Module, OutputShape, check_shape};
 use crate::shape::MapShape;
@@ -156,18 +156,9 @@ impl<const N: usize> Boxes<N> {
         reduction.validate()?;
         check_shape(&self.output.to_vec(), &output)?;
         let pixels = input.contiguous()?;
-        if let Some((layout, sizes)) = self.layout(reduction)? {
-            let (level, shares) = (Level::new(), sizes.shares::<T>());
+        if let Some(mut pooled) = self.pooled(reduction)? {
             return output.write_with(|output| {
-                match reduction.operation() {
-                    Some(operation) => {
-                        Planes::new(Boxed { operation, level, layout }, sizes, shares)?.run_dense(&pixels, output);
-                    }
-                    None => {
-                        let stepped = Stepped { reduction: reduction.clone(), level, layout };
-                        Planes::new(stepped, sizes, shares)?.run_dense(&pixels, output);
-                    }
-                }
+                pooled.run_dense(&pixels, output);
                 Ok(())
             });
         }
@@ -210,22 +201,20 @@ impl<const N: usize> Boxes<N> {
         Ok(Some((Layout::new(plane, ranges), sizes)))
     }
 
+    /// The planes of the input, pooled by the kernels or by what merges, where there is either.
+    fn pooled<T: Element>(&self, reduction: &impl Reduction<T>) -> Result<Option<Box<dyn Pooled<T>>>> {
+        let Some((layout, sizes)) = self.layout(reduction)? else { return Ok(None) };
+        let level = Level::new();
+        Ok(Some(match reduction.operation() {
+            Some(operation) => pooled(Boxed { operation, level, layout }, sizes)?,
+            None => pooled(Stepped { reduction: reduction.clone(), level, layout }, sizes)?,
+        }))
+    }
+
     /// The plan, if there is anything to prepare.
     fn plan<T: Element>(&self, reduction: &impl Reduction<T>, input: &[usize]) -> Result<Option<Plan<T>>> {
         reduction.validate()?;
-        let output = self.output.to_vec();
-        let Some((layout, sizes)) = self.layout(reduction)? else { return Ok(None) };
-        let (level, shares) = (Level::new(), sizes.shares::<T>());
-        Ok(Some(match reduction.operation() {
-            Some(operation) => {
-                let boxed = Boxed { operation, level, layout };
-                Plan::new(input, &output, Planes::new(boxed, sizes, shares)?.with_staging()?)
-            }
-            None => {
-                let stepped = Stepped { reduction: reduction.clone(), level, layout };
-                Plan::new(input, &output, Planes::new(stepped, sizes, shares)?.with_staging()?)
-            }
-        }))
+        self.pooled(reduction)?.map(|pooled| pooled.into_plan(input, &self.output.to_vec())).transpose()
     }
 
     /// The pixels in the box of an output: borrowed where they are neighbours, else collected in `scratch`.

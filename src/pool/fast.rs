@@ -3,19 +3,21 @@
 use std::sync::Arc;
 
 use super::band::Band;
+use super::counts::Counts;
 use super::kernels::Kernels;
 use super::operation::Operation;
+use super::outputs::Outputs;
 use super::pairs::Pairs;
-use super::passes::{Counts, Passes};
+use super::passes::Passes;
 use super::planes::Compute;
 use super::problem::Problem;
+use super::small::{Rows, Small};
 use crate::Element;
 use crate::simd::Level;
 
 /// Windows merged by an operation that has kernels.
 #[derive(Debug, Clone)]
 pub(super) struct Fast<T> {
-    problem: Arc<Problem>,
     operation: Operation,
     level: Level,
     way: Way<T>,
@@ -24,7 +26,9 @@ pub(super) struct Fast<T> {
 #[derive(Debug, Clone)]
 enum Way<T> {
     /// Windows of 2×2 side by side.
-    Pairs,
+    Pairs(Problem),
+    /// Windows of 2×2 or 3×3.
+    Small { small: Arc<Small>, counts: Arc<Counts<T>> },
     /// Band by band.
     Bands { passes: Arc<Passes>, counts: Arc<Counts<T>> },
 }
@@ -32,73 +36,60 @@ enum Way<T> {
 impl<T: Element> Fast<T> {
     /// `None` where the slab of a band would be out of all proportion.
     pub(super) fn new(problem: Problem, operation: Operation, level: Level) -> Option<Self> {
-        let way = if problem.is_pairs() {
-            Way::Pairs
-        } else {
-            let passes = Arc::new(Passes::new::<T>(&problem, T::HAS_SMALL)?);
-            let counts = Arc::new(Counts::new(&problem, operation, T::number)?);
-            Way::Bands { passes, counts }
+        let counts = || Some(Arc::new(Counts::new(&problem, operation, T::number)?));
+        let small = if T::HAS_SMALL { Small::new(&problem) } else { None };
+        let way = match small {
+            _ if problem.is_pairs() => Way::Pairs(problem),
+            Some(small) => Way::Small { small: Arc::new(small), counts: counts()? },
+            None => Way::Bands { passes: Arc::new(Passes::new::<T>(&problem)?), counts: counts()? },
         };
-        Some(Self { problem: Arc::new(problem), operation, level, way })
+        Some(Self { operation, level, way })
     }
 }
 
 impl<T: Element + Kernels> Compute<T> for Fast<T> {
     type Cell = T;
 
-    fn compute(&self, mut pixels: &[T], first: usize, mut output: &mut [T], scratch: &mut [T]) {
-        let problem = &*self.problem;
-        let [_, rows, columns] = &problem.axes;
-        let Way::Bands { passes, counts } = &self.way else {
-            let pairs = Pairs {
-                pixels,
-                rows: rows.length(),
-                row: columns.length(),
-                first,
-                outputs: columns.outputs(),
-                inverse: T::number(4, true),
-                upper: scratch,
-                output,
-            };
-            return T::pairs(self.level, self.operation, pairs);
-        };
-        let mut unit = first;
-        while !output.is_empty() {
-            // As many rows of the plane as are asked for, as long as a band.
-            let (plane, row) = (unit / rows.outputs(), unit % rows.outputs());
-            let left = output.len() / columns.outputs();
-            let count = passes.band.min(rows.outputs() - row).min(left);
-            let band = Band {
-                problem,
-                passes,
-                counts,
-                start: self.operation.start(),
-                slab: scratch,
-                pixels,
-                plane,
-                first: row,
-                rows: count,
-                output: &mut *output,
-            };
-            T::band(self.level, self.operation, band);
-            output = &mut output[count * columns.outputs()..];
-            unit += count;
-            if unit == problem.rows() && !output.is_empty() {
-                (unit, pixels) = (0, &pixels[problem.pixels()..]);
+    fn compute(&self, pixels: &[T], first: usize, output: &mut [T], scratch: &mut [T]) {
+        let (level, operation) = (self.level, self.operation);
+        match &self.way {
+            Way::Pairs(problem) => {
+                let [_, rows, columns] = &problem.axes;
+                let (rows, row, outputs) = (rows.length(), columns.length(), columns.outputs());
+                let (inverse, upper) = (T::number(4, true), scratch);
+                T::pairs(level, operation, Pairs { pixels, rows, row, first, outputs, inverse, upper, output });
+            }
+            Way::Small { small, counts } => {
+                let (problem, start) = (&small.problem, operation.start());
+                let length = problem.axes[2].outputs();
+                problem.each_band(problem.rows(), pixels, first, output, |pixels, part, output| {
+                    let (memory, outputs) = (&mut *scratch, Outputs { counts, part, length, output });
+                    T::small(level, operation, Rows { small, start, memory, pixels, outputs });
+                });
+            }
+            Way::Bands { passes, counts } => {
+                let (problem, start) = (&passes.problem, operation.start());
+                let length = problem.axes[2].outputs();
+                problem.each_band(passes.band, pixels, first, output, |pixels, part, output| {
+                    let (slab, outputs) = (&mut *scratch, Outputs { counts, part, length, output });
+                    T::band(level, operation, Band { passes, start, slab, pixels, outputs });
+                });
             }
         }
     }
 
     fn algorithm(&self) -> &'static str {
         match self.way {
-            Way::Pairs => "pairs",
+            Way::Pairs(_) => "pairs",
+            Way::Small { .. } => "small windows",
             Way::Bands { .. } => "bands",
         }
     }
 
     fn scratch_length(&self) -> usize {
         match &self.way {
-            Way::Pairs => self.problem.axes[2].outputs(),
+            Way::Pairs(problem) => problem.axes[2].outputs(),
+            Way::Small { small, .. } => small.memory,
             Way::Bands { passes, .. } => passes.slab,
         }
     }

@@ -3,6 +3,7 @@
 use super::band::Band;
 use super::operation::{Largest, Mean, Merge, Norm, Operation, PlainLargest, PlainSmallest, Smallest};
 use super::pairs::Pairs;
+use super::small::Rows;
 use super::totals::Totals;
 use crate::relu::Rectify;
 use crate::simd::{self, Kernel, Level, Pixel, Simd};
@@ -14,6 +15,7 @@ pub trait Kernels: Pixel {
     /// A count as a pixel, or its inverse.
     fn number(count: usize, inverse: bool) -> Self;
     fn band(level: Level, operation: Operation, band: Band<'_, Self>);
+    fn small(level: Level, operation: Operation, rows: Rows<'_, Self>);
     fn pairs(level: Level, operation: Operation, pairs: Pairs<'_, Self>);
     fn totals(level: Level, operation: Operation, totals: Totals<'_, Self>);
     fn rectify(level: Level, rectify: Rectify<'_, Self>);
@@ -37,7 +39,7 @@ macro_rules! with_operation {
     )*};
 }
 
-with_operation!(Band, Pairs, Totals);
+with_operation!(Band, Rows, Pairs, Totals);
 
 /// Runs a kernel with one of the operations that integers have.
 macro_rules! of_integers {
@@ -75,6 +77,12 @@ macro_rules! kernels {
 
             fn band(level: Level, operation: Operation, band: Band<'_, Self>) {
                 $operations!(level, operation, band);
+            }
+
+            fn small(level: Level, operation: Operation, rows: Rows<'_, Self>) {
+                if Self::HAS_SMALL {
+                    $operations!(level, operation, rows);
+                }
             }
 
             fn pairs(level: Level, operation: Operation, pairs: Pairs<'_, Self>) {

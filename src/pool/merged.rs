@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use super::Reduction;
-use super::passes::{Passes, Spread, Step, count};
+use super::counts::count;
+use super::passes::{Passes, Spread};
 use super::planes::Compute;
-use super::problem::Problem;
+use super::problem::{Part, Problem};
+use super::tiles::Step;
 use crate::simd::{Kernel, Level, Simd, run};
 use crate::tensor::collected;
 use crate::window::Geometry;
@@ -15,7 +17,6 @@ use crate::{Element, Result};
 #[derive(Clone)]
 pub(super) struct Merged<R> {
     reduction: R,
-    problem: Arc<Problem>,
     passes: Arc<Passes>,
     /// How many pixels a window counts on each axis.
     counts: Arc<[Vec<usize>; 3]>,
@@ -43,36 +44,24 @@ impl<R> Merged<R> {
             return Ok(None);
         }
         let Some(problem) = Problem::new(geometry)? else { return Ok(None) };
-        let Some(passes) = Passes::new::<R::Accumulator>(&problem, false) else { return Ok(None) };
+        let Some(passes) = Passes::new::<R::Accumulator>(&problem) else { return Ok(None) };
         let include_pad = reduction.count_include_pad();
         let mut counts = [const { Vec::new() }; 3];
         for (counts, axis) in counts.iter_mut().zip(&problem.axes) {
             *counts = collected((0..axis.outputs()).map(|output| count(axis, output, include_pad)))?;
         }
-        let (problem, passes, counts) = (Arc::new(problem), Arc::new(passes), Arc::new(counts));
-        Ok(Some(Self { reduction: reduction.clone(), problem, passes, counts, level }))
+        let (passes, counts) = (Arc::new(passes), Arc::new(counts));
+        Ok(Some(Self { reduction: reduction.clone(), passes, counts, level }))
     }
 }
 
 impl<T: Element, R: Reduction<T>> Compute<T> for Merged<R> {
     type Cell = R::Accumulator;
 
-    fn compute(&self, mut pixels: &[T], first: usize, mut output: &mut [T], slab: &mut [R::Accumulator]) {
-        let [_, rows, columns] = &self.problem.axes;
-        let mut unit = first;
-        while !output.is_empty() {
-            if unit == self.problem.rows() {
-                (unit, pixels) = (0, &pixels[self.problem.pixels()..]);
-            }
-            // As many rows of the plane as are asked for, as long as a band.
-            let (plane, row) = (unit / rows.outputs(), unit % rows.outputs());
-            let left = output.len() / columns.outputs();
-            let count = self.passes.band.min(rows.outputs() - row).min(left);
-            let (part, rest) = output.split_at_mut(count * columns.outputs());
-            run(self.level, Band { merged: self, slab, pixels, plane, first: row, rows: count, output: part });
-            output = rest;
-            unit += count;
-        }
+    fn compute(&self, pixels: &[T], first: usize, output: &mut [T], slab: &mut [R::Accumulator]) {
+        self.passes.problem.each_band(self.passes.band, pixels, first, output, |pixels, part, output| {
+            run(self.level, Band { merged: self, slab, pixels, part, output });
+        });
     }
 
     fn algorithm(&self) -> &'static str {
@@ -88,14 +77,13 @@ impl<T: Element, R: Reduction<T>> Compute<T> for Merged<R> {
     }
 }
 
-/// Some rows of outputs of one plane, as in `band.rs`.
+/// A band, as in `band.rs`.
 struct Band<'a, T, R: Reduction<T>> {
     merged: &'a Merged<R>,
     slab: &'a mut [R::Accumulator],
     pixels: &'a [T],
-    plane: usize,
-    first: usize,
-    rows: usize,
+    part: Part,
+    /// From the first row on.
     output: &'a mut [T],
 }
 
@@ -104,38 +92,27 @@ impl<T: Element, R: Reduction<T>> Kernel for Band<'_, T, R> {
 
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
-        let Self { merged, slab, plane, first, rows, output, .. } = self;
-        let Merged { reduction, problem, passes, .. } = merged;
-        let [planes, rows_axis, columns] = &problem.axes;
-        let lacking = (passes.band - rows) * rows_axis.stride();
-        for tap in 0..planes.size() {
-            let position = usize::try_from(planes.position(plane, tap)).ok();
-            let position = position.filter(|&plane| plane < planes.length());
-            for row in 0..passes.rows - lacking {
-                let place = tap * passes.rows + row;
-                let at = usize::try_from(rows_axis.position(first, 0) + row.cast_signed()).ok();
-                match (position, at.filter(|&at| at < rows_axis.length())) {
-                    (Some(plane), Some(at)) => {
-                        let pixels = &self.pixels[(plane * rows_axis.length() + at) * columns.length()..];
-                        spread_row(reduction, &passes.spread, &pixels[..passes.spread.pixels], place, slab);
-                    }
-                    _ => passes.spread.blank(place, reduction.start(), slab),
-                }
-            }
-        }
-        // A band that is shorter than others needs fewer of the rows, which are the last where there is one plane.
-        let lacking = if planes.size() == 1 { lacking } else { 0 };
+        let Self { merged: Merged { reduction, passes, counts, .. }, slab, pixels, part, output } = self;
+        passes.each_row(
+            part,
+            pixels,
+            #[inline(always)]
+            |place, pixels| match pixels {
+                Some(pixels) => spread_row(reduction, &passes.spread, pixels, place, slab),
+                None => passes.spread.blank(place, reduction.start(), slab),
+            },
+        );
+        let (lacking_across, lacking_down) = passes.lacking_places(part);
         for step in &passes.across {
-            merge_step(reduction, step, lacking * passes.spread.pitch, slab);
+            merge_step(reduction, step, lacking_across, slab);
         }
-        passes.thin_out(planes.size(), slab);
+        passes.thin_out(slab);
         for step in &passes.down {
-            merge_step(reduction, step, lacking * passes.pitch, slab);
+            merge_step(reduction, step, lacking_down, slab);
         }
-        let [of_planes, of_rows, of_columns] = &*merged.counts;
-        for (row, out) in output.chunks_exact_mut(columns.outputs()).enumerate() {
-            let of_row = of_planes[plane] * of_rows[first + row];
-            let of_columns = &of_columns[..out.len()];
+        let [of_planes, of_rows, of_columns] = &**counts;
+        for (row, out) in output.chunks_exact_mut(of_columns.len()).take(part.rows).enumerate() {
+            let of_row = of_planes[part.plane] * of_rows[part.first + row];
             each_merged(
                 reduction,
                 slab,

@@ -3,11 +3,14 @@
 mod band;
 mod boxed;
 mod boxes;
+mod counts;
 mod fast;
+mod halves;
 mod indices;
 mod kernels;
 mod merged;
 mod operation;
+mod outputs;
 mod pairs;
 mod passes;
 mod planes;
@@ -15,6 +18,8 @@ mod problem;
 mod reduction;
 pub mod reference;
 mod small;
+mod stretches;
+mod tiles;
 mod totals;
 mod unpool;
 mod walk;
@@ -39,7 +44,7 @@ use crate::{Band, Element, Plan, Quads, Result};
 use fast::Fast;
 use merged::Merged;
 use operation::Operation;
-use planes::{Planes, Sizes};
+use planes::{Pooled, Sizes, pooled};
 use problem::Problem;
 use walk::Walk;
 
@@ -87,12 +92,6 @@ pools! {
 pub struct Pool<R, const N: usize> {
     reduction: R,
     window: Window<N>,
-}
-
-/// The two ways of a reduction that has no kernels.
-enum Either<R, const N: usize> {
-    Walk(Walk<R, N>),
-    Merged(Merged<R>),
 }
 
 /// A pooling whose parameters fit an input.
@@ -224,19 +223,23 @@ impl<R, const N: usize> Pool<R, N> {
         Ok(problem.and_then(|problem| Fast::new(problem, operation, level)))
     }
 
-    /// This pooling by the reduction's own methods.
-    fn walk<T: Element>(&self, layer: &Layer<N>, level: Level) -> Result<Either<R, N>>
+    /// The planes of a layer, pooled by the kernels, or else by the reduction's own methods.
+    fn pooled<T: Element>(&self, layer: &Layer<N>) -> Result<Box<dyn Pooled<T>>>
     where
         R: Reduction<T>,
     {
+        let (level, sizes) = (Level::new(), layer.sizes());
+        if let Some(fast) = self.fast(layer, level)? {
+            return pooled(fast, sizes);
+        }
         let walk = Walk::new(self.reduction.clone(), layer.geometry, level)?;
         if walk.is_small() || layer.is_vast() {
-            return Ok(Either::Walk(walk));
+            return pooled(walk, sizes);
         }
-        Ok(match Merged::new(&self.reduction, &layer.geometry, level)? {
-            Some(merged) => Either::Merged(merged),
-            None => Either::Walk(walk),
-        })
+        match Merged::new(&self.reduction, &layer.geometry, level)? {
+            Some(merged) => pooled(merged, sizes),
+            None => pooled(walk, sizes),
+        }
     }
 }
 
@@ -246,17 +249,8 @@ impl<T: Element, R: Reduction<T>, const N: usize> Module<T> for Pool<R, N> {
         let layer = self.layer::<T>(input.shape())?;
         check_shape(&layer.output.to_vec(), &output)?;
         let pixels = input.contiguous()?;
-        let sizes = layer.sizes();
         output.write_with(|output| {
-            match self.fast(&layer, Level::new())? {
-                Some(fast) => Planes::new(fast, sizes, sizes.shares::<T>())?.run_dense(&pixels, output),
-                None => match self.walk(&layer, Level::new())? {
-                    Either::Walk(walk) => Planes::new(walk, sizes, sizes.shares::<T>())?.run_dense(&pixels, output),
-                    Either::Merged(merged) => {
-                        Planes::new(merged, sizes, sizes.shares::<T>())?.run_dense(&pixels, output);
-                    }
-                },
-            }
+            self.pooled(&layer)?.run_dense(&pixels, output);
             Ok(())
         })
     }
@@ -264,22 +258,11 @@ impl<T: Element, R: Reduction<T>, const N: usize> Module<T> for Pool<R, N> {
     fn plan(&self, input_shape: &[usize]) -> Result<Plan<T>> {
         self.reduction.validate()?;
         let layer = self.layer::<T>(input_shape)?;
-        let (sizes, output_shape) = (layer.sizes(), layer.output.to_vec());
+        let output_shape = layer.output.to_vec();
         if N > 3 || layer.is_vast() || output_shape.contains(&0) {
             return Plan::of(self.clone(), input_shape);
         }
-        let shares = sizes.shares::<T>();
-        Ok(match self.fast(&layer, Level::new())? {
-            Some(fast) => Plan::new(input_shape, &output_shape, Planes::new(fast, sizes, shares)?.with_staging()?),
-            None => match self.walk(&layer, Level::new())? {
-                Either::Walk(walk) => {
-                    Plan::new(input_shape, &output_shape, Planes::new(walk, sizes, shares)?.with_staging()?)
-                }
-                Either::Merged(merged) => {
-                    Plan::new(input_shape, &output_shape, Planes::new(merged, sizes, shares)?.with_staging()?)
-                }
-            },
-        })
+        self.pooled(&layer)?.into_plan(input_shape, &output_shape)
     }
 
     fn name(&self) -> String {

@@ -46,6 +46,9 @@ pub(super) trait Merge<T: Pixel>: Copy {
     /// Whether it is another.
     const HAS_PLAIN: bool = false;
 
+    /// Whether merging rounds nothing, so that windows may be put together in any way.
+    const EXACT: bool = false;
+
     /// The pixel that is picked, where one is.
     #[inline(always)]
     fn pick(pixels: impl Iterator<Item = T>) -> Option<T> {
@@ -104,6 +107,7 @@ macro_rules! selections {
 
         impl<T: Pixel> Merge<T> for $selection {
             type Plain = $plain;
+            const EXACT: bool = true;
             const HAS_PLAIN: bool = true;
 
             #[inline(always)]
@@ -120,6 +124,7 @@ macro_rules! selections {
 
         impl<T: Pixel> Merge<T> for $plain {
             type Plain = Self;
+            const EXACT: bool = true;
 
             #[inline(always)]
             fn merge<S: Simd>(simd: S, earlier: T::Pixels<S>, later: T::Pixels<S>) -> T::Pixels<S> {

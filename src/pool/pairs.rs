@@ -5,7 +5,7 @@
 
 use super::kernels::Kernels;
 use super::operation::Merge;
-use super::passes::MARGIN;
+use super::tiles::MARGIN;
 use crate::simd::{Simd, Vector, load_pixels};
 
 /// Some rows of outputs, which may be of several planes.

@@ -3,7 +3,7 @@
 use ndarray::{ArrayView3, ArrayView4, ArrayView5, ArrayViewMut3, ArrayViewMut4, Axis};
 
 use crate::parallel::{join, threads};
-use crate::plan::Run;
+use crate::plan::{Plan, Run};
 use crate::tensor::{TensorView, TensorViewMut, filled};
 use crate::{Element, Result};
 
@@ -74,6 +74,30 @@ pub(super) struct Planes<C: Compute<T>, T> {
     turned: Vec<T>,
     /// Room for an output that lies otherwise than row by row.
     staging: Vec<T>,
+}
+
+/// [`Planes`], however they are pooled.
+pub(super) trait Pooled<T: Element> {
+    /// [`Planes::run_dense`]
+    fn run_dense(&mut self, pixels: &[T], output: &mut [T]);
+
+    /// A plan for inputs and outputs of these shapes, in any order.
+    fn into_plan(self: Box<Self>, input: &[usize], output: &[usize]) -> Result<Plan<T>>;
+}
+
+impl<T: Element, C: Compute<T>> Pooled<T> for Planes<C, T> {
+    fn run_dense(&mut self, pixels: &[T], output: &mut [T]) {
+        self.run_dense(pixels, output);
+    }
+
+    fn into_plan(self: Box<Self>, input: &[usize], output: &[usize]) -> Result<Plan<T>> {
+        Ok(Plan::new(input, output, self.with_staging()?))
+    }
+}
+
+/// The planes pooled so, in as many shares as are worth it.
+pub(super) fn pooled<T: Element>(compute: impl Compute<T>, sizes: Sizes) -> Result<Box<dyn Pooled<T>>> {
+    Ok(Box::new(Planes::new(compute, sizes, sizes.shares::<T>())?))
 }
 
 /// The memory of some shares; each has its own, whose padding is written once for all runs.
@@ -187,7 +211,8 @@ fn in_order<'a, T: Element>(plane: &'a ArrayView3<'_, T>, staging: &'a mut [T]) 
     staging
 }
 
-/// Computes planes that lie apart, in so many shares at most, of whole planes: rows of one plane stay together. At once where there are threads for it.
+/// Computes planes that lie apart, in so many shares at most, of whole planes: rows of one plane stay together. At once where there
+/// are threads for it.
 fn each_plane<T: Element, C: Compute<T>>(
     compute: &C,
     shares: usize,

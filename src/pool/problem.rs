@@ -3,6 +3,33 @@
 use crate::Result;
 use crate::window::{Axis, AxisSpec, Geometry};
 
+/// Some rows of outputs of one plane.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Part {
+    pub(super) plane: usize,
+    pub(super) first: usize,
+    pub(super) rows: usize,
+}
+
+/// Where rows of pixels start: see [`Problem::under`].
+#[derive(Clone, Copy)]
+pub(super) struct Under {
+    plane: usize,
+    first: isize,
+    /// Rows from here on are padding; all, where the plane is.
+    rows_end: usize,
+    row: usize,
+}
+
+impl Under {
+    /// Where a row starts, counted from the first tap of the first row of outputs; none for a row of padding.
+    #[inline(always)]
+    pub(super) fn start(&self, row: usize) -> Option<usize> {
+        let at = usize::try_from(self.first + row.cast_signed()).ok().filter(|&at| at < self.rows_end)?;
+        Some(self.plane + at * self.row)
+    }
+}
+
 /// Windows over a plane, axes outermost first; axes that the layer lacks have one pixel and one output.
 #[derive(Debug, Clone)]
 pub(super) struct Problem {
@@ -36,6 +63,16 @@ impl Problem {
         self.axes[0].outputs() * self.axes[1].outputs()
     }
 
+    /// The rows of pixels under a part, in the plane of one tap.
+    #[inline(always)]
+    pub(super) fn under(&self, part: Part, tap: usize) -> Under {
+        let [planes, rows, columns] = &self.axes;
+        let plane = usize::try_from(planes.position(part.plane, tap)).ok().filter(|&plane| plane < planes.length());
+        let rows_end = if plane.is_some() { rows.length() } else { 0 };
+        let plane = plane.unwrap_or(0) * rows.length() * columns.length();
+        Under { plane, first: rows.position(part.first, 0), rows_end, row: columns.length() }
+    }
+
     /// Whether windows are 2×2 and lie side by side, each whole.
     pub(super) fn is_pairs(&self) -> bool {
         let [planes, rows, columns] = &self.axes;
@@ -45,5 +82,31 @@ impl Problem {
         };
         let alone = [planes.size(), planes.stride(), planes.before()] == [1, 1, 0];
         pairs(rows) && pairs(columns) && alone
+    }
+
+    /// Walks through the outputs from the row `first` on, rows counted from the first plane of `pixels`, as many of a plane at a time as a band has at the
+    /// most: calls
+    /// `compute` with the pixels from the plane of the band on, the band, and the outputs from its first row on.
+    pub(super) fn each_band<T>(
+        &self,
+        most: usize,
+        mut pixels: &[T],
+        first: usize,
+        mut output: &mut [T],
+        mut compute: impl FnMut(&[T], Part, &mut [T]),
+    ) {
+        let [_, rows, columns] = &self.axes;
+        let mut unit = first;
+        while !output.is_empty() {
+            if unit == self.rows() {
+                (unit, pixels) = (0, &pixels[self.pixels()..]);
+            }
+            let (plane, first) = (unit / rows.outputs(), unit % rows.outputs());
+            let left = output.len() / columns.outputs();
+            let rows = most.min(rows.outputs() - first).min(left);
+            compute(pixels, Part { plane, first, rows }, output);
+            output = &mut output[rows * columns.outputs()..];
+            unit += rows;
+        }
     }
 }

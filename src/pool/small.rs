@@ -1,192 +1,277 @@
-//! Small square windows: a strip of columns is walked down, and the merged rows under the windows stay in registers.
+//! Small square windows: each row of pixels is merged by windows once, straight from the input, and the rows under a window then.
 //!
 //! ```text
-//!     for each strip of a few registers of neighbouring outputs
-//!         for each row of outputs
-//!             for each row of pixels that it has more than the one before
-//!                 rows[…] ← pixels under one row of a window, merged
-//!             outputs ← rows[0] ∘ rows[1] ∘ …
+//!     for each row of pixels under the band
+//!         ring[…] ← pixels under one row of each window, merged
+//!         if it is the last under a row of outputs
+//!             outputs ← ring[…] ∘ ring[…] ∘ …
 //! ```
+//!
+//! A row is taken a block at a time: as many neighbours as make a register of windows. What a window has of the next block slides in
+//! from its registers. Rows are read in the order in which they lie, for so they come from memory the fastest.
 
-use super::band::Band;
+use super::counts::Counts;
 use super::kernels::Kernels;
 use super::operation::Merge;
-use super::passes::Small;
-use crate::simd::{Simd, Vector, load_pixels};
+use super::outputs::Outputs;
+use super::problem::Problem;
+use super::tiles::MARGIN;
+use crate::simd::{Outgrown, Select, Simd, SimdMask, Vector, load_pixels};
 
-/// Where a strip is, and where the slab has the first tap of its first window.
-#[derive(Clone, Copy)]
-struct Strip<const SIZE: usize> {
-    column: usize,
-    terms: [usize; SIZE],
+/// Places that the ring may have to be moved by, to begin with a line of the cache.
+const LINE: usize = 64;
+
+/// Windows of 2×2 or 3×3, and the memory that a thread needs for them.
+#[derive(Debug, Clone)]
+pub(super) struct Small {
+    pub(super) problem: Problem,
+    /// Where the memory has room for the pixels of a row, the padding before them included. Before that is a row of padding.
+    copy: usize,
+    /// Where it has the merged rows: the ring, and two rows that means are divided by.
+    ring: usize,
+    pitch: usize,
+    pub(super) memory: usize,
 }
 
-impl<T: Kernels> Band<'_, T> {
+impl Small {
+    /// `None` for other windows.
+    pub(super) fn new(problem: &Problem) -> Option<Self> {
+        let [planes, rows, columns] = &problem.axes;
+        let alike = |axis: &crate::window::Axis| (axis.size(), axis.stride(), axis.dilation());
+        let fits = matches!(alike(columns), (2, 2, 1) | (3, 1 | 2, 1)) && alike(rows) == alike(columns);
+        if !fits || planes.size() != 1 {
+            return None;
+        }
+        let outputs = columns.outputs();
+        // Kernels read up to the end of the block behind the last.
+        let copy = outputs.checked_mul(columns.stride())?.checked_add(2 * MARGIN)?;
+        let pitch = outputs.next_multiple_of(LINE) + LINE;
+        let ring = 2 * copy;
+        let memory = pitch.checked_mul(rows.size() + 2)?.checked_add(ring + LINE)?;
+        Some(Self { problem: problem.clone(), copy, ring, pitch, memory })
+    }
+}
+
+/// Some rows of outputs of one plane.
+pub struct Rows<'a, T> {
+    pub(super) small: &'a Small,
+    /// The pixel that changes nothing, of which the memory is full at first.
+    pub(super) start: T,
+    pub(super) memory: &'a mut [T],
+    /// All pixels, from the plane of the rows on.
+    pub(super) pixels: &'a [T],
+    pub(super) outputs: Outputs<'a, T>,
+}
+
+impl<T: Kernels> Rows<'_, T> {
     #[inline(always)]
-    pub(super) fn small<S: Simd, O: Merge<T>>(self, simd: S, small: &Small) {
-        match (small.size, small.stride) {
-            (2, _) => self.strips::<S, O, 2, 2>(simd, small),
-            (_, 1) => self.strips::<S, O, 3, 1>(simd, small),
-            _ => self.strips::<S, O, 3, 2>(simd, small),
+    pub(super) fn run<S: Simd, O: Merge<T>>(self, simd: S) {
+        let columns = &self.small.problem.axes[2];
+        match (columns.size(), columns.stride()) {
+            (2, _) => self.sized::<S, O, 2, 2>(simd),
+            (_, 1) => self.sized::<S, O, 3, 1>(simd),
+            _ => self.sized::<S, O, 3, 2>(simd),
         }
     }
 
-    /// Covers the rows with strips as wide as they can be; the last ends with the row, or, where it is wider, spills.
+    /// Takes it that there is no NaN, and does it once more where there is.
     #[inline(always)]
-    fn strips<S: Simd, O: Merge<T>, const SIZE: usize, const STRIDE: usize>(mut self, simd: S, small: &Small) {
-        let Ok(terms) = <[usize; SIZE]>::try_from(&small.terms[..]) else { return };
-        let (lanes, length) = (T::Pixels::<S>::LEN, self.problem.axes[2].outputs());
-        let wide = match length / lanes {
-            4.. => 4 * lanes,
-            _ => lanes,
-        };
-        for column in (0..length).step_by(wide) {
-            let strip = Strip { column: column.min(length.saturating_sub(wide)), terms };
-            match length / lanes {
-                4.. => self.strip::<S, O, SIZE, STRIDE, 4>(simd, strip),
-                1.. => self.strip::<S, O, SIZE, STRIDE, 1>(simd, strip),
-                _ => self.narrow_strip::<S, O, SIZE, STRIDE>(simd, strip),
+    fn sized<S: Simd, O: Merge<T>, const SIZE: usize, const STRIDE: usize>(mut self, simd: S) {
+        if Outgrown::<S>::BASELINE {
+            let watched = self.rows::<S, O::Plain, SIZE, STRIDE>(simd);
+            if O::HAS_PLAIN && !watched.simd_eq(watched).all_true() {
+                self.rows::<S, O, SIZE, STRIDE>(simd);
             }
+        } else {
+            self.rows::<S, O, SIZE, STRIDE>(simd);
         }
     }
 
+    /// What is returned has NaN where a pixel is NaN, and perhaps where one is infinite.
     #[inline(always)]
-    fn strip<S: Simd, O: Merge<T>, const SIZE: usize, const STRIDE: usize, const WIDTH: usize>(
-        &mut self,
-        simd: S,
-        strip: Strip<SIZE>,
-    ) {
-        let (lanes, length) = (T::Pixels::<S>::LEN, self.problem.axes[2].outputs());
-        let mut rows = self.first_rows::<S, O, SIZE, STRIDE, WIDTH>(simd, strip);
-        let mut divisor = Divisor::<T, S, WIDTH>::none(simd);
-        for row in 0..self.rows {
-            let merged = self.next_row::<S, O, SIZE, STRIDE, WIDTH>(simd, strip, row, &mut rows);
-            let outputs = match (O::COUNTED, self.counts.inverted) {
-                (true, false) => {
-                    let of_row = self.counts.of_row(self.plane, self.first + row);
-                    if of_row != divisor.of_row {
-                        divisor = Divisor::new::<O>(simd, of_row, &self.counts.columns[strip.column..]);
-                    }
-                    divisor.divide::<O>(merged)
+    fn rows<S: Simd, O: Merge<T>, const SIZE: usize, const STRIDE: usize>(&mut self, simd: S) -> T::Pixels<S> {
+        let Self { small, start, memory, pixels, outputs } = self;
+        let columns = &small.problem.axes[2];
+        let (before, length, pitch) = (columns.before(), columns.length(), small.pitch);
+        let under = small.problem.under(outputs.part, 0);
+        let across = Across::<S, T, STRIDE>::new(simd, small, *start);
+        let (source, ring) = memory.split_at_mut(small.ring);
+        let (padding, copy) = source.split_at_mut(small.copy);
+        // Registers that lie across two lines of the cache take twice as long to store.
+        let line = ring.as_ptr().align_offset(LINE).min(LINE);
+        let (ring, divisors) = ring[line..].split_at_mut(SIZE * pitch);
+        let (numbers, inverses) = divisors.split_at_mut(pitch);
+        // Where the merged rows stand, the first of them the first under a window.
+        let mut places = [0; SIZE];
+        for slot in 1..SIZE {
+            places[slot] = slot * pitch;
+        }
+        let mut watched = T::Pixels::<S>::splat(simd, T::default());
+        let (mut done, mut divided_by) = (0, 0);
+        for row in 0..outputs.part.rows {
+            while done < row * STRIDE + SIZE {
+                let source = match under.start(done) {
+                    None => &*padding,
+                    Some(at) => match at.checked_sub(before).and_then(|at| pixels.get(at..at + across.reach)) {
+                        Some(pixels) => pixels,
+                        // The first pixels of all, or the last: there is none before or behind them.
+                        None => {
+                            copy[before..][..length].copy_from_slice(&pixels[at..][..length]);
+                            &*copy
+                        }
+                    },
+                };
+                let place = places[0];
+                for slot in 1..SIZE {
+                    places[slot - 1] = places[slot];
                 }
-                _ => {
-                    let of_row = self.count_of_row::<S, O>(simd, row);
-                    self.finished::<S, O, WIDTH>(simd, merged, strip.column, of_row)
-                }
-            };
-            let place = &mut self.output[row * length + strip.column..][..WIDTH * lanes];
-            for register in 0..WIDTH {
-                outputs[register].store_slice(&mut place[register * lanes..][..lanes]);
+                places[SIZE - 1] = place;
+                watched = across.merge::<O, SIZE>(source, watched, &mut ring[place..][..pitch]);
+                done += 1;
             }
+            if O::COUNTED && !outputs.counts.inverted && divided_by != outputs.of_row(row) {
+                divided_by = outputs.of_row(row);
+                divide_by::<S, T, O>(simd, outputs.counts, divided_by, (numbers, inverses));
+            }
+            let mut merged = [&[][..]; SIZE];
+            for slot in 0..SIZE {
+                merged[slot] = &ring[places[slot]..][..pitch];
+            }
+            down::<S, T, O, SIZE>(simd, merged, (numbers, inverses), outputs, row);
         }
+        watched
     }
+}
 
-    /// A strip that is wider than the rows.
-    #[inline(always)]
-    fn narrow_strip<S: Simd, O: Merge<T>, const SIZE: usize, const STRIDE: usize>(
-        &mut self,
-        simd: S,
-        strip: Strip<SIZE>,
-    ) {
-        let mut rows = self.first_rows::<S, O, SIZE, STRIDE, 1>(simd, strip);
-        for row in 0..self.rows {
-            let merged = self.next_row::<S, O, SIZE, STRIDE, 1>(simd, strip, row, &mut rows);
-            let of_row = self.count_of_row::<S, O>(simd, row);
-            let [outputs] = self.finished::<S, O, 1>(simd, merged, strip.column, of_row);
-            self.store_spilling::<S>(outputs, row, strip.column);
-        }
-    }
-
-    /// The merged rows that the first windows have before their last `STRIDE` ones, in the places where a window before them would
-    /// have left them.
-    #[inline(always)]
-    fn first_rows<S: Simd, O: Merge<T>, const SIZE: usize, const STRIDE: usize, const WIDTH: usize>(
-        &self,
-        simd: S,
-        strip: Strip<SIZE>,
-    ) -> [[T::Pixels<S>; WIDTH]; SIZE] {
-        let mut rows = [[T::Pixels::<S>::splat(simd, self.start); WIDTH]; SIZE];
-        for row in STRIDE..SIZE {
-            rows[row] = self.merged_row::<S, O, SIZE, WIDTH>(simd, strip, row - STRIDE);
-        }
-        rows
-    }
-
-    /// The merged windows of one row of outputs.
-    #[inline(always)]
-    fn next_row<S: Simd, O: Merge<T>, const SIZE: usize, const STRIDE: usize, const WIDTH: usize>(
-        &self,
-        simd: S,
-        strip: Strip<SIZE>,
-        row: usize,
-        rows: &mut [[T::Pixels<S>; WIDTH]; SIZE],
-    ) -> [T::Pixels<S>; WIDTH] {
-        for kept in 0..SIZE - STRIDE {
-            rows[kept] = rows[kept + STRIDE];
-        }
-        for new in SIZE - STRIDE..SIZE {
-            rows[new] = self.merged_row::<S, O, SIZE, WIDTH>(simd, strip, row * STRIDE + new);
-        }
-        let mut merged = rows[0];
+/// Merges the rows under one row of outputs, and writes these.
+#[inline(always)]
+fn down<S: Simd, T: Kernels, O: Merge<T>, const SIZE: usize>(
+    simd: S,
+    under: [&[T]; SIZE],
+    (numbers, inverses): (&[T], &[T]),
+    outputs: &mut Outputs<'_, T>,
+    row: usize,
+) {
+    let (lanes, length) = (T::Pixels::<S>::LEN, outputs.length);
+    let of_row = outputs.count_of_row::<S, O>(simd, row);
+    for column in (0..length).step_by(lanes) {
+        let mut merged = T::Pixels::<S>::from_slice(simd, &under[0][column..][..lanes]);
         for next in 1..SIZE {
-            for register in 0..WIDTH {
-                merged[register] = O::merge(simd, merged[register], rows[next][register]);
-            }
+            merged = O::merge(simd, merged, T::Pixels::<S>::from_slice(simd, &under[next][column..][..lanes]));
         }
-        merged
-    }
-
-    /// The pixels under one row of a window, merged.
-    #[inline(always)]
-    fn merged_row<S: Simd, O: Merge<T>, const SIZE: usize, const WIDTH: usize>(
-        &self,
-        simd: S,
-        strip: Strip<SIZE>,
-        row: usize,
-    ) -> [T::Pixels<S>; WIDTH] {
-        let at = row * self.passes.spread.pitch + strip.column;
-        let mut merged = load_pixels::<S, T, WIDTH>(simd, &self.slab[strip.terms[0] + at..]);
-        for tap in 1..SIZE {
-            let next = load_pixels::<S, T, WIDTH>(simd, &self.slab[strip.terms[tap] + at..]);
-            for register in 0..WIDTH {
-                merged[register] = O::merge(simd, merged[register], next[register]);
+        let finished = match O::COUNTED && !outputs.counts.inverted {
+            true => {
+                let number = T::Pixels::<S>::from_slice(simd, &numbers[column..][..lanes]);
+                let inverse = T::Pixels::<S>::from_slice(simd, &inverses[column..][..lanes]);
+                O::divided_with::<S>(merged, number, inverse)
             }
-        }
-        merged
+            false => outputs.finished::<S, O>(simd, merged, column, of_row),
+        };
+        outputs.store::<S>(finished, row, column);
     }
 }
 
-/// The counts of the windows of a strip, which change with few rows.
-struct Divisor<T: Kernels, S: Simd, const WIDTH: usize> {
+/// The counts of the windows of a row, and their inverses.
+#[inline(always)]
+fn divide_by<S: Simd, T: Kernels, O: Merge<T>>(
+    simd: S,
+    counts: &Counts<T>,
     of_row: usize,
-    counts: [T::Pixels<S>; WIDTH],
-    inverses: [T::Pixels<S>; WIDTH],
+    (numbers, inverses): (&mut [T], &mut [T]),
+) {
+    let lanes = T::Pixels::<S>::LEN;
+    let one = T::Pixels::<S>::splat(simd, T::number(1, false));
+    let factor = T::Pixels::<S>::splat(simd, T::number(of_row, false));
+    for column in (0..counts.columns.len() - MARGIN).step_by(lanes) {
+        let number = T::Pixels::<S>::from_slice(simd, &counts.columns[column..][..lanes]);
+        let number = O::divided::<S>(number, factor, one, true);
+        number.store_slice(&mut numbers[column..][..lanes]);
+        O::divided::<S>(one, number, one, false).store_slice(&mut inverses[column..][..lanes]);
+    }
 }
 
-impl<T: Kernels, S: Simd, const WIDTH: usize> Divisor<T, S, WIDTH> {
+/// The lanes of a block that are pixels of a row, not padding.
+type Within<S, T> = <<T as crate::simd::Pixel>::Pixels<S> as Vector<S>>::Mask;
+
+/// How the rows of pixels are merged.
+struct Across<S: Simd, T: Kernels, const STRIDE: usize> {
+    simd: S,
+    start: T::Pixels<S>,
+    /// Registers of windows.
+    registers: usize,
+    /// Blocks that have pixels, and how far they reach.
+    blocks: usize,
+    reach: usize,
+    /// Of the first block, the last register's and the one behind it; all others lie within the row.
+    within: [[Within<S, T>; STRIDE]; 3],
+}
+
+impl<S: Simd, T: Kernels, const STRIDE: usize> Across<S, T, STRIDE> {
     #[inline(always)]
-    fn none(simd: S) -> Self {
-        let nothing = [T::Pixels::<S>::splat(simd, T::default()); WIDTH];
-        Self { of_row: 0, counts: nothing, inverses: nothing }
+    fn new(simd: S, small: &Small, start: T) -> Self {
+        let columns = &small.problem.axes[2];
+        let lanes = T::Pixels::<S>::LEN;
+        let registers = columns.outputs().div_ceil(lanes);
+        let end = columns.before() + columns.length();
+        // Windows of no more than a stride have nothing of the next block.
+        let behind = usize::from(columns.size() > STRIDE);
+        let blocks = end.div_ceil(lanes * STRIDE).min(registers + behind);
+        let mut within = [[Within::<S, T>::splat(simd, false); STRIDE]; 3];
+        for (within, block) in within.iter_mut().zip([0, registers - 1, registers]) {
+            for (register, within) in within.iter_mut().enumerate() {
+                let first = (block * STRIDE + register) * lanes;
+                let below = |end: usize| match end.saturating_sub(first) {
+                    0 => 0,
+                    count => u64::MAX >> (64 - count.min(lanes)),
+                };
+                *within = Within::<S, T>::from_bitmask(simd, below(end) & !below(columns.before()));
+            }
+        }
+        let start = T::Pixels::<S>::splat(simd, start);
+        Self { simd, start, registers, blocks, reach: blocks * lanes * STRIDE, within }
     }
 
+    /// Merges a row; `source` begins with the padding before it, or what stands in its place.
     #[inline(always)]
-    fn new<O: Merge<T>>(simd: S, of_row: usize, columns: &[T]) -> Self {
-        let one = T::Pixels::<S>::splat(simd, T::number(1, false));
-        let factor = T::Pixels::<S>::splat(simd, T::number(of_row, false));
-        let (mut counts, mut inverses) = (load_pixels::<S, T, WIDTH>(simd, columns), [one; WIDTH]);
-        for register in 0..WIDTH {
-            counts[register] = O::divided::<S>(counts[register], factor, one, true);
-            inverses[register] = O::divided::<S>(one, counts[register], one, false);
+    fn merge<O: Merge<T>, const SIZE: usize>(
+        &self,
+        source: &[T],
+        mut watched: T::Pixels<S>,
+        merged: &mut [T],
+    ) -> T::Pixels<S> {
+        let Self { simd, start, registers, .. } = *self;
+        let lanes = T::Pixels::<S>::LEN;
+        let mut here = [start; 2];
+        let behind = usize::from(SIZE > STRIDE);
+        for block in 0..registers + behind {
+            let mut next = [start; STRIDE];
+            if block < self.blocks {
+                next = load_pixels::<S, T, STRIDE>(simd, &source[block * STRIDE * lanes..]);
+                for register in 0..STRIDE {
+                    watched = T::watched::<S>(watched, next[register]);
+                }
+                if block == 0 || block + 1 >= registers {
+                    let within = if block == 0 { 0 } else { block + 2 - registers };
+                    for register in 0..STRIDE {
+                        next[register] = self.within[within][register].select(next[register], start);
+                    }
+                }
+            }
+            let (low, high) = (O::enter::<S>(next[0]), O::enter::<S>(next[STRIDE - 1]));
+            let next = if STRIDE == 1 { [low, low] } else { [low.unzip_low(high), low.unzip_high(high)] };
+            if block >= behind {
+                let result = match (SIZE, STRIDE) {
+                    (2, _) => O::merge(simd, next[0], next[1]),
+                    (_, 1) => {
+                        let two = O::merge(simd, here[0], here[0].slide::<1>(next[0]));
+                        O::merge(simd, two, here[0].slide::<2>(next[0]))
+                    }
+                    _ => O::merge(simd, O::merge(simd, here[0], here[1]), here[0].slide::<1>(next[0])),
+                };
+                result.store_slice(&mut merged[(block - behind) * lanes..][..lanes]);
+            }
+            here = next;
         }
-        Self { of_row, counts, inverses }
-    }
-
-    #[inline(always)]
-    fn divide<O: Merge<T>>(&self, mut sums: [T::Pixels<S>; WIDTH]) -> [T::Pixels<S>; WIDTH] {
-        for register in 0..WIDTH {
-            sums[register] = O::divided_with::<S>(sums[register], self.counts[register], self.inverses[register]);
-        }
-        sums
+        watched
     }
 }

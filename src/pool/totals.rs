@@ -1,16 +1,14 @@
 //! The kernel that reduces a box of pixels to one value, as many boxes at a time as a register has lanes.
 //!
 //! The pixels of a box are merged by lanes, in no order; then a square of registers, a box each, is folded into one register, a
-//! lane each. A sum is taken in pairs of stretches, as `pairwise_sum` in `reduction.rs` takes it. Where the order decides, among
+//! lane each. A sum is taken in pairs of stretches. Where the order decides, among
 //! zeros of either sign and NaNs, the box is gone through once more.
 
 use super::boxed::Layout;
 use super::kernels::Kernels;
 use super::operation::Merge;
+use super::stretches::{Stretches, halved};
 use crate::simd::{Pixel, Select, Simd, SimdMask, Vector};
-
-/// Stretches of a box that are summed pair by pair: more than any memory holds.
-pub(super) const STRETCHES: usize = 48;
 
 /// The registers of a stretch.
 const STRETCH: usize = 64;
@@ -66,16 +64,28 @@ impl<T: Kernels> Totals<'_, T> {
         let start = T::Pixels::<S>::splat(simd, self.start);
         let one = T::Pixels::<S>::splat(simd, T::number(1, false));
         let (mut totals, mut counts) = ([start; LANES], [T::default(); LANES]);
+        let planes = self.boxes.whole_planes().and_then(|length| Planes::<S, T>::new(simd, length));
+        if let Some(planes) = &planes {
+            counts = [T::number(planes.length, false); LANES];
+        }
         for (group, output) in self.output.chunks_mut(LANES).enumerate() {
             let first = self.first + group * LANES;
             let mut nan = 0_u64;
             for number in 0..output.len() {
-                let rows = self.boxes.rows(first + number);
-                let (total, watched) = total::<S, T, O>(simd, &rows, self.pixels, start);
+                let (total, watched) = match &planes {
+                    Some(planes) => {
+                        let plane = &self.pixels[(first + number) * planes.length..][..planes.length];
+                        planes.total::<O>(simd, plane, start)
+                    }
+                    None => {
+                        let rows = self.boxes.rows(first + number);
+                        if O::COUNTED {
+                            counts[number] = T::number(rows.length * rows.count * rows.planes, false);
+                        }
+                        total::<S, T, O>(simd, &rows, self.pixels, start)
+                    }
+                };
                 totals[number] = total;
-                if O::COUNTED {
-                    counts[number] = T::number(rows.length * rows.count * rows.planes, false);
-                }
                 if O::HAS_PLAIN && !watched.simd_eq(watched).all_true() {
                     nan |= 1 << number;
                 }
@@ -94,6 +104,44 @@ impl<T: Kernels> Totals<'_, T> {
                 }
             }
         }
+    }
+}
+
+/// Planes of one box each, and of few pixels, but no fewer than a register holds: what is the same for all of them.
+struct Planes<S: Simd, T: Pixel> {
+    length: usize,
+    /// The lanes that the last register of a plane has of it alone, where it lies over the one before it.
+    last: Option<<T::Pixels<S> as Vector<S>>::Mask>,
+}
+
+impl<S: Simd, T: Pixel> Planes<S, T> {
+    #[inline(always)]
+    fn new(simd: S, length: usize) -> Option<Self> {
+        let lanes = T::Pixels::<S>::LEN;
+        if !(lanes..STRETCH * lanes).contains(&length) {
+            return None;
+        }
+        let over = lanes - length % lanes;
+        let last = (over < lanes).then(|| T::lane_numbers(simd).simd_ge(T::lane_number(simd, over)));
+        Some(Self { length, last })
+    }
+
+    /// As [`total`].
+    #[inline(always)]
+    fn total<O: Merge<T>>(&self, simd: S, plane: &[T], start: T::Pixels<S>) -> (T::Pixels<S>, T::Pixels<S>) {
+        let lanes = T::Pixels::<S>::LEN;
+        let (mut merged, mut watched) = (start, T::Pixels::<S>::splat(simd, T::default()));
+        for register in plane.chunks_exact(lanes) {
+            let register = T::Pixels::<S>::from_slice(simd, register);
+            merged = O::Plain::merge(simd, merged, O::enter::<S>(register));
+            watched = T::watched::<S>(watched, register);
+        }
+        if let Some(own) = self.last {
+            let register = own.select(T::Pixels::<S>::from_slice(simd, &plane[plane.len() - lanes..]), start);
+            merged = O::Plain::merge(simd, merged, O::enter::<S>(register));
+            watched = T::watched::<S>(watched, register);
+        }
+        (merged, watched)
     }
 }
 
@@ -119,28 +167,25 @@ fn total<S: Simd, T: Pixel, O: Merge<T>>(
     if rows.count * rows.planes == 1 && rows.length < STRETCH * T::Pixels::<S>::LEN {
         return few::<S, T, O>(simd, &pixels[rows.start..][..rows.length], start, sum);
     }
-    // A stretch of number n is merged with those before it as often as n ends in ones in binary.
-    let mut stretches = [start; STRETCHES];
-    let mut count = 0_usize;
+    let mut stretches = Stretches::new(
+        start,
+        #[inline(always)]
+        |one, other| O::Plain::merge(simd, one, other),
+    );
     for (row, mut pixels) in rows.of(pixels).enumerate() {
         while let Some((stretch, rest)) = pixels.split_at_checked(STRETCH * T::Pixels::<S>::LEN) {
             let (merged, watched) = whole_stretch::<S, T, O>(simd, stretch, start);
             sum.1 = T::watched::<S>(sum.1, watched);
-            push::<S, T, O>(simd, &mut stretches, &mut count, merged);
+            stretches.push(merged);
             pixels = rest;
         }
         sum = few::<S, T, O>(simd, pixels, start, sum);
         if row % 16 == 15 {
-            push::<S, T, O>(simd, &mut stretches, &mut count, sum.0);
+            stretches.push(sum.0);
             sum.0 = start;
         }
     }
-    for level in 0..STRETCHES {
-        if count >> level & 1 == 1 {
-            sum.0 = O::Plain::merge(simd, sum.0, stretches[level]);
-        }
-    }
-    sum
+    (stretches.with(&mut [sum.0]), sum.1)
 }
 
 /// A stretch, in several sums side by side, so that none waits for the one before.
@@ -161,15 +206,12 @@ fn whole_stretch<S: Simd, T: Pixel, O: Merge<T>>(
             watched[register] = T::watched::<S>(watched[register], pixels);
         }
     }
-    let mut half = WIDE / 2;
-    while half > 0 {
-        for register in 0..half {
-            sums[register] = O::Plain::merge(simd, sums[register], sums[register + half]);
-            watched[register] = T::watched::<S>(watched[register], watched[register + half]);
-        }
-        half /= 2;
-    }
-    (sums[0], watched[0])
+    let sum = halved(
+        &mut sums,
+        #[inline(always)]
+        |one, other| O::Plain::merge(simd, one, other),
+    );
+    (sum, halved(&mut watched, T::watched::<S>))
 }
 
 /// Fewer pixels than a stretch, added to a sum.
@@ -193,23 +235,6 @@ fn few<S: Simd, T: Pixel, O: Merge<T>>(
         watched = T::watched::<S>(watched, last);
     }
     (merged, watched)
-}
-
-/// Adds one stretch: those that are complete on each level are merged in pairs.
-#[inline(always)]
-fn push<S: Simd, T: Pixel, O: Merge<T>>(
-    simd: S,
-    stretches: &mut [T::Pixels<S>; STRETCHES],
-    count: &mut usize,
-    mut stretch: T::Pixels<S>,
-) {
-    let mut level = 0;
-    while *count >> level & 1 == 1 {
-        stretch = O::Plain::merge(simd, stretches[level], stretch);
-        level += 1;
-    }
-    stretches[level] = stretch;
-    *count += 1;
 }
 
 /// The last pixels of a row, fewer than a register has lanes; `start` in the other lanes.

@@ -14,7 +14,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::Reduction;
-use super::passes::count;
+use super::counts::count;
 use super::planes::Compute;
 use crate::simd::{Kernel, Level, Simd, run};
 use crate::tensor::collected;

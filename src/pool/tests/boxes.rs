@@ -1,0 +1,67 @@
+//! Boxes, by the kernels and by reductions that merge.
+
+use ndarray::ArrayD;
+
+use super::super::Reduction;
+use super::super::boxed::{Boxed, Layout, Stepped};
+use super::super::planes::Sizes;
+use super::{Case, Oracle, run};
+use crate::simd::levels;
+use crate::{Element, Tensor};
+
+impl<const N: usize> Case<N> {
+    /// What boxes give at each level, the same to the bit for one, two and three shares: one for the whole plane, and boxes that overlap.
+    pub(super) fn each_box<T: Element, R: Reduction<T>, U: Element>(
+        &self,
+        reduction: &R,
+        Oracle(oracle, of): &Oracle<impl Reduction<U>, impl Fn(T) -> U>,
+        input: &ArrayD<T>,
+        bits: impl Fn(T) -> u64,
+        mut check: impl FnMut(&Tensor<T>, &Tensor<U>),
+    ) {
+        let mut plane = [1; 3];
+        plane[3 - N..].copy_from_slice(&self.input);
+        let halves = |length: usize| vec![0..length.div_ceil(2), length / 2..length, length - 1..length];
+        for ranges in [plane.map(|length| std::iter::once(0..length).collect()), plane.map(halves)] {
+            let [deep, down, across] = ranges.each_ref().map(Vec::len);
+            let sizes = Sizes { planes: self.planes, plane, spatial_axes: N, units: deep * down * across, unit: 1 };
+            let pixels = input.as_slice().expect("a fresh array is in order");
+            let mut expected = Vec::new();
+            for (number, output) in
+                (0..self.planes).flat_map(|number| (0..sizes.units).map(move |output| (number, output)))
+            {
+                let at = [output / across / down, output / across % down, output % across];
+                let [deep, down, across] = std::array::from_fn(|axis| ranges[axis][at[axis]].clone());
+                let rows = deep.flat_map(|z| down.clone().map(move |y| z * plane[1] + y));
+                let rows = rows.map(|row| (number * plane[0] * plane[1] + row) * plane[2]);
+                let of_box: Vec<T> =
+                    rows.flat_map(|row| pixels[row + across.start..row + across.end].iter().copied()).collect();
+                let merged = of_box.iter().fold(oracle.start(), |merged, &pixel| oracle.step(merged, of(pixel)));
+                expected.push(oracle.finish(merged, of_box.len()));
+            }
+            let expected = Tensor::from_vec(&[expected.len()], expected).expect("as many as there are");
+            for level in levels() {
+                let layout = Layout::new(plane, ranges.clone());
+                let mut first: Option<Tensor<T>> = None;
+                for shares in (1..=3).filter(|&shares| shares <= expected.len()) {
+                    let mut found = vec![T::HIGHEST; expected.len()];
+                    let layout = layout.clone();
+                    match reduction.operation() {
+                        Some(operation) => run(Boxed { operation, level, layout }, sizes, shares, pixels, &mut found),
+                        None => {
+                            let stepped = Stepped { reduction: reduction.clone(), level, layout };
+                            run(stepped, sizes, shares, pixels, &mut found);
+                        }
+                    }
+                    let found = Tensor::from_vec(expected.shape(), found).expect("as many as expected");
+                    check(&found, &expected);
+                    let first = first.get_or_insert_with(|| found.clone());
+                    assert!(
+                        first.iter().zip(&found).all(|(&one, &other)| bits(one) == bits(other)),
+                        "{level:?}, {shares}"
+                    );
+                }
+            }
+        }
+    }
+}

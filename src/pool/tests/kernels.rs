@@ -1,0 +1,164 @@
+//! The kernels.
+
+use ndarray::ArrayD;
+use proptest::prelude::*;
+
+use super::super::planes::{Planes, Sizes};
+use super::super::{Average, L2, Max, Min, Reduction, reference};
+use super::{CASES, Case, Oracle, cases, pixels, same};
+use crate::simd::levels;
+use crate::{Element, Float, Tensor};
+
+impl<const N: usize> Case<N> {
+    /// What the fast path gives at each level, and that it is the same to the bit for one, two and three shares.
+    fn each_way<T: Element, R: Reduction<T>, U: Element>(
+        &self,
+        reduction: R,
+        oracle: &Oracle<impl Reduction<U>, impl Fn(T) -> U>,
+        input: &ArrayD<T>,
+        bits: impl Fn(T) -> u64,
+        mut check: impl FnMut(&Tensor<T>, &Tensor<U>),
+    ) {
+        let pool = self.pool(reduction);
+        // Some of the drawn windows lie on padding alone, in ceil mode.
+        let Ok(expected) = reference::forward(&self.pool(oracle.0.clone()), &input.mapv(&oracle.1)) else { return };
+        let layer = pool.layer::<T>(input.shape()).expect("the case fits");
+        let sizes: Sizes = layer.sizes();
+        let input = input.as_slice().expect("a fresh array is in order");
+        for level in levels() {
+            let mut first: Option<Tensor<T>> = None;
+            let fast = pool.fast::<T>(&layer, level).expect("the case is small").expect("the window is small");
+            for shares in (1..=3).filter(|&shares| shares <= sizes.planes * sizes.units) {
+                // Nothing may be left of what was there before.
+                let mut found = vec![T::HIGHEST; expected.len()];
+                Planes::new(fast.clone(), sizes, shares).expect("the case is small").run_dense(input, &mut found);
+                let found = Tensor::from_vec(expected.shape(), found).expect("as many as expected");
+                match &first {
+                    None => check(&found, &expected),
+                    Some(first) => {
+                        let same = first.iter().zip(&found).all(|(&one, &other)| bits(one) == bits(other));
+                        assert!(same, "{level:?} with {shares} shares: {first} and {found}");
+                    }
+                }
+                first.get_or_insert(found);
+            }
+        }
+    }
+
+    fn check_floats<T: Float>(&self, bits: impl Fn(T) -> u64 + Copy, tolerance: f64) {
+        let float = |number| T::from_f64(number);
+        let exact = |number: T| number.to_f64().expect("every float has an f64");
+        let input = pixels(self).mapv(float);
+        let selected = |found: &Tensor<T>, expected: &Tensor<T>| {
+            for (&found, &expected) in found.iter().zip(expected) {
+                assert_eq!(bits(found), bits(expected), "{found} instead of {expected}");
+            }
+        };
+        self.each_way(Max, &Oracle(Max, same), &input, bits, selected);
+        self.each_way(Min, &Oracle(Min, same), &input, bits, selected);
+        self.each_box(&Max, &Oracle(Max, same), &input, bits, selected);
+        self.each_box(&Min, &Oracle(Min, same), &input, bits, selected);
+        let close = |found: &Tensor<T>, expected: &Tensor<f64>| {
+            for (&found, &expected) in found.iter().zip(expected) {
+                let found = exact(found);
+                let same = found == expected || found.is_nan() && expected.is_nan();
+                assert!(
+                    same || (found - expected).abs() <= tolerance * expected.abs().max(1.0),
+                    "{found} instead of {expected}"
+                );
+            }
+        };
+        // Rust leaves open which NaN arithmetic gives.
+        let bits = |number: T| if Element::is_nan(number) { u64::MAX } else { bits(number) };
+        let include_pad = self.count_include_pad;
+        let mean = |count_include_pad| Oracle(Exact { squared: false, count_include_pad }, exact);
+        let norm = Oracle(Exact { squared: true, count_include_pad: false }, exact);
+        self.each_way(Average { count_include_pad: include_pad }, &mean(include_pad), &input, bits, close);
+        self.each_way(L2, &norm, &input, bits, close);
+        self.each_box(&Average::default(), &mean(false), &input, bits, close);
+        self.each_box(&L2, &norm, &input, bits, close);
+    }
+
+    fn check_integers<T: Element>(&self, pixel: impl Fn(f64) -> T, bits: impl Fn(T) -> u64 + Copy) {
+        let input = pixels(self).mapv(pixel);
+        let equal = |found: &Tensor<T>, expected: &Tensor<T>| assert_eq!(found, expected);
+        self.each_way(Max, &Oracle(Max, same), &input, bits, equal);
+        self.each_way(Min, &Oracle(Min, same), &input, bits, equal);
+        self.each_box(&Max, &Oracle(Max, same), &input, bits, equal);
+    }
+
+    fn check(&self) {
+        self.check_floats::<f32>(|number| u64::from(number.to_bits()), 1e-6);
+        self.check_floats::<f64>(f64::to_bits, 1e-15);
+        self.check_integers(|number| (number * 200.0) as u8, u64::from);
+        self.check_integers(|number| (number * 200.0) as i8, |number| number as u64);
+        self.check_integers(|number| (number * 4e4) as i16, |number| number as u64);
+        self.check_integers(|number| (number * 3e9) as i32, |number| number as u64);
+        self.check_integers(|number| (number * 1e19) as i64, |number| number as u64);
+    }
+}
+
+/// The mean, or the root of the sum of squares, of a sum with twice the digits: a number and what rounding has left of it
+/// (T. Dekker, "A floating-point technique for extending the available precision", 1971).
+#[derive(Clone)]
+struct Exact {
+    squared: bool,
+    count_include_pad: bool,
+}
+
+impl Reduction<f64> for Exact {
+    type Accumulator = (f64, f64);
+
+    fn start(&self) -> (f64, f64) {
+        (0.0, 0.0)
+    }
+
+    fn step(&self, (sum, left): (f64, f64), pixel: f64) -> (f64, f64) {
+        let (term, left_of_term) = match self.squared {
+            true => (pixel * pixel, pixel.mul_add(pixel, -(pixel * pixel))),
+            false => (pixel, 0.0),
+        };
+        let whole = sum + term;
+        if !whole.is_finite() {
+            return (whole, 0.0);
+        }
+        let of_term = whole - sum;
+        (whole, left + left_of_term + (sum - (whole - of_term)) + (term - of_term))
+    }
+
+    fn finish(&self, (sum, left): (f64, f64), count: usize) -> f64 {
+        if self.squared { (sum + left).sqrt() } else { (sum + left) / count as f64 }
+    }
+
+    fn count_include_pad(&self) -> bool {
+        self.count_include_pad
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(CASES))]
+
+    #[test]
+    fn every_way_is_the_reference_on_one_axis(case in cases::<1>()) {
+        case.check();
+    }
+
+    #[test]
+    fn every_way_is_the_reference_on_two_axes(case in cases::<2>()) {
+        case.check();
+    }
+
+    #[test]
+    fn every_way_is_the_reference_on_three_axes(case in cases::<3>()) {
+        case.check();
+    }
+
+    #[test]
+    fn every_way_is_the_reference_for_pairs(case in cases::<2>()) {
+        let case = Case { size: [2; 2], stride: [2; 2], dilation: [1; 2], padding: [(0, 0); 2], ..case };
+        case.check();
+        // Rows of fewer outputs than a register has lanes, with a pixel left over or not.
+        let [rows, columns] = case.input;
+        Case { input: [rows.max(2), 2 + columns % 29], ..case }.check();
+    }
+}
