@@ -7,14 +7,15 @@ use super::algorithm::Algorithm;
 use super::blocks::{Band, Widths};
 use super::fast::{Method, Part, Settings};
 use super::kernels::Kernels;
-use super::packing::{Pack, Packing};
+use super::pack::Pack;
+use super::packing::Packing;
 use super::problem::Problem;
 use super::shares::Units;
 use super::{channels, pixels};
-use crate::simd::Level;
+use crate::simd::{Level, lanes};
 
 /// The packed input of a band stays within this, so that it and the weights of a block lie in the second-level cache.
-const BAND_BYTES: usize = 256 * 1024;
+const BAND_BYTES: usize = 384 * 1024;
 
 /// How the bands of a layer are computed.
 #[derive(Debug)]
@@ -30,7 +31,8 @@ pub(super) struct Bands {
 impl Bands {
     /// `None` where the packed input would be out of all proportion: wide padding under windows far apart.
     pub(super) fn new<A: Kernels>(problem: &Problem, algorithm: Algorithm, level: Level) -> Option<Self> {
-        let outputs = outputs_of_a_band(problem, BAND_BYTES / size_of::<A>())?;
+        let lanes = if algorithm == Algorithm::Channels { 1 } else { lanes::<A>(level) };
+        let outputs = outputs_of_a_band(problem, BAND_BYTES / size_of::<A>(), lanes)?;
         let packing = Packing::new(problem, problem.band_size(outputs))?;
         let offsets = packing.offsets(problem.channels)?;
         let widths = match algorithm {
@@ -98,19 +100,27 @@ impl<A: Kernels> Method<A> for Bands {
     }
 }
 
-/// How many outputs along the band axis a band has: as many as keep its packed input within so many numbers. `None` where even
-/// one would need a packed input out of all proportion to the layer.
-fn outputs_of_a_band(problem: &Problem, room: usize) -> Option<usize> {
+/// How many outputs along the band axis a band has: as many as keep its packed input within so many numbers; and if its rows are
+/// longer for every output, such that they fill registers of so many lanes. `None` where even one would need a packed input out of all proportion to the layer.
+fn outputs_of_a_band(problem: &Problem, room: usize, lanes: usize) -> Option<usize> {
     let outputs = problem.output_size()[problem.band_axis()];
-    let volume = |outputs: usize| {
-        let packing = Packing::new(problem, problem.band_size(outputs))?;
-        packing.volume().checked_mul(problem.channels)
+    let band = |outputs: usize| {
+        let size = problem.band_size(outputs);
+        let packing = Packing::new(problem, size)?;
+        Some((packing.volume().checked_mul(problem.channels)?, packing.rows(size).length))
     };
-    let (one, two) = (volume(1)?, volume(2)?);
+    let ((one, row_of_one), (two, row_of_two)) = (band(1)?, band(2)?);
     if one > problem.proportionate() {
         return None;
     }
     // A band is as long as its outputs and a constant more.
-    let most = 1 + room.saturating_sub(one) / (two - one).max(1);
-    Some(outputs.div_ceil(outputs.div_ceil(most.min(outputs))))
+    let most = (1 + room.saturating_sub(one) / (two - one).max(1)).min(outputs);
+    let even = outputs.div_ceil(outputs.div_ceil(most));
+    // So many outputs fill registers; lanes are a power of two.
+    let filling = lanes >> (row_of_two - row_of_one).trailing_zeros().min(lanes.ilog2());
+    Some(match even.next_multiple_of(filling) {
+        filled if filled <= most => filled,
+        _ if most >= filling => most / filling * filling,
+        _ => even,
+    })
 }

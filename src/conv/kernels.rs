@@ -3,7 +3,7 @@
 use super::algorithm::Algorithm;
 use super::blocks::Band;
 use super::channels::Channels;
-use super::packing::Pack;
+use super::pack::Pack;
 use super::pixels::Pixels;
 use super::rows::Rows;
 use super::separable::{self, Separable};

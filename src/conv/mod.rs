@@ -19,6 +19,7 @@ mod filters;
 mod finish;
 mod kernels;
 mod module;
+mod pack;
 mod packing;
 mod padded;
 mod pixels;

@@ -33,7 +33,8 @@ use std::array::from_fn;
 use ndarray::{ArrayView5, ArrayViewMut4, Axis, Slice};
 
 use super::finish::Finish;
-use super::packing::{Pack, Packing};
+use super::pack::Pack;
+use super::packing::Packing;
 use crate::Float;
 use crate::simd::{Kernel, Lanes, Level, Simd, Vector, lanes};
 pub(super) use blocks::Blocks;

@@ -1,0 +1,338 @@
+//! Packing: see [`Packing`] for what lies where.
+//!
+//! Planes, rows and registers are written in order, as each spoils what follows it: a register is written as a whole, be it the last
+//! of a row.
+
+use ndarray::{ArrayView1, ArrayView4, Axis as ArrayAxis};
+
+use super::packing::{Packing, Segment, Segments};
+use crate::simd::{Kernel, Lanes, Simd, Vector, apart};
+use crate::window::PaddingMode;
+
+/// Packs a band.
+pub struct Pack<'a, A> {
+    pub(super) packing: &'a Packing,
+    /// `[channel, plane, row, column]`.
+    pub(super) image: ArrayView4<'a, A>,
+    /// The first output of the band.
+    pub(super) first: [usize; 3],
+    pub(super) packed: &'a mut [A],
+}
+
+impl<A: Lanes> Kernel for Pack<'_, A> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let [_, down, across] = &self.packing.axes;
+        let (down, across) = (Segments::new(down, self.first[1]), Segments::new(across, self.first[2]));
+        let Some(pixels) = self.image.to_slice() else {
+            return self.views(simd, &down, &across);
+        };
+        let axis = down.axis;
+        if (axis.stride, axis.axis.before(), axis.axis.after()) == (1, 0, 0) && across.axis.is_the_input(self.first[2])
+        {
+            return self.whole_planes(simd, pixels);
+        }
+        let steps = Steps::new(&across, A::Vector::<S>::LEN);
+        match (across.axis.stride, steps.registers) {
+            (1, 1) => self.rows::<S, 1, 1>(simd, pixels, &down, &across, steps),
+            (1, 2) => self.rows::<S, 1, 2>(simd, pixels, &down, &across, steps),
+            (1, 3) => self.rows::<S, 1, 3>(simd, pixels, &down, &across, steps),
+            (1, 4) => self.rows::<S, 1, 4>(simd, pixels, &down, &across, steps),
+            (2, 1) => self.rows::<S, 2, 1>(simd, pixels, &down, &across, steps),
+            (2, 2) => self.rows::<S, 2, 2>(simd, pixels, &down, &across, steps),
+            (2, 3) => self.rows::<S, 2, 3>(simd, pixels, &down, &across, steps),
+            (2, 4) => self.rows::<S, 2, 4>(simd, pixels, &down, &across, steps),
+            _ => self.rows::<S, 0, 0>(simd, pixels, &down, &across, steps),
+        }
+    }
+}
+
+/// How rows of a few registers are packed, where their padding is zeros, of a register at most: all in the same steps.
+#[derive(Clone, Copy, Default)]
+struct Steps {
+    /// As many as the longest phase has; none for other rows.
+    registers: usize,
+    /// How far the steps reach in a row of pixels, and in a packed one.
+    reads: usize,
+    writes: usize,
+}
+
+impl Steps {
+    fn new(across: &Segments<'_>, lanes: usize) -> Self {
+        let fits = |segment: &Segment| (segment.start - segment.here).max(segment.end_of_phase - segment.end) <= lanes;
+        let segments = across.few().filter(|segments| segments.iter().all(fits));
+        let Some(segments) = segments.filter(|_| across.axis.mode == PaddingMode::Zeros) else {
+            return Self::default();
+        };
+        let registers = |segment: &Segment| (segment.end - segment.start).div_ceil(lanes);
+        let registers = segments.iter().map(registers).max().unwrap_or(0);
+        let reads = |segment: &Segment| segment.pixel + registers * lanes * across.axis.stride;
+        let writes = |segment: &Segment| (segment.start + registers * lanes).max(segment.end + lanes);
+        Self {
+            registers,
+            reads: segments.iter().map(reads).max().unwrap_or(0),
+            writes: segments.iter().map(writes).max().unwrap_or(0),
+        }
+    }
+
+    /// Fills a packed row from one of pixels and what follows it, in steps of so many registers if it is not none.
+    #[inline(always)]
+    fn pack_row<S: Simd, A: Lanes, const STRIDE: usize, const REGISTERS: usize>(
+        self,
+        simd: S,
+        row: &[A],
+        across: &Segments<'_>,
+        packed: &mut [A],
+    ) {
+        if REGISTERS == 0 {
+            return pack_row(simd, Row::Slice(row), across, packed);
+        }
+        let (Some(row), Some(packed)) = (row.get(..self.reads), packed.get_mut(..self.writes)) else {
+            return apart(
+                simd,
+                #[inline(always)]
+                || pack_row(simd, Row::Slice(row), across, packed),
+            );
+        };
+        let (lanes, blank) = (A::Vector::<S>::LEN, A::Vector::<S>::splat(simd, A::default()));
+        for &Segment { here, start, end, pixel, .. } in across.few().unwrap_or_default() {
+            blank.store_slice(&mut packed[here..][..lanes]);
+            copy_registers::<S, A, STRIDE, REGISTERS>(simd, &row[pixel..], &mut packed[start..]);
+            blank.store_slice(&mut packed[end..][..lanes]);
+        }
+    }
+}
+
+impl<A: Lanes> Pack<'_, A> {
+    /// Calls `pack` with each plane that there is, by its number in each channel, and with where it is packed; the others are zeros.
+    #[inline(always)]
+    fn each_plane<S: Simd>(&mut self, simd: S, mut pack: impl FnMut(usize, usize, &mut [A])) {
+        let Packing { axes, slots, .. } = self.packing;
+        let count = slots[1] * slots[2];
+        for channel in 0..self.image.dim().0 {
+            axes[0].each_slot(
+                self.first[0],
+                #[inline(always)]
+                |slot, plane| {
+                    let packed = &mut self.packed[channel * self.packing.volume() + slot * count..];
+                    match plane {
+                        Some(plane) => pack(channel, plane, packed),
+                        None => zeros(simd, count, packed),
+                    }
+                },
+            );
+        }
+    }
+
+    /// Planes whose rows are packed as they lie.
+    #[inline(always)]
+    fn whole_planes<S: Simd>(mut self, simd: S, pixels: &[A]) {
+        let (_, planes, rows, columns) = self.image.dim();
+        let (first, [_, down, across]) = (self.first[1], self.packing.slots);
+        // In a short band, rows behind the input are not read.
+        let count = (down * across).min((rows - first) * columns);
+        self.each_plane(
+            simd,
+            #[inline(always)]
+            |channel, plane, packed| {
+                let start = ((channel * planes + plane) * rows + first) * columns;
+                copy_every::<S, A, 1>(simd, &pixels[start..], count, packed);
+            },
+        );
+    }
+
+    /// Planes that lie in order, row by row: in steps of so many registers, or of none, if these are not for such rows.
+    #[inline(always)]
+    fn rows<S: Simd, const STRIDE: usize, const REGISTERS: usize>(
+        mut self,
+        simd: S,
+        pixels: &[A],
+        down: &Segments<'_>,
+        across: &Segments<'_>,
+        steps: Steps,
+    ) {
+        let (_, planes, rows, columns) = self.image.dim();
+        let pitch = self.packing.slots[2];
+        apart(
+            simd,
+            #[inline(always)]
+            || {
+                self.each_plane(
+                    simd,
+                    #[inline(always)]
+                    |channel, plane, packed| {
+                        let pixels = &pixels[(channel * planes + plane) * rows * columns..];
+                        each_row(
+                            simd,
+                            down,
+                            pitch,
+                            packed,
+                            #[inline(always)]
+                            |row, packed| {
+                                steps.pack_row::<S, A, STRIDE, REGISTERS>(
+                                    simd,
+                                    &pixels[row * columns..],
+                                    across,
+                                    packed,
+                                );
+                            },
+                        );
+                    },
+                );
+            },
+        );
+    }
+
+    /// Planes of views that lie otherwise.
+    #[inline(always)]
+    fn views<S: Simd>(mut self, simd: S, down: &Segments<'_>, across: &Segments<'_>) {
+        let (image, pitch) = (self.image, self.packing.slots[2]);
+        self.each_plane(
+            simd,
+            #[inline(always)]
+            |channel, plane, packed| {
+                let plane = image.index_axis(ArrayAxis(0), channel).index_axis_move(ArrayAxis(0), plane);
+                each_row(
+                    simd,
+                    down,
+                    pitch,
+                    packed,
+                    #[inline(always)]
+                    |row, packed| {
+                        let row = plane.index_axis(ArrayAxis(0), row);
+                        pack_row(simd, row.to_slice().map_or(Row::Strided(row), Row::Slice), across, packed);
+                    },
+                );
+            },
+        );
+    }
+}
+
+/// Calls `pack` with each row that there is of a plane, and with where it is packed; the others are zeros.
+#[inline(always)]
+fn each_row<S: Simd, A: Lanes>(
+    simd: S,
+    down: &Segments<'_>,
+    pitch: usize,
+    packed: &mut [A],
+    mut pack: impl FnMut(usize, &mut [A]),
+) {
+    for Segment { place, here, start, end, end_of_phase, pixel } in down.each() {
+        for slot in here..end_of_phase {
+            let packed = &mut packed[slot * pitch..];
+            let row = match (start..end).contains(&slot) {
+                true => Some(pixel + (slot - start) * down.axis.stride),
+                // Rows of padding are pixels, too, where it is not zeros.
+                false => down.axis.pixel(place + (slot - here) * down.axis.stride),
+            };
+            match row {
+                Some(row) => pack(row, packed),
+                None => zeros(simd, pitch, packed),
+            }
+        }
+    }
+}
+
+/// Fills a packed row from any row of pixels.
+#[inline(always)]
+fn pack_row<S: Simd, A: Lanes>(simd: S, row: Row<'_, A>, across: &Segments<'_>, packed: &mut [A]) {
+    for Segment { place, here, start, end, end_of_phase, pixel } in across.each() {
+        let axis = across.axis;
+        if axis.mode == PaddingMode::Zeros {
+            zeros(simd, start - here, &mut packed[here..]);
+            row.copy(simd, pixel, axis.stride, end - start, &mut packed[start..]);
+            zeros(simd, end_of_phase - end, &mut packed[end..]);
+            continue;
+        }
+        row.copy(simd, pixel, axis.stride, end - start, &mut packed[start..]);
+        for slot in (here..start).chain(end..end_of_phase) {
+            let pixel = axis.pixel(place + (slot - here) * axis.stride);
+            packed[slot] = pixel.map_or(A::default(), |pixel| row.pixel(pixel));
+        }
+    }
+}
+
+/// A row of pixels.
+#[derive(Clone, Copy)]
+enum Row<'a, A> {
+    /// Side by side; what follows the row may be seen.
+    Slice(&'a [A]),
+    Strided(ArrayView1<'a, A>),
+}
+
+impl<A: Lanes> Row<'_, A> {
+    #[inline(always)]
+    fn pixel(&self, pixel: usize) -> A {
+        match self {
+            Self::Slice(row) => row[pixel],
+            Self::Strided(row) => row[pixel],
+        }
+    }
+
+    /// Copies `count` pixels, every `stride`-th from the first on. What follows them in `into` may be spoilt.
+    #[inline(always)]
+    fn copy<S: Simd>(self, simd: S, first: usize, stride: usize, count: usize, into: &mut [A]) {
+        if count == 0 {
+            // There may be no such pixel as the first.
+            return;
+        }
+        match (self, stride) {
+            (Self::Slice(row), 1) => copy_every::<S, A, 1>(simd, &row[first..], count, into),
+            (Self::Slice(row), 2) => copy_every::<S, A, 2>(simd, &row[first..], count, into),
+            (Self::Slice(row), _) => {
+                let pixels = row[first..].iter().step_by(stride);
+                into[..count].iter_mut().zip(pixels).for_each(|(slot, pixel)| *slot = *pixel);
+            }
+            (Self::Strided(row), _) => {
+                let pixels = row.iter().skip(first).step_by(stride);
+                into[..count].iter_mut().zip(pixels).for_each(|(slot, pixel)| *slot = *pixel);
+            }
+        }
+    }
+}
+
+/// Writes `count` zeros; what follows may be spoilt.
+#[inline(always)]
+fn zeros<S: Simd, A: Lanes>(simd: S, count: usize, into: &mut [A]) {
+    match into.get_mut(..A::Vector::<S>::LEN) {
+        _ if count == 0 => {}
+        Some(place) if count <= place.len() => A::Vector::<S>::splat(simd, A::default()).store_slice(place),
+        _ => into[..count].fill(A::default()),
+    }
+}
+
+/// Copies `count` numbers that lie a stride of one or two apart, a register at a time: where there is room on both sides, the last
+/// one reads and writes more than these, and spoils what follows in `into`. (The string move that `copy_from_slice` makes of
+/// long rows is slow where they do not start on equal places of a cache line: a row of padding shifts them.)
+#[inline(always)]
+fn copy_every<S: Simd, A: Lanes, const STRIDE: usize>(simd: S, from: &[A], count: usize, into: &mut [A]) {
+    let lanes = A::Vector::<S>::LEN;
+    let all = count.div_ceil(lanes);
+    let has_room = all * lanes <= into.len().min(from.len() / STRIDE);
+    let registers = if has_room { all } else { all - 1 };
+    let registers_of = from.chunks_exact(STRIDE * lanes).zip(into.chunks_exact_mut(lanes)).take(registers);
+    for (from, into) in registers_of {
+        copy_registers::<S, A, STRIDE, 1>(simd, from, into);
+    }
+    for at in registers * lanes..count {
+        into[at] = from[STRIDE * at];
+    }
+}
+
+/// So many registers of [`copy_every`].
+#[inline(always)]
+fn copy_registers<S: Simd, A: Lanes, const STRIDE: usize, const COUNT: usize>(simd: S, from: &[A], into: &mut [A]) {
+    let lanes = A::Vector::<S>::LEN;
+    let (from, into) = (&from[..STRIDE * COUNT * lanes], &mut into[..COUNT * lanes]);
+    for register in 0..COUNT {
+        let from = &from[STRIDE * register * lanes..][..STRIDE * lanes];
+        let one = A::Vector::<S>::from_slice(simd, &from[..lanes]);
+        let every = match STRIDE {
+            1 => one,
+            _ => one.unzip_low(A::Vector::<S>::from_slice(simd, &from[lanes..][..lanes])),
+        };
+        every.store_slice(&mut into[register * lanes..][..lanes]);
+    }
+}
