@@ -120,9 +120,9 @@ impl<T: Element, R: Reduction<T>> Kernel for Band<'_, T, R> {
                 (row * passes.row_step, out.len()),
                 #[inline(always)]
                 |column, merged| {
-                    let columns = out[column..].iter_mut().zip(&of_columns[column..]);
-                    for ((place, &count), &accumulator) in columns.zip(merged) {
-                        *place = reduction.finish(accumulator, of_row * count);
+                    let (out, counts) = (&mut out[column..], &of_columns[column..]);
+                    for at in 0..merged.len().min(out.len()).min(counts.len()) {
+                        out[at] = reduction.finish(merged[at], of_row * counts[at]);
                     }
                 },
             );
@@ -179,9 +179,9 @@ fn enter<T: Element, R: Reduction<T>, const STRIDE: usize>(
     for at in (0..length).step_by(BLOCK) {
         // The last block may lie over the one before it.
         let at = at.min(last);
-        let mut block = [start; BLOCK];
-        for (accumulator, group) in block.iter_mut().zip(at_term(groups, at)) {
-            *accumulator = reduction.step(start, group[0]);
+        let (mut block, groups) = ([start; BLOCK], at_term(groups, at));
+        for place in 0..BLOCK {
+            block[place] = reduction.step(start, groups[place][0]);
         }
         places[at..][..BLOCK].copy_from_slice(&block);
     }
@@ -247,8 +247,8 @@ fn merged_terms<T, R: Reduction<T>, const TERMS: usize>(
     terms: &[usize],
 ) -> [R::Accumulator; BLOCK] {
     let mut at_terms = [at_term(from, terms[0]); TERMS];
-    for (place, &term) in at_terms.iter_mut().zip(terms) {
-        *place = at_term(from, term);
+    for term in 0..TERMS {
+        at_terms[term] = at_term(from, terms[term]);
     }
     let mut merged = *at_terms[0];
     for at in 0..BLOCK {

@@ -24,8 +24,9 @@ use crate::{Element, Result};
 /// Outputs of a block: enough for the steps to be long loops, and few enough that accumulators need no memory but the stack's.
 pub(super) const BLOCK: usize = 128;
 
-/// Outputs of small windows that are computed at once.
-const AT_ONCE: usize = 64;
+/// Outputs of small windows that are computed at once, in long rows and in short ones.
+const MANY_AT_ONCE: usize = 64;
+const FEW_AT_ONCE: usize = 16;
 
 /// The windows of a layer, by tap, and a reduction of any kind.
 #[derive(Debug, Clone)]
@@ -213,7 +214,7 @@ impl<R, const N: usize> Walk<R, N> {
     /// They are made apart from the pixels, and as many at a time as a compiler knows of: else it asks, before each loop, whether
     /// one lies over the other, and leaves its end to single steps.
     #[inline(always)]
-    fn whole<T: Element, const SIZE: usize, const STRIDE: usize>(
+    fn whole<T: Element, const SIZE: usize, const STRIDE: usize, const AT_ONCE: usize>(
         &self,
         groups: &[[&[[T; STRIDE]]; SIZE]; SIZE],
         out: &mut [T],
@@ -325,7 +326,11 @@ impl<R, const N: usize> Walk<R, N> {
                 first_row[..length].copy_from_slice(taps[0][0]);
                 taps[0][0] = &first_row[..length];
             }
-            self.whole::<T, SIZE, STRIDE>(&taps, &mut out[small.columns.start + block..][..length]);
+            let out = &mut out[small.columns.start + block..][..length];
+            match STRIDE == 1 && length < MANY_AT_ONCE {
+                true => self.whole::<T, SIZE, STRIDE, FEW_AT_ONCE>(&taps, out),
+                false => self.whole::<T, SIZE, STRIDE, MANY_AT_ONCE>(&taps, out),
+            }
         }
         for output in small.columns.start + count..small.columns.end {
             let from = from + (output - small.columns.start) * STRIDE;
