@@ -81,7 +81,7 @@ impl Layout {
         let widths: &[usize] = match (is_narrow, many_registers, columns.size()) {
             (true, true, 1 | 3) => &[4, 2, 1],
             (true, false, 1 | 3) => &[2, 1],
-            (true, true, _) if columns.stride() == 1 => &[4, 1],
+            (true, true, _) if columns.stride() == 1 => &[2, 1],
             (true, ..) => &[1],
             (false, true, _) => &[4, 1],
             (false, false, _) => &[3, 1],

@@ -20,6 +20,9 @@
 //!     phase 1 (tap 1)                               a c e g
 //! ```
 //!
+//! Under a square window, narrow tiles are columns of outputs: every row of pixels adds to the sums of all the rows of outputs that it
+//! lies under, and the sums roll down, row by row.
+//!
 //! An output is one chain of multiply-adds in the order of its taps, wherever tiles, blocks and bands are cut.
 
 mod layout;

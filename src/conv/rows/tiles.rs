@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::layout::{Layout, Part, registers_under};
-use super::{FREE_REGISTERS, MOST_LANES, MOST_REGISTERS, WIDEST, WIDEST_REGISTER};
+use super::{BLOCK_ROWS, FREE_REGISTERS, MOST_LANES, MOST_REGISTERS, WIDEST, WIDEST_REGISTER};
 use crate::conv::finish::Finish;
 use crate::simd::{Lanes, Mask, Simd, Vector, apart, blank, load, mask};
 
@@ -19,36 +19,129 @@ pub(super) struct Block<'a, A> {
 }
 
 impl<A: Lanes> Block<'_, A> {
-    /// Covers the block with tiles. Of 32 registers, the sums of four rows of four leave enough for the pixels. A tile of one
-    /// register is tall, to have as many sums as multiply-adds are under way at a time: 7 rows, since the maps of many
-    /// networks have 7, 14, 28 or 56.
+    /// Covers the block with tiles.
     #[inline(always)]
     pub(super) fn compute<S: Simd>(&self, simd: S, output: &mut [A]) {
-        let many_registers = A::Vector::<S>::LEN * size_of::<A>() == WIDEST_REGISTER;
-        let columns = self.layout.columns;
+        let Layout { rows, columns, dealt, .. } = self.layout;
+        let is_square =
+            rows.size() == columns.size() && (rows.stride(), rows.dilation(), columns.stride()) == (1, 1, 1);
+        // At either end of a block, most sums are of no output: few rows are better computed in tiles.
+        let rolls = dealt.is_none()
+            && is_square
+            && self.rows >= (4 * rows.size()).max(BLOCK_ROWS + 1)
+            && many_registers::<S, A>();
         for part in &self.layout.parts {
-            // Of each tile its rows and its registers, and of its filter the columns, or 0 for a wide one, and their stride.
-            match (self.layout.dealt.is_some(), part.width, columns.size(), columns.stride()) {
-                (false, 4, 1, _) if many_registers => tiles::<S, A, 4, 4, 1, 1>(simd, self, part, output),
-                (false, 4, 3, 1) if many_registers => tiles::<S, A, 4, 4, 3, 1>(simd, self, part, output),
-                (false, 4, 3, _) if many_registers => tiles::<S, A, 4, 4, 3, 2>(simd, self, part, output),
-                (false, 4, 5, _) if many_registers => tiles::<S, A, 4, 4, 5, 1>(simd, self, part, output),
-                (false, 4, ..) if many_registers => tiles::<S, A, 4, 4, 7, 1>(simd, self, part, output),
-                (false, 2, 1, _) => tiles::<S, A, 4, 2, 1, 1>(simd, self, part, output),
-                (false, 2, _, 1) => tiles::<S, A, 4, 2, 3, 1>(simd, self, part, output),
-                (false, 2, ..) => tiles::<S, A, 4, 2, 3, 2>(simd, self, part, output),
-                (false, _, 1, _) => tiles::<S, A, 7, 1, 1, 1>(simd, self, part, output),
-                (false, _, 3, 1) => tiles::<S, A, 7, 1, 3, 1>(simd, self, part, output),
-                (false, _, 3, _) => tiles::<S, A, 7, 1, 3, 2>(simd, self, part, output),
-                (false, _, 5, 1) => tiles::<S, A, 7, 1, 5, 1>(simd, self, part, output),
-                (false, _, 5, _) => tiles::<S, A, 7, 1, 5, 2>(simd, self, part, output),
-                (false, ..) => tiles::<S, A, 7, 1, 7, 1>(simd, self, part, output),
-                (true, 1, ..) => tiles::<S, A, 7, 1, 0, 1>(simd, self, part, output),
-                (true, ..) if many_registers => tiles::<S, A, 4, 4, 0, 1>(simd, self, part, output),
-                (true, ..) => tiles::<S, A, 3, 3, 0, 1>(simd, self, part, output),
+            match (part.width, columns.size()) {
+                (4, 3) if rolls => rolling::<S, A, 3, 4>(simd, self, part, output),
+                (2, 5) if rolls => rolling::<S, A, 5, 2>(simd, self, part, output),
+                (2, 7) if rolls => rolling::<S, A, 7, 2>(simd, self, part, output),
+                _ => self.compute_tiles(simd, part, output),
             }
         }
     }
+
+    /// Computes a part tile by tile. Of 32 registers, the sums of four rows of four leave enough for the pixels. A tile of one
+    /// register is tall, to have as many sums as multiply-adds are under way at a time: 7 rows, since the maps of many
+    /// networks have 7, 14, 28 or 56.
+    #[inline(always)]
+    fn compute_tiles<S: Simd>(&self, simd: S, part: &Part, output: &mut [A]) {
+        let columns = self.layout.columns;
+        let many_registers = many_registers::<S, A>();
+        // Of each tile its rows and its registers, and of its filter the columns, or 0 for a wide one, and their stride.
+        match (self.layout.dealt.is_some(), part.width, columns.size(), columns.stride()) {
+            (false, 4, 1, _) if many_registers => tiles::<S, A, 4, 4, 1, 1>(simd, self, part, output),
+            (false, 4, _, 1) if many_registers => tiles::<S, A, 4, 4, 3, 1>(simd, self, part, output),
+            (false, 4, ..) if many_registers => tiles::<S, A, 4, 4, 3, 2>(simd, self, part, output),
+            (false, 2, 5, _) if many_registers => tiles::<S, A, 6, 2, 5, 1>(simd, self, part, output),
+            (false, 2, 7, _) if many_registers => tiles::<S, A, 6, 2, 7, 1>(simd, self, part, output),
+            (false, 2, 1, _) => tiles::<S, A, 4, 2, 1, 1>(simd, self, part, output),
+            (false, 2, _, 1) => tiles::<S, A, 4, 2, 3, 1>(simd, self, part, output),
+            (false, 2, ..) => tiles::<S, A, 4, 2, 3, 2>(simd, self, part, output),
+            (false, _, 1, _) => tiles::<S, A, 7, 1, 1, 1>(simd, self, part, output),
+            (false, _, 3, 1) => tiles::<S, A, 7, 1, 3, 1>(simd, self, part, output),
+            (false, _, 3, _) => tiles::<S, A, 7, 1, 3, 2>(simd, self, part, output),
+            (false, _, 5, 1) => tiles::<S, A, 7, 1, 5, 1>(simd, self, part, output),
+            (false, _, 5, _) => tiles::<S, A, 7, 1, 5, 2>(simd, self, part, output),
+            (false, ..) => tiles::<S, A, 7, 1, 7, 1>(simd, self, part, output),
+            (true, 1, ..) => tiles::<S, A, 7, 1, 0, 1>(simd, self, part, output),
+            (true, ..) if many_registers => tiles::<S, A, 4, 4, 0, 1>(simd, self, part, output),
+            (true, ..) => tiles::<S, A, 3, 3, 0, 1>(simd, self, part, output),
+        }
+    }
+}
+
+fn many_registers<S: Simd, A: Lanes>() -> bool {
+    A::Vector::<S>::LEN * size_of::<A>() == WIDEST_REGISTER
+}
+
+/// Computes the tiles of a part under a square window, apart: a tile is a column of outputs, and its sums roll down it. Every row of
+/// pixels is read once, and adds to the sums of all rows of outputs that it lies under:
+///
+/// ```text
+///     for each row of pixels
+///         sums[tap row] += pixels · weights[tap row], for all rows of taps
+///         the last of them are complete; the others are those of one tap row more
+/// ```
+#[inline(always)]
+fn rolling<S: Simd, A: Lanes, const SIZE: usize, const WIDTH: usize>(
+    simd: S,
+    block: &Block<'_, A>,
+    part: &Part,
+    output: &mut [A],
+) {
+    apart(
+        simd,
+        #[inline(always)]
+        || {
+            let lanes = A::Vector::<S>::LEN;
+            let Block { layout, slots, ref counted, weights, finish, rows } = *block;
+            let Some(weights) = weights.as_chunks::<SIZE>().0.first_chunk::<SIZE>() else { return };
+            let mask = pixel_masks::<S, A>(simd, part, registers_under(WIDTH, SIZE, 1, lanes));
+            let (zero, columns) = (A::Vector::<S>::splat(simd, A::default()), layout.columns.outputs());
+            for tile in 0..part.tiles {
+                let column = (part.first + tile * WIDTH * lanes).min(part.last);
+                let mut sums = [[zero; WIDTH]; SIZE];
+                for slot_row in 0..rows + SIZE - 1 {
+                    if counted.contains(&slot_row) {
+                        let slots = &slots[slot_row * layout.pitch + column..];
+                        let pixels = PixelRow::<S, A>::read::<1>(simd, slots, &mask, WIDTH, SIZE);
+                        for column in 0..SIZE {
+                            let pixels = pixels.under_column::<1, WIDTH>(simd, column);
+                            for tap_row in 0..SIZE {
+                                add_products::<S, A, WIDTH>(
+                                    simd,
+                                    &mut sums[tap_row],
+                                    &pixels,
+                                    weights[tap_row][column],
+                                );
+                            }
+                        }
+                    }
+                    if let Some(row) = slot_row.checked_sub(SIZE - 1) {
+                        let at = row * columns + column;
+                        let place = Place { at, pitch: columns, rows: 1, columns: columns - column, spills: true };
+                        place.store(simd, [sums[SIZE - 1]], finish, output);
+                    }
+                    for tap_row in (1..SIZE).rev() {
+                        sums[tap_row] = sums[tap_row - 1];
+                    }
+                    sums[0] = [zero; WIDTH];
+                }
+            }
+        },
+    );
+}
+
+/// Which lanes of the registers under the tiles of a part are pixels.
+#[inline(always)]
+fn pixel_masks<S: Simd, A: Lanes>(simd: S, part: &Part, registers: usize) -> [Mask<S, A>; MOST_REGISTERS] {
+    let mut masks = [mask::<S, A>(simd, !0); MOST_REGISTERS];
+    if !part.pixels.is_empty() {
+        for register in 0..registers {
+            masks[register] = mask::<S, A>(simd, part.pixels[register]);
+        }
+    }
+    masks
 }
 
 /// Computes the tiles of a part, apart: among the loops of all other tiles, these would find no registers left.
@@ -66,12 +159,7 @@ fn tiles<S: Simd, A: Lanes, const ROWS: usize, const WIDTH: usize, const COLUMNS
             let lanes = A::Vector::<S>::LEN;
             let Block { layout, slots, weights, finish, .. } = *block;
             let (spread, dilation, columns) = (layout.spread, layout.rows.dilation(), layout.columns.outputs());
-            let mut pixels = [mask::<S, A>(simd, !0); MOST_REGISTERS];
-            if !part.pixels.is_empty() {
-                for register in 0..registers_under(WIDTH, COLUMNS.max(1), STRIDE, lanes) {
-                    pixels[register] = mask::<S, A>(simd, part.pixels[register]);
-                }
-            }
+            let pixels = pixel_masks::<S, A>(simd, part, registers_under(WIDTH, COLUMNS.max(1), STRIDE, lanes));
             for first in 0..spread.min(block.rows) {
                 let rows = steps(block.rows - first, spread);
                 for row in (0..rows).step_by(ROWS) {
