@@ -98,13 +98,19 @@ fn strided() -> impl Strategy<Value = Case<2>> {
     })
 }
 
-/// Depthwise layers.
+/// Depthwise layers: half of them with the square windows of most networks, which have tiles of their own.
 fn depthwise() -> impl Strategy<Value = Case<2>> {
-    (cases::<2>(), 1..=2_usize, (1..=90_usize, 1..=90_usize)).prop_map(|(case, filters, (rows, columns))| {
-        let least = |axis: usize| (case.size[axis] - 1) * case.dilation[axis] + 4;
-        let input = [rows.max(least(0)), columns.max(least(1))];
-        Case { channels: 1, filters, input, separable: case.seed.is_multiple_of(2), ..case }
-    })
+    let square = proptest::option::of(prop_oneof![Just(3), Just(5), Just(7)]);
+    (cases::<2>(), 1..=2_usize, (1..=90_usize, 1..=90_usize), square).prop_map(
+        |(mut case, filters, (rows, columns), square)| {
+            if let Some(size) = square {
+                case = Case { size: [size; 2], stride: [1; 2], dilation: [1; 2], ..case };
+            }
+            let least = |axis: usize| (case.size[axis] - 1) * case.dilation[axis] + 4;
+            let input = [rows.max(least(0)), columns.max(least(1))];
+            Case { channels: 1, filters, input, separable: case.seed.is_multiple_of(2), ..case }
+        },
+    )
 }
 
 /// Numbers in no order, from −1 to 1.
