@@ -68,36 +68,49 @@ impl<T: Pixel> Kernel for Rectify<'_, T> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let lanes = T::Pixels::<S>::LEN;
+        let step = REGISTERS * T::Pixels::<S>::LEN;
         let one = |pixel: T| T::rectified(simd, T::Pixels::<S>::splat(simd, pixel)).as_slice()[0];
-        // Registers that lie across two lines of the cache take twice as long to store.
-        let first = self.output.as_ptr().align_offset(lanes * size_of::<T>()).min(self.output.len());
-        let (front, output) = self.output.split_at_mut(first);
         match self.input {
             Some(input) => {
-                let (front_input, input) = input.split_at(first);
-                front.iter_mut().zip(front_input).for_each(|(place, &pixel)| *place = one(pixel));
-                let mut blocks = output.chunks_exact_mut(lanes);
-                let mut pixels = input.chunks_exact(lanes);
+                let (mut blocks, mut pixels) = (self.output.chunks_exact_mut(step), input.chunks_exact(step));
                 for (block, pixels) in blocks.by_ref().zip(pixels.by_ref()) {
-                    T::rectified(simd, T::Pixels::<S>::from_slice(simd, pixels)).store_slice(block);
+                    store_rectified(simd, read(simd, pixels), block);
                 }
                 let rest = blocks.into_remainder().iter_mut().zip(pixels.remainder());
                 rest.for_each(|(place, &pixel)| *place = one(pixel));
             }
             None => {
-                for pixel in front {
-                    *pixel = one(*pixel);
-                }
-                let mut blocks = output.chunks_exact_mut(lanes);
+                let mut blocks = self.output.chunks_exact_mut(step);
                 for block in blocks.by_ref() {
-                    T::rectified(simd, T::Pixels::<S>::from_slice(simd, block)).store_slice(block);
+                    store_rectified(simd, read(simd, block), block);
                 }
                 for pixel in blocks.into_remainder() {
                     *pixel = one(*pixel);
                 }
             }
         }
+    }
+}
+
+/// So many registers are read before any is stored: memory likes runs, and registers that lie across two lines of the cache then cost
+/// no more than others.
+const REGISTERS: usize = 4;
+
+#[inline(always)]
+fn read<S: Simd, T: Pixel>(simd: S, pixels: &[T]) -> [T::Pixels<S>; REGISTERS] {
+    let mut registers = [T::Pixels::<S>::splat(simd, pixels[0]); REGISTERS];
+    for register in 0..REGISTERS {
+        let lanes = T::Pixels::<S>::LEN;
+        registers[register] = T::Pixels::<S>::from_slice(simd, &pixels[register * lanes..][..lanes]);
+    }
+    registers
+}
+
+#[inline(always)]
+fn store_rectified<S: Simd, T: Pixel>(simd: S, registers: [T::Pixels<S>; REGISTERS], block: &mut [T]) {
+    for register in 0..REGISTERS {
+        let lanes = T::Pixels::<S>::LEN;
+        T::rectified(simd, registers[register]).store_slice(&mut block[register * lanes..][..lanes]);
     }
 }
 
