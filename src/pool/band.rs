@@ -1,5 +1,7 @@
 //! The kernel that computes a band of output rows by the passes laid down for it.
 
+use std::ops::Range;
+
 use super::kernels::Kernels;
 use super::operation::Merge;
 use super::outputs::Outputs;
@@ -32,16 +34,17 @@ impl<T: Kernels> Band<'_, T> {
     #[inline(always)]
     fn passes<S: Simd, O: Merge<T>>(mut self, simd: S) {
         let passes = self.passes;
-        let (lacking_across, lacking_down) = passes.lacking_places(self.outputs.part);
+        let needed = passes.needed(self.outputs.part);
         for step in &passes.across {
-            merge_step::<S, T, O>(simd, step, lacking_across, self.slab);
+            merge_step::<S, T, O>(simd, step, &needed.across, self.slab);
         }
+        passes.pad(&needed, self.start, self.slab);
         passes.thin_out(self.slab);
         if O::EXACT && passes.halves {
             return self.halves::<S, O>(simd);
         }
         for step in &passes.down {
-            merge_step::<S, T, O>(simd, step, lacking_down, self.slab);
+            merge_step::<S, T, O>(simd, step, &needed.down, self.slab);
         }
         self.finish::<S, O>(simd);
     }
@@ -57,12 +60,7 @@ impl<T: Kernels> Band<'_, T> {
             self.pixels,
             #[inline(always)]
             |place, pixels| match pixels {
-                Some(pixels) => {
-                    if O::HAS_PLAIN && Outgrown::<S>::BASELINE {
-                        watched = watch::<S, T>(simd, watched, pixels);
-                    }
-                    spread_row::<S, T, O>(simd, spread, pixels, place, self.slab);
-                }
+                Some(pixels) => watched = spread_row::<S, T, O>(simd, spread, pixels, place, watched, self.slab),
                 None => spread.blank(place, self.start, self.slab),
             },
         );
@@ -123,14 +121,13 @@ fn merged_terms<S: Simd, T: Pixel, O: Merge<T>, const WIDTH: usize>(
     merged
 }
 
-/// Does one step, but for its last places.
+/// Does one step for the places that are needed.
 #[inline(always)]
-fn merge_step<S: Simd, T: Pixel, O: Merge<T>>(simd: S, step: &Step, but: usize, slab: &mut [T]) {
+fn merge_step<S: Simd, T: Pixel, O: Merge<T>>(simd: S, step: &Step, needed: &Range<usize>, slab: &mut [T]) {
     const WIDE: usize = 4;
     let lanes = T::Pixels::<S>::LEN;
     let (from, to) = slab.split_at_mut(step.to);
-    let count = step.count.saturating_sub(but);
-    for at in (0..count).step_by(WIDE * lanes) {
+    for at in (needed.start..needed.end.min(step.count)).step_by(WIDE * lanes) {
         let merged = merged::<S, T, O, WIDE>(simd, from, &step.terms, at);
         let place = &mut to[at..][..WIDE * lanes];
         for register in 0..WIDE {
@@ -161,13 +158,19 @@ fn watch<S: Simd, T: Pixel>(simd: S, mut watched: T::Pixels<S>, pixels: &[T]) ->
 
 /// Spreads one row of pixels over the slab, as row `row` of each part.
 #[inline(always)]
-fn spread_row<S: Simd, T: Pixel, O: Merge<T>>(simd: S, spread: &Spread, pixels: &[T], row: usize, slab: &mut [T]) {
+fn spread_row<S: Simd, T: Pixel, O: Merge<T>>(
+    simd: S,
+    spread: &Spread,
+    pixels: &[T],
+    row: usize,
+    watched: T::Pixels<S>,
+    slab: &mut [T],
+) -> T::Pixels<S> {
     let Spread { stride, lead, pitch, parts, .. } = spread;
+    if let (1, [Some(part), ..]) = (*stride, &parts[..]) {
+        return copy::<S, T, O>(simd, pixels, watched, &mut slab[part + row * pitch + lead..][..pixels.len()]);
+    }
     match (*stride, &parts[..]) {
-        (1, [Some(part), ..]) => {
-            let place = &mut slab[part + row * pitch + lead..][..pixels.len()];
-            copy::<S, T, O>(simd, pixels, place);
-        }
         (2, [Some(even), Some(odd)]) => {
             // An odd pixel in front goes to the end of a pair.
             let (front, pairs) = pixels.split_at((lead & 1).min(pixels.len()));
@@ -192,22 +195,30 @@ fn spread_row<S: Simd, T: Pixel, O: Merge<T>>(simd: S, spread: &Spread, pixels: 
             }
         }
     }
+    if O::HAS_PLAIN && Outgrown::<S>::BASELINE { watch::<S, T>(simd, watched, pixels) } else { watched }
 }
 
-/// Copies a row; its last register may lie over the one before it.
+/// Copies a row, and watches it; its last register may lie over the one before it.
 #[inline(always)]
-fn copy<S: Simd, T: Pixel, O: Merge<T>>(simd: S, pixels: &[T], place: &mut [T]) {
+fn copy<S: Simd, T: Pixel, O: Merge<T>>(
+    simd: S,
+    pixels: &[T],
+    mut watched: T::Pixels<S>,
+    place: &mut [T],
+) -> T::Pixels<S> {
     let lanes = T::Pixels::<S>::LEN;
-    if pixels.len() < lanes {
+    let Some(last) = pixels.len().checked_sub(lanes) else {
         place.copy_from_slice(pixels);
-        return O::enter_few(simd, place);
-    }
-    let last = pixels.len() - lanes;
+        O::enter_few(simd, place);
+        return watch::<S, T>(simd, watched, pixels);
+    };
     for at in (0..pixels.len()).step_by(lanes) {
         let at = at.min(last);
         let vector = T::Pixels::<S>::from_slice(simd, &pixels[at..][..lanes]);
+        watched = T::watched::<S>(watched, vector);
         O::enter::<S>(vector).store_slice(&mut place[at..][..lanes]);
     }
+    watched
 }
 
 /// Parts the pixels of even and odd number, in the same way.

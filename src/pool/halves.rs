@@ -12,10 +12,13 @@
 use super::band::Band;
 use super::kernels::Kernels;
 use super::operation::Merge;
-use crate::simd::{Simd, Vector};
+use crate::simd::{Simd, Vector, load_pixels};
 
 /// Windows are no taller: their tails are on the stack.
 pub(super) const TALLEST: usize = 32;
+
+/// Registers of neighbouring columns that are merged side by side.
+const WIDE: usize = 2;
 
 impl<T: Kernels> Band<'_, T> {
     #[inline(always)]
@@ -25,17 +28,18 @@ impl<T: Kernels> Band<'_, T> {
         let (lanes, size, stride) = (T::Pixels::<S>::LEN, axis.size(), axis.stride());
         let pitch = passes.pitch;
         let end = (outputs.part.rows - 1) * stride + 1;
-        let mut tails = [T::Pixels::<S>::splat(simd, start); TALLEST];
-        for column in (0..outputs.length).step_by(lanes) {
-            // The last ends with the row: what it spilled on the next row would come after that.
-            let column = column.min(outputs.length.saturating_sub(lanes));
+        let mut tails = [[T::Pixels::<S>::splat(simd, start); WIDE]; TALLEST];
+        for column in (0..outputs.length).step_by(WIDE * lanes) {
+            // The last end with the row: what they spilled on the next row would come after that.
+            let column = column.min(outputs.length.saturating_sub(WIDE * lanes));
             let under = &slab[passes.rows_at + column..];
+            let mut row = 0;
             for block in (0..end).step_by(size) {
                 let windows = size.min(end - block);
-                let mut tail = load::<S, T>(simd, &under[(block + size - 1) * pitch..]);
+                let mut tail = load_pixels::<S, T, WIDE>(simd, &under[(block + size - 1) * pitch..]);
                 tails[size - 1] = tail;
                 for at in (0..size - 1).rev() {
-                    tail = O::merge(simd, load::<S, T>(simd, &under[(block + at) * pitch..]), tail);
+                    tail = merge::<S, T, O>(simd, load_pixels(simd, &under[(block + at) * pitch..]), tail);
                     tails[at] = tail;
                 }
                 let mut head = tail;
@@ -43,13 +47,19 @@ impl<T: Kernels> Band<'_, T> {
                     let window = match at {
                         0 => tails[0],
                         _ => {
-                            let next = load::<S, T>(simd, &under[(block + size + at - 1) * pitch..]);
-                            head = if at == 1 { next } else { O::merge(simd, head, next) };
-                            O::merge(simd, tails[at], head)
+                            let next = load_pixels(simd, &under[(block + size + at - 1) * pitch..]);
+                            head = if at == 1 { next } else { merge::<S, T, O>(simd, head, next) };
+                            merge::<S, T, O>(simd, tails[at], head)
                         }
                     };
-                    if (block + at) % stride == 0 {
-                        outputs.store::<S>(O::finish::<S>(window), (block + at) / stride, column);
+                    if block + at == row * stride {
+                        for register in 0..WIDE {
+                            let column = column + register * lanes;
+                            if column < outputs.length {
+                                outputs.store::<S>(O::finish::<S>(window[register]), row, column);
+                            }
+                        }
+                        row += 1;
                     }
                 }
             }
@@ -58,6 +68,13 @@ impl<T: Kernels> Band<'_, T> {
 }
 
 #[inline(always)]
-fn load<S: Simd, T: Kernels>(simd: S, pixels: &[T]) -> T::Pixels<S> {
-    T::Pixels::<S>::from_slice(simd, &pixels[..T::Pixels::<S>::LEN])
+fn merge<S: Simd, T: Kernels, O: Merge<T>>(
+    simd: S,
+    mut earlier: [T::Pixels<S>; WIDE],
+    later: [T::Pixels<S>; WIDE],
+) -> [T::Pixels<S>; WIDE] {
+    for register in 0..WIDE {
+        earlier[register] = O::merge(simd, earlier[register], later[register]);
+    }
+    earlier
 }

@@ -1,5 +1,6 @@
 //! Pooling by any reduction whose accumulators can be merged: the passes of `passes.rs`, with a slab of accumulators.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::Reduction;
@@ -102,13 +103,14 @@ impl<T: Element, R: Reduction<T>> Kernel for Band<'_, T, R> {
                 None => passes.spread.blank(place, reduction.start(), slab),
             },
         );
-        let (lacking_across, lacking_down) = passes.lacking_places(part);
+        let needed = passes.needed(part);
         for step in &passes.across {
-            merge_step(reduction, step, lacking_across, slab);
+            merge_step(reduction, step, &needed.across, slab);
         }
+        passes.pad(&needed, reduction.start(), slab);
         passes.thin_out(slab);
         for step in &passes.down {
-            merge_step(reduction, step, lacking_down, slab);
+            merge_step(reduction, step, &needed.down, slab);
         }
         let [of_planes, of_rows, of_columns] = &**counts;
         for (row, out) in output.chunks_exact_mut(of_columns.len()).take(part.rows).enumerate() {
@@ -187,18 +189,18 @@ fn enter<T: Element, R: Reduction<T>, const STRIDE: usize>(
     }
 }
 
-/// Does one step, but for its last places.
+/// Does one step for the places that are needed.
 #[inline(always)]
-fn merge_step<T, R: Reduction<T>>(reduction: &R, step: &Step, but: usize, slab: &mut [R::Accumulator]) {
+fn merge_step<T, R: Reduction<T>>(reduction: &R, step: &Step, needed: &Range<usize>, slab: &mut [R::Accumulator]) {
     let (from, to) = slab.split_at_mut(step.to);
-    let count = step.count.saturating_sub(but);
+    let (first, end) = (needed.start, needed.end.min(step.count));
     each_merged(
         reduction,
         from,
         &step.terms,
-        (0, count),
+        (first, end.saturating_sub(first)),
         #[inline(always)]
-        |at, merged| to[at..][..merged.len()].copy_from_slice(merged),
+        |at, merged| to[first + at..][..merged.len()].copy_from_slice(merged),
     );
 }
 

@@ -9,6 +9,8 @@
 //!     down     slab → output: the rows under a window
 //! ```
 
+use std::ops::Range;
+
 use super::halves::TALLEST;
 use super::problem::{Part, Problem};
 use super::tiles::{MARGIN, Slab, Step, levels, tiles};
@@ -50,11 +52,23 @@ impl Spread {
     }
 }
 
+/// The places of steps that a band needs.
+pub(super) struct Needed {
+    /// Those of rows of pixels, and as far behind them as windows reach.
+    pub(super) across: Range<usize>,
+    pub(super) down: Range<usize>,
+    /// Those of rows of pixels alone, and of all rows.
+    pixels: Range<usize>,
+    rows: usize,
+}
+
 #[derive(Debug, Clone)]
 pub(super) struct Passes {
     pub(super) problem: Problem,
     pub(super) spread: Spread,
     pub(super) across: Vec<Step>,
+    /// How many places behind a row the windows reach that steps across merge.
+    reach: usize,
     /// Where a long window has a stride: the outputs of the rows of windows, thinned out of those at stride 1.
     pub(super) thin: Option<(usize, Spread)>,
     /// The rows of windows, `[plane, row, column]`.
@@ -95,12 +109,40 @@ impl Passes {
         (self.band - part.rows) * self.problem.axes[1].stride()
     }
 
-    /// How many places of a step across, and of one down, such a band does not need: the rows that it lacks are the last where there
-    /// is one plane.
+    /// What a band needs of the steps. Where there are several planes, that is all.
     #[inline(always)]
-    pub(super) fn lacking_places(&self, part: Part) -> (usize, usize) {
-        let rows = if self.problem.axes[0].size() == 1 { self.lacking(part) } else { 0 };
-        (rows * self.spread.pitch, rows * self.pitch)
+    pub(super) fn needed(&self, part: Part) -> Needed {
+        let planes = self.problem.axes[0].size();
+        let (rows, pixels) = match planes {
+            1 => {
+                let rows = self.rows - self.lacking(part);
+                (rows, self.problem.under(part, 0).pixels(rows))
+            }
+            _ => (self.rows * planes, 0..self.rows * planes),
+        };
+        let pitch = self.spread.pitch;
+        let pixels = pixels.start * pitch..pixels.end * pitch;
+        Needed { across: pixels.start..pixels.end + self.reach, pixels, rows: rows * pitch, down: 0..rows * self.pitch }
+    }
+
+    /// The rows that the first step reads; steps across leave out rows of padding.
+    #[inline(always)]
+    fn staged(&self, part: Part) -> Range<usize> {
+        let rows = self.rows - self.lacking(part);
+        match self.across.is_empty() || self.problem.axes[0].size() > 1 {
+            true => 0..rows,
+            false => self.problem.under(part, 0).pixels(rows),
+        }
+    }
+
+    /// Blanks the rows of windows over padding alone, which the steps across have left out.
+    #[inline(always)]
+    pub(super) fn pad<A: Copy>(&self, needed: &Needed, start: A, slab: &mut [A]) {
+        if let Some(step) = self.across.last() {
+            let rows = &mut slab[step.to..][..needed.rows];
+            rows[..needed.pixels.start].fill(start);
+            rows[needed.pixels.end..].fill(start);
+        }
     }
 
     /// Calls `stage` with every row of the slab that a band needs and the pixels that come there; none where it lies outside the
@@ -109,7 +151,7 @@ impl Passes {
     pub(super) fn each_row<'a, T>(&self, part: Part, pixels: &'a [T], mut stage: impl FnMut(usize, Option<&'a [T]>)) {
         for tap in 0..self.problem.axes[0].size() {
             let under = self.problem.under(part, tap);
-            for row in 0..self.rows - self.lacking(part) {
+            for row in self.staged(part) {
                 let pixels = under.start(row).map(|start| &pixels[start..][..self.spread.pixels]);
                 stage(tap * self.rows + row, pixels);
             }
@@ -156,7 +198,8 @@ impl Passes {
         };
         let length = planes.size() * high * pitch;
         // Behind the last row, as far as taps reach.
-        let part = length + lead + (columns.size() - 1) * dilation;
+        let reach = lead + (columns.size() - 1) * dilation;
+        let part = length + reach;
         let mut read = vec![false; phases];
         (0..columns.size()).for_each(|tap| read[tap * dilation % phases] = true);
         let mut parts = Vec::with_capacity(phases);
@@ -208,6 +251,7 @@ impl Passes {
             problem: problem.clone(),
             spread,
             across,
+            reach,
             thin,
             rows_at,
             halves,

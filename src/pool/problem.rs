@@ -1,5 +1,7 @@
 //! A pooling as the fast paths see it: planes of three spatial axes, each pooled alone.
 
+use std::ops::Range;
+
 use crate::Result;
 use crate::window::{Axis, AxisSpec, Geometry};
 
@@ -27,6 +29,13 @@ impl Under {
     pub(super) fn start(&self, row: usize) -> Option<usize> {
         let at = usize::try_from(self.first + row.cast_signed()).ok().filter(|&at| at < self.rows_end)?;
         Some(self.plane + at * self.row)
+    }
+
+    /// Which of so many rows are not padding.
+    #[inline(always)]
+    pub(super) fn pixels(&self, rows: usize) -> Range<usize> {
+        let end = self.rows_end.saturating_add_signed(-self.first).min(rows);
+        0usize.saturating_add_signed(-self.first).min(end)..end
     }
 }
 
