@@ -13,13 +13,16 @@ use super::finish::store_run;
 use crate::simd::{Kernel, Lanes, Level, Simd, Vector, apart, lanes, load};
 
 /// The blocks of filters of this kernel at a level: 32 registers hold the sums of 8 filters in 3 registers each, 16 those
-/// of 4 filters.
+/// of 6 filters in 2.
 pub(super) fn widths<A: Lanes>(level: Level) -> Widths {
     Widths(match lanes::<A>(level) * size_of::<A>() {
-        64 => &[8, 4, 1],
-        _ => &[4, 1],
+        WIDEST => &[8, 4, 1],
+        _ => &[6, 4, 1],
     })
 }
+
+/// Bytes of a register where there are 32 of them; elsewhere there are 16.
+const WIDEST: usize = 64;
 
 /// How many numbers behind its last pixel a tile may read.
 pub(super) const OVERREAD: usize = 3 * 16;
@@ -45,23 +48,31 @@ impl<A: Lanes> Kernel for Pixels<'_, A> {
                     #[inline(always)]
                     || rows::<S, A, 4>(simd, block),
                 ),
-                _ => apart(
+                _ if A::Vector::<S>::LEN * size_of::<A>() == WIDEST => apart(
                     simd,
                     #[inline(always)]
                     || rows::<S, A, 8>(simd, block),
+                ),
+                _ => apart(
+                    simd,
+                    #[inline(always)]
+                    || rows::<S, A, 6>(simd, block),
                 ),
             },
         );
     }
 }
 
-/// Cuts the rows of a band into tiles of three registers at most, as even as can be.
+/// Cuts the rows of a band into tiles of a few registers, as even as can be.
 #[inline(always)]
 fn rows<S: Simd, A: Lanes, const FILTERS: usize>(simd: S, mut block: Block<'_, '_, A>) {
     let lanes = A::Vector::<S>::LEN;
     let length = block.rows.length;
     let registers = length.div_ceil(lanes);
-    let tile = registers.div_ceil(registers.div_ceil(3));
+    // With 12 sums and 3 registers of pixels, the 16th is for the weight, and a compiler that wants to load the next early keeps a sum
+    // in memory.
+    let widest = if lanes * size_of::<A>() == WIDEST || FILTERS == 1 { 3 } else { 2 };
+    let tile = registers.div_ceil(registers.div_ceil(widest));
     for (from, to) in block.rows.each() {
         for done in (0..length).step_by(tile * lanes) {
             let (from, to, left) = (from + done, to + done, length - done);
