@@ -348,6 +348,15 @@ pub(crate) fn blank<S: Simd, A: Lanes>(simd: S, vector: A::Vector<S>, mask: Mask
     mask.select(vector, A::Vector::<S>::splat(simd, A::default()))
 }
 
+/// Bytes of a register where there are 32 of them; elsewhere there are 16.
+pub(crate) const WIDEST_REGISTER: usize = 64;
+
+/// Whether a level has so many.
+#[inline(always)]
+pub(crate) fn many_registers<S: Simd, A: Lanes>() -> bool {
+    A::Vector::<S>::LEN * size_of::<A>() == WIDEST_REGISTER
+}
+
 /// How many numbers a register of a level holds.
 pub(crate) fn lanes<A: Lanes>(level: Level) -> usize {
     #[inline(always)]

@@ -9,7 +9,7 @@
 
 use super::blocks::{Band, Block, Widths};
 use super::finish::store_transposed;
-use crate::simd::{Kernel, Lanes, Level, Simd, Vector, apart, lanes, load};
+use crate::simd::{Kernel, Lanes, Level, Simd, Vector, WIDEST_REGISTER, apart, lanes, load};
 
 /// The blocks of filters of this kernel at a level: two registers, or one.
 pub(super) fn widths<A: Lanes>(level: Level) -> Widths {
@@ -44,7 +44,7 @@ impl<A: Lanes> Kernel for Channels<'_, A> {
 fn rows<S: Simd, A: Lanes, const REGISTERS: usize>(simd: S, mut block: Block<'_, '_, A>) {
     let widest = match A::Vector::<S>::LEN * size_of::<A>() {
         // Of 32 registers, 28 for sums.
-        64 => 14,
+        WIDEST_REGISTER => 14,
         // Of 16 registers, 12 for sums.
         _ => 6,
     };

@@ -10,19 +10,16 @@
 
 use super::blocks::{Band, Block, Widths};
 use super::finish::store_run;
-use crate::simd::{Kernel, Lanes, Level, Simd, Vector, apart, lanes, load};
+use crate::simd::{Kernel, Lanes, Level, Simd, Vector, WIDEST_REGISTER, apart, lanes, load, many_registers};
 
 /// The blocks of filters of this kernel at a level: 32 registers hold the sums of 8 filters in 3 registers each, 16 those
 /// of 6 filters in 2.
 pub(super) fn widths<A: Lanes>(level: Level) -> Widths {
     Widths(match lanes::<A>(level) * size_of::<A>() {
-        WIDEST => &[8, 4, 1],
+        WIDEST_REGISTER => &[8, 4, 1],
         _ => &[6, 4, 1],
     })
 }
-
-/// Bytes of a register where there are 32 of them; elsewhere there are 16.
-const WIDEST: usize = 64;
 
 /// How many numbers behind its last pixel a tile may read.
 pub(super) const OVERREAD: usize = 3 * 16;
@@ -48,7 +45,7 @@ impl<A: Lanes> Kernel for Pixels<'_, A> {
                     #[inline(always)]
                     || rows::<S, A, 4>(simd, block),
                 ),
-                _ if A::Vector::<S>::LEN * size_of::<A>() == WIDEST => apart(
+                _ if many_registers::<S, A>() => apart(
                     simd,
                     #[inline(always)]
                     || rows::<S, A, 8>(simd, block),
@@ -71,7 +68,7 @@ fn rows<S: Simd, A: Lanes, const FILTERS: usize>(simd: S, mut block: Block<'_, '
     let registers = length.div_ceil(lanes);
     // With 12 sums and 3 registers of pixels, the 16th is for the weight, and a compiler that wants to load the next early keeps a sum
     // in memory.
-    let widest = if lanes * size_of::<A>() == WIDEST || FILTERS == 1 { 3 } else { 2 };
+    let widest = if many_registers::<S, A>() || FILTERS == 1 { 3 } else { 2 };
     let tile = registers.div_ceil(registers.div_ceil(widest));
     for (from, to) in block.rows.each() {
         for done in (0..length).step_by(tile * lanes) {

@@ -125,16 +125,6 @@ impl Passes {
         Needed { across: pixels.start..pixels.end + self.reach, pixels, rows: rows * pitch, down: 0..rows * self.pitch }
     }
 
-    /// The rows that the first step reads; steps across leave out rows of padding.
-    #[inline(always)]
-    fn staged(&self, part: Part) -> Range<usize> {
-        let rows = self.rows - self.lacking(part);
-        match self.across.is_empty() || self.problem.axes[0].size() > 1 {
-            true => 0..rows,
-            false => self.problem.under(part, 0).pixels(rows),
-        }
-    }
-
     /// Blanks the rows of windows over padding alone, which the steps across have left out.
     #[inline(always)]
     pub(super) fn pad<A: Copy>(&self, needed: &Needed, start: A, slab: &mut [A]) {
@@ -149,9 +139,12 @@ impl Passes {
     /// input.
     #[inline(always)]
     pub(super) fn each_row<'a, T>(&self, part: Part, pixels: &'a [T], mut stage: impl FnMut(usize, Option<&'a [T]>)) {
-        for tap in 0..self.problem.axes[0].size() {
+        let (planes, rows) = (self.problem.axes[0].size(), self.rows - self.lacking(part));
+        for tap in 0..planes {
             let under = self.problem.under(part, tap);
-            for row in self.staged(part) {
+            // Steps across leave out rows of padding, where there is one plane.
+            let staged = if self.across.is_empty() || planes > 1 { 0..rows } else { under.pixels(rows) };
+            for row in staged {
                 let pixels = under.start(row).map(|start| &pixels[start..][..self.spread.pixels]);
                 stage(tap * self.rows + row, pixels);
             }

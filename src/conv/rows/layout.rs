@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::{BLOCK_BYTES, BLOCK_ROWS, MOST_OFFSETS, TALLEST, WIDEST, WIDEST_REGISTER};
-use crate::simd::{Lanes, Level, lanes, narrower};
+use super::{BLOCK_BYTES, BLOCK_ROWS, MOST_OFFSETS, TALLEST, WIDEST};
+use crate::simd::{Lanes, Level, WIDEST_REGISTER, lanes, narrower};
 use crate::window::Axis;
 
 /// How planes of one geometry are computed.

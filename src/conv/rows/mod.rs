@@ -38,8 +38,6 @@ use layout::Dealt;
 pub(super) use layout::Layout;
 use tiles::Block;
 
-/// Bytes of a register where there are 32 of them; elsewhere there are 16.
-const WIDEST_REGISTER: usize = 64;
 /// Lanes of the widest register.
 const MOST_LANES: usize = 16;
 /// Registers of the widest tile.

@@ -3,9 +3,9 @@
 use std::ops::Range;
 
 use super::layout::{Layout, Part, registers_under};
-use super::{BLOCK_ROWS, FREE_REGISTERS, MOST_LANES, MOST_REGISTERS, WIDEST, WIDEST_REGISTER};
+use super::{BLOCK_ROWS, FREE_REGISTERS, MOST_LANES, MOST_REGISTERS, WIDEST};
 use crate::conv::finish::Finish;
-use crate::simd::{Lanes, Mask, Simd, Vector, apart, blank, load, mask};
+use crate::simd::{Lanes, Mask, Simd, Vector, apart, blank, load, many_registers, mask};
 
 /// Some rows of outputs of one filter.
 pub(super) struct Block<'a, A> {
@@ -68,10 +68,6 @@ impl<A: Lanes> Block<'_, A> {
             (true, ..) => tiles::<S, A, 3, 3, 0, 1>(simd, self, part, output),
         }
     }
-}
-
-fn many_registers<S: Simd, A: Lanes>() -> bool {
-    A::Vector::<S>::LEN * size_of::<A>() == WIDEST_REGISTER
 }
 
 /// Computes the tiles of a part under a square window, apart: a tile is a column of outputs, and its sums roll down it. Every row of

@@ -17,7 +17,7 @@ use super::steps::{Scratch, copy_row};
 use super::transforms::{TILE, outputs};
 use super::{Part, Tiling, Winograd};
 use crate::Float;
-use crate::simd::{Lanes, Level, Simd, Vector, apart, lanes};
+use crate::simd::{Lanes, Level, Simd, Vector, WIDEST_REGISTER, apart, lanes};
 
 /// The most channels for which this takes less time than writing the products out and reading them again.
 const MOST_CHANNELS: usize = 24;
@@ -43,7 +43,7 @@ pub(in crate::conv) fn suits(channels: usize) -> bool {
 /// Registers of tiles whose sums are in registers together, where these have so many bytes: of 32 registers the sums take 24, of
 /// 16 they take 12.
 const fn registers_together(bytes: usize) -> usize {
-    if bytes == 64 { 2 } else { 1 }
+    if bytes == WIDEST_REGISTER { 2 } else { 1 }
 }
 
 /// Where the weight of a filter and a channel, of those computed together, for a point stands in U.

@@ -4,7 +4,7 @@ use super::super::finish::{Finish, store_transposed};
 use super::transforms::{TILE, outputs, pixel_values};
 use super::{Block, MOST_LANES, Tiling, shallow};
 use crate::Float;
-use crate::simd::{Lanes, Level, Simd, Vector, apart, lanes};
+use crate::simd::{Lanes, Level, Simd, Vector, apart, lanes, many_registers};
 
 /// The most tiles whose sums are in registers together.
 const MOST_TOGETHER: usize = 14;
@@ -165,7 +165,7 @@ pub(super) fn multiply<S: Simd, A: Lanes, const REGISTERS: usize>(
             })*
         }};
     }
-    if A::Vector::<S>::LEN * size_of::<A>() == 64 {
+    if many_registers::<S, A>() {
         together!(14 11 8 7 4);
     } else {
         together!(6 5 4);
