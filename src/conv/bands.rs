@@ -1,21 +1,27 @@
 //! Layers of many channels, computed band by band from a packed input: what a plan knows for [`pixels`](super::pixels) and
 //! [`channels`](super::channels).
 
-use ndarray::{Axis, Slice};
+use ndarray::{ArrayViewMut4, Axis, Slice};
 
 use super::algorithm::Algorithm;
 use super::blocks::{Band, Widths};
 use super::fast::{Method, Part, Settings};
+use super::finish::Finish;
 use super::kernels::Kernels;
 use super::pack::Pack;
 use super::packing::Packing;
+use super::panels::{Gather, Panels};
 use super::problem::Problem;
 use super::shares::Units;
-use super::{channels, pixels};
+use super::{channels, panels, pixels};
 use crate::simd::{Level, lanes};
 
 /// The packed input of a band stays within this, so that it and the weights of a block lie in the second-level cache.
 const BAND_BYTES: usize = 384 * 1024;
+
+/// Bytes that a cache loads at a time, and the lanes of the widest register.
+const CACHE_LINE: usize = 64;
+const MOST_LANES: usize = 16;
 
 /// How the bands of a layer are computed.
 #[derive(Debug)]
@@ -26,12 +32,16 @@ pub(super) struct Bands {
     /// Outputs of a band along the band axis.
     outputs: usize,
     widths: Widths,
+    /// At levels where kernels read from them.
+    panels: Option<Panels>,
 }
 
 impl Bands {
     /// `None` where the packed input would be out of all proportion: wide padding under windows far apart.
     pub(super) fn new<A: Kernels>(problem: &Problem, algorithm: Algorithm, level: Level) -> Option<Self> {
-        let lanes = if algorithm == Algorithm::Channels { 1 } else { lanes::<A>(level) };
+        let uses_panels = panels::suit::<A>(problem, level);
+        // Panels go on from row to row.
+        let lanes = if uses_panels || algorithm == Algorithm::Channels { 1 } else { lanes::<A>(level) };
         let outputs = outputs_of_a_band(problem, BAND_BYTES / size_of::<A>(), lanes)?;
         let packing = Packing::new(problem, problem.band_size(outputs))?;
         let offsets = packing.offsets(problem.channels)?;
@@ -39,41 +49,84 @@ impl Bands {
             Algorithm::Channels => channels::widths::<A>(level),
             _ => pixels::widths::<A>(level),
         };
-        Some(Self { algorithm, packing, offsets, outputs, widths })
+        let panels = match uses_panels {
+            true => {
+                let rows = packing.rows(problem.band_size(outputs));
+                let tile = match algorithm {
+                    Algorithm::Channels => channels::tile_of_panels(rows.outputs()),
+                    _ => pixels::tile_of_panels::<A>(level, rows.outputs()),
+                };
+                Some(Panels::new::<A>(tile, rows, problem.depth())?)
+            }
+            false => None,
+        };
+        Some(Self { algorithm, packing, offsets, outputs, widths, panels })
     }
 
     fn compute_group<A: Kernels>(&self, settings: &Settings<A>, part: Part<'_, A>) {
         let Part { input, filters, outputs, mut output, scratch } = part;
-        let problem = &settings.problem;
+        let (problem, level) = (&settings.problem, settings.level);
         let (group, first) = (filters.start / problem.filters, filters.start % problem.filters);
         let weights = &settings.weights[(group * self.widths.rounded(problem.filters) + first) * problem.depth()..];
         let finish = settings.finish(filters);
         let axis = Axis(1 + problem.band_axis());
+        // Registers of panels should not lie across two cache lines.
+        let before = scratch.as_ptr().align_offset(CACHE_LINE).min(MOST_LANES);
+        let (packed, panels) = scratch[before..].split_at_mut(self.packed_length(problem));
         for (image, mut maps) in input.outer_iter().zip(output.outer_iter_mut()) {
             for start in outputs.clone().step_by(self.outputs) {
                 let end = outputs.end.min(start + self.outputs);
-                let packed = &mut scratch[..problem.channels * self.packing.volume()];
-                A::pack(
-                    settings.level,
-                    Pack { packing: &self.packing, image, first: problem.band_start(start), packed },
-                );
+                let of_band = &mut packed[..problem.channels * self.packing.volume()];
+                let first = problem.band_start(start);
+                A::pack(level, Pack { packing: &self.packing, image, first, packed: of_band });
                 let output = maps.slice_axis_mut(axis, Slice::from(start - outputs.start..end - outputs.start));
-                let (_, planes, rows, columns) = output.dim();
-                let band = Band {
-                    packed: scratch,
-                    offsets: &self.offsets,
-                    rows: self.packing.rows([planes, rows, columns]),
-                    weights,
-                    widths: self.widths,
-                    finish,
-                    output,
-                };
-                match self.algorithm {
-                    Algorithm::Channels => A::channels(settings.level, band),
-                    _ => A::pixels(settings.level, band),
-                }
+                self.compute_band(level, packed, panels, weights, finish, output);
             }
         }
+    }
+
+    /// The maps of a band, from its packed input.
+    fn compute_band<A: Kernels>(
+        &self,
+        level: Level,
+        packed: &[A],
+        panels: &mut [A],
+        weights: &[A],
+        finish: Finish<'_, A>,
+        mut output: ArrayViewMut4<'_, A>,
+    ) {
+        let (_, planes, rows, columns) = output.dim();
+        let (offsets, widths) = (&self.offsets[..], self.widths);
+        let compute = match self.algorithm {
+            Algorithm::Channels => A::channels,
+            _ => A::pixels,
+        };
+        let Some(layout) = &self.panels else {
+            let rows = self.packing.rows([planes, rows, columns]);
+            return compute(level, Band { packed, in_panels: false, offsets, rows, weights, widths, finish, output });
+        };
+        for outputs in layout.each(planes * rows * columns) {
+            let rows = layout.rows(outputs.clone());
+            A::gather(level, Gather { layout, packed, offsets, outputs, into: &mut *panels });
+            compute(
+                level,
+                Band {
+                    packed: panels,
+                    in_panels: true,
+                    offsets,
+                    rows,
+                    weights,
+                    widths,
+                    finish,
+                    output: output.view_mut(),
+                },
+            );
+        }
+    }
+
+    /// The packed input of a band, and what kernels read behind it.
+    fn packed_length(&self, problem: &Problem) -> usize {
+        (problem.channels * self.packing.volume() + pixels::OVERREAD).next_multiple_of(MOST_LANES)
     }
 }
 
@@ -86,13 +139,12 @@ impl<A: Kernels> Method<A> for Bands {
         self.widths.pack(weights, problem.filters, problem.depth())
     }
 
-    /// The packed input of a band, and what kernels read behind it.
     fn scratch_length(&self, problem: &Problem) -> usize {
-        problem.channels * self.packing.volume() + pixels::OVERREAD
+        MOST_LANES + self.packed_length(problem) + self.panels.as_ref().map_or(0, Panels::numbers)
     }
 
     fn bytes(&self) -> usize {
-        self.offsets.len() * size_of::<u32>()
+        self.offsets.len() * size_of::<u32>() + self.panels.as_ref().map_or(0, Panels::bytes)
     }
 
     fn compute(&self, settings: &Settings<A>, part: Part<'_, A>) {

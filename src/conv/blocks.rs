@@ -1,6 +1,7 @@
 //! Filters in blocks: as many as a kernel computes at once, with their weights side by side for every tap.
 
 use std::array::from_fn;
+use std::ops::Range;
 
 use ndarray::ArrayViewMut4;
 
@@ -45,8 +46,10 @@ impl Widths {
 
 /// One band of the maps of some filters of one group: what a kernel computes at once.
 pub struct Band<'a, A> {
+    /// The packed input, or [`panels`](super::panels).
     pub(super) packed: &'a [A],
-    /// Of every tap of every channel into `packed`.
+    pub(super) in_panels: bool,
+    /// Of every tap of every channel into the packed input.
     pub(super) offsets: &'a [u32],
     pub(super) rows: Rows,
     /// Block by block, from the block of the first filter on.
@@ -60,6 +63,7 @@ pub struct Band<'a, A> {
 /// What the tiles of one block of filters have in common.
 pub(super) struct Block<'a, 'p, A> {
     pub(super) packed: &'a [A],
+    pub(super) in_panels: bool,
     pub(super) offsets: &'a [u32],
     pub(super) rows: Rows,
     pub(super) weights: &'a [A],
@@ -85,6 +89,7 @@ impl<A: Lanes> Band<'_, A> {
             let (block, rest) = weights.split_at(self.offsets.len() * width);
             let block = Block {
                 packed: self.packed,
+                in_panels: self.in_panels,
                 offsets: self.offsets,
                 rows: self.rows,
                 weights: block,
@@ -100,27 +105,76 @@ impl<A: Lanes> Band<'_, A> {
 /// Sums of more terms than this are taken part by part, so that rounding errors do not grow with the whole length.
 const CHAIN: usize = 512;
 
+/// The sums of a tile.
+pub(super) type Sums<S, A, const ROWS: usize, const REGISTERS: usize> = [[<A as Lanes>::Vector<S>; REGISTERS]; ROWS];
+
 impl<A: Lanes> Block<'_, '_, A> {
-    /// The sums over all taps: `chain` gives those over a part of the taps, from their offsets and their weights.
+    /// The sums of a tile over all taps. Under each it reads so many `pixels`, from a place of the packed input on, and the `width`
+    /// weights of its block; `add` adds their products.
     #[inline(always)]
-    pub(super) fn sums<S: Simd, const ROWS: usize, const REGISTERS: usize>(
+    pub(super) fn sums<S: Simd, const IN_PANELS: bool, const ROWS: usize, const REGISTERS: usize>(
         &self,
         simd: S,
-        width: usize,
-        chain: impl Fn(&[u32], &[A]) -> [[A::Vector<S>; REGISTERS]; ROWS],
-    ) -> [[A::Vector<S>; REGISTERS]; ROWS] {
-        let mut parts = self.offsets.chunks(CHAIN).zip(self.weights.chunks(CHAIN * width));
-        let Some((offsets, weights)) = parts.next() else {
-            return [[A::Vector::<S>::splat(simd, A::default()); REGISTERS]; ROWS];
-        };
-        let mut sums = chain(offsets, weights);
-        for (offsets, weights) in parts {
-            for (sums, more) in sums.iter_mut().zip(chain(offsets, weights)) {
+        from: usize,
+        sizes: [usize; 2],
+        add: impl Fn(&mut Sums<S, A, ROWS, REGISTERS>, &[A], &[A]),
+    ) -> Sums<S, A, ROWS, REGISTERS> {
+        let packed = &self.packed[from..];
+        let taps = self.offsets.len();
+        let mut sums = self.chain::<S, IN_PANELS, ROWS, REGISTERS>(simd, packed, 0..CHAIN.min(taps), sizes, &add);
+        for first in (CHAIN..taps).step_by(CHAIN) {
+            let more =
+                self.chain::<S, IN_PANELS, ROWS, REGISTERS>(simd, packed, first..taps.min(first + CHAIN), sizes, &add);
+            for (sums, more) in sums.iter_mut().zip(more) {
                 for (sum, more) in sums.iter_mut().zip(more) {
                     *sum += more;
                 }
             }
         }
         sums
+    }
+
+    /// The sums over some of the taps.
+    #[inline(always)]
+    fn chain<S: Simd, const IN_PANELS: bool, const ROWS: usize, const REGISTERS: usize>(
+        &self,
+        simd: S,
+        packed: &[A],
+        taps: Range<usize>,
+        [pixels, width]: [usize; 2],
+        add: &impl Fn(&mut Sums<S, A, ROWS, REGISTERS>, &[A], &[A]),
+    ) -> Sums<S, A, ROWS, REGISTERS> {
+        let mut sums = [[A::Vector::<S>::splat(simd, A::default()); REGISTERS]; ROWS];
+        let weights = &self.weights[taps.start * width..taps.end * width];
+        if !IN_PANELS {
+            for (&offset, weights) in self.offsets[taps].iter().zip(weights.chunks_exact(width)) {
+                let offset = offset as usize;
+                add(&mut sums, &packed[offset..offset + pixels], weights);
+            }
+            return sums;
+        }
+        let panel = &packed[taps.start * pixels..taps.end * pixels];
+        each_step(
+            [panel, weights],
+            [pixels, width],
+            #[inline(always)]
+            |pixels, weights| add(&mut sums, pixels, weights),
+        );
+        sums
+    }
+}
+
+/// Calls `add` with some numbers of one run and of another, step by step. Two at a time: where registers are narrow there is little to
+/// a step, and going on to the next weighs most.
+#[inline(always)]
+pub(super) fn each_step<A>([one, other]: [&[A]; 2], [width, other_width]: [usize; 2], mut add: impl FnMut(&[A], &[A])) {
+    let (pairs, other_pairs) = (one.chunks_exact(2 * width), other.chunks_exact(2 * other_width));
+    let last = (pairs.remainder(), other_pairs.remainder());
+    for (one, other) in pairs.zip(other_pairs) {
+        add(&one[..width], &other[..other_width]);
+        add(&one[width..], &other[other_width..]);
+    }
+    if !last.0.is_empty() {
+        add(last.0, last.1);
     }
 }

@@ -9,7 +9,7 @@
 
 use super::blocks::{Band, Block, Widths};
 use super::finish::store_transposed;
-use crate::simd::{Kernel, Lanes, Level, Simd, Vector, WIDEST_REGISTER, apart, lanes, load};
+use crate::simd::{Kernel, Lanes, Level, Simd, Vector, apart, lanes, load, many_registers};
 
 /// The blocks of filters of this kernel at a level: two registers, or one.
 pub(super) fn widths<A: Lanes>(level: Level) -> Widths {
@@ -19,6 +19,24 @@ pub(super) fn widths<A: Lanes>(level: Level) -> Widths {
         4 => &[8, 4],
         _ => &[4, 2],
     })
+}
+
+/// Outputs of the widest tile: of 32 registers 28 are for sums, of 16 registers 12.
+const WIDEST_OF_MANY: usize = 14;
+const WIDEST: usize = 6;
+
+/// A tile of so many, such that all tiles are as even as can be.
+#[inline(always)]
+fn even(outputs: usize, widest: usize) -> usize {
+    outputs.div_ceil(outputs.div_ceil(widest))
+}
+
+/// The tiles whose panels are written, where a band has so many outputs.
+pub(super) fn tile_of_panels(outputs: usize) -> usize {
+    match even(outputs, WIDEST) {
+        tile @ 1..=2 => tile,
+        tile => tile.next_multiple_of(2),
+    }
 }
 
 /// Computes a band by this kernel.
@@ -42,34 +60,35 @@ impl<A: Lanes> Kernel for Channels<'_, A> {
 /// Cuts the rows of a band into tiles, as even as can be.
 #[inline(always)]
 fn rows<S: Simd, A: Lanes, const REGISTERS: usize>(simd: S, mut block: Block<'_, '_, A>) {
-    let widest = match A::Vector::<S>::LEN * size_of::<A>() {
-        // Of 32 registers, 28 for sums.
-        WIDEST_REGISTER => 14,
-        // Of 16 registers, 12 for sums.
-        _ => 6,
-    };
-    let length = block.rows.length;
-    let tile = length.div_ceil(length.div_ceil(widest));
-    for (from, to) in block.rows.each() {
+    let many_registers = many_registers::<S, A>();
+    if !many_registers && block.in_panels {
+        let tile = block.rows.length;
+        for (from, to, pixels) in block.rows.each() {
+            let block = &mut block;
+            match tile {
+                1 => tile_of::<S, A, true, 1, REGISTERS>(simd, block, from, to, pixels),
+                2 => tile_of::<S, A, true, 2, REGISTERS>(simd, block, from, to, pixels),
+                4 => tile_of::<S, A, true, 4, REGISTERS>(simd, block, from, to, pixels),
+                _ => tile_of::<S, A, true, 6, REGISTERS>(simd, block, from, to, pixels),
+            }
+        }
+        return;
+    }
+    let tile = even(block.rows.length, if many_registers { WIDEST_OF_MANY } else { WIDEST });
+    for (from, to, length) in block.rows.each() {
         for done in (0..length).step_by(tile) {
             let pixels = tile.min(length - done);
-            let (from, to) = (from + done, to + done);
-            let block = &mut block;
-            if widest == 14 && pixels > 6 {
-                match pixels {
-                    7 => tile_of::<S, A, 7, REGISTERS>(simd, block, from, to, pixels),
-                    8 => tile_of::<S, A, 8, REGISTERS>(simd, block, from, to, pixels),
-                    9..=10 => tile_of::<S, A, 10, REGISTERS>(simd, block, from, to, pixels),
-                    11..=12 => tile_of::<S, A, 12, REGISTERS>(simd, block, from, to, pixels),
-                    _ => tile_of::<S, A, 14, REGISTERS>(simd, block, from, to, pixels),
-                }
-            } else {
-                match pixels {
-                    1 => tile_of::<S, A, 1, REGISTERS>(simd, block, from, to, pixels),
-                    2 => tile_of::<S, A, 2, REGISTERS>(simd, block, from, to, pixels),
-                    3..=4 => tile_of::<S, A, 4, REGISTERS>(simd, block, from, to, pixels),
-                    _ => tile_of::<S, A, 6, REGISTERS>(simd, block, from, to, pixels),
-                }
+            let (from, to, block) = (from + done, to + done, &mut block);
+            match pixels {
+                1 => tile_of::<S, A, false, 1, REGISTERS>(simd, block, from, to, pixels),
+                2 => tile_of::<S, A, false, 2, REGISTERS>(simd, block, from, to, pixels),
+                3..=4 => tile_of::<S, A, false, 4, REGISTERS>(simd, block, from, to, pixels),
+                7 if many_registers => tile_of::<S, A, false, 7, REGISTERS>(simd, block, from, to, pixels),
+                8 if many_registers => tile_of::<S, A, false, 8, REGISTERS>(simd, block, from, to, pixels),
+                9..=10 if many_registers => tile_of::<S, A, false, 10, REGISTERS>(simd, block, from, to, pixels),
+                11..=12 if many_registers => tile_of::<S, A, false, 12, REGISTERS>(simd, block, from, to, pixels),
+                13..=14 if many_registers => tile_of::<S, A, false, 14, REGISTERS>(simd, block, from, to, pixels),
+                _ => tile_of::<S, A, false, 6, REGISTERS>(simd, block, from, to, pixels),
             }
         }
     }
@@ -77,7 +96,7 @@ fn rows<S: Simd, A: Lanes, const REGISTERS: usize>(simd: S, mut block: Block<'_,
 
 /// A tile of `PIXELS` pixels from a place of the packed input, of which the first `pixels` are stored at a place of the maps.
 #[inline(always)]
-fn tile_of<S: Simd, A: Lanes, const PIXELS: usize, const REGISTERS: usize>(
+fn tile_of<S: Simd, A: Lanes, const IN_PANELS: bool, const PIXELS: usize, const REGISTERS: usize>(
     simd: S,
     block: &mut Block<'_, '_, A>,
     from: usize,
@@ -90,12 +109,20 @@ fn tile_of<S: Simd, A: Lanes, const PIXELS: usize, const REGISTERS: usize>(
         || {
             let lanes = A::Vector::<S>::LEN;
             let width = REGISTERS * lanes;
-            let packed = &block.packed[from..];
-            let sums = block.sums::<S, PIXELS, REGISTERS>(
+            let sums = block.sums::<S, IN_PANELS, PIXELS, REGISTERS>(
                 simd,
-                width,
+                from,
+                [PIXELS, width],
                 #[inline(always)]
-                |offsets, weights| chain::<S, A, PIXELS, REGISTERS>(simd, packed, offsets, weights),
+                |sums, pixels, weights| {
+                    let weights = load::<S, A, REGISTERS>(simd, weights);
+                    for (sums, &pixel) in sums.iter_mut().zip(pixels) {
+                        let pixel = A::Vector::<S>::splat(simd, pixel);
+                        for (sum, weight) in sums.iter_mut().zip(weights) {
+                            *sum = A::mul_add::<S>(pixel, weight, *sum);
+                        }
+                    }
+                },
             );
             store_transposed::<S, A>(
                 simd,
@@ -108,27 +135,4 @@ fn tile_of<S: Simd, A: Lanes, const PIXELS: usize, const REGISTERS: usize>(
             );
         },
     );
-}
-
-/// The sums over a part of the taps.
-#[inline(always)]
-fn chain<S: Simd, A: Lanes, const PIXELS: usize, const REGISTERS: usize>(
-    simd: S,
-    packed: &[A],
-    offsets: &[u32],
-    weights: &[A],
-) -> [[A::Vector<S>; REGISTERS]; PIXELS] {
-    let lanes = A::Vector::<S>::LEN;
-    let mut sums = [[A::Vector::<S>::splat(simd, A::default()); REGISTERS]; PIXELS];
-    for (&offset, weights) in offsets.iter().zip(weights.chunks_exact(REGISTERS * lanes)) {
-        let pixels = &packed[offset as usize..][..PIXELS];
-        let weights = load::<S, A, REGISTERS>(simd, weights);
-        for (sums, &pixel) in sums.iter_mut().zip(pixels) {
-            let pixel = A::Vector::<S>::splat(simd, pixel);
-            for (sum, weight) in sums.iter_mut().zip(weights) {
-                *sum = A::mul_add::<S>(pixel, weight, *sum);
-            }
-        }
-    }
-    sums
 }

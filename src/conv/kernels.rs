@@ -4,6 +4,7 @@ use super::algorithm::Algorithm;
 use super::blocks::Band;
 use super::channels::Channels;
 use super::pack::Pack;
+use super::panels::Gather;
 use super::pixels::Pixels;
 use super::rows::Rows;
 use super::separable::{self, Separable};
@@ -19,6 +20,7 @@ pub trait Kernels: Lanes {
     const ALGORITHMS: &[Algorithm];
 
     fn pack(level: Level, pack: Pack<'_, Self>);
+    fn gather(level: Level, gather: Gather<'_, Self>);
     fn pixels(level: Level, band: Band<'_, Self>);
     fn channels(level: Level, band: Band<'_, Self>);
     fn rows(level: Level, rows: Rows<'_, Self>);
@@ -46,6 +48,10 @@ macro_rules! floats {
 
             fn pack(level: Level, pack: Pack<'_, Self>) {
                 simd::run(level, pack);
+            }
+
+            fn gather(level: Level, gather: Gather<'_, Self>) {
+                simd::run(level, gather);
             }
 
             fn pixels(level: Level, band: Band<'_, Self>) {
@@ -89,6 +95,7 @@ macro_rules! integers {
             const ALGORITHMS: &[Algorithm] = &[];
 
             fn pack(_: Level, _: Pack<'_, Self>) {}
+            fn gather(_: Level, _: Gather<'_, Self>) {}
             fn pixels(_: Level, _: Band<'_, Self>) {}
             fn channels(_: Level, _: Band<'_, Self>) {}
             fn rows(_: Level, _: Rows<'_, Self>) {}

@@ -22,6 +22,7 @@ mod module;
 mod pack;
 mod packing;
 mod padded;
+mod panels;
 mod pixels;
 mod planes;
 mod prepared;

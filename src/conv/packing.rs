@@ -158,24 +158,52 @@ pub(super) struct Packing {
     volume: usize,
 }
 
-/// The rows of a band, as one run or as several: outputs whose pixels lie side by side in the packed input.
+/// The rows of a band, as one run or as several: outputs whose pixels lie side by side where a kernel reads them.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rows {
     counts: [usize; 2],
     strides: [usize; 2],
     /// Outputs of a row.
     pub(super) length: usize,
+    /// The first output, and where they end.
+    first: usize,
+    end: usize,
 }
 
 impl Rows {
-    /// For each row, where its first output reads (add the offset of a tap) and where it stands in the band.
+    fn new(counts: [usize; 2], strides: [usize; 2], length: usize) -> Self {
+        Self { counts, strides, length, first: 0, end: counts[0] * counts[1] * length }
+    }
+
+    /// Tiles of some outputs, which lie so far apart.
+    pub(super) fn of_tiles(outputs: Range<usize>, tile: usize, distance: usize) -> Self {
+        let counts = [1, outputs.len().div_ceil(tile)];
+        Self { counts, strides: [0, distance], length: tile, first: outputs.start, end: outputs.end }
+    }
+
+    /// For each row, where its first output reads (add the offset of a tap), where it stands in the band, and how many there are.
     #[inline(always)]
-    pub(super) fn each(self) -> impl Iterator<Item = (usize, usize)> {
-        let Self { counts, strides, length } = self;
-        (0..counts[0] * counts[1]).map(move |row| {
-            let at = row / counts[1] * strides[0] + row % counts[1] * strides[1];
-            (at, row * length)
+    pub(super) fn each(self) -> impl Iterator<Item = (usize, usize, usize)> {
+        (0..self.counts[0] * self.counts[1]).map(move |row| {
+            let to = self.first + row * self.length;
+            (self.start(row), to, self.length.min(self.end - to))
         })
+    }
+
+    pub(super) fn outputs(self) -> usize {
+        self.end - self.first
+    }
+
+    /// Where an output reads, and how many there are in its row from it on.
+    #[inline(always)]
+    pub(super) fn place(self, output: usize) -> (usize, usize) {
+        let (row, column) = (output / self.length, output % self.length);
+        (self.start(row) + column, self.length - column)
+    }
+
+    #[inline(always)]
+    fn start(self, row: usize) -> usize {
+        row / self.counts[1] * self.strides[0] + row % self.counts[1] * self.strides[1]
     }
 }
 
@@ -234,11 +262,11 @@ impl Packing {
     pub(super) fn rows(&self, outputs: [usize; 3]) -> Rows {
         let [_, rows, columns] = self.slots;
         if columns > outputs[2] {
-            return Rows { counts: [outputs[0], outputs[1]], strides: [rows * columns, columns], length: outputs[2] };
+            return Rows::new([outputs[0], outputs[1]], [rows * columns, columns], outputs[2]);
         }
         if rows > outputs[1] {
-            return Rows { counts: [outputs[0], 1], strides: [rows * columns, 0], length: outputs[1] * columns };
+            return Rows::new([outputs[0], 1], [rows * columns, 0], outputs[1] * columns);
         }
-        Rows { counts: [1, 1], strides: [0, 0], length: outputs.iter().product() }
+        Rows::new([1, 1], [0, 0], outputs.iter().product())
     }
 }

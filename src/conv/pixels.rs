@@ -24,6 +24,17 @@ pub(super) fn widths<A: Lanes>(level: Level) -> Widths {
 /// How many numbers behind its last pixel a tile may read.
 pub(super) const OVERREAD: usize = 3 * 16;
 
+/// Registers of the widest tile. With 12 sums and 3 registers of pixels, the last of 16 is for the weight, and a compiler that
+/// wants to load the next early keeps a sum in memory.
+const WIDEST_OF_MANY: usize = 3;
+const WIDEST: usize = 2;
+
+/// The tiles whose panels are written, where a band has so many outputs.
+pub(super) fn tile_of_panels<A: Lanes>(level: Level, outputs: usize) -> usize {
+    let lanes = lanes::<A>(level);
+    outputs.min(WIDEST * lanes).next_multiple_of(lanes)
+}
+
 /// Computes a band by this kernel.
 pub(super) struct Pixels<'a, A>(pub(super) Band<'a, A>);
 
@@ -64,20 +75,30 @@ impl<A: Lanes> Kernel for Pixels<'_, A> {
 #[inline(always)]
 fn rows<S: Simd, A: Lanes, const FILTERS: usize>(simd: S, mut block: Block<'_, '_, A>) {
     let lanes = A::Vector::<S>::LEN;
-    let length = block.rows.length;
-    let registers = length.div_ceil(lanes);
-    // With 12 sums and 3 registers of pixels, the 16th is for the weight, and a compiler that wants to load the next early keeps a sum
-    // in memory.
-    let widest = if many_registers::<S, A>() || FILTERS == 1 { 3 } else { 2 };
+    if !many_registers::<S, A>() && block.in_panels {
+        let tile = block.rows.length;
+        for (from, to, pixels) in block.rows.each() {
+            let block = &mut block;
+            match tile == lanes {
+                true => tile_of::<S, A, true, FILTERS, 1>(simd, block, from, to, pixels),
+                false => tile_of::<S, A, true, FILTERS, WIDEST>(simd, block, from, to, pixels),
+            }
+        }
+        return;
+    }
+    let widest = if many_registers::<S, A>() { WIDEST_OF_MANY } else { WIDEST };
+    let registers = block.rows.length.div_ceil(lanes);
     let tile = registers.div_ceil(registers.div_ceil(widest));
-    for (from, to) in block.rows.each() {
+    for (from, to, length) in block.rows.each() {
         for done in (0..length).step_by(tile * lanes) {
             let (from, to, left) = (from + done, to + done, length - done);
             let block = &mut block;
             match tile.min(left.div_ceil(lanes)) {
-                1 => tile_of::<S, A, FILTERS, 1>(simd, block, from, to, left),
-                2 => tile_of::<S, A, FILTERS, 2>(simd, block, from, to, left),
-                _ => tile_of::<S, A, FILTERS, 3>(simd, block, from, to, left),
+                1 => tile_of::<S, A, false, FILTERS, 1>(simd, block, from, to, left),
+                WIDEST_OF_MANY if many_registers::<S, A>() => {
+                    tile_of::<S, A, false, FILTERS, WIDEST_OF_MANY>(simd, block, from, to, left);
+                }
+                _ => tile_of::<S, A, false, FILTERS, 2>(simd, block, from, to, left),
             }
         }
     }
@@ -85,19 +106,27 @@ fn rows<S: Simd, A: Lanes, const FILTERS: usize>(simd: S, mut block: Block<'_, '
 
 /// A tile from a place of the packed input, of which the first `pixels` are stored at a place of the maps.
 #[inline(always)]
-fn tile_of<S: Simd, A: Lanes, const FILTERS: usize, const REGISTERS: usize>(
+fn tile_of<S: Simd, A: Lanes, const IN_PANELS: bool, const FILTERS: usize, const REGISTERS: usize>(
     simd: S,
     block: &mut Block<'_, '_, A>,
     from: usize,
     to: usize,
     pixels: usize,
 ) {
-    let packed = &block.packed[from..];
-    let mut sums = block.sums::<S, FILTERS, REGISTERS>(
+    let mut sums = block.sums::<S, IN_PANELS, FILTERS, REGISTERS>(
         simd,
-        FILTERS,
+        from,
+        [REGISTERS * A::Vector::<S>::LEN, FILTERS],
         #[inline(always)]
-        |offsets, weights| chain::<S, A, FILTERS, REGISTERS>(simd, packed, offsets, weights),
+        |sums, pixels, weights| {
+            let pixels = load::<S, A, REGISTERS>(simd, pixels);
+            for (sums, &weight) in sums.iter_mut().zip(weights) {
+                let weight = A::Vector::<S>::splat(simd, weight);
+                for (sum, pixels) in sums.iter_mut().zip(pixels) {
+                    *sum = A::mul_add::<S>(pixels, weight, *sum);
+                }
+            }
+        },
     );
     for filter in 0..FILTERS {
         // The last block may have blanks.
@@ -108,27 +137,4 @@ fn tile_of<S: Simd, A: Lanes, const FILTERS: usize, const REGISTERS: usize>(
             store_run::<S, A, REGISTERS>(&sums[filter], plane, to, pixels);
         }
     }
-}
-
-/// The sums over a part of the taps.
-#[inline(always)]
-fn chain<S: Simd, A: Lanes, const FILTERS: usize, const REGISTERS: usize>(
-    simd: S,
-    packed: &[A],
-    offsets: &[u32],
-    weights: &[A],
-) -> [[A::Vector<S>; REGISTERS]; FILTERS] {
-    let lanes = A::Vector::<S>::LEN;
-    let mut sums = [[A::Vector::<S>::splat(simd, A::default()); REGISTERS]; FILTERS];
-    for (&offset, weights) in offsets.iter().zip(weights.chunks_exact(FILTERS)) {
-        let pixels = &packed[offset as usize..][..REGISTERS * lanes];
-        let pixels = load::<S, A, REGISTERS>(simd, pixels);
-        for (sums, &weight) in sums.iter_mut().zip(weights) {
-            let weight = A::Vector::<S>::splat(simd, weight);
-            for (sum, pixels) in sums.iter_mut().zip(pixels) {
-                *sum = A::mul_add::<S>(pixels, weight, *sum);
-            }
-        }
-    }
-    sums
 }

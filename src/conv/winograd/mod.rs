@@ -39,7 +39,7 @@ use crate::Float;
 use crate::simd::{Kernel, Lanes, Level, Simd, Vector, lanes};
 pub(super) use blocks::Blocks;
 pub(super) use shallow::suits as is_shallow;
-use steps::{Scratch, copy_rows, multiply, outputs_of_row, transform_columns, transform_rows};
+use steps::{Groups, Scratch, copy_rows, multiply, outputs_of_row, transform_columns, transform_rows};
 pub(super) use tiling::Tiling;
 pub(super) use transforms::TILE;
 use transforms::{MOST_PATCH, MOST_TAPS, filter_values};
@@ -290,6 +290,7 @@ impl<A: Lanes + Float> Winograd<'_, A> {
         let first = [0, start[0] + row * TILE, start[1] + column * TILE];
         let (tiles, channels, lanes) = (block.rows * block.columns, self.channels(), A::Vector::<S>::LEN);
         let (shallow, channels_of_phase) = (shallow::suits(channels), self.input.len_of(Axis(1)));
+        let groups = Groups::new::<S, A>(block.tiles(), channels).filter(|_| !shallow);
         for channel in 0..channels {
             let packing = &self.packings[phase.number + channel / channels_of_phase];
             for number in 0..block.images {
@@ -299,17 +300,23 @@ impl<A: Lanes + Float> Winograd<'_, A> {
                 let image = image.slice_axis(Axis(0), Slice::from(of_phase..of_phase + 1));
                 Pack { packing, image, first, packed: pixels }.run(simd);
                 transform_rows::<S, A, PATCH>(simd, block, scratch.row, scratch.pixels, scratch.half, scratch.halves);
-                let plane = (channel * block.images + number) * tiles;
+                let before = number * tiles;
                 transform_columns::<S, A, PATCH>(
                     simd,
                     block,
                     scratch.half,
                     scratch.halves,
                     #[inline(always)]
-                    |first, point @ [row, column], values| {
+                    |first| match groups {
+                        Some(groups) => groups.place(before + first, channel),
+                        None if shallow => (lanes, first),
+                        None => (lanes, channel * block.tiles() + before + first),
+                    },
+                    #[inline(always)]
+                    |place, point @ [row, column], values| {
                         let at = match shallow {
-                            true => shallow::place::<S, A, PATCH>(tiles, first, [channel, channels], point),
-                            false => (row * PATCH + column) * scratch.point + plane + first,
+                            true => shallow::place::<S, A, PATCH>(tiles, place, [channel, channels], point),
+                            false => (row * PATCH + column) * scratch.point + place,
                         };
                         values.store_slice(&mut scratch.values[at..][..lanes]);
                     },

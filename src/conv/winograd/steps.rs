@@ -4,7 +4,8 @@ use super::super::finish::{Finish, store_transposed};
 use super::transforms::{TILE, outputs, pixel_values};
 use super::{Block, MOST_LANES, Tiling, shallow};
 use crate::Float;
-use crate::simd::{Lanes, Level, Simd, Vector, apart, lanes, many_registers};
+use crate::conv::blocks::each_step;
+use crate::simd::{Lanes, Level, Simd, Vector, WIDEST_REGISTER, apart, lanes, many_registers};
 
 /// The most tiles whose sums are in registers together.
 const MOST_TOGETHER: usize = 14;
@@ -21,7 +22,7 @@ pub(super) struct Scratch<'a, A> {
     /// point. The last two rows of a patch are the first of the patch below.
     pub(super) halves: &'a mut [A],
     pub(super) half: usize,
-    /// V: `[point]` planes of `[channel, tile]`; with few channels as [`shallow`](super::shallow) has it.
+    /// V: `[point]` planes of `[channel, tile]`, or of [`Groups`]; with few channels as [`shallow`](super::shallow) has it.
     pub(super) values: &'a mut [A],
     pub(super) point: usize,
     /// M: `[tile, point, filter]`, for one block of filters.
@@ -35,7 +36,7 @@ pub(super) struct Scratch<'a, A> {
 
 impl<'a, A: Lanes> Scratch<'a, A> {
     pub(super) fn new(block: Block, tiling: Tiling, channels: usize, level: Level, numbers: &'a mut [A]) -> Self {
-        let [half, point] = Self::distances(block, channels);
+        let [half, point] = Self::distances(block, channels, level);
         // Registers should not lie across two cache lines.
         let before = numbers.as_ptr().align_offset(64).min(MOST_LANES);
         let mut rest = &mut numbers[before..];
@@ -49,15 +50,19 @@ impl<'a, A: Lanes> Scratch<'a, A> {
     }
 
     /// Between the planes of half transformed pixels, and between those of V.
-    fn distances(block: Block, channels: usize) -> [usize; 2] {
+    fn distances(block: Block, channels: usize, level: Level) -> [usize; 2] {
         // An odd number of cache lines, so that planes do not fall on the same sets of the cache.
         let plane = |length: usize| ((length + MOST_LANES).div_ceil(MOST_LANES) | 1) * MOST_LANES;
-        [plane((block.rows + 1) * block.columns), plane(channels * block.tiles())]
+        let values = match lanes::<A>(level) * size_of::<A>() {
+            WIDEST_REGISTER => channels * block.tiles(),
+            _ => Groups::most_numbers(block.tiles(), channels),
+        };
+        [plane((block.rows + 1) * block.columns), plane(values)]
     }
 
     /// Of each part, for so many channels in all phases.
     pub(super) fn lengths(block: Block, tiling: Tiling, channels: usize, level: Level) -> [usize; 6] {
-        let [half, point] = Self::distances(block, channels);
+        let [half, point] = Self::distances(block, channels, level);
         let ([rows, row], lanes) = (block.pixels(tiling), lanes::<A>(level));
         let (patch, points) = (tiling.patch(), tiling.points());
         let pixels = (rows * row + TILE * MOST_LANES).next_multiple_of(MOST_LANES);
@@ -107,18 +112,75 @@ pub(super) fn transform_rows<S: Simd, A: Lanes + Float, const PATCH: usize>(
     }
 }
 
-/// Transforms the columns of what [`transform_rows`] has left. The lanes are tiles of any rows; `store` is called with the first
-/// of them, with the row and the column of their point, and with their values there.
+/// Where 16 registers hold the sums, V has the tiles whose products are summed together in groups, and every group in one run,
+/// `[channel, tile]`: a step through the channels is short, and what it takes to find the next tiles would be much of it.
+#[derive(Clone, Copy)]
+pub(super) struct Groups {
+    /// Tiles of a group.
+    pub(super) together: usize,
+    /// From one group to the next.
+    distance: usize,
+}
+
+impl Groups {
+    /// The fewest tiles of a group.
+    const FEWEST: usize = 4;
+
+    /// `None` where there are more registers.
+    #[inline(always)]
+    pub(super) fn new<S: Simd, A: Lanes>(tiles: usize, channels: usize) -> Option<Self> {
+        let together = together(&TOGETHER, tiles);
+        (!many_registers::<S, A>()).then(|| Self { together, distance: Self::distance(together, channels) })
+    }
+
+    /// Registers are stored as a whole, and may reach beyond their group.
+    #[inline(always)]
+    fn distance(together: usize, channels: usize) -> usize {
+        (together * channels).next_multiple_of(MOST_LANES) + MOST_LANES
+    }
+
+    /// How many numbers so many tiles take at most.
+    fn most_numbers(tiles: usize, channels: usize) -> usize {
+        (tiles + MOST_TOGETHER) * channels + tiles.div_ceil(Self::FEWEST) * 2 * MOST_LANES
+    }
+
+    /// How many tiles of its group there are from this one on, and where it stands in a channel.
+    #[inline(always)]
+    pub(super) fn place(self, tile: usize, channel: usize) -> (usize, usize) {
+        let (group, within) = (tile / self.together, tile % self.together);
+        (self.together - within, group * self.distance + channel * self.together + within)
+    }
+}
+
+/// How many tiles have their sums in registers together: of 32 registers 28, of 16 registers 12.
+const TOGETHER_OF_MANY: [usize; 5] = [14, 11, 8, 7, 4];
+const TOGETHER: [usize; 3] = [6, 5, Groups::FEWEST];
+
+/// The one of these numbers that leaves few blanks among so many tiles.
+#[inline(always)]
+fn together(numbers: &[usize], tiles: usize) -> usize {
+    let cost = |&together: &usize| tiles.div_ceil(together) * (together + 2);
+    numbers.iter().copied().min_by_key(cost).unwrap_or(1)
+}
+
+/// Transforms the columns of what [`transform_rows`] has left. The lanes are tiles of any rows: `begin` says
+/// for the first of them how many count and where they go; `store` is called with that, with the row and the column of their point,
+/// and with their values there.
 #[inline(always)]
 pub(super) fn transform_columns<S: Simd, A: Lanes + Float, const PATCH: usize>(
     simd: S,
     block: Block,
     half: usize,
     halves: &[A],
+    begin: impl Fn(usize) -> (usize, usize),
     mut store: impl FnMut(usize, [usize; 2], A::Vector<S>),
 ) {
     let lanes = A::Vector::<S>::LEN;
-    for first in (0..block.rows * block.columns).step_by(lanes) {
+    let mut next = 0;
+    while next < block.rows * block.columns {
+        let first = next;
+        let (count, place) = begin(first);
+        next += count.min(lanes);
         for column in 0..PATCH {
             let mut rows = [A::Vector::<S>::splat(simd, A::default()); PATCH];
             for row in 0..PATCH {
@@ -127,7 +189,7 @@ pub(super) fn transform_columns<S: Simd, A: Lanes + Float, const PATCH: usize>(
             }
             let of_column = pixel_values::<S, A, PATCH>(simd, rows);
             for row in 0..PATCH {
-                store(first, [row, column], of_column[row]);
+                store(place, [row, column], of_column[row]);
             }
         }
     }
@@ -151,24 +213,22 @@ pub(super) fn multiply<S: Simd, A: Lanes, const REGISTERS: usize>(
     weights: &[A],
     scratch: &mut Scratch<'_, A>,
 ) {
-    // As many tiles have their sums in registers together as leave few blanks: of 32 registers 28, of 16 registers 12.
-    macro_rules! together {
-        ($($together:literal)*) => {{
-            let cost = |together: usize| tiles.div_ceil(together) * (together + 2);
-            let least = [$(cost($together)),*].into_iter().min();
-            $(if least == Some(cost($together)) {
-                return apart(
+    macro_rules! multiply_together {
+        ($together:expr, $($number:literal)*) => {
+            match $together {
+                $($number => apart(
                     simd,
                     #[inline(always)]
-                    || multiply_together::<S, A, $together, REGISTERS>(simd, tiling, tiles, weights, scratch),
-                );
-            })*
-        }};
+                    || multiply_together::<S, A, $number, REGISTERS>(simd, tiling, tiles, weights, scratch),
+                ),)*
+                _ => unreachable!("there are no other numbers"),
+            }
+        };
     }
     if many_registers::<S, A>() {
-        together!(14 11 8 7 4);
+        multiply_together!(together(&TOGETHER_OF_MANY, tiles), 14 11 8 7 4);
     } else {
-        together!(6 5 4);
+        multiply_together!(together(&TOGETHER, tiles), 6 5 4);
     }
 }
 
@@ -184,21 +244,28 @@ fn multiply_together<S: Simd, A: Lanes, const TOGETHER: usize, const REGISTERS: 
     let lanes = A::Vector::<S>::LEN;
     let width = REGISTERS * lanes;
     let (patch, points) = (tiling.patch(), tiling.points());
-    let weights = weights.chunks_exact(weights.len() / points);
-    for (point, (values, weights)) in scratch.values.chunks_exact(scratch.point).zip(weights).enumerate() {
-        let channels = tiling.channels_at([point / patch, point % patch], weights.len() / width);
-        let values = &values[channels.start * tiles..];
+    let of_point = weights.len() / points;
+    let groups = Groups::new::<S, A>(tiles, of_point / width);
+    for (point, (values, weights)) in
+        scratch.values.chunks_exact(scratch.point).zip(weights.chunks_exact(of_point)).enumerate()
+    {
+        let channels = tiling.channels_at([point / patch, point % patch], of_point / width);
         let weights = &weights[channels.start * width..channels.end * width];
         for first in (0..tiles).step_by(TOGETHER) {
             let mut sums = [[A::Vector::<S>::splat(simd, A::default()); REGISTERS]; TOGETHER];
-            for (channel, weights) in weights.chunks_exact(width).enumerate() {
-                let weights = load::<S, A, REGISTERS>(simd, weights, lanes);
-                let values = &values[channel * tiles + first..][..TOGETHER];
-                for (sums, &value) in sums.iter_mut().zip(values) {
-                    let value = A::Vector::<S>::splat(simd, value);
-                    for (sum, weight) in sums.iter_mut().zip(weights) {
-                        *sum = A::mul_add::<S>(value, weight, *sum);
-                    }
+            if let Some(groups) = groups {
+                let group = &values[groups.place(first, channels.start).1..][..channels.len() * TOGETHER];
+                each_step(
+                    [group, weights],
+                    [TOGETHER, width],
+                    #[inline(always)]
+                    |values, weights| add_products::<S, A, TOGETHER, REGISTERS>(simd, &mut sums, values, weights),
+                );
+            } else {
+                let values = &values[channels.start * tiles..];
+                for (channel, weights) in weights.chunks_exact(width).enumerate() {
+                    let values = &values[channel * tiles + first..][..TOGETHER];
+                    add_products::<S, A, TOGETHER, REGISTERS>(simd, &mut sums, values, weights);
                 }
             }
             for (tile, sums) in sums.iter().enumerate() {
@@ -208,6 +275,23 @@ fn multiply_together<S: Simd, A: Lanes, const TOGETHER: usize, const REGISTERS: 
                     sum.store_slice(&mut products[register * lanes..][..lanes]);
                 }
             }
+        }
+    }
+}
+
+/// Adds the values of some tiles, each times all the weights.
+#[inline(always)]
+fn add_products<S: Simd, A: Lanes, const TOGETHER: usize, const REGISTERS: usize>(
+    simd: S,
+    sums: &mut [[A::Vector<S>; REGISTERS]; TOGETHER],
+    values: &[A],
+    weights: &[A],
+) {
+    let weights = load::<S, A, REGISTERS>(simd, weights, A::Vector::<S>::LEN);
+    for (sums, &value) in sums.iter_mut().zip(values) {
+        let value = A::Vector::<S>::splat(simd, value);
+        for (sum, weight) in sums.iter_mut().zip(weights) {
+            *sum = A::mul_add::<S>(value, weight, *sum);
         }
     }
 }
