@@ -126,9 +126,10 @@ impl<A: Lanes> Kernel for Gather<'_, A> {
             for &Run { length, from, into: to, .. } in runs {
                 let from = &packed[from..];
                 let into = &mut into[to..];
+                // Mostly one register or two.
                 A::Vector::<S>::from_slice(simd, &from[..lanes]).store_slice(&mut into[..lanes]);
-                if length > lanes {
-                    A::Vector::<S>::from_slice(simd, &from[lanes..2 * lanes]).store_slice(&mut into[lanes..2 * lanes]);
+                for done in (lanes..length).step_by(lanes) {
+                    A::Vector::<S>::from_slice(simd, &from[done..][..lanes]).store_slice(&mut into[done..][..lanes]);
                 }
             }
         }
