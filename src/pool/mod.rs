@@ -189,9 +189,10 @@ impl<R: Send + Sync, const N: usize> OutputShape for Pool<R, N> {
 }
 
 impl<const N: usize> Layer<N> {
-    /// Whether an axis has so many outputs that nothing should be laid down for each of them before there is any data.
+    /// Whether an axis has so many outputs, or a window so many taps on pixels, that nothing should be laid down for each of them
+    /// before there is any data.
     fn is_vast(&self) -> bool {
-        self.geometry.output_size().iter().any(|&outputs| outputs > 1 << 24)
+        self.geometry.axes().iter().any(|axis| axis.outputs().max(axis.size().min(axis.length())) > 1 << 24)
     }
 
     fn planes(&self) -> usize {

@@ -258,6 +258,11 @@ fn shapes_that_no_memory_holds_are_planned_or_refused_at_once() {
             }
         }
     }
+    // A window with more taps on pixels than memory holds.
+    let model = Sequential::<f32>::new().push(MaxPool2d::new([1, 1 << 40]).stride([1, 1 << 58]));
+    for shape in [[1, 1, 1 << 59], [1, 1 << 40, 1 << 20], [1, 1, 1 << 40]] {
+        assert_eq!(model.plan(&shape).is_ok(), model.output_shape(&shape).is_ok(), "{shape:?}");
+    }
     for shape in [[usize::MAX, usize::MAX, 0], [0, usize::MAX, usize::MAX], [1, 1 << 31, 1 << 31]] {
         let model = Sequential::<f32>::new().push(Relu).push(Flatten::default()).push(Relu);
         assert!(model.plan(&shape).is_err() && model.summary(&shape).is_err());
