@@ -487,4 +487,7 @@ fn a_window_mostly_on_padding_takes_no_longer_than_its_pixels() {
     let window = 1_usize << 40;
     let pool = MaxPool1d::new(window).stride(window).padding(window / 2);
     assert_eq!(pool.forward(&array![3, 1, 2]).unwrap(), Tensor::from(array![3]));
+    // All rows of pixels lie under the window, and no tap of it on their only column.
+    let between = Window::new([window, 2]).dilation([1, 2]).padding([0, 1]).geometry([window, 1]).unwrap();
+    assert_eq!(between.row_taps(0).next(), None);
 }

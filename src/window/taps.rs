@@ -68,11 +68,11 @@ impl<const N: usize> Geometry<N> {
     /// # Ok::<(), featuremap::Error>(())
     /// ```
     pub fn row_taps(&self, row: usize) -> impl Iterator<Item = TapRun> {
-        let inputs = (row < self.rows()).then(|| self.input_rows(self.row_position(row)));
-        inputs
-            .into_iter()
-            .flatten()
-            .flat_map(|input| self.axes[N - 1].tap_runs().map(move |(tap, run)| input.read(tap, run)))
+        let last = &self.axes[N - 1];
+        // Else it would go through all rows of pixels, however many, and find nothing.
+        let any = row < self.rows() && last.tap_runs().next().is_some();
+        let inputs = any.then(|| self.input_rows(self.row_position(row)));
+        inputs.into_iter().flatten().flat_map(|input| last.tap_runs().map(move |(tap, run)| input.read(tap, run)))
     }
 
     /// The rows of pixels under a row of outputs, in row-major order. `row` places the row by its outer axes.
