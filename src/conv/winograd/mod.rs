@@ -23,6 +23,7 @@
 //! [arXiv:1509.09308]: https://arxiv.org/abs/1509.09308
 
 mod blocks;
+mod patches;
 mod shallow;
 mod steps;
 mod tiling;
@@ -33,13 +34,12 @@ use std::array::from_fn;
 use ndarray::{ArrayView5, ArrayViewMut4, Axis, Slice};
 
 use super::finish::Finish;
-use super::pack::Pack;
 use super::packing::Packing;
 use crate::Float;
 use crate::simd::{Kernel, Lanes, Level, Simd, Vector, lanes};
 pub(super) use blocks::Blocks;
 pub(super) use shallow::suits as is_shallow;
-use steps::{Groups, Scratch, copy_rows, multiply, outputs_of_row, transform_columns, transform_rows};
+use steps::{Scratch, copy_rows, multiply, outputs_of_row};
 pub(super) use tiling::Tiling;
 pub(super) use transforms::TILE;
 use transforms::{MOST_PATCH, MOST_TAPS, filter_values};
@@ -277,50 +277,6 @@ impl<A: Lanes + Float> Winograd<'_, A> {
             for register in 0..registers {
                 let (first, place) = (first + register * lanes, [register, registers]);
                 self.transform_products::<S, PATCH>(simd, part, first, place, scratch);
-            }
-        }
-    }
-
-    /// The first step: all of V.
-    #[inline(always)]
-    fn transform_pixels<S: Simd, const PATCH: usize>(&self, simd: S, part: Part, scratch: &mut Scratch<'_, A>) {
-        let Part { phase, block, image, row, column } = part;
-        let [rows, columns] = self.block.pixels(self.tiling);
-        let start = [self.start[1] / self.tiling.dilation[0], self.start[2] / self.tiling.dilation[1]];
-        let first = [0, start[0] + row * TILE, start[1] + column * TILE];
-        let (tiles, channels, lanes) = (block.rows * block.columns, self.channels(), A::Vector::<S>::LEN);
-        let (shallow, channels_of_phase) = (shallow::suits(channels), self.input.len_of(Axis(1)));
-        let groups = Groups::new::<S, A>(block.tiles(), channels).filter(|_| !shallow);
-        for channel in 0..channels {
-            let packing = &self.packings[phase.number + channel / channels_of_phase];
-            for number in 0..block.images {
-                let pixels = &mut scratch.pixels[..rows * columns];
-                let image = self.input.index_axis(Axis(0), image + number);
-                let of_phase = channel % channels_of_phase;
-                let image = image.slice_axis(Axis(0), Slice::from(of_phase..of_phase + 1));
-                Pack { packing, image, first, packed: pixels }.run(simd);
-                transform_rows::<S, A, PATCH>(simd, block, scratch.row, scratch.pixels, scratch.half, scratch.halves);
-                let before = number * tiles;
-                transform_columns::<S, A, PATCH>(
-                    simd,
-                    block,
-                    scratch.half,
-                    scratch.halves,
-                    #[inline(always)]
-                    |first| match groups {
-                        Some(groups) => groups.place(before + first, channel),
-                        None if shallow => (lanes, first),
-                        None => (lanes, channel * block.tiles() + before + first),
-                    },
-                    #[inline(always)]
-                    |place, point @ [row, column], values| {
-                        let at = match shallow {
-                            true => shallow::place::<S, A, PATCH>(tiles, place, [channel, channels], point),
-                            false => (row * PATCH + column) * scratch.point + place,
-                        };
-                        values.store_slice(&mut scratch.values[at..][..lanes]);
-                    },
-                );
             }
         }
     }

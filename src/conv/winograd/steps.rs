@@ -1,7 +1,7 @@
 //! The steps that tiles go through, and the room that they work in.
 
 use super::super::finish::{Finish, store_transposed};
-use super::transforms::{TILE, outputs, pixel_values};
+use super::transforms::{TILE, outputs};
 use super::{Block, MOST_LANES, Tiling, shallow};
 use crate::Float;
 use crate::conv::blocks::each_step;
@@ -81,37 +81,6 @@ impl<'a, A: Lanes> Scratch<'a, A> {
     }
 }
 
-/// Transforms the rows of pixels, each for all tiles along it. The lanes are tiles; those beyond the last one are
-/// overwritten by the next row.
-#[inline(always)]
-pub(super) fn transform_rows<S: Simd, A: Lanes + Float, const PATCH: usize>(
-    simd: S,
-    block: Block,
-    distance: usize,
-    pixels: &[A],
-    half: usize,
-    halves: &mut [A],
-) {
-    let lanes = A::Vector::<S>::LEN;
-    for row in 0..block.rows * TILE + PATCH - TILE {
-        let halves = &mut halves[row % TILE * PATCH * half..][..PATCH * half];
-        // The patch of a tile ends with the first pixels of the next, which the last lane lacks.
-        for first in (0..block.columns).step_by(lanes - 1) {
-            let of_tile = every_fourth::<S, A>(simd, &pixels[row * distance + first * TILE..]);
-            let mut patch = [of_tile[0]; PATCH];
-            patch[..TILE].copy_from_slice(&of_tile);
-            for pixel in TILE..PATCH {
-                patch[pixel] = of_tile[pixel - TILE].shift_elements_left::<1>(A::default());
-            }
-            let values = pixel_values::<S, A, PATCH>(simd, patch);
-            let at = row / TILE * block.columns + first;
-            for point in 0..PATCH {
-                values[point].store_slice(&mut halves[point * half + at..][..lanes]);
-            }
-        }
-    }
-}
-
 /// Where 16 registers hold the sums, V has the tiles whose products are summed together in groups, and every group in one run,
 /// `[channel, tile]`: a step through the channels is short, and what it takes to find the next tiles would be much of it.
 #[derive(Clone, Copy)]
@@ -161,47 +130,6 @@ const TOGETHER: [usize; 3] = [6, 5, Groups::FEWEST];
 fn together(numbers: &[usize], tiles: usize) -> usize {
     let cost = |&together: &usize| tiles.div_ceil(together) * (together + 2);
     numbers.iter().copied().min_by_key(cost).unwrap_or(1)
-}
-
-/// Transforms the columns of what [`transform_rows`] has left. The lanes are tiles of any rows: `begin` says
-/// for the first of them how many count and where they go; `store` is called with that, with the row and the column of their point,
-/// and with their values there.
-#[inline(always)]
-pub(super) fn transform_columns<S: Simd, A: Lanes + Float, const PATCH: usize>(
-    simd: S,
-    block: Block,
-    half: usize,
-    halves: &[A],
-    begin: impl Fn(usize) -> (usize, usize),
-    mut store: impl FnMut(usize, [usize; 2], A::Vector<S>),
-) {
-    let lanes = A::Vector::<S>::LEN;
-    let mut next = 0;
-    while next < block.rows * block.columns {
-        let first = next;
-        let (count, place) = begin(first);
-        next += count.min(lanes);
-        for column in 0..PATCH {
-            let mut rows = [A::Vector::<S>::splat(simd, A::default()); PATCH];
-            for row in 0..PATCH {
-                let plane = (row % TILE * PATCH + column) * half + row / TILE * block.columns;
-                rows[row] = A::Vector::<S>::from_slice(simd, &halves[plane + first..][..lanes]);
-            }
-            let of_column = pixel_values::<S, A, PATCH>(simd, rows);
-            for row in 0..PATCH {
-                store(place, [row, column], of_column[row]);
-            }
-        }
-    }
-}
-
-/// Four registers of pixels, dealt out like cards: the first of every four, the second, the third, and the fourth.
-#[inline(always)]
-fn every_fourth<S: Simd, A: Lanes>(simd: S, pixels: &[A]) -> [A::Vector<S>; TILE] {
-    let lanes = A::Vector::<S>::LEN;
-    let [a, b, c, d] = load::<S, A, TILE>(simd, pixels, lanes);
-    let (even, odd) = ([a.unzip_low(b), c.unzip_low(d)], [a.unzip_high(b), c.unzip_high(d)]);
-    [even[0].unzip_low(even[1]), odd[0].unzip_low(odd[1]), even[0].unzip_high(even[1]), odd[0].unzip_high(odd[1])]
 }
 
 /// The second step, for one block of filters, `REGISTERS` registers wide: M.

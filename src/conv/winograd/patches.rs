@@ -1,0 +1,299 @@
+//! The first step: from the pixels under a block of tiles to V.
+//!
+//! Rows are transformed before columns, a register of tiles at a time. Pixels that lie row by row are read where they lie, and what a
+//! register reads beside them is padding, zeros; others are packed first.
+
+use ndarray::{ArrayView4, Axis, Slice};
+
+use super::steps::{Groups, Scratch};
+use super::transforms::{TILE, pixel_values};
+use super::{Block, Part, Winograd, shallow};
+use crate::Float;
+use crate::conv::pack::Pack;
+use crate::conv::packing::Packing;
+use crate::simd::{Kernel, Lanes, Mask, Order, Simd, Vector, apart, blank, in_order, mask, order};
+use crate::window::PaddingMode;
+
+impl<A: Lanes + Float> Winograd<'_, A> {
+    /// All of V.
+    #[inline(always)]
+    pub(super) fn transform_pixels<S: Simd, const PATCH: usize>(
+        &self,
+        simd: S,
+        part: Part,
+        scratch: &mut Scratch<'_, A>,
+    ) {
+        let Part { phase, block, image, row, column } = part;
+        let [rows, columns] = self.block.pixels(self.tiling);
+        let start = [self.start[1] / self.tiling.dilation[0], self.start[2] / self.tiling.dilation[1]];
+        let first = [0, start[0] + row * TILE, start[1] + column * TILE];
+        let (tiles, channels, lanes) = (block.rows * block.columns, self.channels(), A::Vector::<S>::LEN);
+        let (shallow, channels_of_phase) = (shallow::suits(channels), self.input.len_of(Axis(1)));
+        let groups = Groups::new::<S, A>(block.tiles(), channels).filter(|_| !shallow);
+        // Phases of a dilated window are alike.
+        let segments = segments::<S, A, PATCH>(&self.packings[phase.number], block, first[2]);
+        let of_segment = lanes / segments;
+        let side_by_side =
+            order::<S, A>(simd, |tile| ((tile / block.columns * of_segment) + tile % block.columns).min(lanes - 1));
+        for channel in 0..channels {
+            let packing = &self.packings[phase.number + channel / channels_of_phase];
+            let of_phase = channel % channels_of_phase;
+            for number in 0..block.images {
+                let image = self.input.index_axis(Axis(0), image + number);
+                let pixels = &mut scratch.pixels[..];
+                let source =
+                    Source::of::<PATCH>(packing, block, image, [of_phase, first[1], first[2]], [lanes, segments])
+                        .unwrap_or_else(|| {
+                            let image = image.slice_axis(Axis(0), Slice::from(of_phase..of_phase + 1));
+                            Pack { packing, image, first, packed: &mut pixels[..rows * columns] }.run(simd);
+                            Source::packed(pixels, scratch.row, rows)
+                        });
+                let (half, halves) = (scratch.half, &mut *scratch.halves);
+                macro_rules! transform_rows {
+                    ($segments:literal) => {
+                        apart(
+                            simd,
+                            #[inline(always)]
+                            || source.transform_rows::<S, PATCH, $segments>(simd, block, side_by_side, half, halves),
+                        )
+                    };
+                }
+                match segments {
+                    4 => transform_rows!(4),
+                    2 => transform_rows!(2),
+                    _ => transform_rows!(1),
+                }
+                let before = number * tiles;
+                transform_columns::<S, A, PATCH>(
+                    simd,
+                    block,
+                    scratch.half,
+                    scratch.halves,
+                    #[inline(always)]
+                    |first| match groups {
+                        Some(groups) => groups.place(before + first, channel),
+                        None if shallow => (lanes, first),
+                        None => (lanes, channel * block.tiles() + before + first),
+                    },
+                    #[inline(always)]
+                    |place, point @ [row, column], values| {
+                        let at = match shallow {
+                            true => shallow::place::<S, A, PATCH>(tiles, place, [channel, channels], point),
+                            false => (row * PATCH + column) * scratch.point + place,
+                        };
+                        values.store_slice(&mut scratch.values[at..][..lanes]);
+                    },
+                );
+            }
+        }
+    }
+}
+
+/// How many rows of tiles are transformed side by side in a register: where rows are short, one would leave it empty. All the tiles of
+/// a row, and all the pixels under them that are not padding, lie in its segment then.
+#[inline(always)]
+fn segments<S: Simd, A: Lanes, const PATCH: usize>(packing: &Packing, block: Block, first: usize) -> usize {
+    let (across, lanes) = (&packing.axes[2], A::Vector::<S>::LEN);
+    let under_tiles = block.columns * TILE + PATCH - TILE;
+    let pixels = match across.mode {
+        PaddingMode::Zeros if across.stride == 1 => (across.axis.before() + across.axis.length()).saturating_sub(first),
+        _ => usize::MAX,
+    };
+    let fits = |segments: &usize| {
+        let tiles = lanes / segments;
+        block.columns <= tiles && under_tiles.min(pixels) <= tiles * TILE
+    };
+    // The largest patches are not worth compiling it, and the shortest registers are full.
+    [4, 2].into_iter().find(fits).filter(|_| PATCH == TILE + 2 && size_of::<A::Vector<S>>() > 16).unwrap_or(1)
+}
+
+/// Where the pixels under a block stand, in one channel of one image.
+struct Source<'a, A> {
+    pixels: &'a [A],
+    /// From row to row.
+    distance: usize,
+    /// The place of the first, where it is a pixel.
+    origin: isize,
+    /// The rows and the columns that are pixels, from the first under the block on; others are zeros. What stands beside these
+    /// columns may be read.
+    rows: [usize; 2],
+    columns: [usize; 2],
+}
+
+impl<'a, A: Lanes + Float> Source<'a, A> {
+    /// Pixels that have been packed, so many rows, so far apart.
+    #[inline(always)]
+    fn packed(pixels: &'a [A], distance: usize, rows: usize) -> Self {
+        Self { pixels, distance, origin: 0, rows: [0, rows], columns: [0, usize::MAX] }
+    }
+
+    /// Pixels where they lie: the block starts with a channel, row and column of the padded image. `None` where they do not lie
+    /// row by row, where their padding is not zeros, and where registers of so many lanes and segments would read what is not of the
+    /// image.
+    #[inline(always)]
+    fn of<const PATCH: usize>(
+        packing: &Packing,
+        block: Block,
+        image: ArrayView4<'a, A>,
+        [channel, row, column]: [usize; 3],
+        [lanes, segments]: [usize; 2],
+    ) -> Option<Self> {
+        let [_, down, across] = &packing.axes;
+        if (down.stride, across.stride, across.mode) != (1, 1, PaddingMode::Zeros) {
+            return None;
+        }
+        let pixels = image.to_slice()?;
+        let [height, width] = [down.axis.length(), across.axis.length()];
+        // Which of so many, from a place of the padded axis on, are pixels.
+        let real = |place: usize, count: usize, before: usize, length: usize| {
+            [before.saturating_sub(place).min(count), (before + length).saturating_sub(place).min(count)]
+        };
+        let rows = real(row, block.rows * TILE + PATCH - TILE, down.axis.before(), height);
+        let columns = real(column, usize::MAX, across.axis.before(), width);
+        let place = |place: usize, before: usize| place.cast_signed() - before.cast_signed();
+        let (top, left) = (place(row, down.axis.before()), place(column, across.axis.before()));
+        let origin = ((channel * height).cast_signed() + top) * width.cast_signed() + left;
+        let reach = match segments {
+            1 => ((block.columns - 1) / (lanes - 1) * (lanes - 1) + lanes) * TILE,
+            _ => lanes / segments * TILE,
+        };
+        let begin = origin + (rows[0] * width).cast_signed();
+        let end = origin + (rows[1].saturating_sub(1) * width + reach).cast_signed();
+        let inside = rows[0] < rows[1] && begin >= 0 && end <= pixels.len().cast_signed();
+        inside.then_some(Self { pixels, distance: width, origin, rows, columns })
+    }
+
+    /// Four registers of pixels dealt out as the pixels of tiles: rows `row`, `row + 4`, …, as many as there are segments.
+    #[inline(always)]
+    fn tiles<S: Simd, const SEGMENTS: usize>(
+        &self,
+        simd: S,
+        row: usize,
+        column: usize,
+        masks: Option<[Mask<S, A>; TILE]>,
+    ) -> [A::Vector<S>; TILE] {
+        let lanes = A::Vector::<S>::LEN;
+        let of_segment = TILE / SEGMENTS;
+        let mut registers = [A::Vector::<S>::splat(simd, A::default()); TILE];
+        for segment in 0..SEGMENTS {
+            let row = row + segment * TILE;
+            if row < self.rows[0] || row >= self.rows[1] {
+                continue;
+            }
+            let at = self.origin + (row * self.distance + column).cast_signed();
+            let pixels = &self.pixels[at.cast_unsigned()..][..of_segment * lanes];
+            for register in 0..of_segment {
+                let pixels = A::Vector::<S>::from_slice(simd, &pixels[register * lanes..][..lanes]);
+                registers[segment * of_segment + register] = match masks {
+                    Some(masks) => blank::<S, A>(simd, pixels, masks[register]),
+                    None => pixels,
+                };
+            }
+        }
+        every_fourth::<S, A>(registers)
+    }
+
+    /// Which lanes of the registers from a column on are pixels, where not all are.
+    #[inline(always)]
+    fn masks<S: Simd, const SEGMENTS: usize>(&self, simd: S, column: usize) -> Option<[Mask<S, A>; TILE]> {
+        let lanes = A::Vector::<S>::LEN;
+        let [left, right] = self.columns.map(|end| end.saturating_sub(column));
+        if left == 0 && right >= TILE / SEGMENTS * lanes {
+            return None;
+        }
+        let mut masks = [mask::<S, A>(simd, 0); TILE];
+        for (register, of_register) in masks.iter_mut().enumerate().take(TILE / SEGMENTS) {
+            let bits = |end: usize| (1_u64 << end.saturating_sub(register * lanes).min(lanes)) - 1;
+            *of_register = mask::<S, A>(simd, bits(right) & !bits(left));
+        }
+        Some(masks)
+    }
+
+    /// Transforms the rows of pixels, each for all tiles along it. The lanes are tiles, of `SEGMENTS` rows of tiles; those beyond the
+    /// last one are overwritten by the next row.
+    #[inline(always)]
+    fn transform_rows<S: Simd, const PATCH: usize, const SEGMENTS: usize>(
+        &self,
+        simd: S,
+        block: Block,
+        side_by_side: Order<S, A>,
+        half: usize,
+        halves: &mut [A],
+    ) {
+        let lanes = A::Vector::<S>::LEN;
+        let of_segment = lanes / SEGMENTS;
+        // The patch of a tile ends with the first pixels of the next, which the last of a segment lacks: they are padding.
+        let ends = (0..SEGMENTS).map(|segment| 1_u64 << ((segment + 1) * of_segment - 1)).sum::<u64>();
+        let has_next = mask::<S, A>(simd, !ends & ((1 << lanes) - 1));
+        let first_masks = self.masks::<S, SEGMENTS>(simd, 0);
+        for row in 0..TILE {
+            let of_row = &mut halves[row * PATCH * half..][..PATCH * half];
+            let rows = (block.rows * TILE + PATCH - TILE - row).div_ceil(TILE);
+            for tile_row in (0..rows).step_by(SEGMENTS) {
+                // Without segments, the last lane is the first of the next register.
+                for first in (0..block.columns).step_by(if SEGMENTS == 1 { lanes - 1 } else { lanes }) {
+                    let masks = match first {
+                        0 => first_masks,
+                        _ => self.masks::<S, SEGMENTS>(simd, first * TILE),
+                    };
+                    let of_tile = self.tiles::<S, SEGMENTS>(simd, tile_row * TILE + row, first * TILE, masks);
+                    let mut patch = [of_tile[0]; PATCH];
+                    patch[..TILE].copy_from_slice(&of_tile);
+                    for pixel in TILE..PATCH {
+                        let next = of_tile[pixel - TILE].shift_elements_left::<1>(A::default());
+                        patch[pixel] = if SEGMENTS == 1 { next } else { blank::<S, A>(simd, next, has_next) };
+                    }
+                    let values = pixel_values::<S, A, PATCH>(simd, patch);
+                    let at = tile_row * block.columns + first;
+                    for point in 0..PATCH {
+                        let of_point = &mut of_row[point * half + at..];
+                        let values = match SEGMENTS {
+                            1 => values[point],
+                            _ => in_order::<S, A>(values[point], side_by_side),
+                        };
+                        values.store_slice(&mut of_point[..lanes]);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Transforms the columns of what [`Source::transform_rows`] has left. The lanes are tiles of any rows: `begin` says
+/// for the first of them how many count and where they go; `store` is called with that, with the row and the column of their point,
+/// and with their values there.
+#[inline(always)]
+fn transform_columns<S: Simd, A: Lanes + Float, const PATCH: usize>(
+    simd: S,
+    block: Block,
+    half: usize,
+    halves: &[A],
+    begin: impl Fn(usize) -> (usize, usize),
+    mut store: impl FnMut(usize, [usize; 2], A::Vector<S>),
+) {
+    let lanes = A::Vector::<S>::LEN;
+    let mut next = 0;
+    while next < block.rows * block.columns {
+        let first = next;
+        let (count, place) = begin(first);
+        next += count.min(lanes);
+        for column in 0..PATCH {
+            let mut rows = [A::Vector::<S>::splat(simd, A::default()); PATCH];
+            for row in 0..PATCH {
+                let plane = (row % TILE * PATCH + column) * half + row / TILE * block.columns;
+                rows[row] = A::Vector::<S>::from_slice(simd, &halves[plane + first..][..lanes]);
+            }
+            let of_column = pixel_values::<S, A, PATCH>(simd, rows);
+            for row in 0..PATCH {
+                store(place, [row, column], of_column[row]);
+            }
+        }
+    }
+}
+
+/// Four registers of pixels, dealt out like cards: the first of every four, the second, the third, and the fourth.
+#[inline(always)]
+fn every_fourth<S: Simd, A: Lanes>([a, b, c, d]: [A::Vector<S>; TILE]) -> [A::Vector<S>; TILE] {
+    let (even, odd) = ([a.unzip_low(b), c.unzip_low(d)], [a.unzip_high(b), c.unzip_high(d)]);
+    [even[0].unzip_low(even[1]), odd[0].unzip_low(odd[1]), even[0].unzip_high(even[1]), odd[0].unzip_high(odd[1])]
+}
