@@ -88,21 +88,25 @@ impl<A: Lanes> Kernel for Rows<'_, A> {
         let (plane, columns) = (layout.plane(), layout.outputs());
         let scratch = &mut scratch[..layout.scratch_length()];
         layout.pad(scratch);
+        let mut fetched = false;
         for (channel, filters) in steps_of(output.dim().0, filters_of_a_channel).enumerate() {
             let start = self.first_pixel + channel * plane;
             for rows in steps_of(band.len(), layout.block()) {
                 let under = Under::new(layout, band.start + rows.start, rows.len());
                 let in_place = under.in_place::<S, A>(layout, self.pixels, start);
                 let in_place = in_place.filter(|_| self.finite || under.pixels.len() == under.rows);
-                let slots = if let Some(slots) = in_place {
-                    if layout.taps() >= MANY_TAPS {
+                let (slots, next) = if let Some(slots) = in_place {
+                    if layout.taps() >= MANY_TAPS && !fetched {
                         touch::<S, A>(simd, slots);
                     }
-                    slots
+                    // The rows that follow, be they of the next plane.
+                    let next = start + (under.top + under.pixels.end - layout.rows.before()) * layout.pitch;
+                    (slots, self.pixels.get(next..next + rows.len() * layout.pitch).unwrap_or_default())
                 } else {
                     copy(simd, layout, &under, &self.pixels[start..][..plane], scratch);
-                    &*scratch
+                    (&*scratch, &[][..])
                 };
+                let next = if layout.taps() >= MANY_TAPS { next } else { &[] };
                 let counted = if self.finite { under.pixels.clone() } else { 0..under.rows };
                 for filter in filters.clone() {
                     let block = Block {
@@ -112,7 +116,9 @@ impl<A: Lanes> Kernel for Rows<'_, A> {
                         weights: &weights[filter * layout.taps()..][..layout.taps()],
                         finish: finish.from(filter),
                         rows: rows.len(),
+                        next,
                     };
+                    fetched = block.rolls::<S>() && !next.is_empty();
                     let maps = maps_from(&mut output, filter, filters_of_a_channel == 1);
                     block.compute(simd, &mut maps[rows.start * columns..]);
                 }

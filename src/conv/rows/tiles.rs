@@ -1,5 +1,6 @@
 //! The tiles of a block.
 
+use std::hint::black_box;
 use std::ops::Range;
 
 use super::layout::{Layout, Part, registers_under};
@@ -16,20 +17,29 @@ pub(super) struct Block<'a, A> {
     pub(super) weights: &'a [A],
     pub(super) finish: Finish<'a, A>,
     pub(super) rows: usize,
+    /// What is read after this block, as far as it is known.
+    pub(super) next: &'a [A],
 }
 
 impl<A: Lanes> Block<'_, A> {
-    /// Covers the block with tiles.
+    /// Whether sums roll down the block.
     #[inline(always)]
-    pub(super) fn compute<S: Simd>(&self, simd: S, output: &mut [A]) {
+    pub(super) fn rolls<S: Simd>(&self) -> bool {
         let Layout { rows, columns, dealt, .. } = self.layout;
         let is_square =
             rows.size() == columns.size() && (rows.stride(), rows.dilation(), columns.stride()) == (1, 1, 1);
         // At either end of a block, most sums are of no output: few rows are better computed in tiles.
-        let rolls = dealt.is_none()
+        dealt.is_none()
             && is_square
+            && matches!(rows.size(), 3 | 5 | 7)
             && self.rows >= (4 * rows.size()).max(BLOCK_ROWS + 1)
-            && many_registers::<S, A>();
+            && many_registers::<S, A>()
+    }
+
+    /// Covers the block with tiles.
+    #[inline(always)]
+    pub(super) fn compute<S: Simd>(&self, simd: S, output: &mut [A]) {
+        let (columns, rolls) = (self.layout.columns, self.rolls::<S>());
         for part in &self.layout.parts {
             match (part.width, columns.size()) {
                 (4, 3) if rolls => rolling::<S, A, 3, 4>(simd, self, part, output),
@@ -90,14 +100,21 @@ fn rolling<S: Simd, A: Lanes, const SIZE: usize, const WIDTH: usize>(
         #[inline(always)]
         || {
             let lanes = A::Vector::<S>::LEN;
-            let Block { layout, slots, ref counted, weights, finish, rows } = *block;
+            let Block { layout, slots, ref counted, weights, finish, rows, next } = *block;
             let Some(weights) = weights.as_chunks::<SIZE>().0.first_chunk::<SIZE>() else { return };
             let mask = pixel_masks::<S, A>(simd, part, registers_under(WIDTH, SIZE, 1, lanes));
             let (zero, columns) = (A::Vector::<S>::splat(simd, A::default()), layout.columns.outputs());
+            // While the first tile is computed, what comes next is fetched.
+            let (mut next, mut fetched) = (next.chunks(layout.pitch), zero);
             for tile in 0..part.tiles {
                 let column = (part.first + tile * WIDTH * lanes).min(part.last);
                 let mut sums = [[zero; WIDTH]; SIZE];
                 for slot_row in 0..rows + SIZE - 1 {
+                    if let Some(next) = next.next() {
+                        for line in next.chunks_exact(lanes) {
+                            fetched += A::Vector::<S>::from_slice(simd, line);
+                        }
+                    }
                     if counted.contains(&slot_row) {
                         let slots = &slots[slot_row * layout.pitch + column..];
                         let pixels = PixelRow::<S, A>::read::<1>(simd, slots, &mask, WIDTH, SIZE);
@@ -124,6 +141,7 @@ fn rolling<S: Simd, A: Lanes, const SIZE: usize, const WIDTH: usize>(
                     sums[0] = [zero; WIDTH];
                 }
             }
+            black_box(fetched);
         },
     );
 }
