@@ -1,7 +1,7 @@
 //! Layers of many channels, computed band by band from a packed input: what a plan knows for [`pixels`](super::pixels) and
 //! [`channels`](super::channels).
 
-use ndarray::{ArrayViewMut4, Axis, Slice};
+use ndarray::{ArrayView4, ArrayViewMut4, Axis, Slice};
 
 use super::algorithm::Algorithm;
 use super::blocks::{Band, Widths};
@@ -9,12 +9,13 @@ use super::fast::{Method, Part, Settings};
 use super::finish::Finish;
 use super::kernels::Kernels;
 use super::pack::Pack;
-use super::packing::Packing;
+use super::packing::{Packing, Rows};
 use super::panels::{Gather, Panels};
 use super::problem::Problem;
 use super::shares::Units;
 use super::{channels, panels, pixels};
-use crate::simd::{Level, lanes};
+use crate::simd::{Lanes, Level, WIDEST_REGISTER, lanes};
+use crate::window;
 
 /// The packed input of a band stays within this, so that it and the weights of a block lie in the second-level cache.
 const BAND_BYTES: usize = 384 * 1024;
@@ -28,7 +29,10 @@ const MOST_LANES: usize = 16;
 pub(super) struct Bands {
     algorithm: Algorithm,
     packing: Packing,
+    /// Of every tap of every channel into the packed input.
     offsets: Vec<u32>,
+    /// Where pixels need not be packed if they lie in order, the same for the input itself.
+    in_place: Option<(Packing, Vec<u32>)>,
     /// Outputs of a band along the band axis.
     outputs: usize,
     widths: Widths,
@@ -43,7 +47,17 @@ impl Bands {
         // Panels go on from row to row.
         let lanes = if uses_panels || algorithm == Algorithm::Channels { 1 } else { lanes::<A>(level) };
         let outputs = outputs_of_a_band(problem, BAND_BYTES / size_of::<A>(), lanes)?;
-        let packing = Packing::new(problem, problem.band_size(outputs))?;
+        let packing = match reads_every_second::<A>(problem, algorithm, level) && problem.axes[2].size() > 1 {
+            true => Packing::with_undealt_rows(problem, problem.band_size(outputs))?,
+            false => Packing::new(problem, problem.band_size(outputs))?,
+        };
+        let in_place = match stays_in_place::<A>(problem, algorithm, level) {
+            true => Packing::in_place(problem).and_then(|packing| {
+                let offsets = packing.offsets(problem.channels)?;
+                Some((packing, offsets))
+            }),
+            false => None,
+        };
         let offsets = packing.offsets(problem.channels)?;
         let widths = match algorithm {
             Algorithm::Channels => channels::widths::<A>(level),
@@ -60,7 +74,7 @@ impl Bands {
             }
             false => None,
         };
-        Some(Self { algorithm, packing, offsets, outputs, widths, panels })
+        Some(Self { algorithm, packing, offsets, in_place, outputs, widths, panels })
     }
 
     fn compute_group<A: Kernels>(&self, settings: &Settings<A>, part: Part<'_, A>) {
@@ -76,13 +90,33 @@ impl Bands {
         for (image, mut maps) in input.outer_iter().zip(output.outer_iter_mut()) {
             for start in outputs.clone().step_by(self.outputs) {
                 let end = outputs.end.min(start + self.outputs);
-                let of_band = &mut packed[..problem.channels * self.packing.volume()];
                 let first = problem.band_start(start);
-                A::pack(level, Pack { packing: &self.packing, image, first, packed: of_band });
                 let output = maps.slice_axis_mut(axis, Slice::from(start - outputs.start..end - outputs.start));
+                if let Some((packed, offsets, rows)) = self.in_place(&image, first, &output) {
+                    let (in_panels, widths) = (false, self.widths);
+                    A::channels(level, Band { packed, in_panels, offsets, rows, weights, widths, finish, output });
+                    continue;
+                }
+                let of_band = &mut packed[..problem.channels * self.packing.volume()];
+                A::pack(level, Pack { packing: &self.packing, image, first, packed: of_band });
                 self.compute_band(level, packed, panels, weights, finish, output);
             }
         }
+    }
+
+    /// The pixels under a band that starts with some output where they lie, the offsets of the taps, and its rows; `None` where they
+    /// have to be packed.
+    fn in_place<'a, A: Kernels>(
+        &'a self,
+        image: &ArrayView4<'a, A>,
+        first: [usize; 3],
+        output: &ArrayViewMut4<'_, A>,
+    ) -> Option<(&'a [A], &'a [u32], Rows)> {
+        let (packing, offsets) = self.in_place.as_ref()?;
+        let pixels = image.to_slice()?;
+        let (_, planes, rows, columns) = output.dim();
+        let rows = packing.rows([planes, rows, columns]);
+        channels::reads_no_more(rows.length).then(|| (&pixels[packing.start(first)..], &offsets[..], rows))
     }
 
     /// The maps of a band, from its packed input.
@@ -144,11 +178,44 @@ impl<A: Kernels> Method<A> for Bands {
     }
 
     fn bytes(&self) -> usize {
-        self.offsets.len() * size_of::<u32>() + self.panels.as_ref().map_or(0, Panels::bytes)
+        let in_place = self.in_place.as_ref().map_or(0, |(_, offsets)| offsets.len());
+        (self.offsets.len() + in_place) * size_of::<u32>() + self.panels.as_ref().map_or(0, Panels::bytes)
     }
 
     fn compute(&self, settings: &Settings<A>, part: Part<'_, A>) {
         part.each_group(&settings.problem, |part| self.compute_group(settings, part));
+    }
+}
+
+/// Whether the rows of pixels of a layer are packed in their order, since the kernel reads every second.
+fn reads_every_second<A: Lanes>(problem: &Problem, algorithm: Algorithm, level: Level) -> bool {
+    let columns = &problem.axes[2];
+    algorithm == Algorithm::Channels
+        && columns.stride() == 2
+        && channels::reads_every_second::<A>(level, columns.outputs(), problem.filters)
+}
+
+/// Whether a kernel can read the pixels of a layer where they lie: without padding, and where it does not read from panels.
+fn stays_in_place<A: Lanes>(problem: &Problem, algorithm: Algorithm, level: Level) -> bool {
+    let is_padded = problem.axes.iter().any(|axis| axis.before() + axis.after() > 0);
+    let suits = match problem.axes[2].stride() {
+        1 => lanes::<A>(level) * size_of::<A>() == WIDEST_REGISTER,
+        _ => reads_every_second::<A>(problem, algorithm, level),
+    };
+    algorithm == Algorithm::Channels && suits && !is_padded
+}
+
+/// What packing the pixels of one group takes, in register operations, half of it for the way from a slower cache.
+pub(super) fn cost_of_packing<A: Lanes>(problem: &Problem, algorithm: Algorithm, level: Level) -> f64 {
+    let met = |axis: &window::Axis| axis.outputs() as f64 * axis.stride().min(axis.size()) as f64;
+    let pixels = problem.channels as f64 * problem.axes.iter().map(met).product::<f64>();
+    if stays_in_place::<A>(problem, algorithm, level) {
+        return 0.0;
+    }
+    match problem.axes.iter().all(|axis| axis.stride() == 1) {
+        true => pixels * 0.5,
+        false if reads_every_second::<A>(problem, algorithm, level) => pixels,
+        false => pixels * 2.0,
     }
 }
 

@@ -9,7 +9,7 @@
 
 use super::blocks::{Band, Block, Widths};
 use super::finish::store_transposed;
-use crate::simd::{Kernel, Lanes, Level, Simd, Vector, apart, lanes, load, many_registers};
+use crate::simd::{Kernel, Lanes, Level, Simd, Vector, WIDEST_REGISTER, apart, lanes, load, many_registers};
 
 /// The blocks of filters of this kernel at a level: two registers, or one.
 pub(super) fn widths<A: Lanes>(level: Level) -> Widths {
@@ -39,6 +39,22 @@ pub(super) fn tile_of_panels(outputs: usize) -> usize {
     }
 }
 
+/// Whether tiles read no pixels but those of their outputs, in rows of so many.
+pub(super) fn reads_no_more(outputs: usize) -> bool {
+    let tile = even(outputs, WIDEST_OF_MANY);
+    let last = outputs - (outputs - 1) / tile * tile;
+    [tile, last].iter().all(|pixels| [1, 2, 4, 6, 7, 8, 10, 12, 14].contains(pixels))
+}
+
+/// Whether there are tiles for rows of so many outputs whose pixels lie two apart, for so many filters: there are of two registers of
+/// filters and few sizes, where there are many registers.
+pub(super) fn reads_every_second<A: Lanes>(level: Level, outputs: usize, filters: usize) -> bool {
+    let lanes = lanes::<A>(level);
+    let wide = matches!(filters % (2 * lanes), 0) || filters % (2 * lanes) > lanes;
+    let tile = even(outputs, WIDEST_OF_MANY);
+    lanes * size_of::<A>() == WIDEST_REGISTER && wide && outputs.is_multiple_of(tile) && matches!(tile, 7 | 14)
+}
+
 /// Computes a band by this kernel.
 pub(super) struct Channels<'a, A>(pub(super) Band<'a, A>);
 
@@ -66,37 +82,50 @@ fn rows<S: Simd, A: Lanes, const REGISTERS: usize>(simd: S, mut block: Block<'_,
         for (from, to, pixels) in block.rows.each() {
             let block = &mut block;
             match tile {
-                1 => tile_of::<S, A, true, 1, REGISTERS>(simd, block, from, to, pixels),
-                2 => tile_of::<S, A, true, 2, REGISTERS>(simd, block, from, to, pixels),
-                4 => tile_of::<S, A, true, 4, REGISTERS>(simd, block, from, to, pixels),
-                _ => tile_of::<S, A, true, 6, REGISTERS>(simd, block, from, to, pixels),
+                1 => tile_of::<S, A, true, 1, REGISTERS, 1>(simd, block, from, to, pixels),
+                2 => tile_of::<S, A, true, 2, REGISTERS, 1>(simd, block, from, to, pixels),
+                4 => tile_of::<S, A, true, 4, REGISTERS, 1>(simd, block, from, to, pixels),
+                _ => tile_of::<S, A, true, 6, REGISTERS, 1>(simd, block, from, to, pixels),
             }
         }
         return;
     }
     let tile = even(block.rows.length, if many_registers { WIDEST_OF_MANY } else { WIDEST });
+    if many_registers && block.rows.step == 2 {
+        for (from, to, length) in block.rows.each() {
+            for done in (0..length).step_by(tile) {
+                let (from, to, block) = (from + 2 * done, to + done, &mut block);
+                match tile {
+                    7 => tile_of::<S, A, false, 7, 2, 2>(simd, block, from, to, tile),
+                    _ => tile_of::<S, A, false, 14, 2, 2>(simd, block, from, to, tile),
+                }
+            }
+        }
+        return;
+    }
     for (from, to, length) in block.rows.each() {
         for done in (0..length).step_by(tile) {
             let pixels = tile.min(length - done);
             let (from, to, block) = (from + done, to + done, &mut block);
             match pixels {
-                1 => tile_of::<S, A, false, 1, REGISTERS>(simd, block, from, to, pixels),
-                2 => tile_of::<S, A, false, 2, REGISTERS>(simd, block, from, to, pixels),
-                3..=4 => tile_of::<S, A, false, 4, REGISTERS>(simd, block, from, to, pixels),
-                7 if many_registers => tile_of::<S, A, false, 7, REGISTERS>(simd, block, from, to, pixels),
-                8 if many_registers => tile_of::<S, A, false, 8, REGISTERS>(simd, block, from, to, pixels),
-                9..=10 if many_registers => tile_of::<S, A, false, 10, REGISTERS>(simd, block, from, to, pixels),
-                11..=12 if many_registers => tile_of::<S, A, false, 12, REGISTERS>(simd, block, from, to, pixels),
-                13..=14 if many_registers => tile_of::<S, A, false, 14, REGISTERS>(simd, block, from, to, pixels),
-                _ => tile_of::<S, A, false, 6, REGISTERS>(simd, block, from, to, pixels),
+                1 => tile_of::<S, A, false, 1, REGISTERS, 1>(simd, block, from, to, pixels),
+                2 => tile_of::<S, A, false, 2, REGISTERS, 1>(simd, block, from, to, pixels),
+                3..=4 => tile_of::<S, A, false, 4, REGISTERS, 1>(simd, block, from, to, pixels),
+                7 if many_registers => tile_of::<S, A, false, 7, REGISTERS, 1>(simd, block, from, to, pixels),
+                8 if many_registers => tile_of::<S, A, false, 8, REGISTERS, 1>(simd, block, from, to, pixels),
+                9..=10 if many_registers => tile_of::<S, A, false, 10, REGISTERS, 1>(simd, block, from, to, pixels),
+                11..=12 if many_registers => tile_of::<S, A, false, 12, REGISTERS, 1>(simd, block, from, to, pixels),
+                13..=14 if many_registers => tile_of::<S, A, false, 14, REGISTERS, 1>(simd, block, from, to, pixels),
+                _ => tile_of::<S, A, false, 6, REGISTERS, 1>(simd, block, from, to, pixels),
             }
         }
     }
 }
 
-/// A tile of `PIXELS` pixels from a place of the packed input, of which the first `pixels` are stored at a place of the maps.
+/// A tile of `PIXELS` pixels, `STEP` apart, from a place of the packed input, of which the first `pixels` are stored at a place of the
+/// maps.
 #[inline(always)]
-fn tile_of<S: Simd, A: Lanes, const IN_PANELS: bool, const PIXELS: usize, const REGISTERS: usize>(
+fn tile_of<S: Simd, A: Lanes, const IN_PANELS: bool, const PIXELS: usize, const REGISTERS: usize, const STEP: usize>(
     simd: S,
     block: &mut Block<'_, '_, A>,
     from: usize,
@@ -112,19 +141,19 @@ fn tile_of<S: Simd, A: Lanes, const IN_PANELS: bool, const PIXELS: usize, const 
             let sums = block.sums::<S, IN_PANELS, PIXELS, REGISTERS>(
                 simd,
                 from,
-                [PIXELS, width],
+                [(PIXELS - 1) * STEP + 1, width],
                 #[inline(always)]
                 |sums, pixels, weights| {
                     let weights = load::<S, A, REGISTERS>(simd, weights);
-                    for (sums, &pixel) in sums.iter_mut().zip(pixels) {
-                        let pixel = A::Vector::<S>::splat(simd, pixel);
+                    for (number, sums) in sums.iter_mut().enumerate() {
+                        let pixel = A::Vector::<S>::splat(simd, pixels[number * STEP]);
                         for (sum, weight) in sums.iter_mut().zip(weights) {
                             *sum = A::mul_add::<S>(pixel, weight, *sum);
                         }
                     }
                 },
             );
-            store_transposed::<S, A>(
+            store_transposed::<S, A, PIXELS, REGISTERS>(
                 simd,
                 #[inline(always)]
                 |pixel, register| sums[pixel.min(PIXELS - 1)][register],

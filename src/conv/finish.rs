@@ -1,7 +1,7 @@
 //! The last step of every fast algorithm: bias and ReLU, and the way from registers into the output.
 
 use crate::Quads;
-use crate::simd::{Lanes, Simd, Vector};
+use crate::simd::{Lanes, Simd, Vector, apart};
 
 /// What happens to a sum before it is stored.
 #[derive(Debug, Clone, Copy)]
@@ -87,10 +87,11 @@ pub(super) fn store_run<S: Simd, A: Lanes, const WIDTH: usize>(
     plane[at..at + count].copy_from_slice(&run[..count]);
 }
 
-/// Stores sums whose lanes are filters into the planes of these filters, from `at` on: `row(pixel, register)` gives those of
-/// one pixel, and anything for a pixel from `pixels` on. It spills, as [`store_spilling`] does.
+/// Stores sums whose lanes are filters, in so many registers a pixel, into the planes of these filters, from `at` on:
+/// `row(pixel, register)` gives those of one pixel, of `PIXELS` at most, and anything for a pixel from `pixels` on. It spills, as
+/// [`store_spilling`] does.
 #[inline(always)]
-pub(super) fn store_transposed<S: Simd, A: Lanes>(
+pub(super) fn store_transposed<S: Simd, A: Lanes, const PIXELS: usize, const REGISTERS: usize>(
     simd: S,
     row: impl Fn(usize, usize) -> A::Vector<S>,
     pixels: usize,
@@ -99,36 +100,100 @@ pub(super) fn store_transposed<S: Simd, A: Lanes>(
     finish: Finish<'_, A>,
 ) {
     match A::Vector::<S>::LEN {
-        16 => store_squares::<S, A, 16>(simd, row, pixels, planes, at, finish),
-        8 => store_squares::<S, A, 8>(simd, row, pixels, planes, at, finish),
-        4 => store_squares::<S, A, 4>(simd, row, pixels, planes, at, finish),
-        _ => store_squares::<S, A, 2>(simd, row, pixels, planes, at, finish),
+        16 => store_squares::<S, A, PIXELS, REGISTERS, 16>(simd, row, pixels, planes, at, finish),
+        8 => store_squares::<S, A, PIXELS, REGISTERS, 8>(simd, row, pixels, planes, at, finish),
+        4 => store_squares::<S, A, PIXELS, REGISTERS, 4>(simd, row, pixels, planes, at, finish),
+        _ => store_squares::<S, A, PIXELS, REGISTERS, 2>(simd, row, pixels, planes, at, finish),
     }
 }
 
 /// [`store_transposed`] where registers have this many lanes, so that a square of them stays in registers.
 #[inline(always)]
-fn store_squares<S: Simd, A: Lanes, const LANES: usize>(
+fn store_squares<S: Simd, A: Lanes, const PIXELS: usize, const REGISTERS: usize, const LANES: usize>(
     simd: S,
     row: impl Fn(usize, usize) -> A::Vector<S>,
     pixels: usize,
+    mut planes: &mut [&mut [A]],
+    at: usize,
+    finish: Finish<'_, A>,
+) {
+    for register in 0..REGISTERS {
+        let (here, rest) = planes.split_at_mut(LANES.min(planes.len()));
+        planes = rest;
+        if here.is_empty() {
+            return;
+        }
+        let finish = finish.from(register * LANES);
+        for first in (0..PIXELS).step_by(LANES) {
+            if first >= pixels {
+                break;
+            }
+            let mut square = [A::Vector::<S>::splat(simd, A::default()); LANES];
+            for pixel in 0..LANES {
+                square[pixel] = row(first + pixel, register);
+            }
+            if !store_whole::<S, A, LANES>(simd, &mut square, here, at + first, finish) {
+                store_part::<S, A, LANES>(simd, square, (pixels - first).min(LANES), here, at + first, finish);
+            }
+        }
+    }
+}
+
+/// Stores a square in as many planes, if it ends in none of them, and says whether it does. Nothing leaves the registers then.
+#[inline(always)]
+fn store_whole<S: Simd, A: Lanes, const LANES: usize>(
+    simd: S,
+    square: &mut [A::Vector<S>; LANES],
+    planes: &mut [&mut [A]],
+    at: usize,
+    finish: Finish<'_, A>,
+) -> bool {
+    let Some(planes) = planes.first_chunk_mut::<LANES>() else { return false };
+    for plane in planes.iter() {
+        if plane.len() < at + LANES {
+            return false;
+        }
+    }
+    // The lanes are still filters.
+    if let Some(bias) = finish.bias {
+        let bias = A::Vector::<S>::from_slice(simd, &bias[..LANES]);
+        for pixel in 0..LANES {
+            square[pixel] += bias;
+        }
+    }
+    if finish.relu {
+        for pixel in 0..LANES {
+            square[pixel] = A::rectified(simd, square[pixel]);
+        }
+    }
+    transpose::<S, A, LANES>(square);
+    for filter in 0..LANES {
+        square[filter].store_slice(&mut planes[filter][at..][..LANES]);
+    }
+    true
+}
+
+/// Stores the first `count` columns of a square in some planes, apart: this is rare.
+#[inline(always)]
+fn store_part<S: Simd, A: Lanes, const LANES: usize>(
+    simd: S,
+    mut square: [A::Vector<S>; LANES],
+    count: usize,
     planes: &mut [&mut [A]],
     at: usize,
     finish: Finish<'_, A>,
 ) {
-    for (register, planes) in planes.chunks_mut(LANES).enumerate() {
-        for first in (0..pixels).step_by(LANES) {
-            let mut square = [A::Vector::<S>::splat(simd, A::default()); LANES];
-            for (pixel, sums) in square.iter_mut().enumerate() {
-                *sums = row(first + pixel, register);
-            }
+    apart(
+        simd,
+        #[inline(always)]
+        || {
             transpose::<S, A, LANES>(&mut square);
             for (filter, (plane, sums)) in planes.iter_mut().zip(&square).enumerate() {
-                let sums = finish.apply(simd, register * LANES + filter, *sums);
-                store_spilling::<S, A>(sums, plane, at + first, (pixels - first).min(LANES));
+                let sums = finish.apply(simd, filter, *sums);
+                store_spilling::<S, A>(sums, plane, at, count);
             }
-        }
-    }
+        },
+    );
 }
 
 /// Transposes a square of registers. Zipping the first half of the rows with the second moves one bit of the row's number

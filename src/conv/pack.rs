@@ -97,10 +97,14 @@ impl Steps {
             );
         };
         let (lanes, blank) = (A::Vector::<S>::LEN, A::Vector::<S>::splat(simd, A::default()));
-        for &Segment { here, start, end, pixel, .. } in across.few().unwrap_or_default() {
-            blank.store_slice(&mut packed[here..][..lanes]);
+        for &Segment { here, start, end, end_of_phase, pixel, .. } in across.few().unwrap_or_default() {
+            if here < start {
+                blank.store_slice(&mut packed[here..][..lanes]);
+            }
             copy_registers::<S, A, STRIDE, REGISTERS>(simd, &row[pixel..], &mut packed[start..]);
-            blank.store_slice(&mut packed[end..][..lanes]);
+            if end < end_of_phase {
+                blank.store_slice(&mut packed[end..][..lanes]);
+            }
         }
     }
 }

@@ -11,6 +11,9 @@
 //! ```
 //!
 //! A tap is then a constant offset into the packed pixels, on every axis at once, and an output adds its own position.
+//!
+//! A kernel that reads pixel by pixel finds them anywhere. For it, rows are not dealt out; and without padding, the input can stay
+//! where it lies.
 
 use std::ops::Range;
 
@@ -22,8 +25,10 @@ use crate::window::{Axis, PaddingMode};
 pub(super) struct PackedAxis {
     pub(super) axis: Axis,
     pub(super) mode: PaddingMode,
-    /// The distance of the pixels of one phase: the stride of the window.
+    /// The distance of the pixels of one phase: the stride of the window, or 1 where there is one phase of all pixels.
     pub(super) stride: usize,
+    /// The distance of the pixels of neighbouring outputs.
+    step: usize,
     /// Those that a tap meets, ascending.
     phases: Vec<Phase>,
 }
@@ -54,7 +59,26 @@ impl PackedAxis {
             Some(Phase { first, slots: start..end })
         };
         let phases = met.into_iter().map(phase).collect::<Option<_>>()?;
-        Some(Self { axis, mode, stride, phases })
+        Some(Self { axis, mode, stride, step: stride, phases })
+    }
+
+    /// All pixels under so many outputs, in their order.
+    fn undealt(axis: Axis, mode: PaddingMode, outputs: usize) -> Option<Self> {
+        let last_tap = (axis.size() - 1) * axis.dilation();
+        let slots = 0..(outputs - 1).checked_mul(axis.stride())?.checked_add(last_tap)?.checked_add(1)?;
+        Some(Self { axis, mode, stride: 1, step: axis.stride(), phases: vec![Phase { first: 0, slots }] })
+    }
+
+    /// The pixels where they lie, if there are no others.
+    fn in_place(axis: Axis, mode: PaddingMode) -> Option<Self> {
+        let phases = vec![Phase { first: 0, slots: 0..axis.length() }];
+        let packed = Self { axis, mode, stride: 1, step: axis.stride(), phases };
+        (axis.before() == 0 && axis.after() == 0).then_some(packed)
+    }
+
+    /// From the slot of an output to that of the next.
+    fn ahead(&self) -> usize {
+        self.step / self.stride
     }
 
     fn slots(&self) -> usize {
@@ -82,7 +106,7 @@ impl PackedAxis {
     #[inline(always)]
     pub(super) fn each_slot(&self, first: usize, mut pack: impl FnMut(usize, Option<usize>)) {
         for phase in &self.phases {
-            let place = first * self.stride + phase.first;
+            let place = first * self.step + phase.first;
             for (ahead, slot) in phase.slots.clone().enumerate() {
                 pack(slot, self.pixel(place + ahead * self.stride));
             }
@@ -97,7 +121,7 @@ impl PackedAxis {
     /// Where the pixels of a row stand in one phase of a packed row, for a band that starts with the output `first`.
     fn segment(&self, first: usize, phase: &Phase) -> Segment {
         let (stride, before, length) = (self.stride, self.axis.before(), self.axis.length());
-        let place = first * stride + phase.first;
+        let place = first * self.step + phase.first;
         let (here, end_of_phase) = (phase.slots.start, phase.slots.end);
         let start = (here + before.saturating_sub(place).div_ceil(stride)).min(end_of_phase);
         let end = (here + (before + length).saturating_sub(place).div_ceil(stride)).clamp(start, end_of_phase);
@@ -165,6 +189,8 @@ pub(super) struct Rows {
     strides: [usize; 2],
     /// Outputs of a row.
     pub(super) length: usize,
+    /// From the pixels of an output to those of the next.
+    pub(super) step: usize,
     /// The first output, and where they end.
     first: usize,
     end: usize,
@@ -172,13 +198,13 @@ pub(super) struct Rows {
 
 impl Rows {
     fn new(counts: [usize; 2], strides: [usize; 2], length: usize) -> Self {
-        Self { counts, strides, length, first: 0, end: counts[0] * counts[1] * length }
+        Self { counts, strides, length, step: 1, first: 0, end: counts[0] * counts[1] * length }
     }
 
     /// Tiles of some outputs, which lie so far apart.
     pub(super) fn of_tiles(outputs: Range<usize>, tile: usize, distance: usize) -> Self {
         let counts = [1, outputs.len().div_ceil(tile)];
-        Self { counts, strides: [0, distance], length: tile, first: outputs.start, end: outputs.end }
+        Self { counts, strides: [0, distance], length: tile, step: 1, first: outputs.start, end: outputs.end }
     }
 
     /// For each row, where its first output reads (add the offset of a tap), where it stands in the band, and how many there are.
@@ -198,7 +224,7 @@ impl Rows {
     #[inline(always)]
     pub(super) fn place(self, output: usize) -> (usize, usize) {
         let (row, column) = (output / self.length, output % self.length);
-        (self.start(row) + column, self.length - column)
+        (self.start(row) + column * self.step, self.length - column)
     }
 
     #[inline(always)]
@@ -214,6 +240,25 @@ impl Packing {
         Self::with_axes([axis(0)?, axis(1)?, axis(2)?])
     }
 
+    /// The same with rows of pixels in their order.
+    pub(super) fn with_undealt_rows(problem: &Problem, outputs: [usize; 3]) -> Option<Self> {
+        let axis = |number: usize| PackedAxis::new(problem.axes[number], problem.mode, outputs[number]);
+        let rows = PackedAxis::undealt(problem.axes[2], problem.mode, outputs[2])?;
+        Self::with_axes([axis(0)?, axis(1)?, rows])
+    }
+
+    /// The input itself, as if it were packed; `None` if there is padding.
+    pub(super) fn in_place(problem: &Problem) -> Option<Self> {
+        let axis = |number: usize| PackedAxis::in_place(problem.axes[number], problem.mode);
+        Self::with_axes([axis(0)?, axis(1)?, axis(2)?])
+    }
+
+    /// Where the first output of a band that is in place reads.
+    pub(super) fn start(&self, first: [usize; 3]) -> usize {
+        let of_axis = |axis: usize| first[axis] * self.axes[axis].step;
+        (of_axis(0) * self.slots[1] + of_axis(1)) * self.slots[2] + of_axis(2)
+    }
+
     /// The packing of one phase of the pixels. Where the window is dilated it has those under every so many-th output, whose taps
     /// lie side by side in it; where the stride is not 1, those under every so many-th tap, and neighbouring outputs lie side by
     /// side. Not both; and a phase has so many taps on rows and columns.
@@ -222,7 +267,8 @@ impl Packing {
             let axis = problem.axes[number];
             let slots = 0..outputs[number].checked_add(axis.size().min(taps) - 1)?;
             let phases = vec![Phase { first: phase[number], slots }];
-            Some(PackedAxis { axis, mode: problem.mode, stride: axis.stride() * axis.dilation(), phases })
+            let stride = axis.stride() * axis.dilation();
+            Some(PackedAxis { axis, mode: problem.mode, stride, step: stride, phases })
         };
         Self::with_axes([axis(0)?, axis(1)?, axis(2)?])
     }
@@ -261,11 +307,13 @@ impl Packing {
     /// a gap they are one.
     pub(super) fn rows(&self, outputs: [usize; 3]) -> Rows {
         let [_, rows, columns] = self.slots;
-        if columns > outputs[2] {
-            return Rows::new([outputs[0], outputs[1]], [rows * columns, columns], outputs[2]);
+        let [planes_ahead, rows_ahead, step] = [0, 1, 2].map(|axis: usize| self.axes[axis].ahead());
+        let strides = [rows * columns * planes_ahead, columns * rows_ahead];
+        if columns > outputs[2] || step > 1 || rows_ahead > 1 {
+            return Rows { step, ..Rows::new([outputs[0], outputs[1]], strides, outputs[2]) };
         }
-        if rows > outputs[1] {
-            return Rows::new([outputs[0], 1], [rows * columns, 0], outputs[1] * columns);
+        if rows > outputs[1] || planes_ahead > 1 {
+            return Rows::new([outputs[0], 1], strides, outputs[1] * columns);
         }
         Rows::new([1, 1], [0, 0], outputs.iter().product())
     }

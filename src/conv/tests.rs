@@ -100,6 +100,19 @@ fn strided() -> impl Strategy<Value = Case<2>> {
     })
 }
 
+/// Layers whose pixels are read in their order, or where they lie, by tiles of every second pixel: rows of 7 or 14 outputs, or of
+/// twice as many, for about two registers of filters.
+fn every_second() -> impl Strategy<Value = Case<2>> {
+    let outputs = prop_oneof![Just(7), Just(14), Just(28)];
+    (cases::<2>(), outputs, 9..=40_usize, any::<[bool; 2]>()).prop_map(|(case, outputs, filters, [padded, longer])| {
+        let padding = if padded { [(0, 1), (1, 0)] } else { [(0, 0); 2] };
+        let (rows, window) = (case.input[0], (case.size[1] - 1) * case.dilation[1] + 1);
+        let columns = 2 * (outputs - 1) + window + usize::from(longer) - usize::from(padded);
+        let stride = [case.stride[0], 2];
+        Case { filters, input: [rows, columns], stride, padding, mode: PaddingMode::Zeros, ..case }
+    })
+}
+
 /// Depthwise layers: half of them with the square windows of most networks, which have tiles of their own.
 fn depthwise() -> impl Strategy<Value = Case<2>> {
     let square = proptest::option::of(prop_oneof![Just(3), Just(5), Just(7)]);
@@ -243,6 +256,11 @@ proptest! {
 
     #[test]
     fn every_way_is_the_reference_for_strided_windows(case in strided()) {
+        check(&case);
+    }
+
+    #[test]
+    fn every_way_is_the_reference_for_every_second_pixel(case in every_second()) {
         check(&case);
     }
 

@@ -252,7 +252,7 @@ pub(super) fn outputs_of_row<S: Simd, A: Lanes + Float, const PATCH: usize>(
             }
         }
         for (row, group) in group.chunks_exact(GROUP * lanes).take(side).enumerate() {
-            store_transposed::<S, A>(
+            store_transposed::<S, A, GROUP, 1>(
                 simd,
                 #[inline(always)]
                 |pixel, _| A::Vector::<S>::from_slice(simd, &group[pixel * lanes..][..lanes]),
