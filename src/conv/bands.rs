@@ -187,11 +187,13 @@ impl<A: Kernels> Method<A> for Bands {
     }
 }
 
-/// Whether the rows of pixels of a layer are packed in their order, since the kernel reads every second.
+/// Whether the rows of pixels of a layer are packed in their order, since the kernel reads every second. There are tiles for whole
+/// rows only.
 fn reads_every_second<A: Lanes>(problem: &Problem, algorithm: Algorithm, level: Level) -> bool {
     let columns = &problem.axes[2];
     algorithm == Algorithm::Channels
         && columns.stride() == 2
+        && problem.band_axis() != 2
         && channels::reads_every_second::<A>(level, columns.outputs(), problem.filters)
 }
 
@@ -205,7 +207,7 @@ fn stays_in_place<A: Lanes>(problem: &Problem, algorithm: Algorithm, level: Leve
     algorithm == Algorithm::Channels && suits && !is_padded
 }
 
-/// What packing the pixels of one group takes, in register operations, half of it for the way from a slower cache.
+/// What packing the pixels of one group takes, in register operations.
 pub(super) fn cost_of_packing<A: Lanes>(problem: &Problem, algorithm: Algorithm, level: Level) -> f64 {
     let met = |axis: &window::Axis| axis.outputs() as f64 * axis.stride().min(axis.size()) as f64;
     let pixels = problem.channels as f64 * problem.axes.iter().map(met).product::<f64>();
@@ -213,7 +215,7 @@ pub(super) fn cost_of_packing<A: Lanes>(problem: &Problem, algorithm: Algorithm,
         return 0.0;
     }
     match problem.axes.iter().all(|axis| axis.stride() == 1) {
-        true => pixels * 0.5,
+        true => pixels * 0.25,
         false if reads_every_second::<A>(problem, algorithm, level) => pixels,
         false => pixels * 2.0,
     }

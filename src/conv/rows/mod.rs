@@ -88,6 +88,7 @@ impl<A: Lanes> Kernel for Rows<'_, A> {
         let (plane, columns) = (layout.plane(), layout.outputs());
         let scratch = &mut scratch[..layout.scratch_length()];
         layout.pad(scratch);
+        // Whether the block before has fetched the pixels.
         let mut fetched = false;
         for (channel, filters) in steps_of(output.dim().0, filters_of_a_channel).enumerate() {
             let start = self.first_pixel + channel * plane;
@@ -99,14 +100,11 @@ impl<A: Lanes> Kernel for Rows<'_, A> {
                     if layout.taps() >= MANY_TAPS && !fetched {
                         touch::<S, A>(simd, slots);
                     }
-                    // The rows that follow, be they of the next plane.
-                    let next = start + (under.top + under.pixels.end - layout.rows.before()) * layout.pitch;
-                    (slots, self.pixels.get(next..next + rows.len() * layout.pitch).unwrap_or_default())
+                    (slots, under.next(layout, self.pixels, start))
                 } else {
                     copy(simd, layout, &under, &self.pixels[start..][..plane], scratch);
                     (&*scratch, &[][..])
                 };
-                let next = if layout.taps() >= MANY_TAPS { next } else { &[] };
                 let counted = if self.finite { under.pixels.clone() } else { 0..under.rows };
                 for filter in filters.clone() {
                     let block = Block {
@@ -177,6 +175,18 @@ impl Under {
         let start = before.saturating_sub(top).min(rows);
         let end = (before + layout.rows.length()).saturating_sub(top).clamp(start, rows);
         Self { outputs, top, rows, pixels: start..end }
+    }
+
+    /// Pixels of a large filter that are read for the first time after those under the block: the rows below them, be they of the next
+    /// plane. There may be none.
+    #[inline(always)]
+    fn next<'a, A>(&self, layout: &Layout, pixels: &'a [A], plane: usize) -> &'a [A] {
+        if layout.taps() < MANY_TAPS {
+            return &[];
+        }
+        let below = (self.top + self.pixels.end).saturating_sub(layout.rows.before());
+        let start = plane + below.min(layout.rows.length()) * layout.pitch;
+        pixels.get(start..).map_or(&[], |pixels| &pixels[..pixels.len().min(self.outputs * layout.pitch)])
     }
 
     /// The slots among the pixels themselves: of a narrow filter, and where all that tiles read there are pixels, be it

@@ -33,8 +33,11 @@ impl<A: Lanes + Float> Winograd<'_, A> {
         // Phases of a dilated window are alike.
         let segments = segments::<S, A, PATCH>(&self.packings[phase.number], block, first[2]);
         let of_segment = lanes / segments;
-        let side_by_side =
-            order::<S, A>(simd, |tile| ((tile / block.columns * of_segment) + tile % block.columns).min(lanes - 1));
+        let side_by_side = match segments {
+            // Not used, and it takes as long as some rows.
+            1 => Order::<S, A>::splat(simd, 0),
+            _ => order::<S, A>(simd, |tile| (tile / block.columns * of_segment + tile % block.columns).min(lanes - 1)),
+        };
         for channel in 0..channels {
             let packing = &self.packings[phase.number + channel / channels_of_phase];
             let of_phase = channel % channels_of_phase;
@@ -42,7 +45,7 @@ impl<A: Lanes + Float> Winograd<'_, A> {
                 let image = self.input.index_axis(Axis(0), image + number);
                 let pixels = &mut scratch.pixels[..];
                 let source =
-                    Source::of::<PATCH>(packing, block, image, [of_phase, first[1], first[2]], [lanes, segments])
+                    Source::of::<PATCH>(packing, block, &image, [of_phase, first[1], first[2]], [lanes, segments])
                         .unwrap_or_else(|| {
                             let image = image.slice_axis(Axis(0), Slice::from(of_phase..of_phase + 1));
                             Pack { packing, image, first, packed: &mut pixels[..rows * columns] }.run(simd);
@@ -134,7 +137,7 @@ impl<'a, A: Lanes + Float> Source<'a, A> {
     fn of<const PATCH: usize>(
         packing: &Packing,
         block: Block,
-        image: ArrayView4<'a, A>,
+        image: &ArrayView4<'a, A>,
         [channel, row, column]: [usize; 3],
         [lanes, segments]: [usize; 2],
     ) -> Option<Self> {
