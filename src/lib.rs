@@ -98,6 +98,7 @@
 //! - `safetensors`: parameters of a [`Sequential`] from and to files that PyTorch reads and writes, too.
 #![forbid(unsafe_code)]
 
+mod cache;
 pub mod conv;
 mod element;
 mod error;

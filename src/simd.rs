@@ -166,12 +166,10 @@ pub trait Pixel: Copy + Default + PartialOrd + Send + Sync + 'static {
 pub(crate) trait FloatPixel: Pixel {
     fn product<S: Simd>(one: Self::Pixels<S>, other: Self::Pixels<S>) -> Self::Pixels<S>;
     fn quotient<S: Simd>(one: Self::Pixels<S>, other: Self::Pixels<S>) -> Self::Pixels<S>;
-    /// The quotient, by a number of which the inverse is known.
-    fn quotient_with<S: Simd>(
-        one: Self::Pixels<S>,
-        other: Self::Pixels<S>,
-        inverse: Self::Pixels<S>,
-    ) -> Self::Pixels<S>;
+    /// A whole number, not too large, as [`divided`](Self::divided) needs it.
+    fn divisor<S: Simd>(simd: S, number: Self::Pixels<S>) -> [Self::Pixels<S>; 2];
+    /// The quotient by a number, as [`quotient`](Self::quotient) rounds it if it is larger than 1e-30.
+    fn divided<S: Simd>(pixels: Self::Pixels<S>, divisor: [Self::Pixels<S>; 2]) -> Self::Pixels<S>;
     fn root<S: Simd>(pixels: Self::Pixels<S>) -> Self::Pixels<S>;
 }
 
@@ -226,6 +224,12 @@ fn second_of_equals<S: Simd>(simd: S) -> bool {
     }
     let _ = simd;
     cfg!(any(target_arch = "x86", target_arch = "x86_64"))
+}
+
+/// Whether `a · b + c` is rounded once: wider registers than the baseline's come with that.
+#[inline(always)]
+fn rounds_once<S: Simd>() -> bool {
+    S::f32s::LEN > 4
 }
 
 macro_rules! float_pixels {
@@ -284,18 +288,28 @@ macro_rules! float_pixels {
                 one / other
             }
 
-            /// A product with the inverse is off by a bit or two; what is left over, exact where a sum of products is rounded
-            /// once, puts it right (P. Markstein, "Computation of elementary functions on the IBM RISC System/6000", 1990). Of
-            /// infinities nothing is left over.
+            /// The inverse in two parts, of 24 bits each in `f32`: one that is a little smaller, and what is left.
             #[inline(always)]
-            fn quotient_with<S: Simd>(one: S::$vectors, other: S::$vectors, inverse: S::$vectors) -> S::$vectors {
-                // Wider registers than the baseline's come with such sums.
-                if S::$vectors::LEN * size_of::<$pixel>() <= 16 {
-                    return one / other;
+            fn divisor<S: Simd>(simd: S, number: S::$vectors) -> [S::$vectors; 2] {
+                if !rounds_once::<S>() {
+                    return [number; 2];
                 }
-                let near = one * inverse;
-                let quotient = (-near).mul_add(other, one).mul_add(inverse, near);
-                quotient.simd_eq(quotient).select(quotient, near)
+                let one = S::$vectors::splat(simd, 1.0);
+                let near = one / number;
+                let smaller = near - near * S::$vectors::splat(simd, $pixel::EPSILON);
+                [smaller, (-smaller).mul_add(number, one) / number]
+            }
+
+            /// The products with both parts, rounded once, are off by a millionth of the last place at most. That decides no rounding:
+            /// a quotient by `n` lies `1 / 2n` of the last place or more from the middle between two numbers (N. Brisebarre,
+            /// J.-M. Muller, "Correctly rounded multiplication by arbitrary precision constants", 2008). As both parts are positive,
+            /// infinities stay.
+            #[inline(always)]
+            fn divided<S: Simd>(pixels: S::$vectors, [inverse, rest]: [S::$vectors; 2]) -> S::$vectors {
+                match rounds_once::<S>() {
+                    true => pixels.mul_add(inverse, pixels * rest),
+                    false => pixels / inverse,
+                }
             }
 
             #[inline(always)]
@@ -372,6 +386,11 @@ pub(crate) const WIDEST_REGISTER: usize = 64;
 #[inline(always)]
 pub(crate) fn many_registers<S: Simd, A: Lanes>() -> bool {
     A::Vector::<S>::LEN * size_of::<A>() == WIDEST_REGISTER
+}
+
+/// The same, of a level that is not known to the compiler.
+pub(crate) fn has_many_registers<A: Lanes>(level: Level) -> bool {
+    lanes::<A>(level) * size_of::<A>() == WIDEST_REGISTER
 }
 
 /// How many numbers a register of a level holds.

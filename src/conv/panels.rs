@@ -17,7 +17,7 @@ use std::ops::Range;
 
 use super::packing::Rows;
 use super::problem::Problem;
-use crate::simd::{Kernel, Lanes, Level, Simd, Vector, WIDEST_REGISTER, lanes};
+use crate::simd::{Kernel, Lanes, Level, Simd, Vector, has_many_registers};
 
 /// Panels of so many bytes are written and used together: they should stay in the second-level cache, beside what they are
 /// written from.
@@ -31,8 +31,7 @@ const MANY_FILTERS: usize = 32;
 
 /// Whether kernels read from panels.
 pub(super) fn suit<A: Lanes>(problem: &Problem, level: Level) -> bool {
-    let many_registers = lanes::<A>(level) * size_of::<A>() == WIDEST_REGISTER;
-    !many_registers && problem.filters >= MANY_FILTERS
+    !has_many_registers::<A>(level) && problem.filters >= MANY_FILTERS
 }
 
 /// How the panels of a layer lie.

@@ -75,9 +75,14 @@ pub(super) trait Merge<T: Pixel>: Copy {
         merged
     }
 
-    /// The quotient, by a number of which the inverse is known.
+    /// A number as [`divided_by`](Self::divided_by) needs it.
     #[inline(always)]
-    fn divided_with<S: Simd>(merged: T::Pixels<S>, _number: T::Pixels<S>, _inverse: T::Pixels<S>) -> T::Pixels<S> {
+    fn divisor<S: Simd>(_: S, number: T::Pixels<S>) -> [T::Pixels<S>; 2] {
+        [number; 2]
+    }
+
+    #[inline(always)]
+    fn divided_by<S: Simd>(merged: T::Pixels<S>, _divisor: [T::Pixels<S>; 2]) -> T::Pixels<S> {
         merged
     }
 
@@ -155,8 +160,13 @@ impl<T: FloatPixel> Merge<T> for Mean {
     }
 
     #[inline(always)]
-    fn divided_with<S: Simd>(sum: T::Pixels<S>, number: T::Pixels<S>, inverse: T::Pixels<S>) -> T::Pixels<S> {
-        T::quotient_with::<S>(sum, number, inverse)
+    fn divisor<S: Simd>(simd: S, number: T::Pixels<S>) -> [T::Pixels<S>; 2] {
+        T::divisor(simd, number)
+    }
+
+    #[inline(always)]
+    fn divided_by<S: Simd>(sum: T::Pixels<S>, divisor: [T::Pixels<S>; 2]) -> T::Pixels<S> {
+        T::divided::<S>(sum, divisor)
     }
 }
 

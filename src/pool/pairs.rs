@@ -6,6 +6,7 @@
 use super::kernels::Kernels;
 use super::operation::Merge;
 use super::tiles::MARGIN;
+use crate::cache::Ahead;
 use crate::simd::{Simd, Vector, load_pixels};
 
 /// Some rows of outputs, which may be of several planes.
@@ -42,9 +43,11 @@ impl<T: Kernels> Pairs<'_, T> {
         let lanes = T::Pixels::<S>::LEN;
         let inverse = T::Pixels::<S>::splat(simd, self.inverse);
         let last = self.outputs - lanes;
-        let mut place = Place::new(self.rows, self.row, self.first);
+        let (mut place, mut ahead) = (Place::new(self.rows, self.row, self.first), Ahead::of(self.pixels));
         for out in self.output.chunks_exact_mut(self.outputs) {
-            let (upper, lower) = self.pixels[place.next()..][..2 * self.row].split_at(self.row);
+            let pixels = &self.pixels[place.next()..];
+            ahead.read(pixels);
+            let (upper, lower) = pixels[..2 * self.row].split_at(self.row);
             for at in (0..self.outputs).step_by(lanes) {
                 let at = at.min(last);
                 pairs::<S, T, O>(simd, &upper[2 * at..]).store_slice(&mut self.upper[at..][..lanes]);
@@ -63,9 +66,10 @@ impl<T: Kernels> Pairs<'_, T> {
     fn narrow<S: Simd, O: Merge<T>>(self, simd: S) {
         let lanes = T::Pixels::<S>::LEN;
         let inverse = T::Pixels::<S>::splat(simd, self.inverse);
-        let mut place = Place::new(self.rows, self.row, self.first);
+        let (mut place, mut ahead) = (Place::new(self.rows, self.row, self.first), Ahead::of(self.pixels));
         for at in (0..self.output.len()).step_by(self.outputs) {
             let upper = place.next();
+            ahead.read(&self.pixels[upper..]);
             let lower = upper + self.row;
             let merged = match self.pixels.get(lower..lower + 2 * lanes) {
                 Some(lower) => {

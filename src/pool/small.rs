@@ -16,10 +16,8 @@ use super::operation::Merge;
 use super::outputs::Outputs;
 use super::problem::Problem;
 use super::tiles::MARGIN;
+use crate::cache::LINE;
 use crate::simd::{Outgrown, Select, Simd, SimdMask, Vector, load_pixels};
-
-/// Places that the ring may have to be moved by, to begin with a line of the cache.
-const LINE: usize = 64;
 
 /// Windows of 2×2 or 3×3, and the memory that a thread needs for them.
 #[derive(Debug, Clone)]
@@ -47,6 +45,7 @@ impl Small {
         let copy = outputs.checked_mul(columns.stride())?.checked_add(2 * MARGIN)?;
         let pitch = outputs.next_multiple_of(LINE) + LINE;
         let ring = 2 * copy;
+        // The ring may have to be moved by a line of the cache, to begin with one.
         let memory = pitch.checked_mul(rows.size() + 2)?.checked_add(ring + LINE)?;
         Some(Self { problem: problem.clone(), copy, ring, pitch, memory })
     }
@@ -100,7 +99,8 @@ impl<T: Kernels> Rows<'_, T> {
         // Registers that lie across two lines of the cache take twice as long to store.
         let line = ring.as_ptr().align_offset(LINE).min(LINE);
         let (ring, divisors) = ring[line..].split_at_mut(SIZE * pitch);
-        let (numbers, inverses) = divisors.split_at_mut(pitch);
+        let (one, other) = divisors.split_at_mut(pitch);
+        let mut divisors = [one, other];
         // Where the merged rows stand, the first of them the first under a window.
         let mut places = [0; SIZE];
         for slot in 1..SIZE {
@@ -131,13 +131,13 @@ impl<T: Kernels> Rows<'_, T> {
             }
             if O::COUNTED && !outputs.counts.inverted && divided_by != outputs.of_row(row) {
                 divided_by = outputs.of_row(row);
-                divide_by::<S, T, O>(simd, outputs.counts, divided_by, (numbers, inverses));
+                divide_by::<S, T, O>(simd, outputs.counts, divided_by, &mut divisors);
             }
             let mut merged = [&[][..]; SIZE];
             for slot in 0..SIZE {
                 merged[slot] = &ring[places[slot]..][..pitch];
             }
-            down::<S, T, O, SIZE>(simd, merged, (numbers, inverses), outputs, row);
+            down::<S, T, O, SIZE>(simd, merged, [&*divisors[0], &*divisors[1]], outputs, row);
         }
         watched
     }
@@ -148,45 +148,73 @@ impl<T: Kernels> Rows<'_, T> {
 fn down<S: Simd, T: Kernels, O: Merge<T>, const SIZE: usize>(
     simd: S,
     under: [&[T]; SIZE],
-    (numbers, inverses): (&[T], &[T]),
+    divisors: [&[T]; 2],
     outputs: &mut Outputs<'_, T>,
     row: usize,
 ) {
-    let (lanes, length) = (T::Pixels::<S>::LEN, outputs.length);
+    if O::COUNTED && !outputs.counts.inverted {
+        return each::<S, T, O, SIZE>(
+            simd,
+            under,
+            outputs,
+            row,
+            #[inline(always)]
+            |_, merged, column| {
+                let mut divisor = [merged; 2];
+                for part in 0..2 {
+                    divisor[part] = T::Pixels::<S>::from_slice(simd, &divisors[part][column..][..T::Pixels::<S>::LEN]);
+                }
+                O::divided_by::<S>(merged, divisor)
+            },
+        );
+    }
     let of_row = outputs.count_of_row::<S, O>(simd, row);
-    for column in (0..length).step_by(lanes) {
+    each::<S, T, O, SIZE>(
+        simd,
+        under,
+        outputs,
+        row,
+        #[inline(always)]
+        |outputs, merged, column| outputs.finished::<S, O>(simd, merged, column, of_row),
+    );
+}
+
+/// Merges the rows under one row of outputs register by register, and stores what `finish` makes of them and their column.
+#[inline(always)]
+fn each<S: Simd, T: Kernels, O: Merge<T>, const SIZE: usize>(
+    simd: S,
+    under: [&[T]; SIZE],
+    outputs: &mut Outputs<'_, T>,
+    row: usize,
+    finish: impl Fn(&Outputs<'_, T>, T::Pixels<S>, usize) -> T::Pixels<S>,
+) {
+    let lanes = T::Pixels::<S>::LEN;
+    for column in (0..outputs.length).step_by(lanes) {
         let mut merged = T::Pixels::<S>::from_slice(simd, &under[0][column..][..lanes]);
         for next in 1..SIZE {
             merged = O::merge(simd, merged, T::Pixels::<S>::from_slice(simd, &under[next][column..][..lanes]));
         }
-        let finished = match O::COUNTED && !outputs.counts.inverted {
-            true => {
-                let number = T::Pixels::<S>::from_slice(simd, &numbers[column..][..lanes]);
-                let inverse = T::Pixels::<S>::from_slice(simd, &inverses[column..][..lanes]);
-                O::divided_with::<S>(merged, number, inverse)
-            }
-            false => outputs.finished::<S, O>(simd, merged, column, of_row),
-        };
-        outputs.store::<S>(finished, row, column);
+        outputs.store::<S>(finish(outputs, merged, column), row, column);
     }
 }
 
-/// The counts of the windows of a row, and their inverses.
+/// What the windows of a row are divided by.
 #[inline(always)]
 fn divide_by<S: Simd, T: Kernels, O: Merge<T>>(
     simd: S,
     counts: &Counts<T>,
     of_row: usize,
-    (numbers, inverses): (&mut [T], &mut [T]),
+    divisors: &mut [&mut [T]; 2],
 ) {
     let lanes = T::Pixels::<S>::LEN;
     let one = T::Pixels::<S>::splat(simd, T::number(1, false));
     let factor = T::Pixels::<S>::splat(simd, T::number(of_row, false));
     for column in (0..counts.columns.len() - MARGIN).step_by(lanes) {
         let number = T::Pixels::<S>::from_slice(simd, &counts.columns[column..][..lanes]);
-        let number = O::divided::<S>(number, factor, one, true);
-        number.store_slice(&mut numbers[column..][..lanes]);
-        O::divided::<S>(one, number, one, false).store_slice(&mut inverses[column..][..lanes]);
+        let divisor = O::divisor(simd, O::divided::<S>(number, factor, one, true));
+        for (part, parts) in divisor.into_iter().zip(&mut *divisors) {
+            part.store_slice(&mut parts[column..][..lanes]);
+        }
     }
 }
 

@@ -11,6 +11,7 @@ mod apart;
 mod boxes;
 mod kernels;
 mod own;
+mod quotients;
 #[path = "../../tests/common/range.rs"]
 mod range;
 

@@ -4,10 +4,13 @@
 //! lane each. A sum is taken in pairs of stretches. Where the order decides, among
 //! zeros of either sign and NaNs, the box is gone through once more.
 
+use std::hint::black_box;
+
 use super::boxed::Layout;
 use super::kernels::Kernels;
 use super::operation::Merge;
 use super::stretches::{Stretches, halved};
+use crate::cache::Ahead;
 use crate::simd::{Pixel, Select, Simd, SimdMask, Vector};
 
 /// The registers of a stretch.
@@ -68,21 +71,22 @@ impl<T: Kernels> Totals<'_, T> {
         if let Some(planes) = &planes {
             counts = [T::number(planes.length, false); LANES];
         }
+        let mut ahead = Ahead::of(self.pixels);
         for (group, output) in self.output.chunks_mut(LANES).enumerate() {
             let first = self.first + group * LANES;
             let mut nan = 0_u64;
             for number in 0..output.len() {
                 let (total, watched) = match &planes {
                     Some(planes) => {
-                        let plane = &self.pixels[(first + number) * planes.length..][..planes.length];
-                        planes.total::<O>(simd, plane, start)
+                        let pixels = &self.pixels[(first + number) * planes.length..];
+                        planes.total::<O>(simd, &pixels[..planes.length], start)
                     }
                     None => {
                         let rows = self.boxes.rows(first + number);
                         if O::COUNTED {
                             counts[number] = T::number(rows.length * rows.count * rows.planes, false);
                         }
-                        total::<S, T, O>(simd, &rows, self.pixels, start)
+                        total::<S, T, O>(simd, &rows, self.pixels, start, &mut ahead)
                     }
                 };
                 totals[number] = total;
@@ -161,6 +165,7 @@ fn total<S: Simd, T: Pixel, O: Merge<T>>(
     rows: &Rows,
     pixels: &[T],
     start: T::Pixels<S>,
+    ahead: &mut Ahead,
 ) -> (T::Pixels<S>, T::Pixels<S>) {
     let nothing = T::Pixels::<S>::splat(simd, T::default());
     let mut sum = (start, nothing);
@@ -174,6 +179,7 @@ fn total<S: Simd, T: Pixel, O: Merge<T>>(
     );
     for (row, mut pixels) in rows.of(pixels).enumerate() {
         while let Some((stretch, rest)) = pixels.split_at_checked(STRETCH * T::Pixels::<S>::LEN) {
+            ahead.read(pixels);
             let (merged, watched) = whole_stretch::<S, T, O>(simd, stretch, start);
             sum.1 = T::watched::<S>(sum.1, watched);
             stretches.push(merged);
@@ -199,7 +205,8 @@ fn whole_stretch<S: Simd, T: Pixel, O: Merge<T>>(
     let lanes = T::Pixels::<S>::LEN;
     let mut sums = [start; WIDE];
     let mut watched = [T::Pixels::<S>::splat(simd, T::default()); WIDE];
-    for pixels in stretch.chunks_exact(WIDE * lanes) {
+    // A compiler that knew how many steps there are would put them in another order, and memory is read the fastest in its own.
+    for pixels in black_box(stretch).chunks_exact(WIDE * lanes) {
         for register in 0..WIDE {
             let pixels = T::Pixels::<S>::from_slice(simd, &pixels[register * lanes..][..lanes]);
             sums[register] = O::Plain::merge(simd, sums[register], O::enter::<S>(pixels));

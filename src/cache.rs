@@ -1,0 +1,46 @@
+//! What the caches of processors are like, as far as kernels are written for it.
+
+use std::hint::black_box;
+
+/// Bytes that a cache loads at a time.
+pub(crate) const LINE: usize = 64;
+
+/// Bytes of a page of memory. What is read in order is fetched before it is asked for, but no further than to the end of its page: what
+/// comes after that may lie anywhere.
+const PAGE: usize = 4096;
+
+/// So many lines of a page are asked for before they are needed. They take as long as one; then the processor fetches ahead again.
+const LINES: usize = 4;
+
+/// So many bytes that are read for the second time do not come from a cache that a core has of its own.
+const LARGE: usize = 1 << 20;
+
+/// Asks for the first lines of each page while the page before it is read.
+#[derive(Debug)]
+pub(crate) struct Ahead {
+    /// The address of the page that has been asked for last.
+    asked: usize,
+}
+
+impl Ahead {
+    /// Before all these numbers are read, in order. Nothing is asked for where they are so few that they are likely to be close.
+    pub(crate) fn of<T>(numbers: &[T]) -> Self {
+        Self { asked: if size_of_val(numbers) < LARGE { usize::MAX } else { 0 } }
+    }
+
+    /// To be called where some numbers are read next, in order.
+    #[inline(always)]
+    pub(crate) fn read<T: Copy>(&mut self, numbers: &[T]) {
+        let address = numbers.as_ptr().addr();
+        if address < self.asked {
+            return;
+        }
+        self.asked = (address / PAGE + 1) * PAGE;
+        let first = (self.asked - address) / size_of::<T>();
+        for line in 0..LINES {
+            if let Some(number) = numbers.get(first + line * LINE / size_of::<T>()) {
+                black_box(*number);
+            }
+        }
+    }
+}
