@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::{BLOCK_BYTES, BLOCK_ROWS, MOST_OFFSETS, TALLEST, WIDEST};
-use crate::simd::{Lanes, Level, WIDEST_REGISTER, lanes, narrower};
+use crate::simd::{Lanes, Level, has_many_registers, lanes, narrower};
 use crate::window::Axis;
 
 /// How planes of one geometry are computed.
@@ -68,7 +68,7 @@ impl Layout {
     /// For just this level.
     pub(in crate::conv) fn at<A: Lanes>(level: Level, rows: Axis, columns: Axis, room: usize) -> Option<Self> {
         let lanes = lanes::<A>(level);
-        let many_registers = lanes * size_of::<A>() == WIDEST_REGISTER;
+        let many_registers = has_many_registers::<A>(level);
         let registers = columns.outputs().div_ceil(lanes);
         let is_narrow = columns.dilation() == 1
             && columns.before().max(columns.after()) < columns.size()
@@ -223,7 +223,10 @@ fn parts(columns: Axis, lanes: usize, widths: &[usize], is_narrow: bool) -> Vec<
     let outputs = columns.outputs();
     let (mut parts, mut done) = (Vec::new(), 0);
     for &width in widths {
-        let tiles = (outputs - done).div_ceil(lanes) / width;
+        let registers = (outputs - done).div_ceil(lanes);
+        // Rather than leave all but one register of a tile to several narrower ones, it computes some outputs once more.
+        let lacks_one = outputs >= width * lanes && width > 2 && registers % width == width - 1;
+        let tiles = registers / width + usize::from(lacks_one);
         let last = outputs.saturating_sub(width * lanes);
         let part = |tiles: Range<usize>| {
             let first = done + tiles.start * width * lanes;

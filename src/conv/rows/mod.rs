@@ -33,6 +33,7 @@ use std::ops::Range;
 use ndarray::{ArrayViewMut3, Axis};
 
 use super::finish::Finish;
+use crate::cache;
 use crate::simd::{Kernel, Lanes, Simd, Vector, apart};
 use layout::Dealt;
 pub(super) use layout::Layout;
@@ -52,8 +53,6 @@ const FREE_REGISTERS: usize = 14;
 const BLOCK_BYTES: usize = 24 << 10;
 /// How many offsets of taps there are at most, where large strides leave gaps between the rows of taps.
 const MOST_OFFSETS: usize = 1 << 16;
-/// Bytes that a cache loads at a time.
-const CACHE_LINE: usize = 64;
 /// Filters with so many taps are large.
 const MANY_TAPS: usize = 25;
 /// Blocks have a multiple of so many rows, which tiles of 3 and of 4 rows divide.
@@ -130,7 +129,7 @@ impl<A: Lanes> Kernel for Rows<'_, A> {
 #[inline(always)]
 fn touch<S: Simd, A: Lanes>(simd: S, slots: &[A]) {
     let lanes = A::Vector::<S>::LEN;
-    let line = CACHE_LINE / size_of::<A>();
+    let line = cache::LINE / size_of::<A>();
     let mut sums = [A::Vector::<S>::splat(simd, A::default()); 4];
     for four in slots.chunks_exact(4 * line) {
         for at in 0..4 {
