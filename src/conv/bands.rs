@@ -1,43 +1,66 @@
 //! Layers of many channels, computed band by band from a packed input: what a plan knows for [`pixels`](super::pixels) and
 //! [`channels`](super::channels).
 
-use ndarray::{ArrayView4, ArrayViewMut4, Axis, Slice};
+use std::iter::from_fn;
+use std::ops::Range;
+
+use ndarray::{ArrayView4, Axis as ArrayAxis, Slice};
 
 use super::algorithm::Algorithm;
 use super::blocks::{Band, Widths};
 use super::fast::{Method, Part, Settings};
-use super::finish::Finish;
 use super::kernels::Kernels;
 use super::pack::Pack;
-use super::packing::{Packing, Rows};
+use super::packing::Packing;
 use super::panels::{Gather, Panels};
 use super::problem::Problem;
 use super::shares::Units;
 use super::{channels, panels, pixels};
-use crate::simd::{Lanes, Level, WIDEST_REGISTER, lanes};
-use crate::window;
+use crate::cache;
+use crate::simd::{Lanes, Level, has_many_registers, lanes};
+use crate::window::{Axis, PaddingMode};
 
 /// The packed input of a band stays within this, so that it and the weights of a block lie in the second-level cache.
 const BAND_BYTES: usize = 384 * 1024;
 
-/// Bytes that a cache loads at a time, and the lanes of the widest register.
-const CACHE_LINE: usize = 64;
+/// The lanes of the widest register.
 const MOST_LANES: usize = 16;
 
 /// How the bands of a layer are computed.
 #[derive(Debug)]
 pub(super) struct Bands {
     algorithm: Algorithm,
-    packing: Packing,
-    /// Of every tap of every channel into the packed input.
-    offsets: Vec<u32>,
-    /// Where pixels need not be packed if they lie in order, the same for the input itself.
-    in_place: Option<(Packing, Vec<u32>)>,
+    packed: Source,
+    /// Where pixels need not be packed if they lie in order: the input itself.
+    in_place: Option<Source>,
+    /// Outputs along the band axis whose windows meet no padding there: the others are in bands of their own where pixels are read in
+    /// place.
+    whole: Range<usize>,
     /// Outputs of a band along the band axis.
     outputs: usize,
     widths: Widths,
     /// At levels where kernels read from them.
     panels: Option<Panels>,
+}
+
+/// Where a kernel finds its pixels.
+#[derive(Debug)]
+struct Source {
+    packing: Packing,
+    /// Of every tap of every channel.
+    offsets: Vec<u32>,
+}
+
+impl Source {
+    fn new(packing: Option<Packing>, problem: &Problem) -> Option<Self> {
+        let packing = packing?;
+        let offsets = packing.offsets(problem.channels)?;
+        Some(Self { packing, offsets })
+    }
+
+    fn bytes(&self) -> usize {
+        size_of_val(&self.offsets[..])
+    }
 }
 
 impl Bands {
@@ -47,25 +70,25 @@ impl Bands {
         // Panels go on from row to row.
         let lanes = if uses_panels || algorithm == Algorithm::Channels { 1 } else { lanes::<A>(level) };
         let outputs = outputs_of_a_band(problem, BAND_BYTES / size_of::<A>(), lanes)?;
+        let size = problem.band_size(outputs);
         let packing = match reads_every_second::<A>(problem, algorithm, level) && problem.axes[2].size() > 1 {
-            true => Packing::with_undealt_rows(problem, problem.band_size(outputs))?,
-            false => Packing::new(problem, problem.band_size(outputs))?,
+            true => Packing::with_undealt_rows(problem, size),
+            false => Packing::new(problem, size),
         };
+        let packed = Source::new(packing, problem)?;
         let in_place = match stays_in_place::<A>(problem, algorithm, level) {
-            true => Packing::in_place(problem).and_then(|packing| {
-                let offsets = packing.offsets(problem.channels)?;
-                Some((packing, offsets))
-            }),
+            true => Source::new(Packing::in_place(problem), problem),
             false => None,
         };
-        let offsets = packing.offsets(problem.channels)?;
+        let band_axis = &problem.axes[problem.band_axis()];
+        let whole = if in_place.is_some() { band_axis.whole_windows() } else { 0..band_axis.outputs() };
         let widths = match algorithm {
             Algorithm::Channels => channels::widths::<A>(level),
             _ => pixels::widths::<A>(level),
         };
         let panels = match uses_panels {
             true => {
-                let rows = packing.rows(problem.band_size(outputs));
+                let rows = packed.packing.rows(size);
                 let tile = match algorithm {
                     Algorithm::Channels => channels::tile_of_panels(rows.outputs()),
                     _ => pixels::tile_of_panels::<A>(level, rows.outputs()),
@@ -74,7 +97,7 @@ impl Bands {
             }
             false => None,
         };
-        Some(Self { algorithm, packing, offsets, in_place, outputs, widths, panels })
+        Some(Self { algorithm, packed, in_place, whole, outputs, widths, panels })
     }
 
     fn compute_group<A: Kernels>(&self, settings: &Settings<A>, part: Part<'_, A>) {
@@ -82,85 +105,77 @@ impl Bands {
         let (problem, level) = (&settings.problem, settings.level);
         let (group, first) = (filters.start / problem.filters, filters.start % problem.filters);
         let weights = &settings.weights[(group * self.widths.rounded(problem.filters) + first) * problem.depth()..];
-        let finish = settings.finish(filters);
-        let axis = Axis(1 + problem.band_axis());
+        let (widths, finish) = (self.widths, settings.finish(filters));
+        let axis = ArrayAxis(1 + problem.band_axis());
         // Registers of panels should not lie across two cache lines.
-        let before = scratch.as_ptr().align_offset(CACHE_LINE).min(MOST_LANES);
+        let before = scratch.as_ptr().align_offset(cache::LINE).min(MOST_LANES);
         let (packed, panels) = scratch[before..].split_at_mut(self.packed_length(problem));
+        let of_band = problem.channels * self.packed.packing.volume();
         for (image, mut maps) in input.outer_iter().zip(output.outer_iter_mut()) {
-            for start in outputs.clone().step_by(self.outputs) {
-                let end = outputs.end.min(start + self.outputs);
-                let first = problem.band_start(start);
-                let output = maps.slice_axis_mut(axis, Slice::from(start - outputs.start..end - outputs.start));
-                if let Some((packed, offsets, rows)) = self.in_place(&image, first, &output) {
-                    let (in_panels, widths) = (false, self.widths);
-                    A::channels(level, Band { packed, in_panels, offsets, rows, weights, widths, finish, output });
-                    continue;
-                }
-                let of_band = &mut packed[..problem.channels * self.packing.volume()];
-                A::pack(level, Pack { packing: &self.packing, image, first, packed: of_band });
-                self.compute_band(level, packed, panels, weights, finish, output);
+            for band in self.each(outputs.clone()) {
+                let (first, size) = (problem.band_start(band.start), problem.band_size(band.len()));
+                let (packed, source) = match self.in_place(&image, &band, first, size) {
+                    Some(in_place) => in_place,
+                    None => {
+                        let packing = &self.packed.packing;
+                        A::pack(level, Pack { packing, image, first, packed: &mut packed[..of_band] });
+                        (&*packed, &self.packed)
+                    }
+                };
+                let (offsets, rows) = (&source.offsets[..], source.packing.rows(size));
+                let output =
+                    maps.slice_axis_mut(axis, Slice::from(band.start - outputs.start..band.end - outputs.start));
+                let band = Band { packed, in_panels: false, offsets, rows, weights, widths, finish, output };
+                self.compute_band(level, band, panels);
             }
         }
     }
 
-    /// The pixels under a band that starts with some output where they lie, the offsets of the taps, and its rows; `None` where they
-    /// have to be packed.
+    /// Cuts outputs along the band axis into bands.
+    fn each(&self, outputs: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+        let mut next = outputs.start;
+        from_fn(move || {
+            let start = next;
+            next = [self.whole.start, self.whole.end, outputs.end]
+                .into_iter()
+                .filter(|&end| end > start)
+                .fold(start + self.outputs, usize::min);
+            (start < outputs.end).then_some(start..next)
+        })
+    }
+
+    /// The pixels under a band where they lie; `None` where they have to be packed.
     fn in_place<'a, A: Kernels>(
         &'a self,
         image: &ArrayView4<'a, A>,
+        band: &Range<usize>,
         first: [usize; 3],
-        output: &ArrayViewMut4<'_, A>,
-    ) -> Option<(&'a [A], &'a [u32], Rows)> {
-        let (packing, offsets) = self.in_place.as_ref()?;
-        let pixels = image.to_slice()?;
-        let (_, planes, rows, columns) = output.dim();
-        let rows = packing.rows([planes, rows, columns]);
-        channels::reads_no_more(rows.length).then(|| (&pixels[packing.start(first)..], &offsets[..], rows))
+        size: [usize; 3],
+    ) -> Option<(&'a [A], &'a Source)> {
+        let source = self.in_place.as_ref()?;
+        let is_whole = self.whole.start <= band.start && band.end <= self.whole.end;
+        let suits = is_whole && channels::reads_no_more(source.packing.rows(size).length);
+        let pixels = image.to_slice().filter(|_| suits)?;
+        Some((&pixels[source.packing.start(first)?..], source))
     }
 
-    /// The maps of a band, from its packed input.
-    fn compute_band<A: Kernels>(
-        &self,
-        level: Level,
-        packed: &[A],
-        panels: &mut [A],
-        weights: &[A],
-        finish: Finish<'_, A>,
-        mut output: ArrayViewMut4<'_, A>,
-    ) {
-        let (_, planes, rows, columns) = output.dim();
-        let (offsets, widths) = (&self.offsets[..], self.widths);
+    fn compute_band<A: Kernels>(&self, level: Level, mut band: Band<'_, A>, panels: &mut [A]) {
         let compute = match self.algorithm {
             Algorithm::Channels => A::channels,
             _ => A::pixels,
         };
-        let Some(layout) = &self.panels else {
-            let rows = self.packing.rows([planes, rows, columns]);
-            return compute(level, Band { packed, in_panels: false, offsets, rows, weights, widths, finish, output });
-        };
-        for outputs in layout.each(planes * rows * columns) {
+        let Some(layout) = &self.panels else { return compute(level, band) };
+        let Band { packed, offsets, .. } = band;
+        for outputs in layout.each(band.rows.outputs()) {
             let rows = layout.rows(outputs.clone());
             A::gather(level, Gather { layout, packed, offsets, outputs, into: &mut *panels });
-            compute(
-                level,
-                Band {
-                    packed: panels,
-                    in_panels: true,
-                    offsets,
-                    rows,
-                    weights,
-                    widths,
-                    finish,
-                    output: output.view_mut(),
-                },
-            );
+            compute(level, Band { packed: panels, in_panels: true, rows, output: band.output.view_mut(), ..band });
         }
     }
 
     /// The packed input of a band, and what kernels read behind it.
     fn packed_length(&self, problem: &Problem) -> usize {
-        (problem.channels * self.packing.volume() + pixels::OVERREAD).next_multiple_of(MOST_LANES)
+        (problem.channels * self.packed.packing.volume() + pixels::OVERREAD).next_multiple_of(MOST_LANES)
     }
 }
 
@@ -178,8 +193,8 @@ impl<A: Kernels> Method<A> for Bands {
     }
 
     fn bytes(&self) -> usize {
-        let in_place = self.in_place.as_ref().map_or(0, |(_, offsets)| offsets.len());
-        (self.offsets.len() + in_place) * size_of::<u32>() + self.panels.as_ref().map_or(0, Panels::bytes)
+        let in_place = self.in_place.as_ref().map_or(0, Source::bytes);
+        self.packed.bytes() + in_place + self.panels.as_ref().map_or(0, Panels::bytes)
     }
 
     fn compute(&self, settings: &Settings<A>, part: Part<'_, A>) {
@@ -197,19 +212,27 @@ fn reads_every_second<A: Lanes>(problem: &Problem, algorithm: Algorithm, level: 
         && channels::reads_every_second::<A>(level, columns.outputs(), problem.filters)
 }
 
-/// Whether a kernel can read the pixels of a layer where they lie: without padding, and where it does not read from panels.
+/// Whether a kernel can read the pixels of a layer where they lie: not from panels, and where there is padding only along the band
+/// axis, or such as the kernel knows.
 fn stays_in_place<A: Lanes>(problem: &Problem, algorithm: Algorithm, level: Level) -> bool {
-    let is_padded = problem.axes.iter().any(|axis| axis.before() + axis.after() > 0);
-    let suits = match problem.axes[2].stride() {
-        1 => lanes::<A>(level) * size_of::<A>() == WIDEST_REGISTER,
+    let columns = &problem.axes[2];
+    let suits = match columns.stride() {
+        1 => has_many_registers::<A>(level),
         _ => reads_every_second::<A>(problem, algorithm, level),
     };
-    algorithm == Algorithm::Channels && suits && !is_padded
+    let is_bare = |number: usize| {
+        let axis = &problem.axes[number];
+        let whole = axis.whole_windows();
+        whole.len() == axis.outputs()
+            || number == problem.band_axis() && !whole.is_empty()
+            || number == 2 && problem.mode == PaddingMode::Zeros && channels::blanks_the_first(axis)
+    };
+    algorithm == Algorithm::Channels && suits && (0..3).all(is_bare)
 }
 
 /// What packing the pixels of one group takes, in register operations.
 pub(super) fn cost_of_packing<A: Lanes>(problem: &Problem, algorithm: Algorithm, level: Level) -> f64 {
-    let met = |axis: &window::Axis| axis.outputs() as f64 * axis.stride().min(axis.size()) as f64;
+    let met = |axis: &Axis| axis.outputs() as f64 * axis.stride().min(axis.size()) as f64;
     let pixels = problem.channels as f64 * problem.axes.iter().map(met).product::<f64>();
     if stays_in_place::<A>(problem, algorithm, level) {
         return 0.0;

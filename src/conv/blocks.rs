@@ -110,14 +110,14 @@ pub(super) type Sums<S, A, const ROWS: usize, const REGISTERS: usize> = [[<A as 
 
 impl<A: Lanes> Block<'_, '_, A> {
     /// The sums of a tile over all taps. Under each it reads so many `pixels`, from a place of the packed input on, and the `width`
-    /// weights of its block; `add` adds their products.
+    /// weights of its block; `add` adds their products for the tap of a number.
     #[inline(always)]
     pub(super) fn sums<S: Simd, const IN_PANELS: bool, const ROWS: usize, const REGISTERS: usize>(
         &self,
         simd: S,
         from: usize,
         sizes: [usize; 2],
-        add: impl Fn(&mut Sums<S, A, ROWS, REGISTERS>, &[A], &[A]),
+        add: impl Fn(&mut Sums<S, A, ROWS, REGISTERS>, usize, &[A], &[A]),
     ) -> Sums<S, A, ROWS, REGISTERS> {
         let packed = &self.packed[from..];
         let taps = self.offsets.len();
@@ -142,23 +142,25 @@ impl<A: Lanes> Block<'_, '_, A> {
         packed: &[A],
         taps: Range<usize>,
         [pixels, width]: [usize; 2],
-        add: &impl Fn(&mut Sums<S, A, ROWS, REGISTERS>, &[A], &[A]),
+        add: &impl Fn(&mut Sums<S, A, ROWS, REGISTERS>, usize, &[A], &[A]),
     ) -> Sums<S, A, ROWS, REGISTERS> {
         let mut sums = [[A::Vector::<S>::splat(simd, A::default()); REGISTERS]; ROWS];
         let weights = &self.weights[taps.start * width..taps.end * width];
         if !IN_PANELS {
-            for (&offset, weights) in self.offsets[taps].iter().zip(weights.chunks_exact(width)) {
+            let offsets = self.offsets[taps.clone()].iter().zip(taps);
+            for ((&offset, tap), weights) in offsets.zip(weights.chunks_exact(width)) {
                 let offset = offset as usize;
-                add(&mut sums, &packed[offset..offset + pixels], weights);
+                add(&mut sums, tap, &packed[offset..offset + pixels], weights);
             }
             return sums;
         }
         let panel = &packed[taps.start * pixels..taps.end * pixels];
+        // Padding is written out in panels: which tap it is does not matter.
         each_step(
             [panel, weights],
             [pixels, width],
             #[inline(always)]
-            |pixels, weights| add(&mut sums, pixels, weights),
+            |pixels, weights| add(&mut sums, 0, pixels, weights),
         );
         sums
     }

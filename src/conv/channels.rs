@@ -9,7 +9,8 @@
 
 use super::blocks::{Band, Block, Widths};
 use super::finish::store_transposed;
-use crate::simd::{Kernel, Lanes, Level, Simd, Vector, WIDEST_REGISTER, apart, lanes, load, many_registers};
+use crate::simd::{Kernel, Lanes, Level, Simd, Vector, apart, has_many_registers, lanes, load, many_registers};
+use crate::window::Axis;
 
 /// The blocks of filters of this kernel at a level: two registers, or one.
 pub(super) fn widths<A: Lanes>(level: Level) -> Widths {
@@ -50,9 +51,19 @@ pub(super) fn reads_no_more(outputs: usize) -> bool {
 /// filters and few sizes, where there are many registers.
 pub(super) fn reads_every_second<A: Lanes>(level: Level, outputs: usize, filters: usize) -> bool {
     let lanes = lanes::<A>(level);
-    let wide = matches!(filters % (2 * lanes), 0) || filters % (2 * lanes) > lanes;
+    let wide = filters.is_multiple_of(2 * lanes) || filters % (2 * lanes) > lanes;
     let tile = even(outputs, WIDEST_OF_MANY);
-    lanes * size_of::<A>() == WIDEST_REGISTER && wide && outputs.is_multiple_of(tile) && matches!(tile, 7 | 14)
+    has_many_registers::<A>(level) && wide && outputs.is_multiple_of(tile) && matches!(tile, 7 | 14)
+}
+
+/// Columns of the windows whose tiles can do without a first pixel.
+const BLANKED: usize = 3;
+
+/// Whether the only padding that outputs read along the rows of a layer is one pixel ahead of them, for which tiles of every second
+/// pixel take a zero.
+pub(super) fn blanks_the_first(columns: &Axis) -> bool {
+    let is_such = (columns.size(), columns.stride(), columns.before()) == (BLANKED, 2, 1);
+    is_such && columns.whole_windows() == (1..columns.outputs())
 }
 
 /// Computes a band by this kernel.
@@ -82,10 +93,10 @@ fn rows<S: Simd, A: Lanes, const REGISTERS: usize>(simd: S, mut block: Block<'_,
         for (from, to, pixels) in block.rows.each() {
             let block = &mut block;
             match tile {
-                1 => tile_of::<S, A, true, 1, REGISTERS, 1>(simd, block, from, to, pixels),
-                2 => tile_of::<S, A, true, 2, REGISTERS, 1>(simd, block, from, to, pixels),
-                4 => tile_of::<S, A, true, 4, REGISTERS, 1>(simd, block, from, to, pixels),
-                _ => tile_of::<S, A, true, 6, REGISTERS, 1>(simd, block, from, to, pixels),
+                1 => tile_of::<S, A, true, 1, REGISTERS>(simd, block, from, to, pixels),
+                2 => tile_of::<S, A, true, 2, REGISTERS>(simd, block, from, to, pixels),
+                4 => tile_of::<S, A, true, 4, REGISTERS>(simd, block, from, to, pixels),
+                _ => tile_of::<S, A, true, 6, REGISTERS>(simd, block, from, to, pixels),
             }
         }
         return;
@@ -95,9 +106,11 @@ fn rows<S: Simd, A: Lanes, const REGISTERS: usize>(simd: S, mut block: Block<'_,
         for (from, to, length) in block.rows.each() {
             for done in (0..length).step_by(tile) {
                 let (from, to, block) = (from + 2 * done, to + done, &mut block);
-                match tile {
-                    7 => tile_of::<S, A, false, 7, 2, 2>(simd, block, from, to, tile),
-                    _ => tile_of::<S, A, false, 14, 2, 2>(simd, block, from, to, tile),
+                match (tile, block.rows.lacks_the_first && done == 0) {
+                    (7, false) => every_second::<S, A, false, 7>(simd, block, from, to),
+                    (7, true) => every_second::<S, A, true, 7>(simd, block, from, to),
+                    (_, false) => every_second::<S, A, false, 14>(simd, block, from, to),
+                    (_, true) => every_second::<S, A, true, 14>(simd, block, from, to),
                 }
             }
         }
@@ -108,29 +121,69 @@ fn rows<S: Simd, A: Lanes, const REGISTERS: usize>(simd: S, mut block: Block<'_,
             let pixels = tile.min(length - done);
             let (from, to, block) = (from + done, to + done, &mut block);
             match pixels {
-                1 => tile_of::<S, A, false, 1, REGISTERS, 1>(simd, block, from, to, pixels),
-                2 => tile_of::<S, A, false, 2, REGISTERS, 1>(simd, block, from, to, pixels),
-                3..=4 => tile_of::<S, A, false, 4, REGISTERS, 1>(simd, block, from, to, pixels),
-                7 if many_registers => tile_of::<S, A, false, 7, REGISTERS, 1>(simd, block, from, to, pixels),
-                8 if many_registers => tile_of::<S, A, false, 8, REGISTERS, 1>(simd, block, from, to, pixels),
-                9..=10 if many_registers => tile_of::<S, A, false, 10, REGISTERS, 1>(simd, block, from, to, pixels),
-                11..=12 if many_registers => tile_of::<S, A, false, 12, REGISTERS, 1>(simd, block, from, to, pixels),
-                13..=14 if many_registers => tile_of::<S, A, false, 14, REGISTERS, 1>(simd, block, from, to, pixels),
-                _ => tile_of::<S, A, false, 6, REGISTERS, 1>(simd, block, from, to, pixels),
+                1 => tile_of::<S, A, false, 1, REGISTERS>(simd, block, from, to, pixels),
+                2 => tile_of::<S, A, false, 2, REGISTERS>(simd, block, from, to, pixels),
+                3..=4 => tile_of::<S, A, false, 4, REGISTERS>(simd, block, from, to, pixels),
+                7 if many_registers => tile_of::<S, A, false, 7, REGISTERS>(simd, block, from, to, pixels),
+                8 if many_registers => tile_of::<S, A, false, 8, REGISTERS>(simd, block, from, to, pixels),
+                9..=10 if many_registers => tile_of::<S, A, false, 10, REGISTERS>(simd, block, from, to, pixels),
+                11..=12 if many_registers => tile_of::<S, A, false, 12, REGISTERS>(simd, block, from, to, pixels),
+                13..=14 if many_registers => tile_of::<S, A, false, 14, REGISTERS>(simd, block, from, to, pixels),
+                _ => tile_of::<S, A, false, 6, REGISTERS>(simd, block, from, to, pixels),
             }
         }
     }
 }
 
-/// A tile of `PIXELS` pixels, `STEP` apart, from a place of the packed input, of which the first `pixels` are stored at a place of the
-/// maps.
+/// A tile of `PIXELS` pixels from a place of the packed input, of which the first `pixels` are stored at a place of the maps.
 #[inline(always)]
-fn tile_of<S: Simd, A: Lanes, const IN_PANELS: bool, const PIXELS: usize, const REGISTERS: usize, const STEP: usize>(
+fn tile_of<S: Simd, A: Lanes, const IN_PANELS: bool, const PIXELS: usize, const REGISTERS: usize>(
     simd: S,
     block: &mut Block<'_, '_, A>,
     from: usize,
     to: usize,
     pixels: usize,
+) {
+    compute::<S, A, IN_PANELS, PIXELS, REGISTERS>(
+        simd,
+        block,
+        [from, PIXELS],
+        [to, pixels],
+        #[inline(always)]
+        |_, pixels, number| pixels[number],
+    );
+}
+
+/// A tile whose pixels lie two apart, the first of which may be missing.
+#[inline(always)]
+fn every_second<S: Simd, A: Lanes, const LACKS_THE_FIRST: bool, const PIXELS: usize>(
+    simd: S,
+    block: &mut Block<'_, '_, A>,
+    from: usize,
+    to: usize,
+) {
+    compute::<S, A, false, PIXELS, 2>(
+        simd,
+        block,
+        [from, 2 * PIXELS - 1],
+        [to, PIXELS],
+        #[inline(always)]
+        |tap, pixels, number| match LACKS_THE_FIRST && number == 0 && tap % BLANKED == 0 {
+            true => A::default(),
+            false => pixels[2 * number],
+        },
+    );
+}
+
+/// Computes a tile from so many numbers of the packed input, from a place on, and stores so many outputs at a place of the maps;
+/// `pixel` is one of the tile's under a tap, among these numbers.
+#[inline(always)]
+fn compute<S: Simd, A: Lanes, const IN_PANELS: bool, const PIXELS: usize, const REGISTERS: usize>(
+    simd: S,
+    block: &mut Block<'_, '_, A>,
+    [from, reach]: [usize; 2],
+    [to, stored]: [usize; 2],
+    pixel: impl Fn(usize, &[A], usize) -> A,
 ) {
     apart(
         simd,
@@ -141,12 +194,12 @@ fn tile_of<S: Simd, A: Lanes, const IN_PANELS: bool, const PIXELS: usize, const 
             let sums = block.sums::<S, IN_PANELS, PIXELS, REGISTERS>(
                 simd,
                 from,
-                [(PIXELS - 1) * STEP + 1, width],
+                [reach, width],
                 #[inline(always)]
-                |sums, pixels, weights| {
+                |sums, tap, pixels, weights| {
                     let weights = load::<S, A, REGISTERS>(simd, weights);
                     for (number, sums) in sums.iter_mut().enumerate() {
-                        let pixel = A::Vector::<S>::splat(simd, pixels[number * STEP]);
+                        let pixel = A::Vector::<S>::splat(simd, pixel(tap, pixels, number));
                         for (sum, weight) in sums.iter_mut().zip(weights) {
                             *sum = A::mul_add::<S>(pixel, weight, *sum);
                         }
@@ -157,7 +210,7 @@ fn tile_of<S: Simd, A: Lanes, const IN_PANELS: bool, const PIXELS: usize, const 
                 simd,
                 #[inline(always)]
                 |pixel, register| sums[pixel.min(PIXELS - 1)][register],
-                pixels,
+                stored,
                 block.planes,
                 to,
                 block.finish,

@@ -12,8 +12,8 @@
 //!
 //! A tap is then a constant offset into the packed pixels, on every axis at once, and an output adds its own position.
 //!
-//! A kernel that reads pixel by pixel finds them anywhere. For it, rows are not dealt out; and without padding, the input can stay
-//! where it lies.
+//! A kernel that reads pixel by pixel finds them anywhere. For it, rows are not dealt out; and where it meets no padding, or knows where
+//! that is, the input can stay where it lies.
 
 use std::ops::Range;
 
@@ -31,6 +31,8 @@ pub(super) struct PackedAxis {
     step: usize,
     /// Those that a tap meets, ascending.
     phases: Vec<Phase>,
+    /// Places of padding ahead of the first slot, for which there is none.
+    missing: usize,
 }
 
 /// One phase of a packed axis.
@@ -59,21 +61,23 @@ impl PackedAxis {
             Some(Phase { first, slots: start..end })
         };
         let phases = met.into_iter().map(phase).collect::<Option<_>>()?;
-        Some(Self { axis, mode, stride, step: stride, phases })
+        Some(Self { axis, mode, stride, step: stride, phases, missing: 0 })
     }
 
     /// All pixels under so many outputs, in their order.
     fn undealt(axis: Axis, mode: PaddingMode, outputs: usize) -> Option<Self> {
         let last_tap = (axis.size() - 1) * axis.dilation();
         let slots = 0..(outputs - 1).checked_mul(axis.stride())?.checked_add(last_tap)?.checked_add(1)?;
-        Some(Self { axis, mode, stride: 1, step: axis.stride(), phases: vec![Phase { first: 0, slots }] })
+        Some(Self::in_order(axis, mode, slots, 0))
     }
 
-    /// The pixels where they lie, if there are no others.
-    fn in_place(axis: Axis, mode: PaddingMode) -> Option<Self> {
-        let phases = vec![Phase { first: 0, slots: 0..axis.length() }];
-        let packed = Self { axis, mode, stride: 1, step: axis.stride(), phases };
-        (axis.before() == 0 && axis.after() == 0).then_some(packed)
+    /// The pixels where they lie, without padding.
+    fn in_place(axis: Axis, mode: PaddingMode) -> Self {
+        Self::in_order(axis, mode, 0..axis.length(), axis.before())
+    }
+
+    fn in_order(axis: Axis, mode: PaddingMode, slots: Range<usize>, missing: usize) -> Self {
+        Self { axis, mode, stride: 1, step: axis.stride(), phases: vec![Phase { first: 0, slots }], missing }
     }
 
     /// From the slot of an output to that of the next.
@@ -191,6 +195,8 @@ pub(super) struct Rows {
     pub(super) length: usize,
     /// From the pixels of an output to those of the next.
     pub(super) step: usize,
+    /// Whether there is no pixel for the first output of a row under the first tap of a row of taps: what lies there is another's.
+    pub(super) lacks_the_first: bool,
     /// The first output, and where they end.
     first: usize,
     end: usize,
@@ -198,13 +204,15 @@ pub(super) struct Rows {
 
 impl Rows {
     fn new(counts: [usize; 2], strides: [usize; 2], length: usize) -> Self {
-        Self { counts, strides, length, step: 1, first: 0, end: counts[0] * counts[1] * length }
+        let end = counts[0] * counts[1] * length;
+        Self { counts, strides, length, step: 1, lacks_the_first: false, first: 0, end }
     }
 
     /// Tiles of some outputs, which lie so far apart.
     pub(super) fn of_tiles(outputs: Range<usize>, tile: usize, distance: usize) -> Self {
         let counts = [1, outputs.len().div_ceil(tile)];
-        Self { counts, strides: [0, distance], length: tile, step: 1, first: outputs.start, end: outputs.end }
+        let Range { start: first, end } = outputs;
+        Self { counts, strides: [0, distance], length: tile, step: 1, lacks_the_first: false, first, end }
     }
 
     /// For each row, where its first output reads (add the offset of a tap), where it stands in the band, and how many there are.
@@ -247,16 +255,19 @@ impl Packing {
         Self::with_axes([axis(0)?, axis(1)?, rows])
     }
 
-    /// The input itself, as if it were packed; `None` if there is padding.
+    /// The input itself, as if it were packed, but for padding.
     pub(super) fn in_place(problem: &Problem) -> Option<Self> {
-        let axis = |number: usize| PackedAxis::in_place(problem.axes[number], problem.mode);
-        Self::with_axes([axis(0)?, axis(1)?, axis(2)?])
+        Self::with_axes(problem.axes.map(|axis| PackedAxis::in_place(axis, problem.mode)))
     }
 
-    /// Where the first output of a band that is in place reads.
-    pub(super) fn start(&self, first: [usize; 3]) -> usize {
-        let of_axis = |axis: usize| first[axis] * self.axes[axis].step;
-        (of_axis(0) * self.slots[1] + of_axis(1)) * self.slots[2] + of_axis(2)
+    /// Where the first output of a band reads that is in place; `None` where that is ahead of all pixels.
+    pub(super) fn start(&self, first: [usize; 3]) -> Option<usize> {
+        let of_axis = |axis: usize| {
+            let PackedAxis { step, missing, .. } = self.axes[axis];
+            (first[axis] * step).cast_signed() - missing.cast_signed()
+        };
+        let [_, rows, columns] = self.slots.map(usize::cast_signed);
+        ((of_axis(0) * rows + of_axis(1)) * columns + of_axis(2)).try_into().ok()
     }
 
     /// The packing of one phase of the pixels. Where the window is dilated it has those under every so many-th output, whose taps
@@ -268,7 +279,7 @@ impl Packing {
             let slots = 0..outputs[number].checked_add(axis.size().min(taps) - 1)?;
             let phases = vec![Phase { first: phase[number], slots }];
             let stride = axis.stride() * axis.dilation();
-            Some(PackedAxis { axis, mode: problem.mode, stride, step: stride, phases })
+            Some(PackedAxis { axis, mode: problem.mode, stride, step: stride, phases, missing: 0 })
         };
         Self::with_axes([axis(0)?, axis(1)?, axis(2)?])
     }
@@ -310,7 +321,8 @@ impl Packing {
         let [planes_ahead, rows_ahead, step] = [0, 1, 2].map(|axis: usize| self.axes[axis].ahead());
         let strides = [rows * columns * planes_ahead, columns * rows_ahead];
         if columns > outputs[2] || step > 1 || rows_ahead > 1 {
-            return Rows { step, ..Rows::new([outputs[0], outputs[1]], strides, outputs[2]) };
+            let lacks_the_first = self.axes[2].missing > 0;
+            return Rows { step, lacks_the_first, ..Rows::new([outputs[0], outputs[1]], strides, outputs[2]) };
         }
         if rows > outputs[1] || planes_ahead > 1 {
             return Rows::new([outputs[0], 1], strides, outputs[1] * columns);

@@ -118,7 +118,7 @@ fn tile_of<S: Simd, A: Lanes, const IN_PANELS: bool, const FILTERS: usize, const
         from,
         [REGISTERS * A::Vector::<S>::LEN, FILTERS],
         #[inline(always)]
-        |sums, pixels, weights| {
+        |sums, _, pixels, weights| {
             let pixels = load::<S, A, REGISTERS>(simd, pixels);
             for (sums, &weight) in sums.iter_mut().zip(weights) {
                 let weight = A::Vector::<S>::splat(simd, weight);

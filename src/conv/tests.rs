@@ -104,13 +104,17 @@ fn strided() -> impl Strategy<Value = Case<2>> {
 /// twice as many, for about two registers of filters.
 fn every_second() -> impl Strategy<Value = Case<2>> {
     let outputs = prop_oneof![Just(7), Just(14), Just(28)];
-    (cases::<2>(), outputs, 9..=40_usize, any::<[bool; 2]>()).prop_map(|(case, outputs, filters, [padded, longer])| {
-        let padding = if padded { [(0, 1), (1, 0)] } else { [(0, 0); 2] };
-        let (rows, window) = (case.input[0], (case.size[1] - 1) * case.dilation[1] + 1);
-        let columns = 2 * (outputs - 1) + window + usize::from(longer) - usize::from(padded);
-        let stride = [case.stride[0], 2];
-        Case { filters, input: [rows, columns], stride, padding, mode: PaddingMode::Zeros, ..case }
-    })
+    (cases::<2>(), outputs, 9..=40_usize, any::<[bool; 3]>()).prop_map(
+        |(case, outputs, filters, [padded, longer, three])| {
+            let padding = if padded { [(case.padding[0].0, 1), (1, 0)] } else { [(0, 0); 2] };
+            // Tiles of three columns know a pixel of padding.
+            let size = [case.size[0], if three { 3 } else { case.size[1] }];
+            let window = (size[1] - 1) * case.dilation[1] + 1;
+            let columns = 2 * (outputs - 1) + window + usize::from(longer) - usize::from(padded);
+            let (input, stride) = ([case.input[0], columns], [case.stride[0], 2]);
+            Case { filters, size, input, stride, padding, mode: PaddingMode::Zeros, ..case }
+        },
+    )
 }
 
 /// Depthwise layers: half of them with the square windows of most networks, which have tiles of their own.
