@@ -1,23 +1,29 @@
-//! Small square windows: each row of pixels is merged by windows once, straight from the input, and the rows under a window then.
+//! Small square windows: each row of pixels is merged by windows once, straight from the input, and with the rows above it then.
 //!
 //! ```text
 //!     for each row of pixels under the band
-//!         ring[…] ← pixels under one row of each window, merged
-//!         if it is the last under a row of outputs
-//!             outputs ← ring[…] ∘ ring[…] ∘ …
+//!         for each register of windows
+//!             merged ← pixels under one row of each window, merged
+//!             if it is the last row under a row of outputs
+//!                 outputs ← ring[…] ∘ ring[…] ∘ merged
+//!             ring[…] ← merged
 //! ```
 //!
 //! A row is taken a block at a time: as many neighbours as make a register of windows. What a window has of the next block slides in
 //! from its registers. Rows are read in the order in which they lie, for so they come from memory the fastest.
 
+use std::array;
+use std::ops::Range;
+
 use super::counts::Counts;
 use super::kernels::Kernels;
 use super::operation::Merge;
 use super::outputs::Outputs;
-use super::problem::Problem;
+use super::problem::{Problem, Under};
 use super::tiles::MARGIN;
 use crate::cache::LINE;
 use crate::simd::{Outgrown, Select, Simd, SimdMask, Vector, load_pixels};
+use crate::window::Axis;
 
 /// Windows of 2×2 or 3×3, and the memory that a thread needs for them.
 #[derive(Debug, Clone)]
@@ -25,7 +31,7 @@ pub(super) struct Small {
     pub(super) problem: Problem,
     /// Where the memory has room for the pixels of a row, the padding before them included. Before that is a row of padding.
     copy: usize,
-    /// Where it has the merged rows: the ring, and two rows that means are divided by.
+    /// Where it has the merged rows: the ring; two rows that means are divided by; and one for outputs that have no room.
     ring: usize,
     pitch: usize,
     pub(super) memory: usize,
@@ -35,7 +41,7 @@ impl Small {
     /// `None` for other windows.
     pub(super) fn new(problem: &Problem) -> Option<Self> {
         let [planes, rows, columns] = &problem.axes;
-        let alike = |axis: &crate::window::Axis| (axis.size(), axis.stride(), axis.dilation());
+        let alike = |axis: &Axis| (axis.size(), axis.stride(), axis.dilation());
         let fits = matches!(alike(columns), (2, 2, 1) | (3, 1 | 2, 1)) && alike(rows) == alike(columns);
         if !fits || planes.size() != 1 {
             return None;
@@ -46,7 +52,7 @@ impl Small {
         let pitch = outputs.next_multiple_of(LINE) + LINE;
         let ring = 2 * copy;
         // The ring may have to be moved by a line of the cache, to begin with one.
-        let memory = pitch.checked_mul(rows.size() + 2)?.checked_add(ring + LINE)?;
+        let memory = pitch.checked_mul(rows.size() + 3)?.checked_add(ring + LINE)?;
         Some(Self { problem: problem.clone(), copy, ring, pitch, memory })
     }
 }
@@ -90,131 +96,132 @@ impl<T: Kernels> Rows<'_, T> {
     #[inline(always)]
     fn rows<S: Simd, O: Merge<T>, const SIZE: usize, const STRIDE: usize>(&mut self, simd: S) -> T::Pixels<S> {
         let Self { small, start, memory, pixels, outputs } = self;
-        let columns = &small.problem.axes[2];
-        let (before, length, pitch) = (columns.before(), columns.length(), small.pitch);
-        let under = small.problem.under(outputs.part, 0);
+        let (lanes, pitch) = (T::Pixels::<S>::LEN, small.pitch);
         let across = Across::<S, T, STRIDE>::new(simd, small, *start);
         let (source, ring) = memory.split_at_mut(small.ring);
         let (padding, copy) = source.split_at_mut(small.copy);
+        let (columns, under) = (&small.problem.axes[2], small.problem.under(outputs.part, 0));
+        let mut source = Source { under, columns, reach: across.reach, pixels, padding, copy };
         // Registers that lie across two lines of the cache take twice as long to store.
         let line = ring.as_ptr().align_offset(LINE).min(LINE);
         let (ring, divisors) = ring[line..].split_at_mut(SIZE * pitch);
+        let (divisors, spare) = divisors.split_at_mut(2 * pitch);
         let (one, other) = divisors.split_at_mut(pitch);
-        let mut divisors = [one, other];
-        // Where the merged rows stand, the first of them the first under a window.
-        let mut places = [0; SIZE];
-        for slot in 1..SIZE {
-            places[slot] = slot * pitch;
-        }
+        // The merged rows, the oldest first.
+        let mut ring_rows = ring.chunks_exact_mut(pitch);
+        let mut ring: [&mut [T]; SIZE] = array::from_fn(|_| ring_rows.next().unwrap_or_default());
+        let length = outputs.length.next_multiple_of(lanes);
         let mut watched = T::Pixels::<S>::splat(simd, T::default());
         let (mut done, mut divided_by) = (0, 0);
         for row in 0..outputs.part.rows {
+            if O::COUNTED && divided_by != outputs.of_row(row) {
+                divided_by = outputs.of_row(row);
+                divide_by::<S, T, O>(simd, outputs.counts, divided_by, [&mut *one, &mut *other]);
+            }
             while done < row * STRIDE + SIZE {
-                let source = match under.start(done) {
-                    None => &*padding,
-                    Some(at) => match at.checked_sub(before).and_then(|at| pixels.get(at..at + across.reach)) {
-                        Some(pixels) => pixels,
-                        // The first pixels of all, or the last: there is none before or behind them.
-                        None => {
-                            copy[before..][..length].copy_from_slice(&pixels[at..][..length]);
-                            &*copy
-                        }
-                    },
+                turn(&mut ring);
+                let is_last = done == row * STRIDE + SIZE - 1;
+                let at = row * outputs.length;
+                let (output, is_spare) = match outputs.output.get_mut(at..at + length) {
+                    Some(output) if is_last => (output, false),
+                    // There is no room behind the last row of all.
+                    _ => (&mut spare[..length], true),
                 };
-                let place = places[0];
-                for slot in 1..SIZE {
-                    places[slot - 1] = places[slot];
+                let (merged, above) = ring.split_last_mut().expect("windows have rows");
+                let above = [&above[0][..length], &above[SIZE - 2][..length]];
+                let row =
+                    Row { above, divisors: [&one[..length], &other[..length]], merged: &mut merged[..length], output };
+                watched = match is_last {
+                    true => across.merge::<O, SIZE, true>(source.row(done), watched, row),
+                    false => across.merge::<O, SIZE, false>(source.row(done), watched, row),
+                };
+                if is_last && is_spare {
+                    outputs.output[at..][..outputs.length].copy_from_slice(&spare[..outputs.length]);
                 }
-                places[SIZE - 1] = place;
-                watched = across.merge::<O, SIZE>(source, watched, &mut ring[place..][..pitch]);
                 done += 1;
             }
-            if O::COUNTED && !outputs.counts.inverted && divided_by != outputs.of_row(row) {
-                divided_by = outputs.of_row(row);
-                divide_by::<S, T, O>(simd, outputs.counts, divided_by, &mut divisors);
-            }
-            let mut merged = [&[][..]; SIZE];
-            for slot in 0..SIZE {
-                merged[slot] = &ring[places[slot]..][..pitch];
-            }
-            down::<S, T, O, SIZE>(simd, merged, [&*divisors[0], &*divisors[1]], outputs, row);
         }
         watched
     }
 }
 
-/// Merges the rows under one row of outputs, and writes these.
+/// Makes the oldest row of the ring the last, for a new one.
 #[inline(always)]
-fn down<S: Simd, T: Kernels, O: Merge<T>, const SIZE: usize>(
-    simd: S,
-    under: [&[T]; SIZE],
-    divisors: [&[T]; 2],
-    outputs: &mut Outputs<'_, T>,
-    row: usize,
-) {
-    if O::COUNTED && !outputs.counts.inverted {
-        return each::<S, T, O, SIZE>(
-            simd,
-            under,
-            outputs,
-            row,
-            #[inline(always)]
-            |_, merged, column| {
-                let mut divisor = [merged; 2];
-                for part in 0..2 {
-                    divisor[part] = T::Pixels::<S>::from_slice(simd, &divisors[part][column..][..T::Pixels::<S>::LEN]);
-                }
-                O::divided_by::<S>(merged, divisor)
-            },
-        );
+fn turn<T, const SIZE: usize>(ring: &mut [&mut [T]; SIZE]) {
+    for slot in 1..SIZE {
+        ring.swap(slot - 1, slot);
     }
-    let of_row = outputs.count_of_row::<S, O>(simd, row);
-    each::<S, T, O, SIZE>(
-        simd,
-        under,
-        outputs,
-        row,
-        #[inline(always)]
-        |outputs, merged, column| outputs.finished::<S, O>(simd, merged, column, of_row),
-    );
 }
 
-/// Merges the rows under one row of outputs register by register, and stores what `finish` makes of them and their column.
-#[inline(always)]
-fn each<S: Simd, T: Kernels, O: Merge<T>, const SIZE: usize>(
-    simd: S,
-    under: [&[T]; SIZE],
-    outputs: &mut Outputs<'_, T>,
-    row: usize,
-    finish: impl Fn(&Outputs<'_, T>, T::Pixels<S>, usize) -> T::Pixels<S>,
-) {
-    let lanes = T::Pixels::<S>::LEN;
-    for column in (0..outputs.length).step_by(lanes) {
-        let mut merged = T::Pixels::<S>::from_slice(simd, &under[0][column..][..lanes]);
-        for next in 1..SIZE {
-            merged = O::merge(simd, merged, T::Pixels::<S>::from_slice(simd, &under[next][column..][..lanes]));
+/// Where the rows of pixels under the outputs are.
+struct Source<'a, T> {
+    under: Under,
+    columns: &'a Axis,
+    /// How far a row is read.
+    reach: usize,
+    pixels: &'a [T],
+    padding: &'a [T],
+    copy: &'a mut [T],
+}
+
+impl<T: Copy> Source<'_, T> {
+    /// A row that begins with the padding before it, or with what stands in its place.
+    #[inline(always)]
+    fn row(&mut self, number: usize) -> &[T] {
+        let Some(at) = self.under.start(number) else { return self.padding };
+        let (before, length) = (self.columns.before(), self.columns.length());
+        match at.checked_sub(before).and_then(|at| self.pixels.get(at..at + self.reach)) {
+            Some(pixels) => pixels,
+            // The first pixels of all, or the last: there is none before or behind them.
+            None => {
+                self.copy[before..][..length].copy_from_slice(&self.pixels[at..][..length]);
+                self.copy
+            }
         }
-        outputs.store::<S>(finish(outputs, merged, column), row, column);
+    }
+}
+
+/// What goes with a row of pixels, in whole registers of windows.
+struct Row<'a, T> {
+    /// The first and the last of the merged rows above it: there are two at most.
+    above: [&'a [T]; 2],
+    /// What windows are divided by, if they are.
+    divisors: [&'a [T]; 2],
+    /// Where it goes itself, merged; and the outputs whose last row it is, if it is that.
+    merged: &'a mut [T],
+    output: &'a mut [T],
+}
+
+/// The parts of a [`Row`] that belong to one register of windows.
+type Place<'a, T> = (((&'a [T], &'a [T]), (&'a [T], &'a [T])), (&'a mut [T], &'a mut [T]));
+
+impl<T> Row<'_, T> {
+    /// Those of some registers.
+    #[inline(always)]
+    fn places(&mut self, registers: Range<usize>, lanes: usize) -> impl Iterator<Item = Place<'_, T>> {
+        let numbers = registers.start * lanes..registers.end * lanes;
+        let Self { above: [first, last], divisors: [one, other], merged, output } = self;
+        let above = first[numbers.clone()].chunks_exact(lanes).zip(last[numbers.clone()].chunks_exact(lanes));
+        let divisors = one[numbers.clone()].chunks_exact(lanes).zip(other[numbers.clone()].chunks_exact(lanes));
+        let stored = merged[numbers.clone()].chunks_exact_mut(lanes).zip(output[numbers].chunks_exact_mut(lanes));
+        above.zip(divisors).zip(stored)
     }
 }
 
 /// What the windows of a row are divided by.
 #[inline(always)]
-fn divide_by<S: Simd, T: Kernels, O: Merge<T>>(
-    simd: S,
-    counts: &Counts<T>,
-    of_row: usize,
-    divisors: &mut [&mut [T]; 2],
-) {
-    let lanes = T::Pixels::<S>::LEN;
+fn divide_by<S: Simd, T: Kernels, O: Merge<T>>(simd: S, counts: &Counts<T>, of_row: usize, divisors: [&mut [T]; 2]) {
+    let (lanes, inverted) = (T::Pixels::<S>::LEN, counts.inverted);
     let one = T::Pixels::<S>::splat(simd, T::number(1, false));
-    let factor = T::Pixels::<S>::splat(simd, T::number(of_row, false));
+    let factor = T::Pixels::<S>::splat(simd, T::number(of_row, inverted));
+    let [first, second] = divisors;
     for column in (0..counts.columns.len() - MARGIN).step_by(lanes) {
         let number = T::Pixels::<S>::from_slice(simd, &counts.columns[column..][..lanes]);
-        let divisor = O::divisor(simd, O::divided::<S>(number, factor, one, true));
-        for (part, parts) in divisor.into_iter().zip(&mut *divisors) {
-            part.store_slice(&mut parts[column..][..lanes]);
-        }
+        let number = O::divided::<S>(number, factor, one, true);
+        let number = if inverted { O::divided::<S>(one, number, one, false) } else { number };
+        let [one, other] = O::divisor(simd, number);
+        one.store_slice(&mut first[column..][..lanes]);
+        other.store_slice(&mut second[column..][..lanes]);
     }
 }
 
@@ -259,47 +266,106 @@ impl<S: Simd, T: Kernels, const STRIDE: usize> Across<S, T, STRIDE> {
         Self { simd, start, registers, blocks, reach: blocks * lanes * STRIDE, within }
     }
 
-    /// Merges a row; `source` begins with the padding before it, or what stands in its place.
+    /// Merges a row, which begins with the padding before it, or what stands in its place; and where it is the last of its windows,
+    /// writes the outputs.
     #[inline(always)]
-    fn merge<O: Merge<T>, const SIZE: usize>(
+    fn merge<O: Merge<T>, const SIZE: usize, const IS_LAST: bool>(
         &self,
         source: &[T],
-        mut watched: T::Pixels<S>,
-        merged: &mut [T],
+        watched: T::Pixels<S>,
+        mut row: Row<'_, T>,
     ) -> T::Pixels<S> {
-        let Self { simd, start, registers, .. } = *self;
-        let lanes = T::Pixels::<S>::LEN;
-        let mut here = [start; 2];
-        let behind = usize::from(SIZE > STRIDE);
-        for block in 0..registers + behind {
-            let mut next = [start; STRIDE];
-            if block < self.blocks {
-                next = load_pixels::<S, T, STRIDE>(simd, &source[block * STRIDE * lanes..]);
-                for register in 0..STRIDE {
-                    watched = T::watched::<S>(watched, next[register]);
-                }
-                if block == 0 || block + 1 >= registers {
-                    let within = if block == 0 { 0 } else { block + 2 - registers };
-                    for register in 0..STRIDE {
-                        next[register] = self.within[within][register].select(next[register], start);
-                    }
-                }
+        let Self { start, registers, .. } = *self;
+        let (lanes, behind) = (T::Pixels::<S>::LEN, usize::from(SIZE > STRIDE));
+        let step = STRIDE * lanes;
+        // Blocks between the ends lie within the row.
+        let inner = 1..registers.max(2) - 1;
+        let (mut here, mut watched) = self.block::<O>(&source[..step], Some(0), watched);
+        if behind == 0 {
+            for place in row.places(0..1, lanes) {
+                self.put::<O, SIZE, IS_LAST>(place, here, here);
             }
-            let (low, high) = (O::enter::<S>(next[0]), O::enter::<S>(next[STRIDE - 1]));
-            let next = if STRIDE == 1 { [low, low] } else { [low.unzip_low(high), low.unzip_high(high)] };
-            if block >= behind {
-                let result = match (SIZE, STRIDE) {
-                    (2, _) => O::merge(simd, next[0], next[1]),
-                    (_, 1) => {
-                        let two = O::merge(simd, here[0], here[0].slide::<1>(next[0]));
-                        O::merge(simd, two, here[0].slide::<2>(next[0]))
-                    }
-                    _ => O::merge(simd, O::merge(simd, here[0], here[1]), here[0].slide::<1>(next[0])),
-                };
-                result.store_slice(&mut merged[(block - behind) * lanes..][..lanes]);
+        }
+        let blocks = source[inner.start * step..inner.end * step].chunks_exact(step);
+        for (block, place) in blocks.zip(row.places(inner.start - behind..inner.end - behind, lanes)) {
+            let next;
+            (next, watched) = self.block::<O>(block, None, watched);
+            self.put::<O, SIZE, IS_LAST>(place, here, next);
+            here = next;
+        }
+        for (within, block) in [(1, registers - 1), (2, registers)] {
+            if block == 0 || block > registers - 1 + behind {
+                continue;
+            }
+            let mut next = [start; 2];
+            if block < self.blocks {
+                (next, watched) = self.block::<O>(&source[block * step..][..step], Some(within), watched);
+            }
+            for place in row.places(block - behind..block - behind + 1, lanes) {
+                self.put::<O, SIZE, IS_LAST>(place, here, next);
             }
             here = next;
         }
         watched
     }
+
+    /// The pixels of a block by the phase of the stride, if it is at an end without those beyond.
+    #[inline(always)]
+    fn block<O: Merge<T>>(
+        &self,
+        pixels: &[T],
+        end: Option<usize>,
+        mut watched: T::Pixels<S>,
+    ) -> ([T::Pixels<S>; 2], T::Pixels<S>) {
+        let mut block = load_pixels::<S, T, STRIDE>(self.simd, pixels);
+        for register in 0..STRIDE {
+            watched = T::watched::<S>(watched, block[register]);
+            if let Some(end) = end {
+                block[register] = self.within[end][register].select(block[register], self.start);
+            }
+        }
+        let (low, high) = (O::enter::<S>(block[0]), O::enter::<S>(block[STRIDE - 1]));
+        let block = if STRIDE == 1 { [low, low] } else { [low.unzip_low(high), low.unzip_high(high)] };
+        (block, watched)
+    }
+
+    /// Merges the pixels of a register of windows, of a block and the next, and writes what comes of them.
+    #[inline(always)]
+    fn put<O: Merge<T>, const SIZE: usize, const IS_LAST: bool>(
+        &self,
+        (((first, last), (one, other)), (merged, output)): Place<'_, T>,
+        here: [T::Pixels<S>; 2],
+        next: [T::Pixels<S>; 2],
+    ) {
+        let simd = self.simd;
+        let result = match (SIZE, STRIDE) {
+            (2, _) => O::merge(simd, next[0], next[1]),
+            (_, 1) => {
+                let two = O::merge(simd, here[0], here[0].slide::<1>(next[0]));
+                O::merge(simd, two, here[0].slide::<2>(next[0]))
+            }
+            _ => O::merge(simd, O::merge(simd, here[0], here[1]), here[0].slide::<1>(next[0])),
+        };
+        // Windows side by side have no row in common.
+        if !IS_LAST || SIZE > STRIDE {
+            result.store_slice(merged);
+        }
+        if IS_LAST {
+            let [first, last, one, other] = load_all::<S, T, 4>(simd, [first, last, one, other]);
+            let above = if SIZE == 2 { first } else { O::merge(simd, first, last) };
+            let whole = O::merge(simd, above, result);
+            let finished = if O::COUNTED { O::divided_by::<S>(whole, [one, other]) } else { O::finish::<S>(whole) };
+            finished.store_slice(output);
+        }
+    }
+}
+
+/// A register from each of some slices; what is not used is not loaded.
+#[inline(always)]
+fn load_all<S: Simd, T: Kernels, const COUNT: usize>(simd: S, from: [&[T]; COUNT]) -> [T::Pixels<S>; COUNT] {
+    let mut registers = [T::Pixels::<S>::splat(simd, T::default()); COUNT];
+    for register in 0..COUNT {
+        registers[register] = T::Pixels::<S>::from_slice(simd, from[register]);
+    }
+    registers
 }

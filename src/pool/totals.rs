@@ -178,12 +178,14 @@ fn total<S: Simd, T: Pixel, O: Merge<T>>(
         |one, other| O::Plain::merge(simd, one, other),
     );
     for (row, mut pixels) in rows.of(pixels).enumerate() {
-        while let Some((stretch, rest)) = pixels.split_at_checked(STRETCH * T::Pixels::<S>::LEN) {
-            ahead.read(pixels);
-            let (merged, watched) = whole_stretch::<S, T, O>(simd, stretch, start);
+        let stretch = STRETCH * T::Pixels::<S>::LEN;
+        while pixels.len() >= stretch {
+            // What rounds nothing needs no pairs.
+            let length = if O::Plain::EXACT { pixels.len() / stretch * stretch } else { stretch };
+            let (merged, watched) = whole_stretch::<S, T, O>(simd, pixels, length, start, ahead);
             sum.1 = T::watched::<S>(sum.1, watched);
             stretches.push(merged);
-            pixels = rest;
+            pixels = &pixels[length..];
         }
         sum = few::<S, T, O>(simd, pixels, start, sum);
         if row % 16 == 15 {
@@ -194,19 +196,23 @@ fn total<S: Simd, T: Pixel, O: Merge<T>>(
     (stretches.with(&mut [sum.0]), sum.1)
 }
 
-/// A stretch, in several sums side by side, so that none waits for the one before.
+/// A stretch of so many pixels, in several sums side by side, so that none waits for the one before.
 #[inline(always)]
 fn whole_stretch<S: Simd, T: Pixel, O: Merge<T>>(
     simd: S,
-    stretch: &[T],
+    pixels: &[T],
+    length: usize,
     start: T::Pixels<S>,
+    ahead: &mut Ahead,
 ) -> (T::Pixels<S>, T::Pixels<S>) {
     const WIDE: usize = 8;
     let lanes = T::Pixels::<S>::LEN;
     let mut sums = [start; WIDE];
     let mut watched = [T::Pixels::<S>::splat(simd, T::default()); WIDE];
     // A compiler that knew how many steps there are would put them in another order, and memory is read the fastest in its own.
-    for pixels in black_box(stretch).chunks_exact(WIDE * lanes) {
+    for at in (0..black_box(length)).step_by(WIDE * lanes) {
+        let pixels = &pixels[at..];
+        ahead.read(pixels);
         for register in 0..WIDE {
             let pixels = T::Pixels::<S>::from_slice(simd, &pixels[register * lanes..][..lanes]);
             sums[register] = O::Plain::merge(simd, sums[register], O::enter::<S>(pixels));
