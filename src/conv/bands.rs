@@ -212,8 +212,8 @@ fn reads_every_second<A: Lanes>(problem: &Problem, algorithm: Algorithm, level: 
         && channels::reads_every_second::<A>(level, columns.outputs(), problem.filters)
 }
 
-/// Whether a kernel can read the pixels of a layer where they lie: not from panels, and where there is padding only along the band
-/// axis, or such as the kernel knows.
+/// Whether a kernel can read the pixels of a layer where they lie: not from panels, and without padding; where it reads every second
+/// pixel, also with padding along the band axis, and such as it knows.
 fn stays_in_place<A: Lanes>(problem: &Problem, algorithm: Algorithm, level: Level) -> bool {
     let columns = &problem.axes[2];
     let suits = match columns.stride() {
@@ -224,7 +224,7 @@ fn stays_in_place<A: Lanes>(problem: &Problem, algorithm: Algorithm, level: Leve
         let axis = &problem.axes[number];
         let whole = axis.whole_windows();
         whole.len() == axis.outputs()
-            || number == problem.band_axis() && !whole.is_empty()
+            || number == problem.band_axis() && !whole.is_empty() && columns.stride() == 2
             || number == 2 && problem.mode == PaddingMode::Zeros && channels::blanks_the_first(axis)
     };
     algorithm == Algorithm::Channels && suits && (0..3).all(is_bare)
