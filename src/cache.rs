@@ -18,7 +18,7 @@ const LARGE: usize = 1 << 20;
 /// Asks for the first lines of each page while the page before it is read.
 #[derive(Debug)]
 pub(crate) struct Ahead {
-    /// The address of the page that has been asked for last.
+    /// The address of the page that has been asked for last; the largest of all where nothing is asked for.
     asked: usize,
 }
 

@@ -168,7 +168,7 @@ pub(crate) trait FloatPixel: Pixel {
     fn quotient<S: Simd>(one: Self::Pixels<S>, other: Self::Pixels<S>) -> Self::Pixels<S>;
     /// A whole number, not too large, as [`divided`](Self::divided) needs it.
     fn divisor<S: Simd>(simd: S, number: Self::Pixels<S>) -> [Self::Pixels<S>; 2];
-    /// The quotient by a number, as [`quotient`](Self::quotient) rounds it if it is larger than 1e-30.
+    /// The quotient by a number, as [`quotient`](Self::quotient) rounds it where its magnitude is more than 1e-30.
     fn divided<S: Simd>(pixels: Self::Pixels<S>, divisor: [Self::Pixels<S>; 2]) -> Self::Pixels<S>;
     fn root<S: Simd>(pixels: Self::Pixels<S>) -> Self::Pixels<S>;
 }

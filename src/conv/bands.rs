@@ -11,7 +11,7 @@ use super::blocks::{Band, Widths};
 use super::fast::{Method, Part, Settings};
 use super::kernels::Kernels;
 use super::pack::Pack;
-use super::packing::Packing;
+use super::packing::{Packing, Rows};
 use super::panels::{Gather, Panels};
 use super::problem::Problem;
 use super::shares::Units;
@@ -114,15 +114,15 @@ impl Bands {
         for (image, mut maps) in input.outer_iter().zip(output.outer_iter_mut()) {
             for band in self.each(outputs.clone()) {
                 let (first, size) = (problem.band_start(band.start), problem.band_size(band.len()));
-                let (packed, source) = match self.in_place(&image, &band, first, size) {
+                let (packed, source, rows) = match self.in_place(&image, &band, first, size) {
                     Some(in_place) => in_place,
                     None => {
                         let packing = &self.packed.packing;
                         A::pack(level, Pack { packing, image, first, packed: &mut packed[..of_band] });
-                        (&*packed, &self.packed)
+                        (&*packed, &self.packed, packing.rows(size))
                     }
                 };
-                let (offsets, rows) = (&source.offsets[..], source.packing.rows(size));
+                let offsets = &source.offsets[..];
                 let output =
                     maps.slice_axis_mut(axis, Slice::from(band.start - outputs.start..band.end - outputs.start));
                 let band = Band { packed, in_panels: false, offsets, rows, weights, widths, finish, output };
@@ -144,19 +144,21 @@ impl Bands {
         })
     }
 
-    /// The pixels under a band where they lie; `None` where they have to be packed.
+    /// The pixels under a band where they lie, and its rows; `None` where they have to be packed.
     fn in_place<'a, A: Kernels>(
         &'a self,
         image: &ArrayView4<'a, A>,
         band: &Range<usize>,
         first: [usize; 3],
         size: [usize; 3],
-    ) -> Option<(&'a [A], &'a Source)> {
+    ) -> Option<(&'a [A], &'a Source, Rows)> {
         let source = self.in_place.as_ref()?;
+        let mut rows = source.packing.rows(size);
+        rows.lacks_the_first = source.packing.axes[2].axis.before() > 0;
         let is_whole = self.whole.start <= band.start && band.end <= self.whole.end;
-        let suits = is_whole && channels::reads_no_more(source.packing.rows(size).length);
+        let suits = is_whole && channels::reads_no_more(rows.length);
         let pixels = image.to_slice().filter(|_| suits)?;
-        Some((&pixels[source.packing.start(first)?..], source))
+        Some((&pixels[source.packing.start(first)?..], source, rows))
     }
 
     fn compute_band<A: Kernels>(&self, level: Level, mut band: Band<'_, A>, panels: &mut [A]) {
@@ -230,7 +232,7 @@ fn stays_in_place<A: Lanes>(problem: &Problem, algorithm: Algorithm, level: Leve
     algorithm == Algorithm::Channels && suits && (0..3).all(is_bare)
 }
 
-/// What packing the pixels of one group takes, in register operations.
+/// What packing the pixels of one group takes, in register operations; the few at the ends of what stays in place do not count.
 pub(super) fn cost_of_packing<A: Lanes>(problem: &Problem, algorithm: Algorithm, level: Level) -> f64 {
     let met = |axis: &Axis| axis.outputs() as f64 * axis.stride().min(axis.size()) as f64;
     let pixels = problem.channels as f64 * problem.axes.iter().map(met).product::<f64>();

@@ -31,8 +31,6 @@ pub(super) struct PackedAxis {
     step: usize,
     /// Those that a tap meets, ascending.
     phases: Vec<Phase>,
-    /// Places of padding ahead of the first slot, for which there is none.
-    missing: usize,
 }
 
 /// One phase of a packed axis.
@@ -61,23 +59,23 @@ impl PackedAxis {
             Some(Phase { first, slots: start..end })
         };
         let phases = met.into_iter().map(phase).collect::<Option<_>>()?;
-        Some(Self { axis, mode, stride, step: stride, phases, missing: 0 })
+        Some(Self { axis, mode, stride, step: stride, phases })
     }
 
     /// All pixels under so many outputs, in their order.
     fn undealt(axis: Axis, mode: PaddingMode, outputs: usize) -> Option<Self> {
         let last_tap = (axis.size() - 1) * axis.dilation();
         let slots = 0..(outputs - 1).checked_mul(axis.stride())?.checked_add(last_tap)?.checked_add(1)?;
-        Some(Self::in_order(axis, mode, slots, 0))
+        Some(Self::in_order(axis, mode, slots))
     }
 
     /// The pixels where they lie, without padding.
     fn in_place(axis: Axis, mode: PaddingMode) -> Self {
-        Self::in_order(axis, mode, 0..axis.length(), axis.before())
+        Self::in_order(axis, mode, 0..axis.length())
     }
 
-    fn in_order(axis: Axis, mode: PaddingMode, slots: Range<usize>, missing: usize) -> Self {
-        Self { axis, mode, stride: 1, step: axis.stride(), phases: vec![Phase { first: 0, slots }], missing }
+    fn in_order(axis: Axis, mode: PaddingMode, slots: Range<usize>) -> Self {
+        Self { axis, mode, stride: 1, step: axis.stride(), phases: vec![Phase { first: 0, slots }] }
     }
 
     /// From the slot of an output to that of the next.
@@ -263,8 +261,8 @@ impl Packing {
     /// Where the first output of a band reads that is in place; `None` where that is ahead of all pixels.
     pub(super) fn start(&self, first: [usize; 3]) -> Option<usize> {
         let of_axis = |axis: usize| {
-            let PackedAxis { step, missing, .. } = self.axes[axis];
-            (first[axis] * step).cast_signed() - missing.cast_signed()
+            let PackedAxis { axis: of_window, step, .. } = &self.axes[axis];
+            (first[axis] * step).cast_signed() - of_window.before().cast_signed()
         };
         let [_, rows, columns] = self.slots.map(usize::cast_signed);
         ((of_axis(0) * rows + of_axis(1)) * columns + of_axis(2)).try_into().ok()
@@ -279,7 +277,7 @@ impl Packing {
             let slots = 0..outputs[number].checked_add(axis.size().min(taps) - 1)?;
             let phases = vec![Phase { first: phase[number], slots }];
             let stride = axis.stride() * axis.dilation();
-            Some(PackedAxis { axis, mode: problem.mode, stride, step: stride, phases, missing: 0 })
+            Some(PackedAxis { axis, mode: problem.mode, stride, step: stride, phases })
         };
         Self::with_axes([axis(0)?, axis(1)?, axis(2)?])
     }
@@ -321,8 +319,7 @@ impl Packing {
         let [planes_ahead, rows_ahead, step] = [0, 1, 2].map(|axis: usize| self.axes[axis].ahead());
         let strides = [rows * columns * planes_ahead, columns * rows_ahead];
         if columns > outputs[2] || step > 1 || rows_ahead > 1 {
-            let lacks_the_first = self.axes[2].missing > 0;
-            return Rows { step, lacks_the_first, ..Rows::new([outputs[0], outputs[1]], strides, outputs[2]) };
+            return Rows { step, ..Rows::new([outputs[0], outputs[1]], strides, outputs[2]) };
         }
         if rows > outputs[1] || planes_ahead > 1 {
             return Rows::new([outputs[0], 1], strides, outputs[1] * columns);

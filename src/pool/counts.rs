@@ -14,19 +14,25 @@ pub(super) struct Counts<T> {
     /// For each row of outputs on each of the other axes.
     planes: Vec<usize>,
     rows: Vec<usize>,
-    /// Whether all counts are powers of two, so that a product with the inverse, which is faster, is the quotient.
+    /// Whether they are inverses: all counts are powers of two, so that a product with the inverse, which is faster, is the quotient.
     pub(super) inverted: bool,
 }
 
 impl<T: Copy + Default> Counts<T> {
-    pub(super) fn new(problem: &Problem, operation: Operation, number: fn(usize, bool) -> T) -> Option<Self> {
+    /// `inverts` says whether the kernel can do with inverses.
+    pub(super) fn new(
+        problem: &Problem,
+        operation: Operation,
+        inverts: bool,
+        number: fn(usize, bool) -> T,
+    ) -> Option<Self> {
         let include_pad = operation.count_include_pad();
         let (mut columns, mut inverted) = (Vec::new(), false);
         let (mut planes, mut rows) = (Vec::new(), Vec::new());
         if let Operation::Average { .. } = operation {
             let axis =
                 |axis: &Axis| (0..axis.outputs()).all(|output| count(axis, output, include_pad).is_power_of_two());
-            inverted = problem.axes.iter().all(axis);
+            inverted = inverts && problem.axes.iter().all(axis);
             let outputs = problem.axes[2].outputs();
             columns.try_reserve_exact(outputs + MARGIN).ok()?;
             columns.extend((0..outputs).map(|output| number(count(&problem.axes[2], output, include_pad), inverted)));

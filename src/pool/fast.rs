@@ -36,12 +36,12 @@ enum Way<T> {
 impl<T: Element> Fast<T> {
     /// `None` where the slab of a band would be out of all proportion.
     pub(super) fn new(problem: Problem, operation: Operation, level: Level) -> Option<Self> {
-        let counts = || Some(Arc::new(Counts::new(&problem, operation, T::number)?));
+        let counts = |inverts| Some(Arc::new(Counts::new(&problem, operation, inverts, T::number)?));
         let small = if T::HAS_SMALL { Small::new(&problem) } else { None };
         let way = match small {
             _ if problem.is_pairs() => Way::Pairs(problem),
-            Some(small) => Way::Small { small: Arc::new(small), counts: counts()? },
-            None => Way::Bands { passes: Arc::new(Passes::new::<T>(&problem)?), counts: counts()? },
+            Some(small) => Way::Small { small: Arc::new(small), counts: counts(false)? },
+            None => Way::Bands { passes: Arc::new(Passes::new::<T>(&problem)?), counts: counts(true)? },
         };
         Some(Self { operation, level, way })
     }

@@ -124,7 +124,7 @@ impl<T: Kernels> Rows<'_, T> {
                 let at = row * outputs.length;
                 let (output, is_spare) = match outputs.output.get_mut(at..at + length) {
                     Some(output) if is_last => (output, false),
-                    // There is no room behind the last row of all.
+                    // There is no room behind the last rows; and the others have no outputs yet.
                     _ => (&mut spare[..length], true),
                 };
                 let (merged, above) = ring.split_last_mut().expect("windows have rows");
@@ -211,15 +211,13 @@ impl<T> Row<'_, T> {
 /// What the windows of a row are divided by.
 #[inline(always)]
 fn divide_by<S: Simd, T: Kernels, O: Merge<T>>(simd: S, counts: &Counts<T>, of_row: usize, divisors: [&mut [T]; 2]) {
-    let (lanes, inverted) = (T::Pixels::<S>::LEN, counts.inverted);
+    let lanes = T::Pixels::<S>::LEN;
+    let factor = T::Pixels::<S>::splat(simd, T::number(of_row, false));
     let one = T::Pixels::<S>::splat(simd, T::number(1, false));
-    let factor = T::Pixels::<S>::splat(simd, T::number(of_row, inverted));
     let [first, second] = divisors;
     for column in (0..counts.columns.len() - MARGIN).step_by(lanes) {
         let number = T::Pixels::<S>::from_slice(simd, &counts.columns[column..][..lanes]);
-        let number = O::divided::<S>(number, factor, one, true);
-        let number = if inverted { O::divided::<S>(one, number, one, false) } else { number };
-        let [one, other] = O::divisor(simd, number);
+        let [one, other] = O::divisor(simd, O::divided::<S>(number, factor, one, true));
         one.store_slice(&mut first[column..][..lanes]);
         other.store_slice(&mut second[column..][..lanes]);
     }
@@ -351,21 +349,14 @@ impl<S: Simd, T: Kernels, const STRIDE: usize> Across<S, T, STRIDE> {
             result.store_slice(merged);
         }
         if IS_LAST {
-            let [first, last, one, other] = load_all::<S, T, 4>(simd, [first, last, one, other]);
-            let above = if SIZE == 2 { first } else { O::merge(simd, first, last) };
+            let load = T::Pixels::<S>::from_slice;
+            let above = if SIZE == 2 { load(simd, first) } else { O::merge(simd, load(simd, first), load(simd, last)) };
             let whole = O::merge(simd, above, result);
-            let finished = if O::COUNTED { O::divided_by::<S>(whole, [one, other]) } else { O::finish::<S>(whole) };
+            let finished = match O::COUNTED {
+                true => O::divided_by::<S>(whole, [load(simd, one), load(simd, other)]),
+                false => O::finish::<S>(whole),
+            };
             finished.store_slice(output);
         }
     }
-}
-
-/// A register from each of some slices; what is not used is not loaded.
-#[inline(always)]
-fn load_all<S: Simd, T: Kernels, const COUNT: usize>(simd: S, from: [&[T]; COUNT]) -> [T::Pixels<S>; COUNT] {
-    let mut registers = [T::Pixels::<S>::splat(simd, T::default()); COUNT];
-    for register in 0..COUNT {
-        registers[register] = T::Pixels::<S>::from_slice(simd, from[register]);
-    }
-    registers
 }

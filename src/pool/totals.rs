@@ -78,8 +78,8 @@ impl<T: Kernels> Totals<'_, T> {
             for number in 0..output.len() {
                 let (total, watched) = match &planes {
                     Some(planes) => {
-                        let pixels = &self.pixels[(first + number) * planes.length..];
-                        planes.total::<O>(simd, &pixels[..planes.length], start)
+                        let plane = &self.pixels[(first + number) * planes.length..][..planes.length];
+                        planes.total::<O>(simd, plane, start)
                     }
                     None => {
                         let rows = self.boxes.rows(first + number);

@@ -161,6 +161,7 @@ proptest! {
         let [rows, columns] = case.input;
         Case { input: [rows.max(2), 2 + columns % 29], ..case }.check();
     }
+
     #[test]
     fn every_way_is_the_reference_for_small_squares(case in cases::<2>(), size in 2..=3_usize, stride in 1..=2_usize, wide in 4..=160_usize) {
         // Rows of any number of registers, most of them not full, with padding on either side, or not.
