@@ -16,6 +16,16 @@ use crate::simd::{Pixel, Select, Simd, SimdMask, Vector};
 /// The registers of a stretch.
 const STRETCH: usize = 64;
 
+/// Planes of a few registers, so few that a loop through them would take as long as what it does, are unrolled: those of 7×7 and 8×8
+/// pixels have up to three or six before the last, where registers have so many lanes at most.
+const UNROLLED: usize = 16;
+
+/// Planes of any number of registers.
+const ANY: usize = 0;
+
+/// What pixels come to by lanes, and a register with NaN where one of them was, and perhaps where one was infinite.
+type Sum<S, T> = (<T as Pixel>::Pixels<S>, <T as Pixel>::Pixels<S>);
+
 /// Where the pixels of a box are: rows of so many neighbours, `[plane, row]`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rows {
@@ -67,7 +77,7 @@ impl<T: Kernels> Totals<'_, T> {
         let start = T::Pixels::<S>::splat(simd, self.start);
         let one = T::Pixels::<S>::splat(simd, T::number(1, false));
         let (mut totals, mut counts) = ([start; LANES], [T::default(); LANES]);
-        let planes = self.boxes.whole_planes().and_then(|length| Planes::<S, T>::new(simd, length));
+        let planes = self.boxes.whole_planes().and_then(|length| Planes::<S, T, LANES>::new(simd, length, start));
         if let Some(planes) = &planes {
             counts = [T::number(planes.length, false); LANES];
         }
@@ -75,26 +85,25 @@ impl<T: Kernels> Totals<'_, T> {
         for (group, output) in self.output.chunks_mut(LANES).enumerate() {
             let first = self.first + group * LANES;
             let mut nan = 0_u64;
-            for number in 0..output.len() {
-                let (total, watched) = match &planes {
-                    Some(planes) => {
-                        let plane = &self.pixels[(first + number) * planes.length..][..planes.length];
-                        planes.total::<O>(simd, plane, start)
-                    }
-                    None => {
+            let folded = match &planes {
+                Some(planes) if output.len() == LANES => {
+                    planes.totals::<O>(simd, &self.pixels[first * planes.length..], &mut nan)
+                }
+                _ => {
+                    for number in 0..output.len() {
                         let rows = self.boxes.rows(first + number);
                         if O::COUNTED {
                             counts[number] = T::number(rows.length * rows.count * rows.planes, false);
                         }
-                        total::<S, T, O>(simd, &rows, self.pixels, start, &mut ahead)
+                        let (total, watched) = total::<S, T, O>(simd, &rows, self.pixels, start, &mut ahead);
+                        totals[number] = total;
+                        if O::HAS_PLAIN && !watched.simd_eq(watched).all_true() {
+                            nan |= 1 << number;
+                        }
                     }
-                };
-                totals[number] = total;
-                if O::HAS_PLAIN && !watched.simd_eq(watched).all_true() {
-                    nan |= 1 << number;
+                    fold::<S, T, O>(simd, &mut totals)
                 }
-            }
-            let folded = fold::<S, T, O, LANES>(simd, &mut totals);
+            };
             let finished = match O::COUNTED {
                 true => O::divided::<S>(folded, T::Pixels::<S>::from_slice(simd, &counts), one, false),
                 false => O::finish::<S>(folded),
@@ -111,41 +120,65 @@ impl<T: Kernels> Totals<'_, T> {
     }
 }
 
-/// Planes of one box each, and of few pixels, but no fewer than a register holds: what is the same for all of them.
-struct Planes<S: Simd, T: Pixel> {
+/// Planes of one box each, and of few pixels, but more than a register holds: as many as a register has lanes, side by side.
+struct Planes<S: Simd, T: Pixel, const LANES: usize> {
     length: usize,
-    /// The lanes that the last register of a plane has of it alone, where it lies over the one before it.
-    last: Option<<T::Pixels<S> as Vector<S>>::Mask>,
+    start: T::Pixels<S>,
+    /// The lanes that the last register of a plane has of it alone: it ends with the plane, over the one before it.
+    last: <T::Pixels<S> as Vector<S>>::Mask,
 }
 
-impl<S: Simd, T: Pixel> Planes<S, T> {
+impl<S: Simd, T: Pixel, const LANES: usize> Planes<S, T, LANES> {
+    /// `None` where a plane is better read in stretches, or where registers have a single lane.
     #[inline(always)]
-    fn new(simd: S, length: usize) -> Option<Self> {
-        let lanes = T::Pixels::<S>::LEN;
-        if !(lanes..STRETCH * lanes).contains(&length) {
+    fn new(simd: S, length: usize, start: T::Pixels<S>) -> Option<Self> {
+        if LANES == 1 || !(LANES + 1..STRETCH * LANES).contains(&length) {
             return None;
         }
-        let over = lanes - length % lanes;
-        let last = (over < lanes).then(|| T::lane_numbers(simd).simd_ge(T::lane_number(simd, over)));
-        Some(Self { length, last })
+        let over = LANES - 1 - (length - 1) % LANES;
+        let last = T::lane_numbers(simd).simd_ge(T::lane_number(simd, over));
+        Some(Self { length, start, last })
     }
 
-    /// As [`total`].
+    /// What the next planes come to, a lane each, and which of them have NaN.
     #[inline(always)]
-    fn total<O: Merge<T>>(&self, simd: S, plane: &[T], start: T::Pixels<S>) -> (T::Pixels<S>, T::Pixels<S>) {
-        let lanes = T::Pixels::<S>::LEN;
-        let (mut merged, mut watched) = (start, T::Pixels::<S>::splat(simd, T::default()));
-        for register in plane.chunks_exact(lanes) {
-            let register = T::Pixels::<S>::from_slice(simd, register);
-            merged = O::Plain::merge(simd, merged, O::enter::<S>(register));
-            watched = T::watched::<S>(watched, register);
+    fn totals<O: Merge<T>>(&self, simd: S, pixels: &[T], nan: &mut u64) -> T::Pixels<S> {
+        match if LANES > UNROLLED { ANY } else { (self.length - 1) / LANES } {
+            1 => self.totals_of::<O, 1>(simd, pixels, nan),
+            2 => self.totals_of::<O, 2>(simd, pixels, nan),
+            3 => self.totals_of::<O, 3>(simd, pixels, nan),
+            4 => self.totals_of::<O, 4>(simd, pixels, nan),
+            6 => self.totals_of::<O, 6>(simd, pixels, nan),
+            _ => self.totals_of::<O, ANY>(simd, pixels, nan),
         }
-        if let Some(own) = self.last {
-            let register = own.select(T::Pixels::<S>::from_slice(simd, &plane[plane.len() - lanes..]), start);
-            merged = O::Plain::merge(simd, merged, O::enter::<S>(register));
-            watched = T::watched::<S>(watched, register);
+    }
+
+    /// The same, where every plane has so many registers before the last. The first step of [`fold`] is done as the registers come.
+    #[inline(always)]
+    fn totals_of<O: Merge<T>, const WHOLE: usize>(&self, simd: S, pixels: &[T], nan: &mut u64) -> T::Pixels<S> {
+        let mut registers = [self.start; LANES];
+        let (one, other) = pixels.split_at(LANES / 2 * self.length);
+        let pairs = one.chunks_exact(self.length).zip(other.chunks_exact(self.length));
+        for (number, (register, (one, other))) in registers[..LANES / 2].iter_mut().zip(pairs).enumerate() {
+            let (one, nan_in_one) = self.total::<O, WHOLE>(simd, one);
+            let (other, nan_in_other) = self.total::<O, WHOLE>(simd, other);
+            *register = zipped::<S, T, O>(simd, one, other);
+            *nan |= (u64::from(nan_in_one) | u64::from(nan_in_other) << (LANES / 2)) << number;
         }
-        (merged, watched)
+        fold::<S, T, O>(simd, &mut registers[..LANES / 2])
+    }
+
+    /// What one plane comes to by lanes, and whether one of its pixels is NaN, or perhaps infinite.
+    #[inline(always)]
+    fn total<O: Merge<T>, const WHOLE: usize>(&self, simd: S, plane: &[T]) -> (T::Pixels<S>, bool) {
+        let mut sum = (self.start, T::Pixels::<S>::splat(simd, T::default()));
+        let whole = if WHOLE == ANY { (plane.len() - 1) / LANES } else { WHOLE };
+        for register in plane[..whole * LANES].chunks_exact(LANES) {
+            sum = merged::<S, T, O>(simd, sum, T::Pixels::<S>::from_slice(simd, register));
+        }
+        let register = T::Pixels::<S>::from_slice(simd, &plane[plane.len() - LANES..]);
+        let (sum, watched) = merged::<S, T, O>(simd, sum, self.last.select(register, self.start));
+        (sum, O::HAS_PLAIN && !watched.simd_eq(watched).all_true())
     }
 }
 
@@ -158,7 +191,7 @@ fn pick<T: Kernels, O: Merge<T>>(rows: &Rows, pixels: &[T], place: &mut T) {
     }
 }
 
-/// Merges the pixels of a box by lanes. The second value has NaN where one of the pixels is NaN, and perhaps where one is infinite.
+/// Merges the pixels of a box by lanes.
 #[inline(always)]
 fn total<S: Simd, T: Pixel, O: Merge<T>>(
     simd: S,
@@ -166,7 +199,7 @@ fn total<S: Simd, T: Pixel, O: Merge<T>>(
     pixels: &[T],
     start: T::Pixels<S>,
     ahead: &mut Ahead,
-) -> (T::Pixels<S>, T::Pixels<S>) {
+) -> Sum<S, T> {
     let nothing = T::Pixels::<S>::splat(simd, T::default());
     let mut sum = (start, nothing);
     if rows.count * rows.planes == 1 && rows.length < STRETCH * T::Pixels::<S>::LEN {
@@ -204,7 +237,7 @@ fn whole_stretch<S: Simd, T: Pixel, O: Merge<T>>(
     length: usize,
     start: T::Pixels<S>,
     ahead: &mut Ahead,
-) -> (T::Pixels<S>, T::Pixels<S>) {
+) -> Sum<S, T> {
     const WIDE: usize = 8;
     let lanes = T::Pixels::<S>::LEN;
     let mut sums = [start; WIDE];
@@ -229,25 +262,21 @@ fn whole_stretch<S: Simd, T: Pixel, O: Merge<T>>(
 
 /// Fewer pixels than a stretch, added to a sum.
 #[inline(always)]
-fn few<S: Simd, T: Pixel, O: Merge<T>>(
-    simd: S,
-    row: &[T],
-    start: T::Pixels<S>,
-    (mut merged, mut watched): (T::Pixels<S>, T::Pixels<S>),
-) -> (T::Pixels<S>, T::Pixels<S>) {
-    let lanes = T::Pixels::<S>::LEN;
-    let mut registers = row.chunks_exact(lanes);
+fn few<S: Simd, T: Pixel, O: Merge<T>>(simd: S, row: &[T], start: T::Pixels<S>, mut sum: Sum<S, T>) -> Sum<S, T> {
+    let mut registers = row.chunks_exact(T::Pixels::<S>::LEN);
     for register in registers.by_ref() {
-        let register = T::Pixels::<S>::from_slice(simd, register);
-        merged = O::Plain::merge(simd, merged, O::enter::<S>(register));
-        watched = T::watched::<S>(watched, register);
+        sum = merged::<S, T, O>(simd, sum, T::Pixels::<S>::from_slice(simd, register));
     }
     if !registers.remainder().is_empty() {
-        let last = last::<S, T>(simd, row, registers.remainder().len(), start);
-        merged = O::Plain::merge(simd, merged, O::enter::<S>(last));
-        watched = T::watched::<S>(watched, last);
+        sum = merged::<S, T, O>(simd, sum, last::<S, T>(simd, row, registers.remainder().len(), start));
     }
-    (merged, watched)
+    sum
+}
+
+/// A sum with one more register.
+#[inline(always)]
+fn merged<S: Simd, T: Pixel, O: Merge<T>>(simd: S, (sum, watched): Sum<S, T>, register: T::Pixels<S>) -> Sum<S, T> {
+    (O::Plain::merge(simd, sum, O::enter::<S>(register)), T::watched::<S>(watched, register))
 }
 
 /// The last pixels of a row, fewer than a register has lanes; `start` in the other lanes.
@@ -270,17 +299,19 @@ fn last<S: Simd, T: Pixel>(simd: S, row: &[T], count: usize, start: T::Pixels<S>
 /// Folds a square of registers into one: lane `i` has what register `i` comes to. Zipping the first half of the registers with the
 /// second halves the lanes that each has; the pairs are such that the lanes end in order.
 #[inline(always)]
-fn fold<S: Simd, T: Pixel, O: Merge<T>, const LANES: usize>(
-    simd: S,
-    registers: &mut [T::Pixels<S>; LANES],
-) -> T::Pixels<S> {
-    let mut half = LANES / 2;
+fn fold<S: Simd, T: Pixel, O: Merge<T>>(simd: S, registers: &mut [T::Pixels<S>]) -> T::Pixels<S> {
+    let mut half = registers.len() / 2;
     while half > 0 {
         for register in 0..half {
-            let (one, other) = (registers[register], registers[register + half]);
-            registers[register] = O::Plain::merge(simd, one.zip_low(other), one.zip_high(other));
+            registers[register] = zipped::<S, T, O>(simd, registers[register], registers[register + half]);
         }
         half /= 2;
     }
     registers[0]
+}
+
+/// The lanes of two registers merged in pairs, so that those of both stand side by side.
+#[inline(always)]
+fn zipped<S: Simd, T: Pixel, O: Merge<T>>(simd: S, one: T::Pixels<S>, other: T::Pixels<S>) -> T::Pixels<S> {
+    O::Plain::merge(simd, one.zip_low(other), one.zip_high(other))
 }

@@ -163,6 +163,12 @@ proptest! {
     }
 
     #[test]
+    fn every_way_is_the_reference_for_many_planes(case in cases::<1>(), planes in 5..=140_usize, length in 1..=100_usize) {
+        // As many as a register has lanes are reduced together.
+        Case { planes, input: [length], size: [1], stride: [1], dilation: [1], padding: [(0, 0)], ..case }.check();
+    }
+
+    #[test]
     fn every_way_is_the_reference_for_small_squares(case in cases::<2>(), size in 2..=3_usize, stride in 1..=2_usize, wide in 4..=160_usize) {
         // Rows of any number of registers, most of them not full, with padding on either side, or not.
         let padding = case.padding.map(|(before, after)| (before.min(1), after.min(1)));
