@@ -4,26 +4,41 @@
 
 use std::cell::Cell;
 
-thread_local! {
-    /// Whether what is planned here is to run on one thread.
-    static ALONE: Cell<bool> = const { Cell::new(false) };
+/// What is planned as a part of something that is shared among threads already.
+#[derive(Clone, Copy)]
+struct Part {
+    /// The images of the whole batch, where there is one.
+    batch: Option<usize>,
 }
 
-/// Plans for one thread: what is made ready in `plan` is a part of something that is shared among threads already.
-pub(crate) fn alone<R>(plan: impl FnOnce() -> R) -> R {
-    struct Restore(bool);
+thread_local! {
+    /// What is planned here is a part of this; of nothing, where there is none.
+    static PART: Cell<Option<Part>> = const { Cell::new(None) };
+}
+
+/// Plans for one thread: what is made ready in `plan` is a part of something that is shared among threads already. The images that it
+/// is for are some of a batch, if there is one, and computed as the whole batch would be.
+pub(crate) fn alone<R>(batch: Option<usize>, plan: impl FnOnce() -> R) -> R {
+    struct Restore(Option<Part>);
     impl Drop for Restore {
         fn drop(&mut self) {
-            ALONE.set(self.0);
+            PART.set(self.0);
         }
     }
-    let _restore = Restore(ALONE.replace(true));
+    // A part of a part is one of the whole.
+    let batch = PART.get().and_then(|whole| whole.batch).or(batch);
+    let _restore = Restore(PART.replace(Some(Part { batch })));
     plan()
+}
+
+/// Images of the batch that these are all of, or a part of.
+pub(crate) fn batch(images: usize) -> usize {
+    PART.get().and_then(|part| part.batch).unwrap_or(images)
 }
 
 /// Threads that a computation may use: those of the pool it is called from, or the one of [`alone`].
 pub(crate) fn threads() -> usize {
-    if ALONE.get() {
+    if PART.get().is_some() {
         return 1;
     }
     #[cfg(feature = "rayon")]

@@ -6,16 +6,19 @@ use super::kernels::Kernels;
 use super::problem::Problem;
 use super::winograd::{self, Tiling};
 use super::{bands, channels, panels, pixels};
+use crate::parallel::batch;
 use crate::simd::{Lanes, Level, lanes};
-use crate::window::Axis;
 
 /// Outputs of a row that is better computed in bands.
 const LONG_ROW: usize = 4096;
 
+/// Weights of so many bytes, and those of fewer, stay in a cache that cores share: these are read the faster.
+const CACHED_BYTES: f64 = (24 << 20) as f64;
+
 /// The ways to compute a convolution. A [`Plan`](crate::Plan) says which one it has chosen.
 ///
-/// All of them follow the definition term by term but [`Separable`](Self::Separable) and [`Winograd`](Self::Winograd), which
-/// a layer can rule out: see [`Conv::without`](super::Conv::without).
+/// All of them follow the definition term by term but [`Separable`](Self::Separable), [`Winograd`](Self::Winograd) and
+/// [`Winograd2x2`](Self::Winograd2x2), which a layer can rule out: see [`Conv::without`](super::Conv::without).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Algorithm {
@@ -36,11 +39,15 @@ pub enum Algorithm {
     /// Rounding errors are about three times as large (1e-6 of the norm in `f32`), and an infinity or NaN among the pixels
     /// spoils all 4×4 outputs of a tile.
     Winograd,
+    /// Winograd's tiles of 2×2 outputs, for 4 of 9 multiplications: windows of 3×3 and stride 1 over small maps of many channels. They
+    /// have fewer weights than the larger tiles, where most of the time goes into reading these, and leave less of a tile unused.
+    Winograd2x2,
 }
 
 impl Algorithm {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 6] = [Self::Taps, Self::Pixels, Self::Channels, Self::Rows, Self::Separable, Self::Winograd];
+    pub const ALL: [Self; 7] =
+        [Self::Taps, Self::Pixels, Self::Channels, Self::Rows, Self::Separable, Self::Winograd, Self::Winograd2x2];
 
     /// Whether it can compute a layer.
     pub(super) fn suits(self, problem: &Problem) -> bool {
@@ -51,7 +58,7 @@ impl Algorithm {
                 let [_, rows, columns] = &problem.axes;
                 Self::Rows.suits(problem) && problem.is_dense(1) && rows.size().min(columns.size()) > 1
             }
-            Self::Winograd => Tiling::of(problem).is_some(),
+            Self::Winograd | Self::Winograd2x2 => Tiling::of(self, problem).is_some(),
         }
     }
 }
@@ -65,6 +72,7 @@ impl fmt::Display for Algorithm {
             Self::Rows => "rows",
             Self::Separable => "separable",
             Self::Winograd => "winograd",
+            Self::Winograd2x2 => "winograd 2x2",
         })
     }
 }
@@ -129,30 +137,29 @@ fn cost<A: Lanes>(algorithm: Algorithm, problem: &Problem, level: Level) -> f64 
             let taps = problem.axes[1].size() + problem.axes[2].size();
             rows as f64 * columns.div_ceil(lanes) as f64 * problem.filters as f64 * (taps as f64 + 18.0)
         }
-        Algorithm::Winograd => {
-            // Of every phase of a dilated window.
-            let tiles = |outputs: usize, axis: &Axis| {
-                let phases = axis.dilation().min(outputs);
-                (0..phases).map(|phase| (outputs - phase).div_ceil(axis.dilation()).div_ceil(4)).sum::<usize>()
-            };
-            let tiles = (tiles(rows, &problem.axes[1]) * tiles(columns, &problem.axes[2])) as f64;
-            let Some(tiling) = Tiling::of(problem) else { return f64::INFINITY };
+        Algorithm::Winograd | Algorithm::Winograd2x2 => {
+            let Some(tiling) = Tiling::of(algorithm, problem) else { return f64::INFINITY };
+            let tiles = tiling.tiles(rows, &problem.axes[1]) * tiling.tiles(columns, &problem.axes[2]);
             let of_phases = tiling.channels(problem.channels);
             // Of a tile in one filter; and of the transforms, whose steps grow with the points.
             let products = tiling.products(of_phases) as f64;
             let (channels, filters) = (of_phases as f64, problem.filters as f64);
             let points = tiling.points() as f64 / 36.0;
-            if winograd::is_shallow(of_phases) {
+            if tiling.is_shallow(of_phases) {
                 // Where rows of tiles are shorter than a register, its outputs take a detour.
                 let storing = if columns < 4 * lanes * problem.axes[2].dilation() { 220.0 } else { 140.0 };
                 let of_register = filters * (products * 4.0 / 3.0 + storing * points) + 320.0 * channels * points;
-                return (tiles / lanes as f64).ceil() * of_register + 600.0 * channels;
+                return tiles.div_ceil(lanes) as f64 * of_register + 600.0 * channels;
             }
             let registers = problem.filters.div_ceil(lanes) as f64;
-            let computing = tiles * (products * registers + (45.0 * channels + 500.0 * registers) * points);
-            // All the weights come from memory once, at a few bytes an operation.
-            let reading = products * filters * size_of::<A>() as f64 / 8.0;
-            computing.max(reading)
+            let images = batch(problem.images);
+            let with_blanks = winograd::with_blanks::<A>(level, tiles * images) as f64 / images as f64;
+            let computing =
+                with_blanks * products * registers + tiles as f64 * (45.0 * channels + 500.0 * registers) * points;
+            // All the weights are read once, for few images together.
+            let bytes = products * filters * size_of::<A>() as f64;
+            let bytes_an_operation = if bytes > CACHED_BYTES { 5.0 } else { 12.0 };
+            computing.max(bytes / bytes_an_operation / images as f64)
         }
     }
 }

@@ -6,7 +6,8 @@ use super::algorithm::{Algorithm, Algorithms};
 use super::kernels::Kernels;
 use super::module::{Means, Planned};
 use super::problem::Problem;
-use super::{Conv, Layer, fast, winograd};
+use super::winograd::Tiling;
+use super::{Conv, Layer, fast};
 use crate::module::{Module, OutputShape};
 use crate::tensor::{TensorView, TensorViewMut};
 use crate::window::{Axis, Geometry, Padding, PaddingMode};
@@ -96,8 +97,8 @@ impl<T: Element, const N: usize> Conv<T, N> {
         let algorithm =
             problem.zip(T::as_sums(self.filters.view())).map(|(problem, weights)| self.fastest(&problem, &weights));
         // The sums in a tile of Winograd's depend on where it starts, and on all the pixels that it covers.
-        if algorithm == Some(Algorithm::Winograd) {
-            let tile = winograd::TILE * axis.dilation();
+        if let Some(tile) = algorithm.and_then(Tiling::tile) {
+            let tile = tile * axis.dilation();
             rows = rows.start / tile * tile..rows.end.next_multiple_of(tile).min(axis.outputs());
         }
         let (input, banded) = axis.band(rows.clone())?;

@@ -31,10 +31,12 @@ const MOST_LANES: usize = 16;
 pub(super) struct Bands {
     algorithm: Algorithm,
     packed: Source,
+    /// The same of the bands at the ends that meet padding, shorter than others, where these are read in place.
+    ends: Option<Source>,
     /// Where pixels need not be packed if they lie in order: the input itself.
     in_place: Option<Source>,
-    /// Outputs along the band axis whose windows meet no padding there: the others are in bands of their own where pixels are read in
-    /// place.
+    /// Outputs along the band axis whose windows meet no padding there, where pixels are read in place: the others are in bands of
+    /// their own.
     whole: Range<usize>,
     /// Outputs of a band along the band axis.
     outputs: usize,
@@ -71,17 +73,23 @@ impl Bands {
         let lanes = if uses_panels || algorithm == Algorithm::Channels { 1 } else { lanes::<A>(level) };
         let outputs = outputs_of_a_band(problem, BAND_BYTES / size_of::<A>(), lanes)?;
         let size = problem.band_size(outputs);
-        let packing = match reads_every_second::<A>(problem, algorithm, level) && problem.axes[2].size() > 1 {
+        let undealt = reads_every_second::<A>(problem, algorithm, level) && problem.axes[2].size() > 1;
+        let pack = |size| match undealt {
             true => Packing::with_undealt_rows(problem, size),
             false => Packing::new(problem, size),
         };
-        let packed = Source::new(packing, problem)?;
+        let packed = Source::new(pack(size), problem)?;
         let in_place = match stays_in_place::<A>(problem, algorithm, level) {
             true => Source::new(Packing::in_place(problem), problem),
             false => None,
         };
         let band_axis = &problem.axes[problem.band_axis()];
         let whole = if in_place.is_some() { band_axis.whole_windows() } else { 0..band_axis.outputs() };
+        let at_the_ends = whole.start.max(band_axis.outputs() - whole.end).min(outputs);
+        let ends = match at_the_ends {
+            0 => None,
+            outputs => Source::new(pack(problem.band_size(outputs)), problem),
+        };
         let widths = match algorithm {
             Algorithm::Channels => channels::widths::<A>(level),
             _ => pixels::widths::<A>(level),
@@ -97,7 +105,7 @@ impl Bands {
             }
             false => None,
         };
-        Some(Self { algorithm, packed, in_place, whole, outputs, widths, panels })
+        Some(Self { algorithm, packed, ends, in_place, whole, outputs, widths, panels })
     }
 
     fn compute_group<A: Kernels>(&self, settings: &Settings<A>, part: Part<'_, A>) {
@@ -110,16 +118,17 @@ impl Bands {
         // Registers of panels should not lie across two cache lines.
         let before = scratch.as_ptr().align_offset(cache::LINE).min(MOST_LANES);
         let (packed, panels) = scratch[before..].split_at_mut(self.packed_length(problem));
-        let of_band = problem.channels * self.packed.packing.volume();
         for (image, mut maps) in input.outer_iter().zip(output.outer_iter_mut()) {
             for band in self.each(outputs.clone()) {
                 let (first, size) = (problem.band_start(band.start), problem.band_size(band.len()));
                 let (packed, source, rows) = match self.in_place(&image, &band, first, size) {
                     Some(in_place) => in_place,
                     None => {
-                        let packing = &self.packed.packing;
-                        A::pack(level, Pack { packing, image, first, packed: &mut packed[..of_band] });
-                        (&*packed, &self.packed, packing.rows(size))
+                        let source = self.ends.as_ref().filter(|_| !self.is_whole(&band)).unwrap_or(&self.packed);
+                        let packing = &source.packing;
+                        let of_band = &mut packed[..problem.channels * packing.volume()];
+                        A::pack(level, Pack { packing, image, first, packed: of_band });
+                        (&*packed, source, packing.rows(size))
                     }
                 };
                 let offsets = &source.offsets[..];
@@ -144,6 +153,10 @@ impl Bands {
         })
     }
 
+    fn is_whole(&self, band: &Range<usize>) -> bool {
+        self.whole.start <= band.start && band.end <= self.whole.end
+    }
+
     /// The pixels under a band where they lie, and its rows; `None` where they have to be packed.
     fn in_place<'a, A: Kernels>(
         &'a self,
@@ -155,8 +168,7 @@ impl Bands {
         let source = self.in_place.as_ref()?;
         let mut rows = source.packing.rows(size);
         rows.lacks_the_first = source.packing.axes[2].axis.before() > 0;
-        let is_whole = self.whole.start <= band.start && band.end <= self.whole.end;
-        let suits = is_whole && channels::reads_no_more(rows.length);
+        let suits = self.is_whole(band) && channels::reads_no_more(rows.length);
         let pixels = image.to_slice().filter(|_| suits)?;
         Some((&pixels[source.packing.start(first)?..], source, rows))
     }
@@ -195,8 +207,8 @@ impl<A: Kernels> Method<A> for Bands {
     }
 
     fn bytes(&self) -> usize {
-        let in_place = self.in_place.as_ref().map_or(0, Source::bytes);
-        self.packed.bytes() + in_place + self.panels.as_ref().map_or(0, Panels::bytes)
+        let others: usize = [&self.ends, &self.in_place].into_iter().flatten().map(Source::bytes).sum();
+        self.packed.bytes() + others + self.panels.as_ref().map_or(0, Panels::bytes)
     }
 
     fn compute(&self, settings: &Settings<A>, part: Part<'_, A>) {

@@ -208,7 +208,7 @@ pub(super) fn method<A: Kernels>(
 ) -> Option<Arc<dyn Method<A>>> {
     match algorithm {
         Algorithm::Rows | Algorithm::Separable => Planes::new(problem, algorithm, level, weights).map(shared),
-        Algorithm::Winograd => Blocks::new::<A>(problem, level).map(shared),
+        Algorithm::Winograd | Algorithm::Winograd2x2 => Blocks::new::<A>(problem, algorithm, level).map(shared),
         _ => Bands::new::<A>(problem, algorithm, level).map(shared),
     }
 }

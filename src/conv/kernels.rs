@@ -44,6 +44,7 @@ macro_rules! floats {
                 Algorithm::Rows,
                 Algorithm::Separable,
                 Algorithm::Winograd,
+                Algorithm::Winograd2x2,
             ];
 
             fn pack(level: Level, pack: Pack<'_, Self>) {

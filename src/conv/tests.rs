@@ -223,7 +223,10 @@ impl<const N: usize> Case<N> {
                 |differences: &mut dyn Iterator<Item = f64>| differences.map(|one| one * one).sum::<f64>().sqrt();
             let error = norm(&mut found.iter().zip(&expected).map(|(&found, &expected)| exact(found) - expected));
             let size = norm(&mut sums.iter().copied());
-            let tolerance = if algorithm == Algorithm::Winograd { winograd } else { direct };
+            let tolerance = match algorithm {
+                Algorithm::Winograd | Algorithm::Winograd2x2 => winograd,
+                _ => direct,
+            };
             assert!(error <= tolerance * size, "{algorithm}: off by {} of the norm", error / size);
         });
     }

@@ -147,7 +147,8 @@ impl<T: Element> Group<'_, T> {
         let plan = |module: &dyn Module<T>, band: &Band, input: &[usize], output: &[usize]| {
             let given = with_axis(output, band.output_axis, band.output.len());
             let whole = band.input_shape(input) == input && given == output;
-            let plan = alone(|| if whole { module.plan(input) } else { module.plan_band(input, band) }).ok()?;
+            let batch = images.map(|_| self.shapes[0][0]);
+            let plan = alone(batch, || if whole { module.plan(input) } else { module.plan_band(input, band) }).ok()?;
             (plan.input_shape() == band.input_shape(input) && plan.output_shape() == given).then_some(plan)
         };
         Some([plan(self.first, &pair.first, &input, &map)?, plan(self.last, &pair.last, &map, &output)?])

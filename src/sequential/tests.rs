@@ -92,10 +92,13 @@ fn layers() -> impl Strategy<Value = Layers> {
         |(input, filters, groups, (size, stride, dilation, padding), rest)| {
             let (mode, ceil, pool, relus, algorithm, rooms, threads) = rest;
             let (size, dilation) = match algorithm {
-                Some(Algorithm::Winograd) => ([[3, 3], size[1]], [[1, 1], dilation[1]]),
+                Some(Algorithm::Winograd | Algorithm::Winograd2x2) => ([[3, 3], size[1]], [[1, 1], dilation[1]]),
                 _ => (size, dilation),
             };
-            let stride = if algorithm == Some(Algorithm::Winograd) { [[1, 1], stride[1]] } else { stride };
+            let stride = match algorithm {
+                Some(Algorithm::Winograd | Algorithm::Winograd2x2) => [[1, 1], stride[1]],
+                _ => stride,
+            };
             Layers {
                 input,
                 filters,
@@ -196,6 +199,18 @@ fn everyday_blocks_are_fused() -> Result<()> {
         assert!(threads > 1 || !how.contains(" in "), "{how}");
         let how = check(&block().push(MaxPool2d::new(11)), &input, 12 << 10, threads)?;
         assert!(!how.contains(" in 12 bands"), "{how}");
+    }
+    Ok(())
+}
+
+#[test]
+fn images_are_computed_as_in_the_whole_batch() -> Result<()> {
+    // One of these images alone is computed by another algorithm than eight.
+    let conv = Conv2d::new(waves(&[64, 32, 3, 3])).padding(1);
+    let model = Sequential::new().push(conv).push(Relu).push(AvgPool2d::new(2));
+    for threads in 1..4 {
+        let how = check(&model, &waves(&[8, 32, 4, 4]), 12 << 10, threads)?;
+        assert!(how.contains(" bands"), "{how}");
     }
     Ok(())
 }

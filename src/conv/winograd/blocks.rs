@@ -2,7 +2,8 @@
 
 use ndarray::Axis;
 
-use super::{Block, TILE, Tiling, Winograd, packed_length, shallow};
+use super::{Block, Tiling, Winograd, packed_length, shallow};
+use crate::conv::algorithm::Algorithm;
 use crate::conv::fast::{Method, Part, Settings};
 use crate::conv::kernels::Kernels;
 use crate::conv::packing::Packing;
@@ -22,13 +23,13 @@ pub(in crate::conv) struct Blocks {
 
 impl Blocks {
     /// `None` if the layer does not suit, or the packed pixels of a block cannot be counted.
-    pub(in crate::conv) fn new<A: Kernels>(problem: &Problem, level: Level) -> Option<Self> {
+    pub(in crate::conv) fn new<A: Kernels>(problem: &Problem, algorithm: Algorithm, level: Level) -> Option<Self> {
         let [_, rows, columns] = problem.output_size();
-        let tiling = Tiling::of(problem)?;
+        let tiling = Tiling::of(algorithm, problem)?;
         let [down, across] = tiling.dilation;
         let outputs = [problem.images, rows.div_ceil(down), columns.div_ceil(across)];
         let block = Block::new::<A>(level, tiling, problem.channels, outputs);
-        let outputs = [1, block.rows * TILE, block.columns * TILE];
+        let outputs = [1, block.rows * tiling.tile, block.columns * tiling.tile];
         let packing = |[row, column]: [usize; 2]| Packing::of_phase(problem, outputs, tiling.taps, [0, row, column]);
         let dilated = (0..down * across).map(|phase| [phase / across, phase % across]);
         let packings = match tiling.stride {
@@ -42,12 +43,12 @@ impl Blocks {
 impl<A: Kernels> Method<A> for Blocks {
     fn units(&self, problem: &Problem) -> Units {
         let dilation = problem.axes[problem.band_axis()].dilation();
-        let filters = if shallow::suits(self.tiling.channels(problem.channels)) {
+        let filters = if self.tiling.is_shallow(self.tiling.channels(problem.channels)) {
             shallow::FILTERS
         } else {
             2 * lanes::<A>(self.level)
         };
-        Units { filters, outputs: TILE * dilation / problem.pooled_by() }
+        Units { filters, outputs: self.tiling.tile * dilation / problem.pooled_by() }
     }
 
     fn prepare(&self, problem: &Problem, weights: &[A]) -> Vec<A> {

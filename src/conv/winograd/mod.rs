@@ -38,11 +38,10 @@ use super::packing::Packing;
 use crate::Float;
 use crate::simd::{Kernel, Lanes, Level, Simd, Vector, lanes};
 pub(super) use blocks::Blocks;
-pub(super) use shallow::suits as is_shallow;
+pub(super) use steps::with_blanks;
 use steps::{Scratch, copy_rows, multiply, outputs_of_row};
 pub(super) use tiling::Tiling;
-pub(super) use transforms::TILE;
-use transforms::{MOST_PATCH, MOST_TAPS, filter_values};
+use transforms::{MOST_PATCH, MOST_TAPS, SMALL_PATCH, SMALL_TILE, TILE, filter_values};
 
 /// The most lanes that a register has. As steps read and write whole registers, so many numbers that do not count
 /// follow the last that does.
@@ -58,7 +57,7 @@ const FEW_TILES: usize = 32;
 /// How many numbers [`pack`] gives.
 fn packed_length<A: Lanes>(level: Level, tiling: Tiling, filters: usize, channels: usize) -> usize {
     let channels = tiling.channels(channels);
-    let filters = if shallow::suits(channels) { filters } else { filters.next_multiple_of(lanes::<A>(level)) };
+    let filters = if tiling.is_shallow(channels) { filters } else { filters.next_multiple_of(lanes::<A>(level)) };
     filters * channels * tiling.points()
 }
 
@@ -78,13 +77,13 @@ pub(super) fn pack<A: Lanes + Float>(
     };
     let all = tiling.phases().iter().flat_map(|&phase| (0..channels).map(move |channel| (phase, channel))).enumerate();
     let count = tiling.channels(channels);
-    let together = if shallow::suits(count) { shallow::FILTERS } else { 2 * lanes::<A>(level) };
+    let together = if tiling.is_shallow(count) { shallow::FILTERS } else { 2 * lanes::<A>(level) };
     for (block, packed) in packed.chunks_mut(together * count * points).enumerate() {
         let width = packed.len() / (count * points);
         for (number, (phase, channel)) in all.clone() {
             for filter in 0..width.min(filters - block * together) {
                 for (point, value) in values(block * together + filter, phase, channel).enumerate() {
-                    let at = match shallow::suits(count) {
+                    let at = match tiling.is_shallow(count) {
                         true => shallow::place_of_weight(tiling, [filter, width], [number, count], point),
                         false => (point * count + number) * width + filter,
                     };
@@ -126,7 +125,7 @@ impl Block {
     /// The blocks that outputs `[image, row, column]` are cut into.
     fn new<A: Lanes>(level: Level, tiling: Tiling, channels: usize, outputs: [usize; 3]) -> Self {
         let (channels, bytes_of_channel) = (tiling.channels(channels), tiling.points() * size_of::<A>());
-        let (most, images) = match shallow::suits(channels) {
+        let (most, images) = match tiling.is_shallow(channels) {
             // Registers are filled with the tiles of one image.
             true => {
                 let most = shallow::BLOCK_BYTES / (channels * bytes_of_channel);
@@ -139,8 +138,8 @@ impl Block {
         };
         // As even parts as can be.
         let part = |whole: usize, most: usize| whole.div_ceil(whole.div_ceil(most.clamp(1, whole)));
-        let columns = part(outputs[2].div_ceil(TILE), most);
-        let rows = part(outputs[1].div_ceil(TILE), most / columns);
+        let columns = part(outputs[2].div_ceil(tiling.tile), most);
+        let rows = part(outputs[1].div_ceil(tiling.tile), most / columns);
         let images = part(outputs[0], (most / columns / rows).min(images));
         Self { images, rows, columns }
     }
@@ -151,7 +150,7 @@ impl Block {
 
     /// Rows and columns of the pixels under the tiles in one channel of one image.
     fn pixels(self, tiling: Tiling) -> [usize; 2] {
-        [self.rows * TILE + tiling.taps - 1, self.columns * TILE + tiling.taps - 1]
+        [self.rows * tiling.tile + tiling.taps - 1, self.columns * tiling.tile + tiling.taps - 1]
     }
 
     /// How many numbers of scratch a convolution in such blocks takes.
@@ -216,9 +215,10 @@ impl<A: Lanes + Float> Kernel for Winograd<'_, A> {
             }
             let outputs = [(rows - first[0]).div_ceil(down), (columns - first[1]).div_ceil(across)];
             let phase = Phase { number, first, outputs };
-            match self.tiling.taps {
-                3 => self.phase::<S, 6>(simd, images, phase, &mut scratch),
-                _ => self.phase::<S, 7>(simd, images, phase, &mut scratch),
+            match self.tiling.patch() {
+                SMALL_PATCH => self.phase::<S, SMALL_PATCH, SMALL_TILE>(simd, images, phase, &mut scratch),
+                6 => self.phase::<S, 6, TILE>(simd, images, phase, &mut scratch),
+                _ => self.phase::<S, MOST_PATCH, TILE>(simd, images, phase, &mut scratch),
             }
         }
     }
@@ -232,7 +232,7 @@ impl<A: Lanes + Float> Winograd<'_, A> {
 
     /// All blocks of a phase.
     #[inline(always)]
-    fn phase<S: Simd, const PATCH: usize>(
+    fn phase<S: Simd, const PATCH: usize, const TILE: usize>(
         &mut self,
         simd: S,
         images: usize,
@@ -250,7 +250,7 @@ impl<A: Lanes + Float> Winograd<'_, A> {
                         rows: most.rows.min(rows - row),
                         columns: most.columns.min(columns - column),
                     };
-                    self.part::<S, PATCH>(simd, Part { phase, block, image, row, column }, scratch);
+                    self.part::<S, PATCH, TILE>(simd, Part { phase, block, image, row, column }, scratch);
                 }
             }
         }
@@ -258,10 +258,15 @@ impl<A: Lanes + Float> Winograd<'_, A> {
 
     /// All steps for one block of the output.
     #[inline(always)]
-    fn part<S: Simd, const PATCH: usize>(&mut self, simd: S, part: Part, scratch: &mut Scratch<'_, A>) {
-        self.transform_pixels::<S, PATCH>(simd, part, scratch);
+    fn part<S: Simd, const PATCH: usize, const TILE: usize>(
+        &mut self,
+        simd: S,
+        part: Part,
+        scratch: &mut Scratch<'_, A>,
+    ) {
+        self.transform_pixels::<S, PATCH, TILE>(simd, part, scratch);
         // The largest patches are there for few channels alone.
-        if PATCH == MOST_PATCH || shallow::suits(self.channels()) {
+        if PATCH == MOST_PATCH || PATCH != SMALL_PATCH && self.tiling.is_shallow(self.channels()) {
             return shallow::outputs_of_block::<S, A, PATCH>(simd, self, part, scratch);
         }
         let (filters, lanes) = (self.output.dim().1, A::Vector::<S>::LEN);
@@ -276,14 +281,14 @@ impl<A: Lanes + Float> Winograd<'_, A> {
             }
             for register in 0..registers {
                 let (first, place) = (first + register * lanes, [register, registers]);
-                self.transform_products::<S, PATCH>(simd, part, first, place, scratch);
+                self.transform_products::<S, PATCH, TILE>(simd, part, first, place, scratch);
             }
         }
     }
 
     /// The last step, for one register of filters from the `first` on: one of those in M.
     #[inline(always)]
-    fn transform_products<S: Simd, const PATCH: usize>(
+    fn transform_products<S: Simd, const PATCH: usize, const TILE: usize>(
         &mut self,
         simd: S,
         part: Part,
@@ -313,7 +318,7 @@ impl<A: Lanes + Float> Winograd<'_, A> {
             });
             for (row, products) in (row..row + block.rows).zip(&mut products) {
                 let products = &products[register * lanes..];
-                outputs_of_row::<S, A, PATCH>(
+                outputs_of_row::<S, A, PATCH, TILE>(
                     simd,
                     products,
                     registers,

@@ -6,7 +6,7 @@
 use ndarray::{ArrayView4, Axis, Slice};
 
 use super::steps::{Groups, Scratch};
-use super::transforms::{TILE, pixel_values};
+use super::transforms::pixel_values;
 use super::{Block, Part, Winograd, shallow};
 use crate::Float;
 use crate::conv::pack::Pack;
@@ -17,7 +17,7 @@ use crate::window::PaddingMode;
 impl<A: Lanes + Float> Winograd<'_, A> {
     /// All of V.
     #[inline(always)]
-    pub(super) fn transform_pixels<S: Simd, const PATCH: usize>(
+    pub(super) fn transform_pixels<S: Simd, const PATCH: usize, const TILE: usize>(
         &self,
         simd: S,
         part: Part,
@@ -28,10 +28,10 @@ impl<A: Lanes + Float> Winograd<'_, A> {
         let start = [self.start[1] / self.tiling.dilation[0], self.start[2] / self.tiling.dilation[1]];
         let first = [0, start[0] + row * TILE, start[1] + column * TILE];
         let (tiles, channels, lanes) = (block.rows * block.columns, self.channels(), A::Vector::<S>::LEN);
-        let (shallow, channels_of_phase) = (shallow::suits(channels), self.input.len_of(Axis(1)));
+        let (shallow, channels_of_phase) = (self.tiling.is_shallow(channels), self.input.len_of(Axis(1)));
         let groups = Groups::new::<S, A>(block.tiles(), channels).filter(|_| !shallow);
         // Phases of a dilated window are alike.
-        let segments = segments::<S, A, PATCH>(&self.packings[phase.number], block, first[2]);
+        let segments = segments::<S, A, PATCH, TILE>(&self.packings[phase.number], block, first[2]);
         let of_segment = lanes / segments;
         let side_by_side = match segments {
             // Not used, and it takes as long as some rows.
@@ -44,30 +44,43 @@ impl<A: Lanes + Float> Winograd<'_, A> {
             for number in 0..block.images {
                 let image = self.input.index_axis(Axis(0), image + number);
                 let pixels = &mut scratch.pixels[..];
-                let source =
-                    Source::of::<PATCH>(packing, block, &image, [of_phase, first[1], first[2]], [lanes, segments])
-                        .unwrap_or_else(|| {
-                            let image = image.slice_axis(Axis(0), Slice::from(of_phase..of_phase + 1));
-                            Pack { packing, image, first, packed: &mut pixels[..rows * columns] }.run(simd);
-                            Source::packed(pixels, scratch.row, rows)
-                        });
+                let source = Source::of::<PATCH, TILE>(
+                    packing,
+                    block,
+                    &image,
+                    [of_phase, first[1], first[2]],
+                    [lanes, segments],
+                )
+                .unwrap_or_else(|| {
+                    let image = image.slice_axis(Axis(0), Slice::from(of_phase..of_phase + 1));
+                    Pack { packing, image, first, packed: &mut pixels[..rows * columns] }.run(simd);
+                    Source::packed(pixels, scratch.row, rows)
+                });
                 let (half, halves) = (scratch.half, &mut *scratch.halves);
                 macro_rules! transform_rows {
                     ($segments:literal) => {
                         apart(
                             simd,
                             #[inline(always)]
-                            || source.transform_rows::<S, PATCH, $segments>(simd, block, side_by_side, half, halves),
+                            || {
+                                source.transform_rows::<S, PATCH, TILE, $segments>(
+                                    simd,
+                                    block,
+                                    side_by_side,
+                                    half,
+                                    halves,
+                                )
+                            },
                         )
                     };
                 }
                 match segments {
-                    4 => transform_rows!(4),
+                    4 if TILE == 4 => transform_rows!(4),
                     2 => transform_rows!(2),
                     _ => transform_rows!(1),
                 }
                 let before = number * tiles;
-                transform_columns::<S, A, PATCH>(
+                transform_columns::<S, A, PATCH, TILE>(
                     simd,
                     block,
                     scratch.half,
@@ -95,7 +108,11 @@ impl<A: Lanes + Float> Winograd<'_, A> {
 /// How many rows of tiles are transformed side by side in a register: where rows are short, one would leave it empty. All the tiles of
 /// a row, and all the pixels under them that are not padding, lie in its segment then.
 #[inline(always)]
-fn segments<S: Simd, A: Lanes, const PATCH: usize>(packing: &Packing, block: Block, first: usize) -> usize {
+fn segments<S: Simd, A: Lanes, const PATCH: usize, const TILE: usize>(
+    packing: &Packing,
+    block: Block,
+    first: usize,
+) -> usize {
     let (across, lanes) = (&packing.axes[2], A::Vector::<S>::LEN);
     let under_tiles = block.columns * TILE + PATCH - TILE;
     let pixels = match across.mode {
@@ -107,7 +124,8 @@ fn segments<S: Simd, A: Lanes, const PATCH: usize>(packing: &Packing, block: Blo
         block.columns <= tiles && under_tiles.min(pixels) <= tiles * TILE
     };
     // The largest patches are not worth compiling it, and the shortest registers are full.
-    [4, 2].into_iter().find(fits).filter(|_| PATCH == TILE + 2 && size_of::<A::Vector<S>>() > 16).unwrap_or(1)
+    let worth = PATCH == TILE + 2 && size_of::<A::Vector<S>>() > 16;
+    [4, 2].into_iter().find(|segments| worth && *segments <= TILE && fits(segments)).unwrap_or(1)
 }
 
 /// Where the pixels under a block stand, in one channel of one image.
@@ -134,7 +152,7 @@ impl<'a, A: Lanes + Float> Source<'a, A> {
     /// row by row, where their padding is not zeros, and where registers of so many lanes and segments would read what is not of the
     /// image.
     #[inline(always)]
-    fn of<const PATCH: usize>(
+    fn of<const PATCH: usize, const TILE: usize>(
         packing: &Packing,
         block: Block,
         image: &ArrayView4<'a, A>,
@@ -166,9 +184,9 @@ impl<'a, A: Lanes + Float> Source<'a, A> {
         inside.then_some(Self { pixels, distance: width, origin, rows, columns })
     }
 
-    /// Four registers of pixels dealt out as the pixels of tiles: rows `row`, `row + 4`, …, as many as there are segments.
+    /// `TILE` registers of pixels dealt out as the pixels of tiles: rows `row`, `row + TILE`, …, as many as there are segments.
     #[inline(always)]
-    fn tiles<S: Simd, const SEGMENTS: usize>(
+    fn tiles<S: Simd, const TILE: usize, const SEGMENTS: usize>(
         &self,
         simd: S,
         row: usize,
@@ -193,12 +211,16 @@ impl<'a, A: Lanes + Float> Source<'a, A> {
                 };
             }
         }
-        every_fourth::<S, A>(registers)
+        dealt::<S, A, TILE>(registers)
     }
 
     /// Which lanes of the registers from a column on are pixels, where not all are.
     #[inline(always)]
-    fn masks<S: Simd, const SEGMENTS: usize>(&self, simd: S, column: usize) -> Option<[Mask<S, A>; TILE]> {
+    fn masks<S: Simd, const TILE: usize, const SEGMENTS: usize>(
+        &self,
+        simd: S,
+        column: usize,
+    ) -> Option<[Mask<S, A>; TILE]> {
         let lanes = A::Vector::<S>::LEN;
         let [left, right] = self.columns.map(|end| end.saturating_sub(column));
         if left == 0 && right >= TILE / SEGMENTS * lanes {
@@ -215,7 +237,7 @@ impl<'a, A: Lanes + Float> Source<'a, A> {
     /// Transforms the rows of pixels, each for all tiles along it. The lanes are tiles, of `SEGMENTS` rows of tiles; those beyond the
     /// last one are overwritten by the next row.
     #[inline(always)]
-    fn transform_rows<S: Simd, const PATCH: usize, const SEGMENTS: usize>(
+    fn transform_rows<S: Simd, const PATCH: usize, const TILE: usize, const SEGMENTS: usize>(
         &self,
         simd: S,
         block: Block,
@@ -228,7 +250,7 @@ impl<'a, A: Lanes + Float> Source<'a, A> {
         // The patch of a tile ends with the first pixels of the next, which the last of a segment lacks: they are padding.
         let ends = (0..SEGMENTS).map(|segment| 1_u64 << ((segment + 1) * of_segment - 1)).sum::<u64>();
         let has_next = mask::<S, A>(simd, !ends & ((1 << lanes) - 1));
-        let first_masks = self.masks::<S, SEGMENTS>(simd, 0);
+        let first_masks = self.masks::<S, TILE, SEGMENTS>(simd, 0);
         for row in 0..TILE {
             let of_row = &mut halves[row * PATCH * half..][..PATCH * half];
             let rows = (block.rows * TILE + PATCH - TILE - row).div_ceil(TILE);
@@ -237,9 +259,9 @@ impl<'a, A: Lanes + Float> Source<'a, A> {
                 for first in (0..block.columns).step_by(if SEGMENTS == 1 { lanes - 1 } else { lanes }) {
                     let masks = match first {
                         0 => first_masks,
-                        _ => self.masks::<S, SEGMENTS>(simd, first * TILE),
+                        _ => self.masks::<S, TILE, SEGMENTS>(simd, first * TILE),
                     };
-                    let of_tile = self.tiles::<S, SEGMENTS>(simd, tile_row * TILE + row, first * TILE, masks);
+                    let of_tile = self.tiles::<S, TILE, SEGMENTS>(simd, tile_row * TILE + row, first * TILE, masks);
                     let mut patch = [of_tile[0]; PATCH];
                     patch[..TILE].copy_from_slice(&of_tile);
                     for pixel in TILE..PATCH {
@@ -266,7 +288,7 @@ impl<'a, A: Lanes + Float> Source<'a, A> {
 /// for the first of them how many count and where they go; `store` is called with that, with the row and the column of their point,
 /// and with their values there.
 #[inline(always)]
-fn transform_columns<S: Simd, A: Lanes + Float, const PATCH: usize>(
+fn transform_columns<S: Simd, A: Lanes + Float, const PATCH: usize, const TILE: usize>(
     simd: S,
     block: Block,
     half: usize,
@@ -294,9 +316,19 @@ fn transform_columns<S: Simd, A: Lanes + Float, const PATCH: usize>(
     }
 }
 
-/// Four registers of pixels, dealt out like cards: the first of every four, the second, the third, and the fourth.
+/// Two or four registers of pixels, dealt out like cards: the first of every two or four, the second, and so on.
 #[inline(always)]
-fn every_fourth<S: Simd, A: Lanes>([a, b, c, d]: [A::Vector<S>; TILE]) -> [A::Vector<S>; TILE] {
-    let (even, odd) = ([a.unzip_low(b), c.unzip_low(d)], [a.unzip_high(b), c.unzip_high(d)]);
-    [even[0].unzip_low(even[1]), odd[0].unzip_low(odd[1]), even[0].unzip_high(even[1]), odd[0].unzip_high(odd[1])]
+fn dealt<S: Simd, A: Lanes, const TILE: usize>(pixels: [A::Vector<S>; TILE]) -> [A::Vector<S>; TILE] {
+    let mut dealt = pixels;
+    let half = TILE / 2;
+    let mut steps = TILE;
+    while steps > 1 {
+        let pairs = dealt;
+        for pair in 0..half {
+            dealt[pair] = pairs[2 * pair].unzip_low(pairs[2 * pair + 1]);
+            dealt[half + pair] = pairs[2 * pair].unzip_high(pairs[2 * pair + 1]);
+        }
+        steps /= 2;
+    }
+    dealt
 }

@@ -36,7 +36,7 @@ pub(super) const MOST_TILES: usize = 176;
 pub(super) const FILTERS: usize = 2;
 
 /// Whether a layer of so many channels is computed by these steps.
-pub(in crate::conv) fn suits(channels: usize) -> bool {
+pub(super) fn suits(channels: usize) -> bool {
     channels <= MOST_CHANNELS
 }
 
@@ -185,7 +185,7 @@ impl<A: Lanes + Float> Filters<'_, '_, A> {
                         let at = (row * TILE + column) * lanes;
                         points[row] = A::Vector::<S>::from_slice(simd, &halves[at..][..lanes]);
                     }
-                    let of_column = outputs::<S, A, PATCH>(simd, points);
+                    let of_column = outputs::<S, A, PATCH, TILE>(simd, points);
                     for row in 0..TILE {
                         sums[row][column] = of_column[row];
                     }
@@ -355,7 +355,7 @@ fn halves<S: Simd, A: Lanes + Float, const REGISTERS: usize, const TOGETHER: usi
         }
         for register in 0..REGISTERS {
             for filter in 0..TOGETHER {
-                let columns = outputs::<S, A, PATCH>(simd, products[register][filter]);
+                let columns = outputs::<S, A, PATCH, TILE>(simd, products[register][filter]);
                 let at = ((register * TOGETHER + filter) * PATCH + row) * TILE * lanes;
                 let place = &mut halves[at..][..TILE * lanes];
                 for column in 0..TILE {

@@ -5,7 +5,7 @@ use super::transforms::{TILE, outputs};
 use super::{Block, MOST_LANES, Tiling, shallow};
 use crate::Float;
 use crate::conv::blocks::each_step;
-use crate::simd::{Lanes, Level, Simd, Vector, WIDEST_REGISTER, apart, lanes, many_registers};
+use crate::simd::{Lanes, Level, Simd, Vector, WIDEST_REGISTER, apart, has_many_registers, lanes, many_registers};
 
 /// The most tiles whose sums are in registers together.
 const MOST_TOGETHER: usize = 14;
@@ -18,8 +18,8 @@ pub(super) struct Scratch<'a, A> {
     /// The pixels under the tiles in one channel of one image: `[row, column]`.
     pub(super) pixels: &'a mut [A],
     pub(super) row: usize,
-    /// Their rows transformed: a plane of tiles `[row, column]` for each of the first four rows of a patch and each
-    /// point. The last two rows of a patch are the first of the patch below.
+    /// Their rows transformed: a plane of tiles `[row, column]` for each row of a patch and each point, as many rows as a tile has
+    /// outputs. The others are the first of the patch below.
     pub(super) halves: &'a mut [A],
     pub(super) half: usize,
     /// V: `[point]` planes of `[channel, tile]`, or of [`Groups`]; with few channels as [`shallow`](super::shallow) has it.
@@ -65,18 +65,19 @@ impl<'a, A: Lanes> Scratch<'a, A> {
         let [half, point] = Self::distances(block, channels, level);
         let ([rows, row], lanes) = (block.pixels(tiling), lanes::<A>(level));
         let (patch, points) = (tiling.patch(), tiling.points());
-        let pixels = (rows * row + TILE * MOST_LANES).next_multiple_of(MOST_LANES);
-        if shallow::suits(channels) {
+        let tile = tiling.tile;
+        let pixels = (rows * row + tile * MOST_LANES).next_multiple_of(MOST_LANES);
+        if tiling.is_shallow(channels) {
             let [values, halves, run] = shallow::lengths::<A>(level, tiling, channels, block.tiles());
-            return [pixels, TILE * patch * half, values, 0, halves, run];
+            return [pixels, tile * patch * half, values, 0, halves, run];
         }
         [
             pixels,
-            TILE * patch * half,
+            tile * patch * half,
             points * point,
             (block.tiles() + MOST_TOGETHER) * points * 2 * lanes,
-            GROUP * TILE * lanes,
-            (block.columns * TILE * TILE + MOST_LANES) * lanes,
+            GROUP * tile * lanes,
+            (block.columns * tile * tile + MOST_LANES) * lanes,
         ]
     }
 }
@@ -130,6 +131,12 @@ const TOGETHER: [usize; 3] = [6, 5, Groups::FEWEST];
 fn together(numbers: &[usize], tiles: usize) -> usize {
     let cost = |&together: &usize| tiles.div_ceil(together) * (together + 2);
     numbers.iter().copied().min_by_key(cost).unwrap_or(1)
+}
+
+/// So many tiles, and the blanks that are computed with them.
+pub(in crate::conv) fn with_blanks<A: Lanes>(level: Level, tiles: usize) -> usize {
+    let numbers = if has_many_registers::<A>(level) { &TOGETHER_OF_MANY[..] } else { &TOGETHER };
+    tiles.next_multiple_of(together(numbers, tiles))
 }
 
 /// The second step, for one block of filters, `REGISTERS` registers wide: M.
@@ -226,7 +233,7 @@ fn add_products<S: Simd, A: Lanes, const TOGETHER: usize, const REGISTERS: usize
 
 /// The outputs of a row of tiles for one register of filters, as `[row, column]` of `length` columns for each filter.
 #[inline(always)]
-pub(super) fn outputs_of_row<S: Simd, A: Lanes + Float, const PATCH: usize>(
+pub(super) fn outputs_of_row<S: Simd, A: Lanes + Float, const PATCH: usize, const TILE: usize>(
     simd: S,
     products: &[A],
     registers: usize,
@@ -244,11 +251,11 @@ pub(super) fn outputs_of_row<S: Simd, A: Lanes + Float, const PATCH: usize>(
             let products = &products[(first / side + tile) * PATCH * PATCH * width..];
             let group = &mut group[tile * side * lanes..];
             match finish.quads {
-                // Layers with a stride are not pooled: they need not be compiled for it.
-                Some(_) if PATCH == TILE + 2 => {
+                // Layers with a stride, or in small tiles, are not pooled: they need not be compiled for it.
+                Some(_) if PATCH == 6 => {
                     pooled_outputs_of_tile::<S, A, PATCH>(simd, products, width, group, finish);
                 }
-                _ => outputs_of_tile::<S, A, PATCH>(simd, products, width, group),
+                _ => outputs_of_tile::<S, A, PATCH, TILE>(simd, products, width, group),
             }
         }
         for (row, group) in group.chunks_exact(GROUP * lanes).take(side).enumerate() {
@@ -267,16 +274,16 @@ pub(super) fn outputs_of_row<S: Simd, A: Lanes + Float, const PATCH: usize>(
 
 /// The outputs of a tile, from its products at all points, into its columns of a group.
 #[inline(always)]
-fn outputs_of_tile<S: Simd, A: Lanes + Float, const PATCH: usize>(
+fn outputs_of_tile<S: Simd, A: Lanes + Float, const PATCH: usize, const TILE: usize>(
     simd: S,
     products: &[A],
     width: usize,
     group: &mut [A],
 ) {
     let lanes = A::Vector::<S>::LEN;
-    let columns = columns_of_tile::<S, A, PATCH>(simd, products, width);
+    let columns = columns_of_tile::<S, A, PATCH, TILE>(simd, products, width);
     for row in 0..TILE {
-        let row_of_tile = outputs::<S, A, PATCH>(simd, columns[row]);
+        let row_of_tile = outputs::<S, A, PATCH, TILE>(simd, columns[row]);
         for column in 0..TILE {
             row_of_tile[column].store_slice(&mut group[(row * GROUP + column) * lanes..][..lanes]);
         }
@@ -293,10 +300,10 @@ fn pooled_outputs_of_tile<S: Simd, A: Lanes + Float, const PATCH: usize>(
     finish: Finish<'_, A>,
 ) {
     let lanes = A::Vector::<S>::LEN;
-    let columns = columns_of_tile::<S, A, PATCH>(simd, products, width);
+    let columns = columns_of_tile::<S, A, PATCH, TILE>(simd, products, width);
     for row in 0..TILE / 2 {
-        let upper = outputs::<S, A, PATCH>(simd, columns[2 * row]);
-        let lower = outputs::<S, A, PATCH>(simd, columns[2 * row + 1]);
+        let upper = outputs::<S, A, PATCH, TILE>(simd, columns[2 * row]);
+        let lower = outputs::<S, A, PATCH, TILE>(simd, columns[2 * row + 1]);
         for column in 0..TILE / 2 {
             let [left, right] = [2 * column, 2 * column + 1];
             let pooled = finish.pooled(simd, [[upper[left], upper[right]], [lower[left], lower[right]]]);
@@ -307,14 +314,14 @@ fn pooled_outputs_of_tile<S: Simd, A: Lanes + Float, const PATCH: usize>(
 
 /// The products of a tile, with its columns transformed: `[row, point of the row]`.
 #[inline(always)]
-fn columns_of_tile<S: Simd, A: Lanes + Float, const PATCH: usize>(
+fn columns_of_tile<S: Simd, A: Lanes + Float, const PATCH: usize, const TILE: usize>(
     simd: S,
     products: &[A],
     width: usize,
 ) -> [[A::Vector<S>; PATCH]; TILE] {
     let mut columns = [[A::Vector::<S>::splat(simd, A::default()); PATCH]; TILE];
     for column in 0..PATCH {
-        let of_column = outputs::<S, A, PATCH>(simd, load(simd, &products[column * width..], PATCH * width));
+        let of_column = outputs::<S, A, PATCH, TILE>(simd, load(simd, &products[column * width..], PATCH * width));
         for row in 0..TILE {
             columns[row][column] = of_column[row];
         }

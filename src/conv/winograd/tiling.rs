@@ -17,8 +17,10 @@
 use std::ops::Range;
 
 use super::shallow;
-use super::transforms::{MOST_TAPS, TILE};
+use super::transforms::{MOST_TAPS, SMALL_TILE, TILE};
+use crate::conv::algorithm::Algorithm;
 use crate::conv::problem::Problem;
+use crate::window::Axis;
 
 /// Beyond this a dilated window has too many phases, of too few outputs each, for tiles.
 const MOST_DILATED: usize = 8;
@@ -26,6 +28,8 @@ const MOST_DILATED: usize = 8;
 /// How a layer is computed in tiles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tiling {
+    /// Outputs of a tile along an axis.
+    pub(super) tile: usize,
     /// The distance of neighbouring windows, in pixels of both axes: 1 or 2.
     pub(super) stride: usize,
     /// The distance of neighbouring taps on rows and columns: 1 where the stride is 2.
@@ -37,8 +41,9 @@ pub struct Tiling {
 }
 
 impl Tiling {
-    /// `None` for windows that are not computed in tiles.
-    pub(in crate::conv) fn of(problem: &Problem) -> Option<Self> {
+    /// `None` for windows that are not computed in the tiles of an algorithm.
+    pub(in crate::conv) fn of(algorithm: Algorithm, problem: &Problem) -> Option<Self> {
+        let tile = Self::tile(algorithm)?;
         let [_, rows, columns] = &problem.axes;
         let (stride, dilation) = (rows.stride(), [rows.dilation(), columns.dilation()]);
         if !problem.is_flat() || columns.stride() != stride {
@@ -47,13 +52,13 @@ impl Tiling {
         let sizes = [rows.size(), columns.size()];
         let taps = sizes.map(|size| size.div_ceil(stride));
         let uneven = sizes.map(|size| size % stride == 1);
-        let tiling = Self { stride, dilation, taps: taps[0], uneven };
+        let tiling = Self { tile, stride, dilation, taps: taps[0], uneven };
         let suits = match stride {
             1 => sizes == [3, 3] && dilation.iter().all(|&dilation| dilation <= MOST_DILATED),
             // Two taps would spare too little, and the largest patches are there for few channels alone, as the layers that look
             // at pictures have.
-            2 => {
-                let most = if shallow::suits(tiling.channels(problem.channels)) { MOST_TAPS } else { 3 };
+            2 if tile == TILE => {
+                let most = if tiling.is_shallow(tiling.channels(problem.channels)) { MOST_TAPS } else { 3 };
                 dilation == [1, 1] && taps[0] == taps[1] && (3..=most).contains(&taps[0])
             }
             _ => false,
@@ -61,9 +66,24 @@ impl Tiling {
         suits.then_some(tiling)
     }
 
+    /// Outputs of a tile along an axis; `None` for algorithms without tiles.
+    pub(in crate::conv) fn tile(algorithm: Algorithm) -> Option<usize> {
+        match algorithm {
+            Algorithm::Winograd => Some(TILE),
+            Algorithm::Winograd2x2 => Some(SMALL_TILE),
+            _ => None,
+        }
+    }
+
+    /// How many tiles are side by side along an axis of so many outputs, in all phases of a dilated window.
+    pub(in crate::conv) fn tiles(self, outputs: usize, axis: &Axis) -> usize {
+        let phases = axis.dilation().min(outputs);
+        (0..phases).map(|phase| (outputs - phase).div_ceil(axis.dilation()).div_ceil(self.tile)).sum()
+    }
+
     /// Pixels of a patch along an axis.
     pub(super) fn patch(self) -> usize {
-        TILE + self.taps - 1
+        self.tile + self.taps - 1
     }
 
     pub(in crate::conv) fn points(self) -> usize {
@@ -73,6 +93,11 @@ impl Tiling {
     /// Channels that so many are, each phase for itself.
     pub(in crate::conv) fn channels(self, channels: usize) -> usize {
         channels * self.stride * self.stride
+    }
+
+    /// Whether so many channels, those of all phases, are computed by the steps of [`shallow`], which know the larger tiles alone.
+    pub(in crate::conv) fn is_shallow(self, channels: usize) -> bool {
+        self.tile == TILE && shallow::suits(channels)
     }
 
     /// The phases of rows and columns that channels are divided into, phase by phase. With this order those that have a value at a
@@ -87,7 +112,7 @@ impl Tiling {
     /// The channels of a filter that are not zero at a point, of so many in all.
     #[inline(always)]
     pub(super) fn channels_at(self, [row, column]: [usize; 2], channels: usize) -> Range<usize> {
-        let infinity = self.taps + TILE - 2;
+        let infinity = self.patch() - 1;
         let (row, column) = (self.uneven[0] && row == infinity, self.uneven[1] && column == infinity);
         let of_phase = channels / (self.stride * self.stride);
         match (row, column) {

@@ -1,23 +1,26 @@
-//! The transforms of F(4, 3) and F(4, 4) along one axis.
+//! The transforms of F(4, 3), F(4, 4) and F(2, 3) along one axis.
 //!
 //! Filter and pixels are polynomials, with as many coefficients as there are taps and as a patch has pixels. The first transform
 //! gives the filter's values at the points, divided by what the second leaves out of the Lagrange polynomials; the value at ∞ is
-//! the last coefficient. The third gives the four outputs.
+//! the last coefficient. The third gives the outputs.
 //!
 //! The algebra holds at any points, the rounding errors depend on them. Points come in pairs ±p, whose even and odd parts are
 //! computed once for both. The usual 0, ±1, ±2 and ∞ bring factors of up to 24; here the squares of the points lie on both sides
 //! of 1, and the error of F(4, 3) is less than half of theirs, its largest error of an output a quarter. All points are short
-//! fractions, and most constants exact in `f32`.
+//! fractions, and most constants exact in `f32`. F(2, 3) has 0, ±1 and ∞, which are exact.
 
 use crate::Float;
 use crate::simd::{Lanes, Simd, Vector};
 
-/// Outputs of a tile along an axis.
+/// Outputs of the larger tiles along an axis, and of the smaller.
 pub(in crate::conv) const TILE: usize = 4;
+pub(in crate::conv) const SMALL_TILE: usize = 2;
 /// The most taps of a filter along an axis.
 pub(super) const MOST_TAPS: usize = 4;
 /// The most pixels that a tile sees along an axis, and points.
 pub(super) const MOST_PATCH: usize = TILE + MOST_TAPS - 1;
+/// Those of the smaller tiles.
+pub(super) const SMALL_PATCH: usize = SMALL_TILE + 2;
 
 /// The points of patches of so many pixels, `PATCH` in all: pairs, zero where that makes the number even, and ∞ as the last.
 struct Points<const PATCH: usize>;
@@ -31,6 +34,7 @@ impl<const PATCH: usize> Points<PATCH> {
     const ZEROS: usize = PATCH - 1 - 2 * Self::COUNT;
     /// The positive point of each pair. Those of `f32` layers with the least errors, among fractions of few digits.
     const PAIRS: [f64; MOST_PAIRS] = match PATCH {
+        SMALL_PATCH => [1.0, 0.0, 0.0],
         6 => [0.625, 1.5, 0.0],
         _ => [0.375, 0.875, 2.0],
     };
@@ -66,6 +70,7 @@ const fn product(pairs: [f64; MOST_PAIRS], count: usize, but: usize) -> [f64; MO
 /// G times the taps of a filter, of which there are as many as a patch of so many pixels asks for; the rest of both is zeros.
 pub(super) fn filter_values(patch: usize, taps: [f64; MOST_TAPS]) -> [f64; MOST_PATCH] {
     match patch {
+        SMALL_PATCH => values_at_points::<SMALL_PATCH>(taps),
         6 => values_at_points::<6>(taps),
         _ => values_at_points::<7>(taps),
     }
@@ -87,7 +92,7 @@ fn values_at_points<const PATCH: usize>(taps: [f64; MOST_TAPS]) -> [f64; MOST_PA
     if zeros == 1 {
         values[2 * count] = taps[0] / Points::<PATCH>::ALL[0];
     }
-    values[PATCH - 1] = taps[PATCH - TILE];
+    values[PATCH - 1] = taps[if PATCH == SMALL_PATCH { 2 } else { PATCH - TILE }];
     values
 }
 
@@ -125,31 +130,36 @@ pub(super) fn pixel_values<S: Simd, A: Lanes + Float, const PATCH: usize>(
 
 /// Aᵀ times the products of tiles: their outputs.
 #[inline(always)]
-pub(super) fn outputs<S: Simd, A: Lanes + Float, const PATCH: usize>(
+pub(super) fn outputs<S: Simd, A: Lanes + Float, const PATCH: usize, const TILE: usize>(
     simd: S,
     products: [A::Vector<S>; PATCH],
 ) -> [A::Vector<S>; TILE] {
     let (count, zeros) = (Points::<PATCH>::COUNT, Points::<PATCH>::ZEROS);
-    let (mut even, mut odd) = ([products[0]; MOST_PAIRS], [products[0]; MOST_PAIRS]);
+    // Of even powers of the points, and of odd ones.
+    let mut sums = [[products[0]; MOST_PAIRS]; 2];
     for pair in 0..count {
-        even[pair] = products[2 * pair] + products[2 * pair + 1];
-        odd[pair] = products[2 * pair] - products[2 * pair + 1];
+        sums[0][pair] = products[2 * pair] + products[2 * pair + 1];
+        sums[1][pair] = products[2 * pair] - products[2 * pair + 1];
     }
-    let [a, b, c] = Points::<PATCH>::PAIRS;
-    let mut outputs = [
-        even[0] + even[1],
-        add::<S, A>(simd, scaled::<S, A>(simd, b, odd[1]), a, odd[0]),
-        add::<S, A>(simd, scaled::<S, A>(simd, b * b, even[1]), a * a, even[0]),
-        add::<S, A>(simd, add::<S, A>(simd, products[PATCH - 1], b * b * b, odd[1]), a * a * a, odd[0]),
-    ];
+    let mut outputs = [sums[0][0]; TILE];
+    let mut powers = [1.0; MOST_PAIRS];
+    for output in 0..TILE {
+        let of_pairs = sums[output % 2];
+        let mut sum = match output {
+            0 => of_pairs[0],
+            _ if output == TILE - 1 => add::<S, A>(simd, products[PATCH - 1], powers[0], of_pairs[0]),
+            _ => of_pairs[0] * A::Vector::<S>::splat(simd, A::from_f64(powers[0])),
+        };
+        for pair in 1..count {
+            sum = if output == 0 { sum + of_pairs[pair] } else { add::<S, A>(simd, sum, powers[pair], of_pairs[pair]) };
+        }
+        outputs[output] = sum;
+        for pair in 0..count {
+            powers[pair] *= Points::<PATCH>::PAIRS[pair];
+        }
+    }
     if zeros == 1 {
         outputs[0] += products[2 * count];
-    }
-    if count == 3 {
-        outputs[0] += even[2];
-        outputs[1] = add::<S, A>(simd, outputs[1], c, odd[2]);
-        outputs[2] = add::<S, A>(simd, outputs[2], c * c, even[2]);
-        outputs[3] = add::<S, A>(simd, outputs[3], c * c * c, odd[2]);
     }
     outputs
 }
@@ -158,10 +168,4 @@ pub(super) fn outputs<S: Simd, A: Lanes + Float, const PATCH: usize>(
 #[inline(always)]
 fn add<S: Simd, A: Lanes + Float>(simd: S, sum: A::Vector<S>, factor: f64, vector: A::Vector<S>) -> A::Vector<S> {
     <A as Lanes>::mul_add::<S>(A::Vector::<S>::splat(simd, A::from_f64(factor)), vector, sum)
-}
-
-/// `factor · vector`
-#[inline(always)]
-fn scaled<S: Simd, A: Lanes + Float>(simd: S, factor: f64, vector: A::Vector<S>) -> A::Vector<S> {
-    vector * A::Vector::<S>::splat(simd, A::from_f64(factor))
 }
