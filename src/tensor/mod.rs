@@ -5,9 +5,12 @@ mod convert;
 mod display;
 #[cfg(feature = "image")]
 mod image;
+mod inline;
 mod view;
+mod view_mut;
 
-pub use view::{TensorView, TensorViewMut};
+pub use view::TensorView;
+pub use view_mut::TensorViewMut;
 
 use ndarray::{ArrayD, IxDyn};
 

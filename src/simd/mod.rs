@@ -1,0 +1,218 @@
+//! The only folder that names the SIMD crate: which instructions this CPU has, code compiled for them, and vectors.
+
+mod pixels;
+
+use std::marker::PhantomData;
+
+use fearless_simd::{SimdFloat, dispatch};
+
+pub(crate) use fearless_simd::{Level, Select, Simd, SimdBase as Vector, SimdMask};
+pub(crate) use pixels::{FloatPixel, Pixel, load_pixels};
+
+/// Runs `loops` compiled for the instructions of a level: the compiler turns plain loops over slices into vectors of that
+/// width. Everything that `loops` calls must be inlined into it.
+#[inline]
+pub(crate) fn vectorized<R>(level: Level, loops: impl FnOnce() -> R) -> R {
+    dispatch!(level, simd => simd.vectorize(loops))
+}
+
+/// Code written with vectors, for whatever instructions there are.
+///
+/// Everything that [`run`](Self::run) calls must be `#[inline(always)]`: a function that is not inlined into it is
+/// compiled for the instructions that every CPU has.
+pub(crate) trait Kernel {
+    type Output;
+
+    /// Whether it is compiled without vector instructions, too, where every machine has some: for the tests of a few kernels.
+    #[allow(dead_code, reason = "without the feature `__scalar`, or vectors, nobody asks")]
+    const SCALAR: bool = true;
+
+    fn run<S: Simd>(self, simd: S) -> Self::Output;
+}
+
+/// Runs a kernel with the instructions of a level. On x86 that is AVX-512, AVX2 or the baseline: what lies between gives
+/// vectors no more lanes, and every level more is compiled for every kernel.
+pub(crate) fn run<K: Kernel>(level: Level, kernel: K) -> K::Output {
+    #[inline(always)]
+    fn with<S: Simd, K: Kernel>(simd: S, kernel: K) -> K::Output {
+        simd.vectorize(
+            #[inline(always)]
+            || kernel.run(simd),
+        )
+    }
+    #[cfg(target_arch = "x86_64")]
+    {
+        if let Some(simd) = level.as_avx512() {
+            return with(simd, kernel);
+        }
+        if let Some(simd) = level.as_avx2() {
+            return with(simd, kernel);
+        }
+        #[cfg(feature = "__scalar")]
+        if K::SCALAR
+            && let Level::Fallback(simd) = level
+        {
+            return with(simd, kernel);
+        }
+        with(level.as_sse2().or(Level::new().as_sse2()).expect("every x86-64 has SSE2"), kernel)
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    dispatch!(level, simd => with(simd, kernel))
+}
+
+/// A part of a kernel as a function of its own, compiled for the same instructions: kernels of many parts take a compiler less
+/// time so. What is small, or called often, is better inlined.
+#[inline(never)]
+pub(crate) fn apart<S: Simd, R>(simd: S, part: impl FnOnce() -> R) -> R {
+    simd.vectorize(part)
+}
+
+/// Whether a level has outgrown the least of an x86, which few machines have only: what is compiled twice, to be faster where there
+/// is no NaN, is compiled once for that.
+pub(crate) struct Outgrown<S>(PhantomData<S>);
+
+impl<S: Simd> Outgrown<S> {
+    pub(crate) const BASELINE: bool = !cfg!(any(target_arch = "x86", target_arch = "x86_64")) || S::f32s::LEN > 4;
+}
+
+/// A number that comes in vectors: the sums of every [`Element`](crate::Element).
+pub trait Lanes: Copy + Default + PartialOrd + Send + Sync + 'static {
+    /// As many numbers as a register of the level holds.
+    type Vector<S: Simd>: Vector<S, Element = Self>;
+
+    /// `a · b + sum`, rounded once where the level can; wrapping for integers.
+    fn mul_add<S: Simd>(a: Self::Vector<S>, b: Self::Vector<S>, sum: Self::Vector<S>) -> Self::Vector<S>;
+
+    /// [`Pixel::rectified`]
+    fn rectified<S: Simd>(simd: S, vector: Self::Vector<S>) -> Self::Vector<S>;
+
+    /// [`Pixel::larger`], or NaN where one of them is.
+    fn maximum<S: Simd>(simd: S, earlier: Self::Vector<S>, later: Self::Vector<S>) -> Self::Vector<S>;
+
+    /// [`Pixel::smaller`], or NaN where one of them is.
+    fn minimum<S: Simd>(simd: S, earlier: Self::Vector<S>, later: Self::Vector<S>) -> Self::Vector<S>;
+}
+
+macro_rules! lanes {
+    ($($number:ident in $vectors:ident, |$a:ident, $b:ident, $sum:ident| $mul_add:expr;)*) => {$(
+        impl Lanes for $number {
+            type Vector<S: Simd> = S::$vectors;
+
+            #[inline(always)]
+            fn mul_add<S: Simd>($a: S::$vectors, $b: S::$vectors, $sum: S::$vectors) -> S::$vectors {
+                $mul_add
+            }
+
+            #[inline(always)]
+            fn rectified<S: Simd>(simd: S, vector: S::$vectors) -> S::$vectors {
+                <Self as Pixel>::rectified(simd, vector)
+            }
+
+            #[inline(always)]
+            fn maximum<S: Simd>(simd: S, earlier: S::$vectors, later: S::$vectors) -> S::$vectors {
+                Self::unless_nan::<S>(later, Self::larger(simd, earlier, later))
+            }
+
+            #[inline(always)]
+            fn minimum<S: Simd>(simd: S, earlier: S::$vectors, later: S::$vectors) -> S::$vectors {
+                Self::unless_nan::<S>(later, Self::smaller(simd, earlier, later))
+            }
+        }
+    )*};
+}
+
+lanes! {
+    f32 in f32s, |a, b, sum| a.mul_add(b, sum);
+    f64 in f64s, |a, b, sum| a.mul_add(b, sum);
+    i32 in i32s, |a, b, sum| a * b + sum;
+    i64 in i64s, |a, b, sum| a * b + sum;
+}
+
+/// Neighbouring registers of numbers. (`array::from_fn` is not always inlined.)
+#[inline(always)]
+pub(crate) fn load<S: Simd, A: Lanes, const COUNT: usize>(simd: S, numbers: &[A]) -> [A::Vector<S>; COUNT] {
+    let lanes = A::Vector::<S>::LEN;
+    let numbers = &numbers[..COUNT * lanes];
+    let mut registers = [A::Vector::<S>::splat(simd, A::default()); COUNT];
+    for register in 0..COUNT {
+        registers[register] = A::Vector::<S>::from_slice(simd, &numbers[register * lanes..][..lanes]);
+    }
+    registers
+}
+
+/// A choice of lanes.
+pub(crate) type Mask<S, A> = <<A as Lanes>::Vector<S> as Vector<S>>::Mask;
+
+/// The choice of the lanes whose bits are set.
+#[inline(always)]
+pub(crate) fn mask<S: Simd, A: Lanes>(simd: S, bits: u64) -> Mask<S, A> {
+    Mask::<S, A>::from_bitmask(simd, bits)
+}
+
+/// The chosen lanes of a vector, and zeros for the others.
+#[inline(always)]
+pub(crate) fn blank<S: Simd, A: Lanes>(simd: S, vector: A::Vector<S>, mask: Mask<S, A>) -> A::Vector<S> {
+    mask.select(vector, A::Vector::<S>::splat(simd, A::default()))
+}
+
+/// An order of the lanes of a register, by their bytes.
+pub(crate) type Order<S, A> = <<A as Lanes>::Vector<S> as Vector<S>>::ByteVector;
+
+/// The order in which every lane comes from the one that `from` says.
+#[inline(always)]
+#[allow(clippy::cast_possible_truncation, reason = "a register has 64 bytes at most")]
+pub(crate) fn order<S: Simd, A: Lanes>(simd: S, from: impl Fn(usize) -> usize) -> Order<S, A> {
+    let bytes = size_of::<A>();
+    Order::<S, A>::from_fn(simd, |byte| (from(byte / bytes) * bytes + byte % bytes) as u8)
+}
+
+/// The lanes of a vector in another order.
+#[inline(always)]
+pub(crate) fn in_order<S: Simd, A: Lanes>(vector: A::Vector<S>, order: Order<S, A>) -> A::Vector<S> {
+    vector.swizzle_dyn(order)
+}
+
+/// Bytes of a register where there are 32 of them; elsewhere there are 16.
+pub(crate) const WIDEST_REGISTER: usize = 64;
+
+/// Whether a level has so many.
+#[inline(always)]
+pub(crate) fn many_registers<S: Simd, A: Lanes>() -> bool {
+    A::Vector::<S>::LEN * size_of::<A>() == WIDEST_REGISTER
+}
+
+/// The same, of a level that is not known to the compiler.
+pub(crate) fn has_many_registers<A: Lanes>(level: Level) -> bool {
+    lanes::<A>(level) * size_of::<A>() == WIDEST_REGISTER
+}
+
+/// How many numbers a register of a level holds.
+pub(crate) fn lanes<A: Lanes>(level: Level) -> usize {
+    #[inline(always)]
+    fn of<S: Simd, A: Lanes>(_: S) -> usize {
+        A::Vector::<S>::LEN
+    }
+    dispatch!(level, simd => of::<_, A>(simd))
+}
+
+/// The level whose registers are half as wide, where both halves together do as much as one register of this level.
+pub(crate) fn narrower(level: Level) -> Option<Level> {
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    if level.as_avx512().is_some() {
+        return level.as_avx2().map(Simd::level);
+    }
+    _ = level;
+    None
+}
+
+/// Every level that this machine has, for the tests.
+#[cfg(test)]
+pub(crate) fn levels() -> Vec<Level> {
+    let best = Level::new();
+    let mut levels = vec![Level::baseline(), best];
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    levels.extend(best.as_avx2().map(Simd::level));
+    #[cfg(feature = "__scalar")]
+    levels.push(Level::fallback());
+    levels
+}

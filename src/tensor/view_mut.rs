@@ -1,0 +1,214 @@
+//! Borrowed tensors to write to.
+
+use std::fmt;
+use std::ops::Range;
+
+use ndarray::{
+    ArrayBase, ArrayView6, ArrayViewD, ArrayViewMut5, ArrayViewMut6, ArrayViewMutD, Axis, DataMut, Dimension, IxDyn,
+    ViewRepr,
+};
+
+use super::inline::{Inline, full_shape, part_of, volume_order, wrong_length};
+use super::{TensorView, filled};
+use crate::Result;
+
+/// A borrowed tensor to write to: the caller's memory for [`Module::forward_into`](crate::Module::forward_into).
+///
+/// ```
+/// use featuremap::{Module, Relu, TensorViewMut};
+/// use ndarray::{Array2, array};
+///
+/// let mut positive = Array2::zeros((1, 3));
+/// Relu.forward_into((&array![[-1.0, 0.5, 2.0]]).into(), (&mut positive).into())?;
+/// assert_eq!(positive, array![[0.0, 0.5, 2.0]]);
+/// # Ok::<(), featuremap::Error>(())
+/// ```
+pub struct TensorViewMut<'a, T> {
+    array: Inline<ViewRepr<&'a mut T>>,
+}
+
+impl<'a, T> TensorViewMut<'a, T> {
+    pub(super) fn new<D: Dimension>(array: ndarray::ArrayViewMut<'a, T, D>) -> Self {
+        Self { array: Inline::new(array) }
+    }
+
+    /// A slice of elements in row-major order, seen under a shape that has as many.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`](crate::Error::Shape) if the number of elements is not that of the shape.
+    pub fn from_slice(shape: &[usize], elements: &'a mut [T]) -> Result<Self> {
+        let found = elements.len();
+        if let Some(full) = full_shape(shape) {
+            return match ArrayViewMut6::from_shape(full, elements) {
+                Ok(array) if array.len() == found => Ok(Self { array: Inline::UpToSix { array, rank: shape.len() } }),
+                _ => Err(wrong_length(shape, found)),
+            };
+        }
+        match ArrayViewMutD::from_shape(IxDyn(shape), elements) {
+            Ok(array) if array.len() == found => Ok(Self::new(array)),
+            _ => Err(wrong_length(shape, found)),
+        }
+    }
+
+    /// Lengths of the axes, outermost first.
+    pub fn shape(&self) -> &[usize] {
+        self.array.shape()
+    }
+
+    /// Number of axes.
+    pub fn rank(&self) -> usize {
+        self.shape().len()
+    }
+
+    /// Number of elements.
+    pub fn len(&self) -> usize {
+        self.array.len()
+    }
+
+    /// Whether there are no elements.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The same elements, to read.
+    pub fn view(&self) -> TensorView<'_, T> {
+        match &self.array {
+            Inline::UpToSix { array, rank } => {
+                TensorView { array: Inline::UpToSix { array: array.view(), rank: *rank } }
+            }
+            Inline::Deep(array) => TensorView { array: Inline::Deep(array.view()) },
+        }
+    }
+
+    /// The same elements, to write to, for a shorter time.
+    pub fn view_mut(&mut self) -> TensorViewMut<'_, T> {
+        match &mut self.array {
+            Inline::UpToSix { array, rank } => {
+                TensorViewMut { array: Inline::UpToSix { array: array.view_mut(), rank: *rank } }
+            }
+            Inline::Deep(array) => TensorViewMut { array: Inline::Deep(array.view_mut()) },
+        }
+    }
+
+    /// The elements as one slice, where they lie in row-major order without gaps.
+    pub fn as_slice_mut(&mut self) -> Option<&mut [T]> {
+        match &mut self.array {
+            Inline::UpToSix { array, .. } => array.as_slice_mut(),
+            Inline::Deep(array) => array.as_slice_mut(),
+        }
+    }
+
+    /// The part in a range of one axis, both of which the caller knows to be there.
+    pub(crate) fn part(mut self, axis: usize, range: Range<usize>) -> Self {
+        part_of(&mut self.array, axis, range);
+        self
+    }
+
+    /// The parts before and after a place of one axis, both of which the caller knows to be there.
+    pub(crate) fn split_at(self, axis: usize, at: usize) -> (Self, Self) {
+        match self.array {
+            Inline::UpToSix { array, rank } => {
+                let (one, other) = array.split_at(Axis(6 - rank + axis), at);
+                let view = |array| Self { array: Inline::UpToSix { array, rank } };
+                (view(one), view(other))
+            }
+            Inline::Deep(array) => {
+                let (one, other) = array.split_at(Axis(axis), at);
+                (Self { array: Inline::Deep(one) }, Self { array: Inline::Deep(other) })
+            }
+        }
+    }
+
+    /// The view as an `ndarray` view.
+    pub fn into_array_view_mut(self) -> ArrayViewMutD<'a, T> {
+        self.array.into_dyn()
+    }
+
+    /// The view as `[image, channel, plane, row, column]`: see [`TensorView::as_volumes`].
+    pub(crate) fn into_volumes(self, spatial_axes: usize) -> ArrayViewMut5<'a, T> {
+        match self.array {
+            Inline::UpToSix { array, .. } => {
+                array.permuted_axes(volume_order(spatial_axes)).index_axis_move(Axis(0), 0)
+            }
+            Inline::Deep(_) => unreachable!("the caller has checked the rank"),
+        }
+    }
+
+    /// Replaces every element by `f` of it.
+    pub fn map_in_place(&mut self, f: impl FnMut(&mut T)) {
+        match &mut self.array {
+            Inline::UpToSix { array, .. } => array.map_inplace(f),
+            Inline::Deep(array) => array.map_inplace(f),
+        }
+    }
+
+    /// Replaces every element by `f` of the element of `other` at the same place; the shapes must be equal.
+    pub(crate) fn assign_map<U>(&mut self, other: &TensorView<'_, U>, mut f: impl FnMut(&U) -> T) {
+        match (&mut self.array, &other.array) {
+            (Inline::UpToSix { array, .. }, Inline::UpToSix { array: other, .. }) => {
+                array.zip_mut_with(other, |place, element| *place = f(element));
+            }
+            (Inline::Deep(array), Inline::Deep(other)) => {
+                array.zip_mut_with(other, |place, element| *place = f(element));
+            }
+            _ => unreachable!("views of one shape are held alike"),
+        }
+    }
+
+    /// Copies the elements of `other`, which has the same shape.
+    pub(crate) fn assign(&mut self, other: &TensorView<'_, T>)
+    where
+        T: Copy,
+    {
+        self.assign_map(other, |&element| element);
+    }
+
+    /// Copies elements in row-major order, as many as there are.
+    pub(crate) fn assign_elements(&mut self, elements: &[T])
+    where
+        T: Copy,
+    {
+        match &mut self.array {
+            Inline::UpToSix { array, .. } => {
+                let elements = ArrayView6::from_shape(array.raw_dim(), elements);
+                array.assign(&elements.expect("the caller has counted them"));
+            }
+            Inline::Deep(array) => {
+                let elements = ArrayViewD::from_shape(array.raw_dim(), elements);
+                array.assign(&elements.expect("the caller has counted them"));
+            }
+        }
+    }
+
+    /// Lets `write` fill the elements as one slice in row-major order, through memory of our own where the
+    /// view has gaps or another order. Where there is nothing to fill, nothing is called: an empty batch needs no memory,
+    /// however large its images would be.
+    pub(crate) fn write_with(mut self, write: impl FnOnce(&mut [T]) -> Result<()>) -> Result<()>
+    where
+        T: Copy + Default,
+    {
+        if self.is_empty() {
+            return Ok(());
+        }
+        if let Some(elements) = self.as_slice_mut() {
+            return write(elements);
+        }
+        let mut elements = filled(self.shape(), T::default())?;
+        write(&mut elements)?;
+        self.assign_elements(&elements);
+        Ok(())
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for TensorViewMut<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TensorViewMut").field(&self.view().into_array_view()).finish()
+    }
+}
+
+impl<'a, T, S: DataMut<Elem = T>, D: Dimension> From<&'a mut ArrayBase<S, D>> for TensorViewMut<'a, T> {
+    fn from(array: &'a mut ArrayBase<S, D>) -> Self {
+        Self::new(array.view_mut())
+    }
+}
