@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::kernels::Kernels;
 use super::operation::Merge;
 use super::outputs::Outputs;
-use super::passes::{Passes, Spread};
+use super::passes::{Doubled, Passes, Spread};
 use super::tiles::{MARGIN, Step};
 use crate::simd::{Outgrown, Pixel, Simd, SimdMask, Vector, load_pixels};
 
@@ -35,8 +35,15 @@ impl<T: Kernels> Band<'_, T> {
     fn passes<S: Simd, O: Merge<T>>(mut self, simd: S) {
         let passes = self.passes;
         let needed = passes.needed(self.outputs.part);
-        for step in &passes.across {
-            merge_step::<S, T, O>(simd, step, &needed.across, self.slab);
+        match &passes.doubled {
+            Some(doubled) if O::EXACT && T::Pixels::<S>::LEN >= 8 => {
+                merge_doubled::<S, T, O>(simd, doubled, &needed.across, self.slab);
+            }
+            _ => {
+                for step in &passes.across {
+                    merge_step::<S, T, O>(simd, &step.terms, step, &needed.across, self.slab);
+                }
+            }
         }
         passes.pad(&needed, self.start, self.slab);
         passes.thin_out(self.slab);
@@ -44,7 +51,7 @@ impl<T: Kernels> Band<'_, T> {
             return self.halves::<S, O>(simd);
         }
         for step in &passes.down {
-            merge_step::<S, T, O>(simd, step, &needed.down, self.slab);
+            merge_step::<S, T, O>(simd, &step.terms, step, &needed.down, self.slab);
         }
         self.finish::<S, O>(simd);
     }
@@ -123,13 +130,71 @@ fn merged_terms<S: Simd, T: Pixel, O: Merge<T>, const WIDTH: usize>(
 
 /// Does one step for the places that are needed.
 #[inline(always)]
-fn merge_step<S: Simd, T: Pixel, O: Merge<T>>(simd: S, step: &Step, needed: &Range<usize>, slab: &mut [T]) {
+fn merge_step<S: Simd, T: Pixel, O: Merge<T>>(
+    simd: S,
+    terms: &[usize],
+    step: &Step,
+    needed: &Range<usize>,
+    slab: &mut [T],
+) {
     const WIDE: usize = 4;
     let lanes = T::Pixels::<S>::LEN;
     let (from, to) = slab.split_at_mut(step.to);
     for at in (needed.start..needed.end.min(step.count)).step_by(WIDE * lanes) {
-        let merged = merged::<S, T, O, WIDE>(simd, from, &step.terms, at);
+        let merged = merged::<S, T, O, WIDE>(simd, from, terms, at);
         let place = &mut to[at..][..WIDE * lanes];
+        for register in 0..WIDE {
+            merged[register].store_slice(&mut place[register * lanes..][..lanes]);
+        }
+    }
+}
+
+/// Merges the windows that are needed along rows, of two tiles each, which may lie one over the other.
+#[inline(always)]
+fn merge_doubled<S: Simd, T: Pixel, O: Merge<T>>(simd: S, doubled: &Doubled, needed: &Range<usize>, slab: &mut [T]) {
+    let Doubled { from, to, length, whole, size } = doubled;
+    let of_tiles = needed.start..needed.end.min(*length);
+    let second = match size {
+        ..8 => {
+            merge_tiles::<S, T, O, 4>(simd, [*from, *to], of_tiles, slab);
+            size - 4
+        }
+        _ => {
+            merge_tiles::<S, T, O, 8>(simd, [*from, *to], of_tiles, slab);
+            size - 8
+        }
+    };
+    merge_step::<S, T, O>(simd, &[*to, to + second], whole, needed, slab);
+}
+
+/// Merges tiles of four or eight pixels from each place on.
+#[inline(always)]
+fn merge_tiles<S: Simd, T: Pixel, O: Merge<T>, const TILE: usize>(
+    simd: S,
+    [from, to]: [usize; 2],
+    needed: Range<usize>,
+    slab: &mut [T],
+) {
+    const WIDE: usize = 4;
+    let lanes = T::Pixels::<S>::LEN;
+    let (pixels, tiles) = slab.split_at_mut(to);
+    for at in needed.step_by(WIDE * lanes) {
+        // Of the register behind them, the first pixels are enough.
+        let mut merged = load_pixels::<S, T, { WIDE + 1 }>(simd, &pixels[from + at..]);
+        for register in 0..=WIDE {
+            let next = merged[(register + 1).min(WIDE)];
+            merged[register] = O::merge(simd, merged[register], merged[register].slide::<1>(next));
+        }
+        for register in 0..=WIDE {
+            let next = merged[(register + 1).min(WIDE)];
+            merged[register] = O::merge(simd, merged[register], merged[register].slide::<2>(next));
+        }
+        if TILE == 8 {
+            for register in 0..WIDE {
+                merged[register] = O::merge(simd, merged[register], merged[register].slide::<4>(merged[register + 1]));
+            }
+        }
+        let place = &mut tiles[at..][..WIDE * lanes];
         for register in 0..WIDE {
             merged[register].store_slice(&mut place[register * lanes..][..lanes]);
         }

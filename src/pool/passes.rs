@@ -9,7 +9,7 @@
 //!     down     slab → output: the rows under a window
 //! ```
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use super::halves::TALLEST;
 use super::problem::{Part, Problem};
@@ -62,11 +62,27 @@ pub(super) struct Needed {
     rows: usize,
 }
 
+/// Windows along a row that are merged by doubling tiles in registers, and two tiles then.
+const DOUBLED: RangeInclusive<usize> = 5..=16;
+
+/// How such windows are merged: the tiles of a power of two of pixels, and the whole windows.
+#[derive(Debug, Clone)]
+pub(super) struct Doubled {
+    pub(super) from: usize,
+    pub(super) to: usize,
+    pub(super) length: usize,
+    /// The last of the steps across: where the windows go.
+    pub(super) whole: Step,
+    pub(super) size: usize,
+}
+
 #[derive(Debug, Clone)]
 pub(super) struct Passes {
     pub(super) problem: Problem,
     pub(super) spread: Spread,
     pub(super) across: Vec<Step>,
+    /// The same for operations that round nothing, whose terms may lie one over the other; for windows of middling size.
+    pub(super) doubled: Option<Doubled>,
     /// How many places behind a row the windows reach that steps across merge.
     reach: usize,
     /// Where a long window has a stride: the outputs of the rows of windows, thinned out of those at stride 1.
@@ -201,13 +217,19 @@ impl Passes {
         }
         let spread = Spread { stride: phases, lead, pixels, parts, pitch };
 
-        let (mut across, terms) = if long || stride == 1 {
+        let doubles = dilation == 1 && DOUBLED.contains(&columns.size());
+        let (mut across, terms, tiles_at) = if long || stride == 1 {
             let (places, steps) = levels(&mut slab, spread.parts[0]?, steps_of_four, dilation, part)?;
             let terms = tiling.iter().map(|&(level, tap)| places[level as usize] + tap * dilation).collect();
-            (steps, terms)
+            let tiles_at = match places.get(1) {
+                _ if !doubles => None,
+                Some(&place) => Some(place),
+                None => Some(slab.take(part)?),
+            };
+            (steps, terms, tiles_at)
         } else {
             let place = |tap: usize| Some(spread.parts[tap * dilation % phases]? + tap * dilation / phases);
-            (Vec::new(), (0..columns.size()).map(place).collect::<Option<Vec<_>>>()?)
+            (Vec::new(), (0..columns.size()).map(place).collect::<Option<Vec<_>>>()?, None)
         };
         let mut rows_at = match terms[..] {
             [place] => place,
@@ -217,6 +239,13 @@ impl Passes {
                 to
             }
         };
+        let doubled = tiles_at.zip(across.last()).zip(spread.parts[0]).map(|((to, whole), from)| Doubled {
+            from,
+            to,
+            length: part,
+            whole: whole.clone(),
+            size: columns.size(),
+        });
         let (mut thin, mut down_pitch) = (None, pitch);
         if long && stride > 1 {
             let from = std::mem::replace(&mut rows_at, slab.take(planes.size() * high * columns.outputs())?);
@@ -244,6 +273,7 @@ impl Passes {
             problem: problem.clone(),
             spread,
             across,
+            doubled,
             reach,
             thin,
             rows_at,

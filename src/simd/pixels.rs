@@ -2,7 +2,7 @@
 
 use fearless_simd::SimdFloat;
 
-use super::{Level, Select, Simd, Vector};
+use super::{Select, Simd, Vector};
 
 /// A pixel that comes in vectors: every [`Element`](crate::Element).
 pub trait Pixel: Copy + Default + PartialOrd + Send + Sync + 'static {
@@ -98,7 +98,7 @@ macro_rules! integer_pixels {
 #[inline(always)]
 fn second_of_equals<S: Simd>(simd: S) -> bool {
     #[cfg(feature = "__scalar")]
-    if let Level::Fallback(_) = simd.level() {
+    if let super::Level::Fallback(_) = simd.level() {
         return false;
     }
     let _ = simd;
