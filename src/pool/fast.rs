@@ -9,7 +9,7 @@ use super::operation::Operation;
 use super::outputs::Outputs;
 use super::pairs::Pairs;
 use super::passes::Passes;
-use super::planes::Compute;
+use super::planes::{Compute, OF_PASSES};
 use super::problem::Problem;
 use super::small::{Rows, Small};
 use crate::Element;
@@ -83,6 +83,13 @@ impl<T: Element + Kernels> Compute<T> for Fast<T> {
             Way::Pairs(_) => "pairs",
             Way::Small { .. } => "small windows",
             Way::Bands { .. } => "bands",
+        }
+    }
+
+    fn weight(&self) -> usize {
+        match self.way {
+            Way::Pairs(_) | Way::Small { .. } => 1,
+            Way::Bands { .. } => OF_PASSES,
         }
     }
 

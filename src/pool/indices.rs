@@ -1,6 +1,6 @@
 //! Max and min pooling that also says where: the indices that [`MaxUnpool`](super::MaxUnpool) takes.
 
-use super::planes::Sizes;
+use super::planes::{OF_TAPS, Sizes};
 use super::walk::{BLOCK, Taps, neighbours};
 use super::{Pool, Selection};
 use crate::parallel::join;
@@ -31,7 +31,7 @@ impl<R, const N: usize> Pool<R, N> {
         if !values.is_empty() {
             let pixels = input.contiguous()?;
             let picks = Picks { reduction: &self.reduction, taps: Taps::new(layer.geometry)?, sizes: layer.sizes() };
-            let shares = picks.sizes.shares::<i64>();
+            let shares = picks.sizes.shares::<i64>(OF_TAPS);
             picks.share(&pixels, (0, shares), shares, &mut values, &mut indices);
         }
         Ok((Tensor::from_vec(&shape, values)?, Tensor::from_vec(&shape, indices)?))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Reduction;
 use super::counts::count;
 use super::passes::{Passes, Spread};
-use super::planes::Compute;
+use super::planes::{Compute, OF_PASSES};
 use super::problem::{Part, Problem};
 use super::tiles::Step;
 use crate::simd::{Kernel, Level, Simd, run};
@@ -67,6 +67,10 @@ impl<T: Element, R: Reduction<T>> Compute<T> for Merged<R> {
 
     fn algorithm(&self) -> &'static str {
         "merged bands"
+    }
+
+    fn weight(&self) -> usize {
+        OF_PASSES
     }
 
     fn scratch_length(&self) -> usize {

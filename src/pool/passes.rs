@@ -63,7 +63,7 @@ pub(super) struct Needed {
 }
 
 /// Windows along a row that are merged by doubling tiles in registers, and two tiles then.
-const DOUBLED: RangeInclusive<usize> = 5..=16;
+const DOUBLED: RangeInclusive<usize> = 6..=16;
 
 /// How such windows are merged: the tiles of a power of two of pixels, and the whole windows.
 #[derive(Debug, Clone)]

@@ -7,8 +7,13 @@ use crate::plan::{Plan, Run};
 use crate::tensor::{TensorView, TensorViewMut, filled};
 use crate::{Element, Result};
 
-/// A share has at least so many bytes to read and write: what takes a few times as long as waking a thread.
+/// A share has at least so many bytes to read and write, or fewer where these take longer: what takes a few times as long as waking a
+/// thread.
 const WORTH_A_THREAD: usize = 1 << 20;
+
+/// [`Compute::weight`] of steps through all the taps of each window, and of merging in several passes.
+pub(super) const OF_TAPS: usize = 16;
+pub(super) const OF_PASSES: usize = 4;
 
 /// How planes are pooled.
 pub(super) trait Compute<T>: Clone + Send + Sync + 'static {
@@ -20,6 +25,11 @@ pub(super) trait Compute<T>: Clone + Send + Sync + 'static {
 
     /// What it computes by, in a word or two.
     fn algorithm(&self) -> &'static str;
+
+    /// How many times as long it takes as copying what it reads and writes, roughly.
+    fn weight(&self) -> usize {
+        1
+    }
 
     /// Memory that one thread computes in.
     fn scratch_length(&self) -> usize {
@@ -54,10 +64,11 @@ impl Sizes {
         units / shares * share + units % shares * share / shares
     }
 
-    /// As many shares as there are threads for and is worth it. Asking for the threads starts them: small layers do not ask.
-    pub(super) fn shares<T>(&self) -> usize {
+    /// As many shares as there are threads for and is worth it, for a [`Compute::weight`]. Asking for the threads starts them: small
+    /// layers do not ask.
+    pub(super) fn shares<T>(&self, weight: usize) -> usize {
         let bytes = (self.pixels() + self.units * self.unit).saturating_mul(self.planes).saturating_mul(size_of::<T>());
-        let worth = (bytes / WORTH_A_THREAD).min(self.units.saturating_mul(self.planes));
+        let worth = (bytes / (WORTH_A_THREAD / weight)).min(self.units.saturating_mul(self.planes));
         if worth < 2 { 1 } else { worth.min(threads()) }
     }
 }
@@ -97,7 +108,8 @@ impl<T: Element, C: Compute<T>> Pooled<T> for Planes<C, T> {
 
 /// The planes pooled so, in as many shares as are worth it.
 pub(super) fn pooled<T: Element>(compute: impl Compute<T>, sizes: Sizes) -> Result<Box<dyn Pooled<T>>> {
-    Ok(Box::new(Planes::new(compute, sizes, sizes.shares::<T>())?))
+    let shares = sizes.shares::<T>(compute.weight());
+    Ok(Box::new(Planes::new(compute, sizes, shares)?))
 }
 
 /// The memory of some shares; each has its own, whose padding is written once for all runs.

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use super::Reduction;
 use super::counts::count;
-use super::planes::Compute;
+use super::planes::{Compute, OF_PASSES, OF_TAPS};
 use crate::simd::{Kernel, Level, Simd, run};
 use crate::tensor::collected;
 use crate::window::{Geometry, Run};
@@ -393,6 +393,10 @@ impl<T: Element, R: Reduction<T>, const N: usize> Compute<T> for Walk<R, N> {
 
     fn algorithm(&self) -> &'static str {
         if self.small.is_some() { "small windows" } else { "taps" }
+    }
+
+    fn weight(&self) -> usize {
+        if self.small.is_some() { OF_PASSES } else { OF_TAPS }
     }
 
     fn blank(&self) -> T {
