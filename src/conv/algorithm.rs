@@ -39,8 +39,9 @@ pub enum Algorithm {
     /// Rounding errors are about three times as large (1e-6 of the norm in `f32`), and an infinity or NaN among the pixels
     /// spoils all 4×4 outputs of a tile.
     Winograd,
-    /// Winograd's tiles of 2×2 outputs, for 4 of 9 multiplications: windows of 3×3 and stride 1 over small maps of many channels. They
-    /// have fewer weights than the larger tiles, where most of the time goes into reading these, and leave less of a tile unused.
+    /// Winograd's tiles of 2×2 outputs, for 4 of 9 multiplications: windows of 3×3 and stride 1, over small maps of many channels.
+    /// Less than half as many numbers are made of the weights as for the larger tiles: there, most of the time goes into reading
+    /// them. Rounding errors are twice as large at most, and an infinity or NaN spoils 2×2 outputs.
     Winograd2x2,
 }
 

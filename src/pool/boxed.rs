@@ -143,7 +143,7 @@ impl<T: Element, R: Reduction<T>> Kernel for Steps<'_, R, T> {
 const SIDE_BY_SIDE: usize = 64;
 
 /// Pixels that each of them takes at a time, and in all, before they are merged.
-const AT_A_TIME: usize = 4;
+const AT_A_TIME: usize = 8;
 const STRETCH: usize = 4 * AT_A_TIME;
 
 /// So few pixels that to merge what many accumulators hold would take longer than the steps.

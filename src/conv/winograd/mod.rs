@@ -20,6 +20,9 @@
 //! ([`shallow`]). A dilated window is one that is not dilated for every second (or third, …) output of its map: these go through
 //! the steps as maps of their own. An infinity or NaN among the pixels spoils all the outputs of its tiles.
 //!
+//! All the weights are read for each block of tiles. Where a layer has so few tiles that this takes longer than the products, smaller
+//! tiles have fewer weights: those of F(2×2, 3×3) have 16 points instead of 36, for 4 products an output.
+//!
 //! [arXiv:1509.09308]: https://arxiv.org/abs/1509.09308
 
 mod blocks;
