@@ -1,39 +1,43 @@
-//! The only file that names rayon: how many threads there are, and two things done at once.
+//! The only file that names rayon: how many threads there are, two things done at once, and what is a part of what.
 //!
 //! Without the feature `rayon` there is one thread.
 
 use std::cell::Cell;
 
-/// What is planned as a part of something that is shared among threads already.
-#[derive(Clone, Copy)]
-struct Part {
-    /// The images of the whole batch, where there is one.
-    batch: Option<usize>,
+/// Some images of a batch, that are planned or computed as they would be with all of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Part {
+    pub(crate) images: usize,
+    pub(crate) of: usize,
+}
+
+impl Part {
+    /// The part that is planned here: all, unless it is within [`alone`].
+    pub(crate) fn here() -> Self {
+        PART.get().unwrap_or(Self { images: 1, of: 1 })
+    }
+
+    /// How many images there are in all, where this part has so many.
+    pub(crate) fn all(self, images: usize) -> usize {
+        images.saturating_mul(self.of) / self.images.max(1)
+    }
 }
 
 thread_local! {
-    /// What is planned here is a part of this; of nothing, where there is none.
+    /// What is planned here is a part of something that is shared among threads already.
     static PART: Cell<Option<Part>> = const { Cell::new(None) };
 }
 
-/// Plans for one thread: what is made ready in `plan` is a part of something that is shared among threads already. The images that it
-/// is for are some of a batch, if there is one, and computed as the whole batch would be.
-pub(crate) fn alone<R>(batch: Option<usize>, plan: impl FnOnce() -> R) -> R {
+/// Plans a part of a batch for one thread, or computes it on one.
+pub(crate) fn alone<R>(part: Part, plan: impl FnOnce() -> R) -> R {
     struct Restore(Option<Part>);
     impl Drop for Restore {
         fn drop(&mut self) {
             PART.set(self.0);
         }
     }
-    // A part of a part is one of the whole.
-    let batch = PART.get().and_then(|whole| whole.batch).or(batch);
-    let _restore = Restore(PART.replace(Some(Part { batch })));
+    let _restore = Restore(PART.replace(Some(part)));
     plan()
-}
-
-/// Images of the batch that these are all of, or a part of.
-pub(crate) fn batch(images: usize) -> usize {
-    PART.get().and_then(|part| part.batch).unwrap_or(images)
 }
 
 /// Threads that a computation may use: those of the pool it is called from, or the one of [`alone`].

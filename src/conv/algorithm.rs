@@ -6,7 +6,7 @@ use super::kernels::Kernels;
 use super::problem::Problem;
 use super::winograd::{self, Tiling};
 use super::{bands, channels, panels, pixels};
-use crate::parallel::batch;
+use crate::parallel::Part;
 use crate::simd::{Lanes, Level, lanes};
 
 /// Outputs of a row that is better computed in bands.
@@ -41,7 +41,8 @@ pub enum Algorithm {
     Winograd,
     /// Winograd's tiles of 2×2 outputs, for 4 of 9 multiplications: windows of 3×3 and stride 1, over small maps of many channels.
     /// Less than half as many numbers are made of the weights as for the larger tiles: there, most of the time goes into reading
-    /// them. Rounding errors are twice as large at most, and an infinity or NaN spoils 2×2 outputs.
+    /// them, which the images of a batch do together. So it depends on their number which tiles are chosen.
+    /// Rounding errors are up to twice as large, and an infinity or NaN spoils all outputs of the tiles that see it.
     Winograd2x2,
 }
 
@@ -100,7 +101,7 @@ pub(super) fn fastest<A: Kernels>(problem: &Problem, level: Level, may: impl Fn(
     left.into_iter().find(|&algorithm| may(algorithm)).unwrap_or(Algorithm::Taps)
 }
 
-/// Register operations of an algorithm for one group of one image: multiply-adds, blanks included, and what it takes to
+/// Register operations of an algorithm for one group of one image of a batch: multiply-adds, blanks included, and what it takes to
 /// store the results.
 fn cost<A: Lanes>(algorithm: Algorithm, problem: &Problem, level: Level) -> f64 {
     let lanes = lanes::<A>(level);
@@ -153,11 +154,11 @@ fn cost<A: Lanes>(algorithm: Algorithm, problem: &Problem, level: Level) -> f64 
                 return tiles.div_ceil(lanes) as f64 * of_register + 600.0 * channels;
             }
             let registers = problem.filters.div_ceil(lanes) as f64;
-            let images = batch(problem.images);
-            let with_blanks = winograd::with_blanks::<A>(level, tiles * images) as f64 / images as f64;
+            let images = Part::here().all(problem.images);
+            let with_blanks = winograd::with_blanks::<A>(level, tiles.saturating_mul(images)) / images as f64;
             let computing =
                 with_blanks * products * registers + tiles as f64 * (45.0 * channels + 500.0 * registers) * points;
-            // All the weights are read once, for few images together.
+            // All the weights are read for every block of tiles: of few tiles, for all images together, and for many they do not count.
             let bytes = products * filters * size_of::<A>() as f64;
             let bytes_an_operation = if bytes > CACHED_BYTES { 5.0 } else { 12.0 };
             computing.max(bytes / bytes_an_operation / images as f64)

@@ -6,7 +6,7 @@ use super::kernels::Kernels;
 use super::operation::Merge;
 use super::outputs::Outputs;
 use super::passes::{Doubled, Passes, Spread};
-use super::tiles::{MARGIN, Step};
+use super::tiles::{Step, WIDEST};
 use crate::simd::{Outgrown, Pixel, Simd, SimdMask, Vector, load_pixels};
 
 /// Some rows of outputs of one plane.
@@ -37,11 +37,12 @@ impl<T: Kernels> Band<'_, T> {
         let needed = passes.needed(self.outputs.part);
         match &passes.doubled {
             Some(doubled) if O::EXACT && T::Pixels::<S>::LEN >= 8 => {
-                merge_doubled::<S, T, O>(simd, doubled, &needed.across, self.slab);
+                merge_tiles::<S, T, O>(simd, doubled, &needed.across, self.slab);
+                merge_step::<S, T, O>(simd, &doubled.windows, &needed.across, self.slab);
             }
             _ => {
                 for step in &passes.across {
-                    merge_step::<S, T, O>(simd, &step.terms, step, &needed.across, self.slab);
+                    merge_step::<S, T, O>(simd, step, &needed.across, self.slab);
                 }
             }
         }
@@ -51,7 +52,7 @@ impl<T: Kernels> Band<'_, T> {
             return self.halves::<S, O>(simd);
         }
         for step in &passes.down {
-            merge_step::<S, T, O>(simd, &step.terms, step, &needed.down, self.slab);
+            merge_step::<S, T, O>(simd, step, &needed.down, self.slab);
         }
         self.finish::<S, O>(simd);
     }
@@ -130,18 +131,12 @@ fn merged_terms<S: Simd, T: Pixel, O: Merge<T>, const WIDTH: usize>(
 
 /// Does one step for the places that are needed.
 #[inline(always)]
-fn merge_step<S: Simd, T: Pixel, O: Merge<T>>(
-    simd: S,
-    terms: &[usize],
-    step: &Step,
-    needed: &Range<usize>,
-    slab: &mut [T],
-) {
+fn merge_step<S: Simd, T: Pixel, O: Merge<T>>(simd: S, step: &Step, needed: &Range<usize>, slab: &mut [T]) {
     const WIDE: usize = 4;
     let lanes = T::Pixels::<S>::LEN;
     let (from, to) = slab.split_at_mut(step.to);
     for at in (needed.start..needed.end.min(step.count)).step_by(WIDE * lanes) {
-        let merged = merged::<S, T, O, WIDE>(simd, from, terms, at);
+        let merged = merged::<S, T, O, WIDE>(simd, from, &step.terms, at);
         let place = &mut to[at..][..WIDE * lanes];
         for register in 0..WIDE {
             merged[register].store_slice(&mut place[register * lanes..][..lanes]);
@@ -149,38 +144,15 @@ fn merge_step<S: Simd, T: Pixel, O: Merge<T>>(
     }
 }
 
-/// Merges the windows that are needed along rows, of two tiles each, which may lie one over the other.
+/// Merges tiles of eight pixels from each place on that is needed. They double in registers, by what slides in from the next.
 #[inline(always)]
-fn merge_doubled<S: Simd, T: Pixel, O: Merge<T>>(simd: S, doubled: &Doubled, needed: &Range<usize>, slab: &mut [T]) {
-    let Doubled { from, to, length, whole, size } = doubled;
-    let of_tiles = needed.start..needed.end.min(*length);
-    let second = match size {
-        ..8 => {
-            merge_tiles::<S, T, O, 4>(simd, [*from, *to], of_tiles, slab);
-            size - 4
-        }
-        _ => {
-            merge_tiles::<S, T, O, 8>(simd, [*from, *to], of_tiles, slab);
-            size - 8
-        }
-    };
-    merge_step::<S, T, O>(simd, &[*to, to + second], whole, needed, slab);
-}
-
-/// Merges tiles of four or eight pixels from each place on.
-#[inline(always)]
-fn merge_tiles<S: Simd, T: Pixel, O: Merge<T>, const TILE: usize>(
-    simd: S,
-    [from, to]: [usize; 2],
-    needed: Range<usize>,
-    slab: &mut [T],
-) {
+fn merge_tiles<S: Simd, T: Pixel, O: Merge<T>>(simd: S, doubled: &Doubled, needed: &Range<usize>, slab: &mut [T]) {
     const WIDE: usize = 4;
     let lanes = T::Pixels::<S>::LEN;
-    let (pixels, tiles) = slab.split_at_mut(to);
-    for at in needed.step_by(WIDE * lanes) {
+    let (pixels, tiles) = slab.split_at_mut(doubled.to);
+    for at in (needed.start..needed.end.min(doubled.length)).step_by(WIDE * lanes) {
         // Of the register behind them, the first pixels are enough.
-        let mut merged = load_pixels::<S, T, { WIDE + 1 }>(simd, &pixels[from + at..]);
+        let mut merged = load_pixels::<S, T, { WIDE + 1 }>(simd, &pixels[doubled.from + at..]);
         for register in 0..=WIDE {
             let next = merged[(register + 1).min(WIDE)];
             merged[register] = O::merge(simd, merged[register], merged[register].slide::<1>(next));
@@ -189,10 +161,8 @@ fn merge_tiles<S: Simd, T: Pixel, O: Merge<T>, const TILE: usize>(
             let next = merged[(register + 1).min(WIDE)];
             merged[register] = O::merge(simd, merged[register], merged[register].slide::<2>(next));
         }
-        if TILE == 8 {
-            for register in 0..WIDE {
-                merged[register] = O::merge(simd, merged[register], merged[register].slide::<4>(merged[register + 1]));
-            }
+        for register in 0..WIDE {
+            merged[register] = O::merge(simd, merged[register], merged[register].slide::<4>(merged[register + 1]));
         }
         let place = &mut tiles[at..][..WIDE * lanes];
         for register in 0..WIDE {
@@ -343,7 +313,7 @@ fn unzip_bytes<T: Pixel>(pixels: &[T], even: &mut [T], odd: &mut [T]) {
 fn unzip_few<S: Simd, T: Pixel, O: Merge<T>>(simd: S, pixels: &[T], even: &mut [T], odd: &mut [T]) {
     let lanes = T::Pixels::<S>::LEN;
     let pairs = pixels.len() / 2;
-    let mut padded = [T::default(); MARGIN / 2];
+    let mut padded = [T::default(); 2 * WIDEST];
     padded[..pixels.len()].copy_from_slice(pixels);
     let [low, high] = load_pixels::<S, T, 2>(simd, &padded[..2 * lanes]);
     let (low, high) = (O::enter::<S>(low), O::enter::<S>(high));

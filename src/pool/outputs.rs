@@ -4,7 +4,7 @@ use super::counts::Counts;
 use super::kernels::Kernels;
 use super::operation::Merge;
 use super::problem::Part;
-use super::tiles::MARGIN;
+use super::tiles::WIDEST;
 use crate::simd::{Simd, Vector};
 
 /// The outputs of some rows of one plane, and what they are divided by.
@@ -56,7 +56,7 @@ impl<T: Kernels> Outputs<'_, T> {
             None => {
                 let count = (self.length - column).min(lanes);
                 // A copy of its own: else every register is in memory first.
-                let mut few = [T::default(); MARGIN / 4];
+                let mut few = [T::default(); WIDEST];
                 outputs.store_slice(&mut few[..lanes]);
                 self.output[at..at + count].copy_from_slice(&few[..count]);
             }

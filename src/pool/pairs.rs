@@ -5,7 +5,7 @@
 
 use super::kernels::Kernels;
 use super::operation::Merge;
-use super::tiles::MARGIN;
+use super::tiles::WIDEST;
 use crate::cache::Ahead;
 use crate::simd::{Simd, Vector, load_pixels};
 
@@ -91,7 +91,7 @@ impl<T: Kernels> Pairs<'_, T> {
     /// Merges the neighbours of a row that has too few pixels after it.
     #[inline(always)]
     fn padded<S: Simd, O: Merge<T>>(&self, simd: S, row: usize) -> T::Pixels<S> {
-        let mut padded = [T::default(); MARGIN / 2];
+        let mut padded = [T::default(); 2 * WIDEST];
         padded[..self.row].copy_from_slice(&self.pixels[row..][..self.row]);
         pairs::<S, T, O>(simd, &padded)
     }

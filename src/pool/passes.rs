@@ -62,18 +62,16 @@ pub(super) struct Needed {
     rows: usize,
 }
 
-/// Windows along a row that are merged by doubling tiles in registers, and two tiles then.
-const DOUBLED: RangeInclusive<usize> = 6..=16;
+/// Windows along a row that are merged of two tiles of eight pixels, which may lie one over the other; they have tiles of four, too.
+const DOUBLED: RangeInclusive<usize> = 8..=16;
 
-/// How such windows are merged: the tiles of a power of two of pixels, and the whole windows.
+/// How such windows are merged: the tiles of eight from each of so many places on, and the windows.
 #[derive(Debug, Clone)]
 pub(super) struct Doubled {
     pub(super) from: usize,
     pub(super) to: usize,
     pub(super) length: usize,
-    /// The last of the steps across: where the windows go.
-    pub(super) whole: Step,
-    pub(super) size: usize,
+    pub(super) windows: Step,
 }
 
 #[derive(Debug, Clone)]
@@ -81,7 +79,7 @@ pub(super) struct Passes {
     pub(super) problem: Problem,
     pub(super) spread: Spread,
     pub(super) across: Vec<Step>,
-    /// The same for operations that round nothing, whose terms may lie one over the other; for windows of middling size.
+    /// The same for operations that round nothing, and windows of middling size.
     pub(super) doubled: Option<Doubled>,
     /// How many places behind a row the windows reach that steps across merge.
     reach: usize,
@@ -221,12 +219,7 @@ impl Passes {
         let (mut across, terms, tiles_at) = if long || stride == 1 {
             let (places, steps) = levels(&mut slab, spread.parts[0]?, steps_of_four, dilation, part)?;
             let terms = tiling.iter().map(|&(level, tap)| places[level as usize] + tap * dilation).collect();
-            let tiles_at = match places.get(1) {
-                _ if !doubles => None,
-                Some(&place) => Some(place),
-                None => Some(slab.take(part)?),
-            };
-            (steps, terms, tiles_at)
+            (steps, terms, places.get(1).copied().filter(|_| doubles))
         } else {
             let place = |tap: usize| Some(spread.parts[tap * dilation % phases]? + tap * dilation / phases);
             (Vec::new(), (0..columns.size()).map(place).collect::<Option<Vec<_>>>()?, None)
@@ -239,12 +232,9 @@ impl Passes {
                 to
             }
         };
-        let doubled = tiles_at.zip(across.last()).zip(spread.parts[0]).map(|((to, whole), from)| Doubled {
-            from,
-            to,
-            length: part,
-            whole: whole.clone(),
-            size: columns.size(),
+        let doubled = tiles_at.zip(across.last()).zip(spread.parts[0]).map(|((to, last), from)| {
+            let windows = Step { terms: vec![to, to + columns.size() - 8], ..last.clone() };
+            Doubled { from, to, length: part, windows }
         });
         let (mut thin, mut down_pitch) = (None, pitch);
         if long && stride > 1 {

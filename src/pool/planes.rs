@@ -11,7 +11,7 @@ use crate::{Element, Result};
 /// thread.
 const WORTH_A_THREAD: usize = 1 << 20;
 
-/// [`Compute::weight`] of steps through all the taps of each window, and of merging in several passes.
+/// [`Compute::weight`] of steps through all the taps of each window, and of merging in several passes or by steps through few.
 pub(super) const OF_TAPS: usize = 16;
 pub(super) const OF_PASSES: usize = 4;
 

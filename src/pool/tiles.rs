@@ -4,8 +4,11 @@
 //! it is tiled by them, 13 = 4 + 4 + 4 + 1. The cost grows with the logarithm of its size. A sum taken so has a smaller error
 //! than one taken pixel by pixel, for nothing is ever subtracted, and the order of the pixels is kept.
 
-/// Pixels that kernels may read and merge, to no effect, behind the end of a part of the slab: five registers of the widest.
-pub(super) const MARGIN: usize = 5 * 64;
+/// Pixels of the widest register.
+pub(super) const WIDEST: usize = 64;
+
+/// Pixels that kernels may read and merge, to no effect, behind the end of a part of the slab: five registers.
+pub(super) const MARGIN: usize = 5 * WIDEST;
 
 /// `slab[to + i] = slab[terms[0] + i] ∘ slab[terms[1] + i] ∘ …`, for as many `i`.
 #[derive(Debug, Clone)]

@@ -16,8 +16,8 @@ use crate::simd::{Pixel, Select, Simd, SimdMask, Vector};
 /// The registers of a stretch.
 const STRETCH: usize = 64;
 
-/// Planes of a few registers, so few that a loop through them would take as long as what it does, are unrolled: those of 7×7 and 8×8
-/// pixels have up to three or six before the last, where registers have so many lanes at most.
+/// Planes of so few registers that a loop through them would take as long as what it does are unrolled, where registers have so many
+/// lanes at most: planes of 7×7 pixels have three registers before the last, or six, and those of 8×8 have seven at most.
 const UNROLLED: usize = 16;
 
 /// Planes of any number of registers.
@@ -78,9 +78,9 @@ impl<T: Kernels> Totals<'_, T> {
         let one = T::Pixels::<S>::splat(simd, T::number(1, false));
         let (mut totals, mut counts) = ([start; LANES], [T::default(); LANES]);
         let planes = self.boxes.whole_planes().and_then(|length| Planes::<S, T, LANES>::new(simd, length, start));
-        if let Some(planes) = &planes {
-            counts = [T::number(planes.length, false); LANES];
-        }
+        let of_planes =
+            planes.as_ref().map_or(one, |planes| T::Pixels::<S>::splat(simd, T::number(planes.length, false)));
+        let divisor = O::divisor(simd, of_planes);
         let mut ahead = Ahead::of(self.pixels);
         for (group, output) in self.output.chunks_mut(LANES).enumerate() {
             let first = self.first + group * LANES;
@@ -104,11 +104,16 @@ impl<T: Kernels> Totals<'_, T> {
                     fold::<S, T, O>(simd, &mut totals)
                 }
             };
-            let finished = match O::COUNTED {
-                true => O::divided::<S>(folded, T::Pixels::<S>::from_slice(simd, &counts), one, false),
-                false => O::finish::<S>(folded),
+            let finished = match (O::COUNTED, &planes) {
+                (true, Some(_)) => O::divided_by::<S>(folded, divisor),
+                (true, None) => O::divided::<S>(folded, T::Pixels::<S>::from_slice(simd, &counts), one, false),
+                (false, _) => O::finish::<S>(folded),
             };
-            output.copy_from_slice(&finished.as_slice()[..output.len()]);
+            // A copy of a length that a compiler does not know is a call.
+            match output.len() == LANES {
+                true => finished.store_slice(output),
+                false => output.copy_from_slice(&finished.as_slice()[..output.len()]),
+            }
             if O::HAS_PLAIN && T::HAS_ORDER {
                 for (number, place) in output.iter_mut().enumerate() {
                     if nan >> number & 1 == 1 || *place == T::default() {
@@ -120,7 +125,9 @@ impl<T: Kernels> Totals<'_, T> {
     }
 }
 
-/// Planes of one box each, and of few pixels, but more than a register holds: as many as a register has lanes, side by side.
+/// Planes of one box each, and of few pixels, but more than a register holds: as many as a register has lanes, side by side. Where
+/// fewer are left, each is taken alone by [`few`], which merges the same lanes in the same order: how planes are shared among threads
+/// changes no bit.
 struct Planes<S: Simd, T: Pixel, const LANES: usize> {
     length: usize,
     start: T::Pixels<S>,
@@ -149,21 +156,22 @@ impl<S: Simd, T: Pixel, const LANES: usize> Planes<S, T, LANES> {
             3 => self.totals_of::<O, 3>(simd, pixels, nan),
             4 => self.totals_of::<O, 4>(simd, pixels, nan),
             6 => self.totals_of::<O, 6>(simd, pixels, nan),
+            7 => self.totals_of::<O, 7>(simd, pixels, nan),
             _ => self.totals_of::<O, ANY>(simd, pixels, nan),
         }
     }
 
-    /// The same, where every plane has so many registers before the last. The first step of [`fold`] is done as the registers come.
+    /// The same, where every plane has so many registers before the last. They are read in order, and the first step of [`fold`] is
+    /// done as they come.
     #[inline(always)]
     fn totals_of<O: Merge<T>, const WHOLE: usize>(&self, simd: S, pixels: &[T], nan: &mut u64) -> T::Pixels<S> {
         let mut registers = [self.start; LANES];
-        let (one, other) = pixels.split_at(LANES / 2 * self.length);
-        let pairs = one.chunks_exact(self.length).zip(other.chunks_exact(self.length));
-        for (number, (register, (one, other))) in registers[..LANES / 2].iter_mut().zip(pairs).enumerate() {
-            let (one, nan_in_one) = self.total::<O, WHOLE>(simd, one);
-            let (other, nan_in_other) = self.total::<O, WHOLE>(simd, other);
-            *register = zipped::<S, T, O>(simd, one, other);
-            *nan |= (u64::from(nan_in_one) | u64::from(nan_in_other) << (LANES / 2)) << number;
+        let pairs = pixels.chunks_exact(2 * self.length);
+        for (number, (register, pair)) in registers[..LANES / 2].iter_mut().zip(pairs).enumerate() {
+            let (one, nan_in_one) = self.total::<O, WHOLE>(simd, &pair[..self.length]);
+            let (other, nan_in_other) = self.total::<O, WHOLE>(simd, &pair[self.length..]);
+            *register = folded::<S, T, O>(simd, one, other);
+            *nan |= (u64::from(nan_in_one) | u64::from(nan_in_other) << 1) << (2 * number);
         }
         fold::<S, T, O>(simd, &mut registers[..LANES / 2])
     }
@@ -296,22 +304,21 @@ fn last<S: Simd, T: Pixel>(simd: S, row: &[T], count: usize, start: T::Pixels<S>
     }
 }
 
-/// Folds a square of registers into one: lane `i` has what register `i` comes to. Zipping the first half of the registers with the
-/// second halves the lanes that each has; the pairs are such that the lanes end in order.
+/// Folds a square of registers into one: lane `i` has what register `i` comes to.
 #[inline(always)]
 fn fold<S: Simd, T: Pixel, O: Merge<T>>(simd: S, registers: &mut [T::Pixels<S>]) -> T::Pixels<S> {
-    let mut half = registers.len() / 2;
-    while half > 0 {
-        for register in 0..half {
-            registers[register] = zipped::<S, T, O>(simd, registers[register], registers[register + half]);
+    let mut count = registers.len() / 2;
+    while count > 0 {
+        for pair in 0..count {
+            registers[pair] = folded::<S, T, O>(simd, registers[2 * pair], registers[2 * pair + 1]);
         }
-        half /= 2;
+        count /= 2;
     }
     registers[0]
 }
 
-/// The lanes of two registers merged in pairs, so that those of both stand side by side.
+/// Two registers whose neighbouring lanes are merged: those of the one, and behind them those of the other.
 #[inline(always)]
-fn zipped<S: Simd, T: Pixel, O: Merge<T>>(simd: S, one: T::Pixels<S>, other: T::Pixels<S>) -> T::Pixels<S> {
-    O::Plain::merge(simd, one.zip_low(other), one.zip_high(other))
+fn folded<S: Simd, T: Pixel, O: Merge<T>>(simd: S, one: T::Pixels<S>, other: T::Pixels<S>) -> T::Pixels<S> {
+    O::Plain::merge(simd, one.unzip_low(other), one.unzip_high(other))
 }

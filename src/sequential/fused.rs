@@ -8,10 +8,12 @@
 //! A band of a module's output is the same module on a band of its input, with other padding: [`Module::band`] says which rows,
 //! and [`Module::plan_band`] gives the plan. Most bands are alike, so a few plans serve all. Each thread has its own.
 
+use std::ops::Range;
+
 use super::cut::{Cut, Pair};
 use crate::fusion::with_axis;
 use crate::module::Module;
-use crate::parallel::{alone, join, threads};
+use crate::parallel::{Part, alone, join, threads};
 use crate::plan::Run;
 use crate::tensor::{TensorView, TensorViewMut, filled};
 use crate::{Band, Element, Elementwise, Plan, Result};
@@ -65,6 +67,8 @@ struct Work<T: Element> {
     cut: Cut,
     /// Which plans serve a band.
     kinds: Vec<usize>,
+    /// What the images are a part of, themselves.
+    part: Part,
     functions: Vec<Elementwise<T>>,
     /// Whether workers share out the bands, of every image, rather than the images.
     by_rows: bool,
@@ -117,7 +121,8 @@ impl<T: Element> Fused<T> {
             |_| Some(Worker { plans: plans.clone(), rows: filled(&[longest], T::default()).ok()?, result: Ok(()) });
         let workers = (0..count).map(worker).collect::<Option<Vec<_>>>()?;
         let functions = group.functions.clone();
-        Some(Self { work: Work { cut, kinds, functions, by_rows, shares }, workers })
+        let part = Part::here();
+        Some(Self { work: Work { cut, kinds, part, functions, by_rows, shares }, workers })
     }
 }
 
@@ -147,8 +152,9 @@ impl<T: Element> Group<'_, T> {
         let plan = |module: &dyn Module<T>, band: &Band, input: &[usize], output: &[usize]| {
             let given = with_axis(output, band.output_axis, band.output.len());
             let whole = band.input_shape(input) == input && given == output;
-            let batch = images.map(|_| self.shapes[0][0]);
-            let plan = alone(batch, || if whole { module.plan(input) } else { module.plan_band(input, band) }).ok()?;
+            let here = Part::here();
+            let part = images.map_or(here, |images| Part { images, of: here.all(self.shapes[0][0]) });
+            let plan = alone(part, || if whole { module.plan(input) } else { module.plan_band(input, band) }).ok()?;
             (plan.input_shape() == band.input_shape(input) && plan.output_shape() == given).then_some(plan)
         };
         Some([plan(self.first, &pair.first, &input, &map)?, plan(self.last, &pair.last, &map, &output)?])
@@ -196,33 +202,58 @@ impl<T: Element> Work<T> {
             true => (0..self.cut.images.len(), units),
             false => (units, 0..self.cut.bands.len()),
         };
-        let (first_image, first_row) = if self.by_rows { (0, start) } else { (start, 0) };
+        let first = if self.by_rows { (0, start) } else { (start, 0) };
         for images in &self.cut.images[groups] {
-            let more = usize::from(images.len() > self.cut.least_images());
             for band in bands.clone() {
-                let Pair { first, last } = &self.cut.bands[band];
-                let [first_plan, last_plan] = &mut worker.plans[more][self.kinds[band]];
-
-                let mut input = input.part(first.input_axis, first.input.clone());
-                let row = last.output.start - first_row;
-                let mut output = output.view_mut().part(last.output_axis, row..row + last.output.len());
-                if self.cut.batched {
-                    let image = images.start - first_image;
-                    input = input.part(0, images.clone());
-                    output = output.part(0, image..image + images.len());
-                }
-                let shape = first_plan.output_shape();
-                let length = shape.iter().product();
-                let mut map = TensorViewMut::from_slice(shape, &mut worker.rows[..length])?;
-                first_plan.run(input, map.view_mut())?;
-                for function in &self.functions {
-                    function.apply(map.view_mut());
-                }
-                let rows = self.cut.bands[band].rows_between();
-                last_plan.run(map.view().part(last.input_axis, rows), output)?;
+                // A module that has no plan of its own plans now.
+                alone(self.part_of(images), || {
+                    self.compute_band(worker, images, band, first, input, output.view_mut())
+                })?;
             }
         }
         Ok(())
+    }
+
+    /// What part of the batch some of its images are.
+    fn part_of(&self, images: &Range<usize>) -> Part {
+        let all = self.cut.images.last().map_or(0, |last| last.end);
+        match self.cut.batched {
+            true => Part { images: images.len(), of: self.part.all(all) },
+            false => self.part,
+        }
+    }
+
+    /// Computes a band of some images, into an output that begins with this image and row.
+    fn compute_band(
+        &self,
+        worker: &mut Worker<T>,
+        images: &Range<usize>,
+        band: usize,
+        (first_image, first_row): (usize, usize),
+        input: &TensorView<'_, T>,
+        output: TensorViewMut<'_, T>,
+    ) -> Result<()> {
+        let more = usize::from(images.len() > self.cut.least_images());
+        let Pair { first, last } = &self.cut.bands[band];
+        let [first_plan, last_plan] = &mut worker.plans[more][self.kinds[band]];
+
+        let mut input = input.part(first.input_axis, first.input.clone());
+        let row = last.output.start - first_row;
+        let mut output = output.part(last.output_axis, row..row + last.output.len());
+        if self.cut.batched {
+            let image = images.start - first_image;
+            input = input.part(0, images.clone());
+            output = output.part(0, image..image + images.len());
+        }
+        let shape = first_plan.output_shape();
+        let length = shape.iter().product();
+        let mut map = TensorViewMut::from_slice(shape, &mut worker.rows[..length])?;
+        first_plan.run(input, map.view_mut())?;
+        for function in &self.functions {
+            function.apply(map.view_mut());
+        }
+        let rows = self.cut.bands[band].rows_between();
+        last_plan.run(map.view().part(last.input_axis, rows), output)
     }
 }
 

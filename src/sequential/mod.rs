@@ -57,7 +57,7 @@ use steps::Steps;
 /// - a ReLU after a convolution or a [`Linear`](crate::Linear) layer costs nothing;
 /// - element-wise modules ([`Module::elementwise`]) run in place, and a [`Flatten`](crate::Flatten) leaves the elements
 ///   where they are;
-/// - a maximum or minimum of 2×2 windows side by side, after a convolution by Winograd's tiles and perhaps a ReLU, is taken
+/// - a maximum or minimum of 2×2 windows side by side, after a convolution by Winograd's tiles of 4×4 and perhaps a ReLU, is taken
 ///   while the results are in registers ([`Module::plan_with_quads`]);
 /// - a module and any other pooling after it, with any element-wise modules between them, run band by band
 ///   ([`Module::band`]): each thread computes the rows of the map that some rows of the output need, or the maps of some images,

@@ -13,9 +13,10 @@ use proptest::prelude::*;
 use super::Sequential;
 use crate::conv::Algorithm;
 use crate::module::{Module, OutputShape};
+use crate::simd::{Level, lanes};
 use crate::{
-    AdaptiveMaxPool2d, AvgPool2d, Conv, Conv2d, Flatten, GlobalAvgPool, GlobalMaxPool, L2Pool2d, Linear, MaxPool1d,
-    MaxPool2d, MaxPool3d, MinPool2d, PaddingMode, Plan, Pool, Reduction, Relu, Result, Tensor, TensorView,
+    AdaptiveMaxPool2d, AvgPool2d, Band, Conv, Conv2d, Flatten, GlobalAvgPool, GlobalMaxPool, L2Pool2d, Linear,
+    MaxPool1d, MaxPool2d, MaxPool3d, MinPool2d, PaddingMode, Plan, Pool, Reduction, Relu, Result, Tensor, TensorView,
     TensorViewMut,
 };
 
@@ -205,14 +206,44 @@ fn everyday_blocks_are_fused() -> Result<()> {
 
 #[test]
 fn images_are_computed_as_in_the_whole_batch() -> Result<()> {
-    // One of these images alone is computed by another algorithm than eight.
     let conv = Conv2d::new(waves(&[64, 32, 3, 3])).padding(1);
-    let model = Sequential::new().push(conv).push(Relu).push(AvgPool2d::new(2));
-    for threads in 1..4 {
-        let how = check(&model, &waves(&[8, 32, 4, 4]), 12 << 10, threads)?;
-        assert!(how.contains(" bands"), "{how}");
+    if lanes::<f32>(Level::new()) >= 8 {
+        let algorithm = |images| Ok(conv.plan(&[images, 32, 4, 4])?.algorithm());
+        assert_ne!(algorithm(1)?, algorithm(8)?, "the images would not have to know of each other");
+    }
+    let early = || Sequential::new().push(conv.clone()).push(Relu).push(AvgPool2d::new(2));
+    let late = Sequential::new().push(Late(conv.clone())).push(AvgPool2d::new(2));
+    for (model, bands) in [(early(), true), (Sequential::new().push(early()).push(Relu), false), (late, true)] {
+        for threads in 1..9 {
+            let how = check(&model, &waves(&[8, 32, 4, 4]), 12 << 10, threads)?;
+            assert!(!bands || how.contains(" bands"), "{how}");
+        }
     }
     Ok(())
+}
+
+/// A convolution that plans when it runs.
+#[derive(Clone)]
+struct Late(Conv2d);
+
+impl OutputShape for Late {
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        self.0.output_shape(input)
+    }
+}
+
+impl Module<f32> for Late {
+    fn forward_into(&self, input: TensorView<'_, f32>, output: TensorViewMut<'_, f32>) -> Result<()> {
+        self.0.forward_into(input, output)
+    }
+
+    fn plan(&self, input_shape: &[usize]) -> Result<Plan> {
+        Plan::of(self.clone(), input_shape)
+    }
+
+    fn band(&self, input_shape: &[usize], rows: std::ops::Range<usize>) -> Option<Band> {
+        self.0.band(input_shape, rows)
+    }
 }
 
 #[test]

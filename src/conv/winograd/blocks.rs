@@ -22,10 +22,13 @@ pub(in crate::conv) struct Blocks {
 }
 
 impl Blocks {
-    /// `None` if the layer does not suit, or the packed pixels of a block cannot be counted.
+    /// `None` if the layer does not suit, is pooled in tiles that are not, or the packed pixels of a block cannot be counted.
     pub(in crate::conv) fn new<A: Kernels>(problem: &Problem, algorithm: Algorithm, level: Level) -> Option<Self> {
         let [_, rows, columns] = problem.output_size();
         let tiling = Tiling::of(algorithm, problem)?;
+        if problem.quads.is_some() && algorithm != Algorithm::Winograd {
+            return None;
+        }
         let [down, across] = tiling.dilation;
         let outputs = [problem.images, rows.div_ceil(down), columns.div_ceil(across)];
         let block = Block::new::<A>(level, tiling, problem.channels, outputs);

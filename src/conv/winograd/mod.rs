@@ -44,7 +44,7 @@ pub(super) use blocks::Blocks;
 pub(super) use steps::with_blanks;
 use steps::{Scratch, copy_rows, multiply, outputs_of_row};
 pub(super) use tiling::Tiling;
-use transforms::{MOST_PATCH, MOST_TAPS, SMALL_PATCH, SMALL_TILE, TILE, filter_values};
+use transforms::{LARGE_PATCH, LARGE_TILE, MOST_PATCH, MOST_TAPS, SMALL_PATCH, SMALL_TILE, filter_values};
 
 /// The most lanes that a register has. As steps read and write whole registers, so many numbers that do not count
 /// follow the last that does.
@@ -220,8 +220,8 @@ impl<A: Lanes + Float> Kernel for Winograd<'_, A> {
             let phase = Phase { number, first, outputs };
             match self.tiling.patch() {
                 SMALL_PATCH => self.phase::<S, SMALL_PATCH, SMALL_TILE>(simd, images, phase, &mut scratch),
-                6 => self.phase::<S, 6, TILE>(simd, images, phase, &mut scratch),
-                _ => self.phase::<S, MOST_PATCH, TILE>(simd, images, phase, &mut scratch),
+                LARGE_PATCH => self.phase::<S, LARGE_PATCH, LARGE_TILE>(simd, images, phase, &mut scratch),
+                _ => self.phase::<S, MOST_PATCH, LARGE_TILE>(simd, images, phase, &mut scratch),
             }
         }
     }
@@ -268,7 +268,7 @@ impl<A: Lanes + Float> Winograd<'_, A> {
         scratch: &mut Scratch<'_, A>,
     ) {
         self.transform_pixels::<S, PATCH, TILE>(simd, part, scratch);
-        // The largest patches are there for few channels alone.
+        // The largest patches are there for few channels alone; the smallest are not, and need not be compiled for them.
         if PATCH == MOST_PATCH || PATCH != SMALL_PATCH && self.tiling.is_shallow(self.channels()) {
             return shallow::outputs_of_block::<S, A, PATCH>(simd, self, part, scratch);
         }

@@ -14,7 +14,7 @@ use ndarray::Axis;
 
 use super::super::finish::Finish;
 use super::steps::{Scratch, copy_row};
-use super::transforms::{TILE, outputs};
+use super::transforms::{LARGE_TILE as TILE, outputs};
 use super::{Part, Tiling, Winograd};
 use crate::Float;
 use crate::simd::{Lanes, Level, Simd, Vector, WIDEST_REGISTER, apart, lanes};

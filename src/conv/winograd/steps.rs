@@ -1,7 +1,7 @@
 //! The steps that tiles go through, and the room that they work in.
 
 use super::super::finish::{Finish, store_transposed};
-use super::transforms::{TILE, outputs};
+use super::transforms::{LARGE_PATCH, LARGE_TILE, outputs};
 use super::{Block, MOST_LANES, Tiling, shallow};
 use crate::Float;
 use crate::conv::blocks::each_step;
@@ -129,14 +129,14 @@ const TOGETHER: [usize; 3] = [6, 5, Groups::FEWEST];
 /// The one of these numbers that leaves few blanks among so many tiles.
 #[inline(always)]
 fn together(numbers: &[usize], tiles: usize) -> usize {
-    let cost = |&together: &usize| tiles.div_ceil(together) * (together + 2);
+    let cost = |&together: &usize| tiles.div_ceil(together).saturating_mul(together + 2);
     numbers.iter().copied().min_by_key(cost).unwrap_or(1)
 }
 
 /// So many tiles, and the blanks that are computed with them.
-pub(in crate::conv) fn with_blanks<A: Lanes>(level: Level, tiles: usize) -> usize {
-    let numbers = if has_many_registers::<A>(level) { &TOGETHER_OF_MANY[..] } else { &TOGETHER };
-    tiles.next_multiple_of(together(numbers, tiles))
+pub(in crate::conv) fn with_blanks<A: Lanes>(level: Level, tiles: usize) -> f64 {
+    let together = together(if has_many_registers::<A>(level) { &TOGETHER_OF_MANY } else { &TOGETHER[..] }, tiles);
+    tiles.div_ceil(together) as f64 * together as f64
 }
 
 /// The second step, for one block of filters, `REGISTERS` registers wide: M.
@@ -252,7 +252,7 @@ pub(super) fn outputs_of_row<S: Simd, A: Lanes + Float, const PATCH: usize, cons
             let group = &mut group[tile * side * lanes..];
             match finish.quads {
                 // Layers with a stride, or in small tiles, are not pooled: they need not be compiled for it.
-                Some(_) if PATCH == 6 => {
+                Some(_) if PATCH == LARGE_PATCH => {
                     pooled_outputs_of_tile::<S, A, PATCH>(simd, products, width, group, finish);
                 }
                 _ => outputs_of_tile::<S, A, PATCH, TILE>(simd, products, width, group),
@@ -300,11 +300,11 @@ fn pooled_outputs_of_tile<S: Simd, A: Lanes + Float, const PATCH: usize>(
     finish: Finish<'_, A>,
 ) {
     let lanes = A::Vector::<S>::LEN;
-    let columns = columns_of_tile::<S, A, PATCH, TILE>(simd, products, width);
-    for row in 0..TILE / 2 {
-        let upper = outputs::<S, A, PATCH, TILE>(simd, columns[2 * row]);
-        let lower = outputs::<S, A, PATCH, TILE>(simd, columns[2 * row + 1]);
-        for column in 0..TILE / 2 {
+    let columns = columns_of_tile::<S, A, PATCH, LARGE_TILE>(simd, products, width);
+    for row in 0..LARGE_TILE / 2 {
+        let upper = outputs::<S, A, PATCH, LARGE_TILE>(simd, columns[2 * row]);
+        let lower = outputs::<S, A, PATCH, LARGE_TILE>(simd, columns[2 * row + 1]);
+        for column in 0..LARGE_TILE / 2 {
             let [left, right] = [2 * column, 2 * column + 1];
             let pooled = finish.pooled(simd, [[upper[left], upper[right]], [lower[left], lower[right]]]);
             pooled.store_slice(&mut group[(row * GROUP + column) * lanes..][..lanes]);

@@ -17,7 +17,7 @@
 use std::ops::Range;
 
 use super::shallow;
-use super::transforms::{MOST_TAPS, SMALL_TILE, TILE};
+use super::transforms::{LARGE_TILE, MOST_TAPS, SMALL_TILE};
 use crate::conv::algorithm::Algorithm;
 use crate::conv::problem::Problem;
 use crate::window::Axis;
@@ -57,7 +57,7 @@ impl Tiling {
             1 => sizes == [3, 3] && dilation.iter().all(|&dilation| dilation <= MOST_DILATED),
             // Two taps would spare too little, and the largest patches are there for few channels alone, as the layers that look
             // at pictures have.
-            2 if tile == TILE => {
+            2 if tile == LARGE_TILE => {
                 let most = if tiling.is_shallow(tiling.channels(problem.channels)) { MOST_TAPS } else { 3 };
                 dilation == [1, 1] && taps[0] == taps[1] && (3..=most).contains(&taps[0])
             }
@@ -69,7 +69,7 @@ impl Tiling {
     /// Outputs of a tile along an axis; `None` for algorithms without tiles.
     pub(in crate::conv) fn tile(algorithm: Algorithm) -> Option<usize> {
         match algorithm {
-            Algorithm::Winograd => Some(TILE),
+            Algorithm::Winograd => Some(LARGE_TILE),
             Algorithm::Winograd2x2 => Some(SMALL_TILE),
             _ => None,
         }
@@ -97,7 +97,7 @@ impl Tiling {
 
     /// Whether so many channels, those of all phases, are computed by the steps of [`shallow`], which know the larger tiles alone.
     pub(in crate::conv) fn is_shallow(self, channels: usize) -> bool {
-        self.tile == TILE && shallow::suits(channels)
+        self.tile == LARGE_TILE && shallow::suits(channels)
     }
 
     /// The phases of rows and columns that channels are divided into, phase by phase. With this order those that have a value at a

@@ -13,13 +13,14 @@ use crate::Float;
 use crate::simd::{Lanes, Simd, Vector};
 
 /// Outputs of the larger tiles along an axis, and of the smaller.
-pub(in crate::conv) const TILE: usize = 4;
-pub(in crate::conv) const SMALL_TILE: usize = 2;
+pub(super) const LARGE_TILE: usize = 4;
+pub(super) const SMALL_TILE: usize = 2;
 /// The most taps of a filter along an axis.
 pub(super) const MOST_TAPS: usize = 4;
 /// The most pixels that a tile sees along an axis, and points.
-pub(super) const MOST_PATCH: usize = TILE + MOST_TAPS - 1;
-/// Those of the smaller tiles.
+pub(super) const MOST_PATCH: usize = LARGE_TILE + MOST_TAPS - 1;
+/// Those of either tile under three taps.
+pub(super) const LARGE_PATCH: usize = LARGE_TILE + 2;
 pub(super) const SMALL_PATCH: usize = SMALL_TILE + 2;
 
 /// The points of patches of so many pixels, `PATCH` in all: pairs, zero where that makes the number even, and ∞ as the last.
@@ -35,7 +36,7 @@ impl<const PATCH: usize> Points<PATCH> {
     /// The positive point of each pair. Those of `f32` layers with the least errors, among fractions of few digits.
     const PAIRS: [f64; MOST_PAIRS] = match PATCH {
         SMALL_PATCH => [1.0, 0.0, 0.0],
-        6 => [0.625, 1.5, 0.0],
+        LARGE_PATCH => [0.625, 1.5, 0.0],
         _ => [0.375, 0.875, 2.0],
     };
     /// The coefficients, lowest first, of Π (y − p²) over all pairs.
@@ -71,8 +72,8 @@ const fn product(pairs: [f64; MOST_PAIRS], count: usize, but: usize) -> [f64; MO
 pub(super) fn filter_values(patch: usize, taps: [f64; MOST_TAPS]) -> [f64; MOST_PATCH] {
     match patch {
         SMALL_PATCH => values_at_points::<SMALL_PATCH>(taps),
-        6 => values_at_points::<6>(taps),
-        _ => values_at_points::<7>(taps),
+        LARGE_PATCH => values_at_points::<LARGE_PATCH>(taps),
+        _ => values_at_points::<MOST_PATCH>(taps),
     }
 }
 
@@ -92,7 +93,7 @@ fn values_at_points<const PATCH: usize>(taps: [f64; MOST_TAPS]) -> [f64; MOST_PA
     if zeros == 1 {
         values[2 * count] = taps[0] / Points::<PATCH>::ALL[0];
     }
-    values[PATCH - 1] = taps[if PATCH == SMALL_PATCH { 2 } else { PATCH - TILE }];
+    values[PATCH - 1] = taps[if PATCH == SMALL_PATCH { 2 } else { PATCH - LARGE_TILE }];
     values
 }
 

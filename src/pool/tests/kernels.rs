@@ -3,9 +3,9 @@
 use ndarray::ArrayD;
 use proptest::prelude::*;
 
-use super::super::planes::{Planes, Sizes};
+use super::super::planes::Sizes;
 use super::super::{Average, L2, Max, Min, Reduction, reference};
-use super::{CASES, Case, Oracle, cases, pixels, same};
+use super::{CASES, Case, Oracle, cases, pixels, run, same};
 use crate::simd::levels;
 use crate::{Element, Float, Tensor};
 
@@ -31,7 +31,7 @@ impl<const N: usize> Case<N> {
             for shares in (1..=3).filter(|&shares| shares <= sizes.planes * sizes.units) {
                 // Nothing may be left of what was there before.
                 let mut found = vec![T::HIGHEST; expected.len()];
-                Planes::new(fast.clone(), sizes, shares).expect("the case is small").run_dense(input, &mut found);
+                run(fast.clone(), sizes, shares, input, &mut found);
                 let found = Tensor::from_vec(expected.shape(), found).expect("as many as expected");
                 match &first {
                     None => check(&found, &expected),
