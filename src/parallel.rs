@@ -7,14 +7,19 @@ use std::cell::Cell;
 /// Some images of a batch, that are planned or computed as they would be with all of it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Part {
-    pub(crate) images: usize,
-    pub(crate) of: usize,
+    images: usize,
+    of: usize,
 }
 
 impl Part {
     /// The part that is planned here: all, unless it is within [`alone`].
     pub(crate) fn here() -> Self {
         PART.get().unwrap_or(Self { images: 1, of: 1 })
+    }
+
+    /// So many of the images of this part, which has `of`.
+    pub(crate) fn some(self, images: usize, of: usize) -> Self {
+        Self { images, of: self.all(of) }
     }
 
     /// How many images there are in all, where this part has so many.

@@ -1,5 +1,7 @@
 //! Every fast algorithm against the reference: at every level, with one to three shares of the work, on odd sizes.
 
+mod cases;
+
 use ndarray::{Array, ArrayD, Axis, IxDyn, Slice};
 use proptest::prelude::*;
 
@@ -8,166 +10,14 @@ use super::problem::Problem;
 use super::{Algorithm, Conv, Kernels, reference};
 use crate::simd::levels;
 use crate::tensor::{TensorView, TensorViewMut};
-use crate::window::{Padding, PaddingMode};
-use crate::{Element, Float, Module, OutputShape, Plan, Quads, Tensor};
+use crate::window::PaddingMode;
+use crate::{Float, Module, OutputShape, Plan, Quads, Tensor};
+use cases::{Case, cases, depthwise, every_second, numbers, strided, three_by_three};
 
 /// Without an optimiser, which puts the kernels together, a case takes a hundred times as long.
 const CASES: u32 = if cfg!(debug_assertions) { 1 } else { 60 };
 
-/// A layer, drawn small enough for the reference and odd enough for the kernels.
-#[derive(Debug, Clone)]
-struct Case<const N: usize> {
-    images: usize,
-    groups: usize,
-    channels: usize,
-    filters: usize,
-    size: [usize; N],
-    input: [usize; N],
-    stride: [usize; N],
-    dilation: [usize; N],
-    padding: [(usize, usize); N],
-    mode: PaddingMode,
-    bias: bool,
-    relu: bool,
-    /// Whether every filter is a column times a row.
-    separable: bool,
-    seed: u64,
-}
-
-fn cases<const N: usize>() -> impl Strategy<Value = Case<N>> {
-    let axis = || (1..=5_usize, 0..=20_usize, 1..=3_usize, 1..=2_usize, (0..=3_usize, 0..=3_usize));
-    let axes = proptest::collection::vec(axis(), N);
-    // Many filters read their pixels otherwise than few.
-    let filters = prop_oneof![3 => 1..=40_usize / N, 1 => 32..=40_usize];
-    let counts = (1..=2_usize, 1..=3_usize, 1..=5_usize, filters);
-    let mode = prop_oneof![
-        3 => Just(PaddingMode::Zeros),
-        1 => Just(PaddingMode::Reflect),
-        1 => Just(PaddingMode::Replicate),
-        1 => Just(PaddingMode::Circular),
-    ];
-    (axes, counts, mode, any::<[bool; 2]>(), any::<u64>()).prop_map(|(axes, counts, mode, [bias, relu], seed)| {
-        let (images, groups, channels, filters) = counts;
-        let size: [usize; N] = std::array::from_fn(|axis| axes[axis].0);
-        let dilation: [usize; N] = std::array::from_fn(|axis| axes[axis].3);
-        // At least as long as the window and as the padding of every mode asks.
-        let input = std::array::from_fn(|axis| (size[axis] - 1) * dilation[axis] + 4 + axes[axis].1 / N);
-        let stride = std::array::from_fn(|axis| axes[axis].2);
-        let padding = std::array::from_fn(|axis| axes[axis].4);
-        Case {
-            images,
-            groups,
-            channels,
-            filters,
-            size,
-            input,
-            stride,
-            dilation,
-            padding,
-            mode,
-            bias,
-            relu,
-            separable: false,
-            seed,
-        }
-    })
-}
-
-/// Layers of windows of 3×3, which have an algorithm of their own.
-fn three_by_three() -> impl Strategy<Value = Case<2>> {
-    let counts = (1..=4_usize, 1..=2_usize, prop_oneof![1..=4_usize, 5..=30_usize], 1..=48_usize);
-    // Several blocks of tiles, several registers of them in a row.
-    let size = prop_oneof![3 => (1..=20_usize, 1..=20_usize), 1 => (1..=6_usize, 60..=90_usize)];
-    (cases::<2>(), counts, size).prop_map(|(case, counts, (rows, columns))| {
-        let (images, groups, channels, filters) = counts;
-        let input = [rows.max(2 * case.dilation[0] + 1), columns.max(2 * case.dilation[1] + 1)];
-        // Every mode of padding can do two pixels.
-        let padding = case.padding.map(|(before, after)| (before.min(2), after.min(2)));
-        Case { images, groups, channels, filters, size: [3; 2], input, stride: [1; 2], padding, ..case }
-    })
-}
-
-/// Layers with a stride of two, whose windows have an algorithm of their own.
-fn strided() -> impl Strategy<Value = Case<2>> {
-    let sizes = (3..=4_usize, any::<[bool; 2]>(), 1..=7_usize);
-    (three_by_three(), sizes).prop_map(|(case, (taps, uneven, channels))| {
-        let size = uneven.map(|uneven| 2 * taps - usize::from(uneven));
-        // A sum that nearly cancels out should not be the only one.
-        let input = [case.input[0].max(size[0] + 6), case.input[1].max(size[1] + 6)];
-        // Many channels are summed otherwise than few.
-        let channels = if case.seed.is_multiple_of(2) { channels } else { case.channels };
-        Case { size, input, channels, stride: [2; 2], dilation: [1; 2], ..case }
-    })
-}
-
-/// Layers whose pixels are read in their order, or where they lie, by tiles of every second pixel: rows of 7 or 14 outputs, or of
-/// twice as many, for about two registers of filters.
-fn every_second() -> impl Strategy<Value = Case<2>> {
-    let outputs = prop_oneof![Just(7), Just(14), Just(28)];
-    (cases::<2>(), outputs, 9..=40_usize, any::<[bool; 3]>()).prop_map(
-        |(case, outputs, filters, [padded, longer, three])| {
-            let padding = if padded { [(case.padding[0].0, 1), (1, 0)] } else { [(0, 0); 2] };
-            // Tiles of three columns know a pixel of padding.
-            let size = [case.size[0], if three { 3 } else { case.size[1] }];
-            let window = (size[1] - 1) * case.dilation[1] + 1;
-            let columns = 2 * (outputs - 1) + window + usize::from(longer) - usize::from(padded);
-            let (input, stride) = ([case.input[0], columns], [case.stride[0], 2]);
-            Case { filters, size, input, stride, padding, mode: PaddingMode::Zeros, ..case }
-        },
-    )
-}
-
-/// Depthwise layers: half of them with the square windows of most networks, which have tiles of their own.
-fn depthwise() -> impl Strategy<Value = Case<2>> {
-    let square = proptest::option::of(prop_oneof![Just(3), Just(5), Just(7)]);
-    (cases::<2>(), 1..=2_usize, (1..=90_usize, 1..=90_usize), square).prop_map(
-        |(mut case, filters, (rows, columns), square)| {
-            if let Some(size) = square {
-                case = Case { size: [size; 2], stride: [1; 2], dilation: [1; 2], ..case };
-            }
-            let least = |axis: usize| (case.size[axis] - 1) * case.dilation[axis] + 4;
-            let input = [rows.max(least(0)), columns.max(least(1))];
-            Case { channels: 1, filters, input, separable: case.seed.is_multiple_of(2), ..case }
-        },
-    )
-}
-
-/// Numbers in no order, from −1 to 1.
-fn numbers(shape: &[usize], seed: u64) -> ArrayD<f64> {
-    let mut state = seed | 1;
-    Array::from_shape_simple_fn(IxDyn(shape), || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 40) as f64 / f64::from(1_u32 << 23) - 1.0
-    })
-}
-
 impl<const N: usize> Case<N> {
-    fn input_shape(&self) -> Vec<usize> {
-        [&[self.images, self.groups * self.channels], &self.input[..]].concat()
-    }
-
-    fn conv<T: Element>(&self, pixel: impl Fn(f64) -> T, sum: impl Fn(f64) -> T::Sum) -> Conv<T, N> {
-        let filters = self.groups * self.filters;
-        let mut weights = numbers(&[&[filters, self.channels], &self.size[..]].concat(), self.seed ^ 1);
-        if self.separable {
-            let (column, row) = (numbers(&[16], self.seed ^ 3), numbers(&[16], self.seed ^ 4));
-            for (at, weight) in weights.indexed_iter_mut() {
-                *weight = column[at[2]] * row[at[N + 1]] * (at[0] + 1) as f64;
-            }
-        }
-        let conv = Conv::new(weights.mapv(pixel))
-            .stride(self.stride)
-            .dilation(self.dilation)
-            .padding(Padding::Explicit(self.padding))
-            .padding_mode(self.mode)
-            .groups(self.groups)
-            .relu(self.relu);
-        match self.bias {
-            true => conv.bias(numbers(&[filters], self.seed ^ 2).mapv(sum)),
-            false => conv,
-        }
-    }
-
     /// What each fast algorithm gives at each level, and that it is the same to the bit for one, two and three shares, the
     /// odd ones from an input whose channels have gaps between them.
     fn each_way<T: Float + Kernels>(

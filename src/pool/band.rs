@@ -7,7 +7,7 @@ use super::operation::Merge;
 use super::outputs::Outputs;
 use super::passes::{Doubled, Passes, Spread};
 use super::tiles::{Step, WIDEST};
-use crate::simd::{Outgrown, Pixel, Simd, SimdMask, Vector, load_pixels};
+use crate::simd::{Outgrown, Pixel, Simd, SimdMask, Vector, load_pixels, store_pixels};
 
 /// Some rows of outputs of one plane.
 pub struct Band<'a, T> {
@@ -137,10 +137,7 @@ fn merge_step<S: Simd, T: Pixel, O: Merge<T>>(simd: S, step: &Step, needed: &Ran
     let (from, to) = slab.split_at_mut(step.to);
     for at in (needed.start..needed.end.min(step.count)).step_by(WIDE * lanes) {
         let merged = merged::<S, T, O, WIDE>(simd, from, &step.terms, at);
-        let place = &mut to[at..][..WIDE * lanes];
-        for register in 0..WIDE {
-            merged[register].store_slice(&mut place[register * lanes..][..lanes]);
-        }
+        store_pixels::<S, T, WIDE>(merged, &mut to[at..]);
     }
 }
 
@@ -152,23 +149,25 @@ fn merge_tiles<S: Simd, T: Pixel, O: Merge<T>>(simd: S, doubled: &Doubled, neede
     let (pixels, tiles) = slab.split_at_mut(doubled.to);
     for at in (needed.start..needed.end.min(doubled.length)).step_by(WIDE * lanes) {
         // Of the register behind them, the first pixels are enough.
-        let mut merged = load_pixels::<S, T, { WIDE + 1 }>(simd, &pixels[doubled.from + at..]);
-        for register in 0..=WIDE {
-            let next = merged[(register + 1).min(WIDE)];
-            merged[register] = O::merge(simd, merged[register], merged[register].slide::<1>(next));
-        }
-        for register in 0..=WIDE {
-            let next = merged[(register + 1).min(WIDE)];
-            merged[register] = O::merge(simd, merged[register], merged[register].slide::<2>(next));
-        }
-        for register in 0..WIDE {
-            merged[register] = O::merge(simd, merged[register], merged[register].slide::<4>(merged[register + 1]));
-        }
-        let place = &mut tiles[at..][..WIDE * lanes];
-        for register in 0..WIDE {
-            merged[register].store_slice(&mut place[register * lanes..][..lanes]);
-        }
+        let ones = load_pixels::<S, T, { WIDE + 1 }>(simd, &pixels[doubled.from + at..]);
+        let pairs = doubled_tiles::<S, T, O, 1, { WIDE + 1 }>(simd, ones);
+        let fours = doubled_tiles::<S, T, O, 2, { WIDE + 1 }>(simd, pairs);
+        let [eights @ .., _] = doubled_tiles::<S, T, O, 4, { WIDE + 1 }>(simd, fours);
+        store_pixels::<S, T, WIDE>(eights, &mut tiles[at..]);
     }
+}
+
+/// Tiles of so many pixels, merged with those as many pixels on. The last register has none behind it.
+#[inline(always)]
+fn doubled_tiles<S: Simd, T: Pixel, O: Merge<T>, const PIXELS: usize, const COUNT: usize>(
+    simd: S,
+    mut tiles: [T::Pixels<S>; COUNT],
+) -> [T::Pixels<S>; COUNT] {
+    for register in 0..COUNT {
+        let next = tiles[(register + 1).min(COUNT - 1)];
+        tiles[register] = O::merge(simd, tiles[register], tiles[register].slide::<PIXELS>(next));
+    }
+    tiles
 }
 
 /// Adds a row up, so that the sum is NaN if one of its pixels is. Infinities may make it so, too.

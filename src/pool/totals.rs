@@ -78,9 +78,9 @@ impl<T: Kernels> Totals<'_, T> {
         let one = T::Pixels::<S>::splat(simd, T::number(1, false));
         let (mut totals, mut counts) = ([start; LANES], [T::default(); LANES]);
         let planes = self.boxes.whole_planes().and_then(|length| Planes::<S, T, LANES>::new(simd, length, start));
-        let of_planes =
-            planes.as_ref().map_or(one, |planes| T::Pixels::<S>::splat(simd, T::number(planes.length, false)));
-        let divisor = O::divisor(simd, of_planes);
+        let divisor = planes
+            .as_ref()
+            .map(|planes| O::divisor(simd, T::Pixels::<S>::splat(simd, T::number(planes.length, false))));
         let mut ahead = Ahead::of(self.pixels);
         for (group, output) in self.output.chunks_mut(LANES).enumerate() {
             let first = self.first + group * LANES;
@@ -104,10 +104,10 @@ impl<T: Kernels> Totals<'_, T> {
                     fold::<S, T, O>(simd, &mut totals)
                 }
             };
-            let finished = match (O::COUNTED, &planes) {
-                (true, Some(_)) => O::divided_by::<S>(folded, divisor),
-                (true, None) => O::divided::<S>(folded, T::Pixels::<S>::from_slice(simd, &counts), one, false),
-                (false, _) => O::finish::<S>(folded),
+            let finished = match divisor {
+                _ if !O::COUNTED => O::finish::<S>(folded),
+                Some(divisor) => O::divided_by::<S>(folded, divisor),
+                None => O::divided::<S>(folded, T::Pixels::<S>::from_slice(simd, &counts), one, false),
             };
             // A copy of a length that a compiler does not know is a call.
             match output.len() == LANES {

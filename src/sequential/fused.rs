@@ -149,11 +149,11 @@ impl<T: Element> Group<'_, T> {
     fn plan_pair(&self, pair: &Pair, images: Option<usize>) -> Option<[Plan<T>; 2]> {
         let of_images = |shape: &[usize]| images.map_or_else(|| shape.to_vec(), |images| with_axis(shape, 0, images));
         let [input, map, output] = self.shapes.map(of_images);
+        let here = Part::here();
+        let part = images.map_or(here, |images| here.some(images, self.shapes[0][0]));
         let plan = |module: &dyn Module<T>, band: &Band, input: &[usize], output: &[usize]| {
             let given = with_axis(output, band.output_axis, band.output.len());
             let whole = band.input_shape(input) == input && given == output;
-            let here = Part::here();
-            let part = images.map_or(here, |images| Part { images, of: here.all(self.shapes[0][0]) });
             let plan = alone(part, || if whole { module.plan(input) } else { module.plan_band(input, band) }).ok()?;
             (plan.input_shape() == band.input_shape(input) && plan.output_shape() == given).then_some(plan)
         };
@@ -204,12 +204,9 @@ impl<T: Element> Work<T> {
         };
         let first = if self.by_rows { (0, start) } else { (start, 0) };
         for images in &self.cut.images[groups] {
-            for band in bands.clone() {
-                // A module that has no plan of its own plans now.
-                alone(self.part_of(images), || {
-                    self.compute_band(worker, images, band, first, input, output.view_mut())
-                })?;
-            }
+            let mut compute = |band| self.compute_band(worker, images, band, first, input, output.view_mut());
+            // A module that has no plan of its own plans now.
+            alone(self.part_of(images), || bands.clone().try_for_each(&mut compute))?;
         }
         Ok(())
     }
@@ -218,7 +215,7 @@ impl<T: Element> Work<T> {
     fn part_of(&self, images: &Range<usize>) -> Part {
         let all = self.cut.images.last().map_or(0, |last| last.end);
         match self.cut.batched {
-            true => Part { images: images.len(), of: self.part.all(all) },
+            true => self.part.some(images.len(), all),
             false => self.part,
         }
     }

@@ -28,11 +28,20 @@ pub trait Pixel: Copy + Default + PartialOrd + Send + Sync + 'static {
     /// NaN in some lane once a pixel was, and perhaps where infinities were: cheaper than a comparison.
     fn watched<S: Simd>(watched: Self::Pixels<S>, pixels: Self::Pixels<S>) -> Self::Pixels<S>;
 
+    /// The number of a lane.
+    fn of_lane(lane: usize) -> Self;
+
     /// 0, 1, 2, …
-    fn lane_numbers<S: Simd>(simd: S) -> Self::Pixels<S>;
+    #[inline(always)]
+    fn lane_numbers<S: Simd>(simd: S) -> Self::Pixels<S> {
+        Self::Pixels::<S>::from_fn(simd, Self::of_lane)
+    }
 
     /// The number of one lane, in all of them.
-    fn lane_number<S: Simd>(simd: S, lane: usize) -> Self::Pixels<S>;
+    #[inline(always)]
+    fn lane_number<S: Simd>(simd: S, lane: usize) -> Self::Pixels<S> {
+        Self::Pixels::<S>::splat(simd, Self::of_lane(lane))
+    }
 
     /// `max(x, 0)`, where NaN stays NaN.
     #[inline(always)]
@@ -60,14 +69,8 @@ macro_rules! integer_pixels {
 
             #[inline(always)]
             #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "lanes are few")]
-            fn lane_numbers<S: Simd>(simd: S) -> S::$vectors {
-                S::$vectors::from_fn(simd, |lane| lane as Self)
-            }
-
-            #[inline(always)]
-            #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "lanes are few")]
-            fn lane_number<S: Simd>(simd: S, lane: usize) -> S::$vectors {
-                S::$vectors::splat(simd, lane as Self)
+            fn of_lane(lane: usize) -> Self {
+                lane as Self
             }
 
             #[inline(always)]
@@ -118,15 +121,8 @@ macro_rules! float_pixels {
             type Pixels<S: Simd> = S::$vectors;
 
             #[inline(always)]
-            #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "lanes are few")]
-            fn lane_numbers<S: Simd>(simd: S) -> S::$vectors {
-                S::$vectors::from_fn(simd, |lane| lane as Self)
-            }
-
-            #[inline(always)]
-            #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "lanes are few")]
-            fn lane_number<S: Simd>(simd: S, lane: usize) -> S::$vectors {
-                S::$vectors::splat(simd, lane as Self)
+            fn of_lane(lane: usize) -> Self {
+                lane as Self
             }
 
             #[inline(always)]
@@ -212,4 +208,14 @@ pub(crate) fn load_pixels<S: Simd, T: Pixel, const COUNT: usize>(simd: S, pixels
         registers[register] = T::Pixels::<S>::from_slice(simd, &pixels[register * lanes..][..lanes]);
     }
     registers
+}
+
+/// Stores as many registers side by side, from the start of `pixels` on.
+#[inline(always)]
+pub(crate) fn store_pixels<S: Simd, T: Pixel, const COUNT: usize>(registers: [T::Pixels<S>; COUNT], pixels: &mut [T]) {
+    let lanes = T::Pixels::<S>::LEN;
+    let pixels = &mut pixels[..COUNT * lanes];
+    for register in 0..COUNT {
+        registers[register].store_slice(&mut pixels[register * lanes..][..lanes]);
+    }
 }

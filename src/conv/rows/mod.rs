@@ -26,6 +26,7 @@
 //! An output is one chain of multiply-adds in the order of its taps, wherever tiles, blocks and bands are cut.
 
 mod layout;
+mod place;
 mod tiles;
 
 use std::ops::Range;

@@ -4,7 +4,8 @@ use std::hint::black_box;
 use std::ops::Range;
 
 use super::layout::{Layout, Part, registers_under};
-use super::{BLOCK_ROWS, FREE_REGISTERS, MANY_TAPS, MOST_LANES, MOST_REGISTERS, WIDEST};
+use super::place::Place;
+use super::{BLOCK_ROWS, FREE_REGISTERS, MANY_TAPS, MOST_REGISTERS};
 use crate::conv::finish::Finish;
 use crate::simd::{Lanes, Mask, Simd, Vector, apart, blank, load, many_registers, mask};
 
@@ -360,73 +361,5 @@ fn add_products<S: Simd, A: Lanes, const WIDTH: usize>(
     let weight = A::Vector::<S>::splat(simd, weight);
     for register in 0..WIDTH {
         sums[register] = A::mul_add::<S>(pixels[register], weight, sums[register]);
-    }
-}
-
-/// Where a tile goes in the output.
-struct Place {
-    at: usize,
-    /// From one row of the tile to the next.
-    pitch: usize,
-    /// Rows and columns that are left to fill.
-    rows: usize,
-    columns: usize,
-    /// Whether the numbers behind its rows are computed later, and may be spoiled.
-    spills: bool,
-}
-
-impl Place {
-    #[inline(always)]
-    fn store<S: Simd, A: Lanes, const ROWS: usize, const WIDTH: usize>(
-        self,
-        simd: S,
-        mut sums: [[A::Vector<S>; WIDTH]; ROWS],
-        finish: Finish<'_, A>,
-        output: &mut [A],
-    ) {
-        let lanes = A::Vector::<S>::LEN;
-        if let Some(bias) = finish.bias {
-            let bias = A::Vector::<S>::splat(simd, bias[0]);
-            for sum in sums.as_flattened_mut() {
-                *sum += bias;
-            }
-        }
-        if finish.relu {
-            for sum in sums.as_flattened_mut() {
-                *sum = A::rectified(simd, *sum);
-            }
-        }
-        let Self { at, pitch, rows, columns, spills } = self;
-        let whole = rows == ROWS && (spills || columns >= WIDTH * lanes);
-        match output.get_mut(at..at + (ROWS - 1) * pitch + WIDTH * lanes) {
-            Some(output) if whole => {
-                for row in 0..ROWS {
-                    let output = &mut output[row * pitch..][..WIDTH * lanes];
-                    for register in 0..WIDTH {
-                        sums[row][register].store_slice(&mut output[register * lanes..][..lanes]);
-                    }
-                }
-            }
-            _ => {
-                let mut tile = [[A::default(); WIDEST * MOST_LANES]; ROWS];
-                for row in 0..ROWS {
-                    for register in 0..WIDTH {
-                        sums[row][register].store_slice(&mut tile[row][register * lanes..][..lanes]);
-                    }
-                }
-                copy_part(&tile[..rows], columns.min(WIDTH * lanes), &mut output[at..], pitch);
-            }
-        }
-    }
-}
-
-/// Copies the columns that there are of a tile.
-///
-/// Called rather than inlined, and marked as rare, so that no tile keeps its numbers in memory for its sake.
-#[cold]
-#[inline(never)]
-fn copy_part<A: Copy>(tile: &[[A; WIDEST * MOST_LANES]], columns: usize, output: &mut [A], pitch: usize) {
-    for (row, sums) in tile.iter().enumerate() {
-        output[row * pitch..][..columns].copy_from_slice(&sums[..columns]);
     }
 }

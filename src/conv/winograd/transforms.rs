@@ -33,6 +33,8 @@ impl<const PATCH: usize> Points<PATCH> {
     const COUNT: usize = (PATCH - 1) / 2;
     /// How many points are zero: one or none.
     const ZEROS: usize = PATCH - 1 - 2 * Self::COUNT;
+    /// Taps of a filter for such patches.
+    const TAPS: usize = if PATCH == MOST_PATCH { MOST_TAPS } else { 3 };
     /// The positive point of each pair. Those of `f32` layers with the least errors, among fractions of few digits.
     const PAIRS: [f64; MOST_PAIRS] = match PATCH {
         SMALL_PATCH => [1.0, 0.0, 0.0],
@@ -93,7 +95,7 @@ fn values_at_points<const PATCH: usize>(taps: [f64; MOST_TAPS]) -> [f64; MOST_PA
     if zeros == 1 {
         values[2 * count] = taps[0] / Points::<PATCH>::ALL[0];
     }
-    values[PATCH - 1] = taps[if PATCH == SMALL_PATCH { 2 } else { PATCH - LARGE_TILE }];
+    values[PATCH - 1] = taps[Points::<PATCH>::TAPS - 1];
     values
 }
 

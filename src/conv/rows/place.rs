@@ -1,0 +1,73 @@
+//! How the sums of a tile are finished, and come to their place in the output.
+
+use super::{MOST_LANES, WIDEST};
+use crate::conv::finish::Finish;
+use crate::simd::{Lanes, Simd, Vector};
+
+/// Where a tile goes in the output.
+pub(super) struct Place {
+    pub(super) at: usize,
+    /// From one row of the tile to the next.
+    pub(super) pitch: usize,
+    /// Rows and columns that are left to fill.
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+    /// Whether the numbers behind its rows are computed later, and may be spoiled.
+    pub(super) spills: bool,
+}
+
+impl Place {
+    #[inline(always)]
+    pub(super) fn store<S: Simd, A: Lanes, const ROWS: usize, const WIDTH: usize>(
+        self,
+        simd: S,
+        mut sums: [[A::Vector<S>; WIDTH]; ROWS],
+        finish: Finish<'_, A>,
+        output: &mut [A],
+    ) {
+        let lanes = A::Vector::<S>::LEN;
+        if let Some(bias) = finish.bias {
+            let bias = A::Vector::<S>::splat(simd, bias[0]);
+            for sum in sums.as_flattened_mut() {
+                *sum += bias;
+            }
+        }
+        if finish.relu {
+            for sum in sums.as_flattened_mut() {
+                *sum = A::rectified(simd, *sum);
+            }
+        }
+        let Self { at, pitch, rows, columns, spills } = self;
+        let whole = rows == ROWS && (spills || columns >= WIDTH * lanes);
+        match output.get_mut(at..at + (ROWS - 1) * pitch + WIDTH * lanes) {
+            Some(output) if whole => {
+                for row in 0..ROWS {
+                    let output = &mut output[row * pitch..][..WIDTH * lanes];
+                    for register in 0..WIDTH {
+                        sums[row][register].store_slice(&mut output[register * lanes..][..lanes]);
+                    }
+                }
+            }
+            _ => {
+                let mut tile = [[A::default(); WIDEST * MOST_LANES]; ROWS];
+                for row in 0..ROWS {
+                    for register in 0..WIDTH {
+                        sums[row][register].store_slice(&mut tile[row][register * lanes..][..lanes]);
+                    }
+                }
+                copy_part(&tile[..rows], columns.min(WIDTH * lanes), &mut output[at..], pitch);
+            }
+        }
+    }
+}
+
+/// Copies the columns that there are of a tile.
+///
+/// Called rather than inlined, and marked as rare, so that no tile keeps its numbers in memory for its sake.
+#[cold]
+#[inline(never)]
+fn copy_part<A: Copy>(tile: &[[A; WIDEST * MOST_LANES]], columns: usize, output: &mut [A], pitch: usize) {
+    for (row, sums) in tile.iter().enumerate() {
+        output[row * pitch..][..columns].copy_from_slice(&sums[..columns]);
+    }
+}
