@@ -1,8 +1,9 @@
-//! The only file that names rayon: how many threads there are, two things done at once, and what is a part of what.
+//! The only file that names rayon: how many threads there are, work that they share, and what is a part of what.
 //!
 //! Without the feature `rayon` there is one thread.
 
 use std::cell::Cell;
+use std::sync::{Mutex, PoisonError};
 
 /// Some images of a batch, that are planned or computed as they would be with all of it.
 #[derive(Debug, Clone, Copy)]
@@ -56,11 +57,51 @@ pub(crate) fn threads() -> usize {
     1
 }
 
-/// Does both, at once where there is a second thread.
+/// Pieces for each thread, where they cost nothing to cut.
+pub(crate) const PIECES: usize = 16;
+
+/// Does the work of all pieces: each worker, on a thread of its own, takes the next piece whenever it has done one. So a thread that
+/// wakes late, or is held up by another program, has fewer to do, and nobody waits for it.
 ///
-/// A caller outside the pool does its half himself, which costs a small block of memory; `rayon::join` would take none, but
+/// The first worker takes pieces from the front, the others from the back: then threads keep to their parts of memory, from run to
+/// run.
+pub(crate) fn share<W: Send, P>(
+    mut workers: impl Iterator<Item = W> + Send,
+    pieces: impl DoubleEndedIterator<Item = P> + Send,
+    work: impl Fn(&mut W, P) + Sync,
+) {
+    let pieces = Mutex::new(pieces);
+    let next = |is_first| {
+        let mut pieces = pieces.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_first { pieces.next() } else { pieces.next_back() }
+    };
+    let run = |worker: &mut W, is_first| {
+        while let Some(piece) = next(is_first) {
+            work(worker, piece);
+        }
+    };
+    if let Some(first) = workers.next() {
+        each(first, workers, true, &run);
+    }
+}
+
+/// Lets a worker, and those after it, do what they can.
+fn each<W: Send>(
+    mut worker: W,
+    mut others: impl Iterator<Item = W> + Send,
+    is_first: bool,
+    run: &(impl Fn(&mut W, bool) + Sync),
+) {
+    let next = others.next();
+    both(|| run(&mut worker, is_first), next.map(|next| || each(next, others, false, run)));
+}
+
+/// Does one thing and, where there is one, another, at once where there is a second thread.
+///
+/// A caller outside the pool does his half himself, which costs a small block of memory; `rayon::join` would take none, but
 /// send him to sleep and wake two threads in turn. A scheduler likes to put these two on the core that he has left.
-pub(crate) fn join(one: impl FnOnce() + Send, other: impl FnOnce() + Send) {
+fn both(one: impl FnOnce() + Send, other: Option<impl FnOnce() + Send>) {
+    let Some(other) = other else { return one() };
     #[cfg(feature = "rayon")]
     if rayon::current_thread_index().is_some() {
         rayon::join(one, other);

@@ -1,7 +1,9 @@
 //! ReLU, the rectified linear unit.
 
+use std::iter;
+
 use crate::module::{Module, OutputShape, check_shape};
-use crate::parallel::{join, threads};
+use crate::parallel::{PIECES, share, threads};
 use crate::plan::Run;
 use crate::simd::{Kernel, Level, Pixel, Simd, Vector};
 use crate::tensor::{TensorView, TensorViewMut, element_count};
@@ -30,7 +32,7 @@ impl Relu {
     pub fn apply<'a, T: Element>(self, map: impl Into<TensorViewMut<'a, T>>) {
         let mut map = map.into();
         match map.as_slice_mut() {
-            Some(elements) => rectify(Level::new(), shares::<T>(elements.len()), None, elements),
+            Some(elements) => rectify(Level::new(), workers::<T>(elements.len()), None, elements),
             None => map.map_in_place(|element| *element = relu(*element)),
         }
     }
@@ -51,8 +53,8 @@ impl OutputShape for Relu {
 /// A thread has at least so many bytes to go through.
 const WORTH_A_THREAD: usize = 1 << 20;
 
-/// As many shares of so many elements as there are threads for and is worth it.
-fn shares<T>(elements: usize) -> usize {
+/// As many workers for so many elements as there are threads for and is worth it.
+fn workers<T>(elements: usize) -> usize {
     let worth = elements.saturating_mul(size_of::<T>()) / WORTH_A_THREAD;
     if worth < 2 { 1 } else { worth.min(threads()) }
 }
@@ -114,31 +116,33 @@ fn store_rectified<S: Simd, T: Pixel>(simd: S, registers: [T::Pixels<S>; REGISTE
     }
 }
 
-/// The ReLU of elements in order, in so many shares.
-fn rectify<T: Element>(level: Level, shares: usize, input: Option<&[T]>, output: &mut [T]) {
-    if shares <= 1 {
+/// The ReLU of elements in order, by so many workers.
+fn rectify<T: Element>(level: Level, workers: usize, input: Option<&[T]>, output: &mut [T]) {
+    if workers <= 1 {
         return T::rectify(level, Rectify { input, output });
     }
-    let half = output.len() / shares * (shares / 2);
-    let (one, other) = output.split_at_mut(half);
-    let (input_of_one, input_of_other) = input.map(|input| input.split_at(half)).unzip();
-    join(
-        || rectify(level, shares / 2, input_of_one, one),
-        || rectify(level, shares - shares / 2, input_of_other, other),
-    );
+    // Long enough that its end, which fills no register, is of no account.
+    let length = output.len().div_ceil(workers * PIECES).max(1).next_multiple_of(1024);
+    let (workers, pieces) = (iter::repeat_n((), workers), output.chunks_mut(length));
+    match input {
+        Some(input) => share(workers, pieces.zip(input.chunks(length)), |(), (output, input)| {
+            T::rectify(level, Rectify { input: Some(input), output });
+        }),
+        None => share(workers, pieces, |(), output| T::rectify(level, Rectify { input: None, output })),
+    }
 }
 
-/// What the plan of a ReLU has: the number of shares.
+/// What the plan of a ReLU has.
 #[derive(Debug, Clone, Copy)]
 struct Planned {
     level: Level,
-    shares: usize,
+    workers: usize,
 }
 
 impl<T: Element> Run<T> for Planned {
     fn run(&mut self, input: TensorView<'_, T>, mut output: TensorViewMut<'_, T>) -> Result<()> {
         match (input.to_slice(), output.as_slice_mut()) {
-            (Some(input), Some(output)) => rectify(self.level, self.shares, Some(input), output),
+            (Some(input), Some(output)) => rectify(self.level, self.workers, Some(input), output),
             _ => output.assign_map(&input, |&element| relu(element)),
         }
         Ok(())
@@ -152,12 +156,12 @@ impl<T: Element> Run<T> for Planned {
 impl<T: Element> Module<T> for Relu {
     fn forward_into(&self, input: TensorView<'_, T>, output: TensorViewMut<'_, T>) -> Result<()> {
         check_shape(input.shape(), &output)?;
-        Planned { level: Level::new(), shares: shares::<T>(input.len()) }.run(input, output)
+        Planned { level: Level::new(), workers: workers::<T>(input.len()) }.run(input, output)
     }
 
     fn plan(&self, input_shape: &[usize]) -> Result<Plan<T>> {
         let elements = element_count::<T>(input_shape)?;
-        let planned = Planned { level: Level::new(), shares: shares::<T>(elements) };
+        let planned = Planned { level: Level::new(), workers: workers::<T>(elements) };
         Ok(Plan::new(input_shape, input_shape, planned))
     }
 
@@ -172,19 +176,19 @@ mod tests {
     use crate::simd::levels;
 
     #[test]
-    fn every_level_and_share_gives_the_same_bits() {
-        for length in (0..200).chain([1000, 4099]) {
+    fn every_level_and_worker_gives_the_same_bits() {
+        for length in (0..200).chain([1000, 4099, 40_000]) {
             let odd = [f32::NAN, -0.0, 0.0, f32::INFINITY, f32::NEG_INFINITY, -1.5, 2.5];
             let input: Vec<f32> = (0..length).map(|place| odd[place * 5 % 7]).collect();
             let bits = |elements: &[f32]| elements.iter().map(|element| element.to_bits()).collect::<Vec<_>>();
             let expected: Vec<_> = input.iter().map(|&element| relu(element)).collect();
             for level in levels() {
-                for shares in 1..=3 {
+                for workers in 1..=3 {
                     let mut output = vec![7.0; length];
-                    rectify(level, shares, Some(&input), &mut output);
-                    assert_eq!(bits(&output), bits(&expected), "{level:?}, {length} in {shares} shares");
+                    rectify(level, workers, Some(&input), &mut output);
+                    assert_eq!(bits(&output), bits(&expected), "{level:?}, {length} by {workers}");
                     let mut output = input.clone();
-                    rectify(level, shares, None, &mut output);
+                    rectify(level, workers, None, &mut output);
                     assert_eq!(bits(&output), bits(&expected), "{level:?}, {length} in place");
                 }
             }

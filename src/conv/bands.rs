@@ -13,8 +13,8 @@ use super::kernels::Kernels;
 use super::pack::Pack;
 use super::packing::{Packing, Rows};
 use super::panels::{Gather, Panels};
+use super::pieces::Units;
 use super::problem::Problem;
-use super::shares::Units;
 use super::{channels, panels, pixels};
 use crate::cache;
 use crate::simd::{Lanes, Level, has_many_registers, lanes};
@@ -195,7 +195,7 @@ impl Bands {
 
 impl<A: Kernels> Method<A> for Bands {
     fn units(&self, _: &Problem) -> Units {
-        Units { filters: self.widths.0[0], outputs: 1 }
+        Units { filters: self.widths.0[0], outputs: 1, together: [1, usize::MAX, self.outputs] }
     }
 
     fn prepare(&self, problem: &Problem, weights: &[A]) -> Vec<A> {

@@ -1,4 +1,4 @@
-//! What the fast algorithms have in common: weights that are prepared once, and a share of the work for each thread.
+//! What the fast algorithms have in common: weights that are prepared once, and work in pieces for the threads.
 
 use std::fmt;
 use std::ops::Range;
@@ -11,10 +11,10 @@ use super::bands::Bands;
 use super::finish::Finish;
 use super::kernels::Kernels;
 use super::module::Means;
+use super::pieces::{Pieces, Units};
 use super::planes::Planes;
 use super::prepared::Prepared;
 use super::problem::Problem;
-use super::shares::{Shares, Units};
 use super::winograd::Blocks;
 use crate::Result;
 use crate::simd::{Level, lanes};
@@ -33,7 +33,7 @@ pub(super) struct Parameters<'a, A> {
     pub(super) prepared: &'a Prepared<A>,
 }
 
-/// How the shares of a layer are computed.
+/// How the pieces of a layer are computed.
 pub(super) trait Method<A>: fmt::Debug + Send + Sync {
     /// What it cannot divide.
     fn units(&self, problem: &Problem) -> Units;
@@ -41,7 +41,7 @@ pub(super) trait Method<A>: fmt::Debug + Send + Sync {
     /// The weights of all groups, `[filter, channel of its group, tap]`, in the order of the kernel.
     fn prepare(&self, problem: &Problem, weights: &[A]) -> Vec<A>;
 
-    /// Numbers of scratch for each share.
+    /// Numbers of scratch for each worker.
     fn scratch_length(&self, problem: &Problem) -> usize;
 
     /// Bytes that it holds itself.
@@ -110,7 +110,7 @@ pub(super) struct Fast<A> {
     algorithm: Algorithm,
     method: Arc<dyn Method<A>>,
     settings: Settings<A>,
-    shares: Shares,
+    pieces: Pieces,
     /// What each thread computes in.
     scratch: Vec<A>,
     /// Room for the output, taken for those that lie otherwise than row by row.
@@ -135,10 +135,10 @@ impl<A: Kernels> Fast<A> {
                 method.prepare(&problem, &weights)
             }),
         };
-        let shares = Shares::new(&problem, method.units(&problem), threads);
-        let scratch = filled(&[shares.count(), method.scratch_length(&problem)], A::default())?;
+        let pieces = Pieces::new(&problem, method.units(&problem), threads);
+        let scratch = filled(&[pieces.workers, method.scratch_length(&problem)], A::default())?;
         let settings = Settings { problem, level, weights, bias: bias.map(Arc::new), relu };
-        Ok(Some(Self { algorithm, method, settings, shares, scratch, staging: Vec::new() }))
+        Ok(Some(Self { algorithm, method, settings, pieces, scratch, staging: Vec::new() }))
     }
 
     /// The same with room for an output that lies otherwise than row by row.
@@ -179,17 +179,17 @@ impl<A: Kernels> Fast<A> {
         let mut scratch = std::mem::take(&mut self.scratch);
         let output = ArrayViewMut5::from_shape(self.output_size(), output).expect("the plan has checked the shape");
         let input = input.as_volumes(self.settings.problem.spatial_axes);
-        self.shares.each(output, &mut scratch, &|share, output, scratch| self.compute(&input, share, output, scratch));
+        self.pieces.each(output, &mut scratch, |piece, output, scratch| self.compute(&input, piece, output, scratch));
         self.scratch = scratch;
     }
 
-    /// Computes one share: the images, the filters, and the part of the maps that it has.
-    fn compute(&self, input: &ArrayView5<'_, A>, share: usize, output: ArrayViewMut5<'_, A>, scratch: &mut [A]) {
+    /// Computes one piece: the images, the filters, and the part of the maps that it has.
+    fn compute(&self, input: &ArrayView5<'_, A>, piece: usize, output: ArrayViewMut5<'_, A>, scratch: &mut [A]) {
         let problem = &self.settings.problem;
         let band_axis = problem.band_axis();
-        let images = self.shares.part(share, 0, problem.images);
-        let filters = self.shares.part(share, 1, problem.groups * problem.filters);
-        let outputs = self.shares.part(share, 2 + band_axis, problem.stored_size()[band_axis]);
+        let images = self.pieces.part(piece, 0, problem.images);
+        let filters = self.pieces.part(piece, 1, problem.groups * problem.filters);
+        let outputs = self.pieces.part(piece, 2 + band_axis, problem.stored_size()[band_axis]);
         let groups = filters.start / problem.filters..filters.end.div_ceil(problem.filters);
         let channels = groups.start * problem.channels..groups.end * problem.channels;
         let input = input.slice_axis(Axis(0), Slice::from(images));
@@ -198,7 +198,7 @@ impl<A: Kernels> Fast<A> {
     }
 }
 
-/// How the shares of a layer are computed by an algorithm that suits it; `None` where that would need memory out of all
+/// How the pieces of a layer are computed by an algorithm that suits it; `None` where that would need memory out of all
 /// proportion to the layer.
 pub(super) fn method<A: Kernels>(
     problem: &Problem,

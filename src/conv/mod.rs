@@ -4,7 +4,7 @@
 //! [`Conv::flipped`] flips it, for the convolution of signal processing.
 //!
 //! There are several ways to compute the same: see [`Algorithm`]. A layer of floats over one to three spatial axes is cut
-//! into shares for the threads, and a share into bands or blocks that stay in cache; a kernel computes these tile by tile, from
+//! into pieces for the threads, and a piece into bands or blocks that stay in cache; a kernel computes these tile by tile, from
 //! a packed copy of the pixels or, where each filter sees one channel, from where they lie. Small layers, integers, and layers
 //! with more axes are computed tap by tap.
 
@@ -23,6 +23,7 @@ mod pack;
 mod packing;
 mod padded;
 mod panels;
+mod pieces;
 mod pixels;
 mod planes;
 mod prepared;
@@ -30,7 +31,7 @@ mod problem;
 pub mod reference;
 mod rows;
 mod separable;
-mod shares;
+
 mod transpose;
 mod winograd;
 

@@ -10,10 +10,10 @@ use super::fast::{Method, Part, Settings};
 use super::kernels::Kernels;
 use super::pack::Pack;
 use super::packing::Packing;
+use super::pieces::Units;
 use super::problem::Problem;
 use super::rows::{Layout, Rows};
 use super::separable::{Passes, Separable};
-use super::shares::Units;
 use crate::simd::Level;
 use crate::tensor::TensorView;
 use crate::window::{Axis, AxisSpec, PaddingMode};
@@ -115,7 +115,7 @@ impl<A: Kernels> Method<A> for Planes {
     fn units(&self, problem: &Problem) -> Units {
         // A single row is not cut.
         let outputs = if problem.band_axis() == 1 { ROWS_OF_A_TILE } else { problem.outputs() };
-        Units { filters: 1, outputs }
+        Units { filters: 1, outputs, together: [1, 1, outputs] }
     }
 
     fn prepare(&self, _: &Problem, weights: &[A]) -> Vec<A> {

@@ -1,4 +1,4 @@
-//! A layer as the fast algorithms see it: three spatial axes, and shares of the work for the threads.
+//! A layer as the fast algorithms see it: three spatial axes.
 
 use super::Layer;
 use crate::window::{Axis, AxisSpec, PaddingMode};

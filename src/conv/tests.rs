@@ -1,4 +1,4 @@
-//! Every fast algorithm against the reference: at every level, with one to three shares of the work, on odd sizes.
+//! Every fast algorithm against the reference: at every level, by one to three threads, on odd sizes.
 
 mod cases;
 
@@ -18,7 +18,7 @@ use cases::{Case, cases, depthwise, every_second, numbers, strided, three_by_thr
 const CASES: u32 = if cfg!(debug_assertions) { 1 } else { 60 };
 
 impl<const N: usize> Case<N> {
-    /// What each fast algorithm gives at each level, and that it is the same to the bit for one, two and three shares, the
+    /// What each fast algorithm gives at each level, and that it is the same to the bit for one, two and three threads, the
     /// odd ones from an input whose channels have gaps between them.
     fn each_way<T: Float + Kernels>(
         &self,
@@ -50,7 +50,7 @@ impl<const N: usize> Case<N> {
                     );
                     match &first {
                         None => check(algorithm, &output),
-                        Some(first) => assert_eq!(first, &output, "{algorithm} at {level:?} with {threads} shares"),
+                        Some(first) => assert_eq!(first, &output, "{algorithm} at {level:?} by {threads} threads"),
                     }
                     first.get_or_insert_with(|| output.clone());
                 }
@@ -147,7 +147,7 @@ fn pooled<T: Float>(maps: &ArrayD<T>, quads: Quads) -> ArrayD<T> {
 
 impl Case<2> {
     /// That tiles which are pooled before they are stored give what is pooled afterwards, to the bit, at every level and with one
-    /// to three shares.
+    /// to three threads.
     fn check_quads<T: Float + Kernels>(&self) {
         let float = |number| T::from_f64(number);
         let mut input = numbers(&self.input_shape(), self.seed).mapv(float);
@@ -178,7 +178,7 @@ impl Case<2> {
                     let (found, expected) = (run(Some(quads)), pooled(&run(None), quads));
                     for (found, expected) in found.iter().zip(&expected) {
                         let same = found.to_f64().map(f64::to_bits) == expected.to_f64().map(f64::to_bits);
-                        assert!(same, "{quads:?} at {level:?} with {threads} shares: {found} for {expected}");
+                        assert!(same, "{quads:?} at {level:?} by {threads} threads: {found} for {expected}");
                     }
                 }
             }
@@ -219,7 +219,7 @@ fn errors_stay_small_with_many_channels() {
     case.check_with::<f32>(1e-6, 1e-5);
 }
 
-/// A layer large enough for several bands and shares, through the public door: views in any order, into views in any order.
+/// A layer large enough for several bands and pieces, through the public door: views in any order, into views in any order.
 #[test]
 fn a_plan_gives_the_same_for_any_strides() {
     let case = Case::<2> {

@@ -23,6 +23,9 @@ pub struct Band<'a, T> {
 impl<T: Kernels> Band<'_, T> {
     #[inline(always)]
     pub(super) fn run<S: Simd, O: Merge<T>>(mut self, simd: S) {
+        if O::EXACT && self.is_short::<S>() {
+            return self.short::<S, O>(simd);
+        }
         let watched = self.stage::<S, O>(simd);
         match O::HAS_PLAIN && Outgrown::<S>::BASELINE && watched.simd_eq(watched).all_true() {
             true => self.passes::<S, O::Plain>(simd),

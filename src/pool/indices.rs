@@ -1,9 +1,11 @@
 //! Max and min pooling that also says where: the indices that [`MaxUnpool`](super::MaxUnpool) takes.
 
-use super::planes::{OF_TAPS, Sizes};
+use std::iter;
+
+use super::planes::OF_TAPS;
 use super::walk::{BLOCK, Taps, neighbours};
 use super::{Pool, Selection};
-use crate::parallel::join;
+use crate::parallel::share;
 use crate::simd::{Level, vectorized};
 use crate::tensor::{Tensor, TensorView, filled};
 use crate::{Element, Result};
@@ -30,9 +32,15 @@ impl<R, const N: usize> Pool<R, N> {
         let (mut values, mut indices) = (filled(&shape, T::ZERO)?, filled(&shape, 0_i64)?);
         if !values.is_empty() {
             let pixels = input.contiguous()?;
-            let picks = Picks { reduction: &self.reduction, taps: Taps::new(layer.geometry)?, sizes: layer.sizes() };
-            let shares = picks.sizes.shares::<i64>(OF_TAPS);
-            picks.share(&pixels, (0, shares), shares, &mut values, &mut indices);
+            let sizes = layer.sizes();
+            let workers = sizes.workers::<i64>(OF_TAPS);
+            let units = sizes.piece::<i64>(workers);
+            let length = units * sizes.unit;
+            let picks = Picks { reduction: &self.reduction, taps: Taps::new(layer.geometry)? };
+            let pieces = values.chunks_mut(length).zip(indices.chunks_mut(length)).enumerate();
+            share(iter::repeat_n((), workers), pieces, |(), (piece, (values, indices))| {
+                picks.rows(&pixels, piece * units, values, indices);
+            });
         }
         Ok((Tensor::from_vec(&shape, values)?, Tensor::from_vec(&shape, indices)?))
     }
@@ -42,35 +50,9 @@ impl<R, const N: usize> Pool<R, N> {
 struct Picks<'a, R, const N: usize> {
     reduction: &'a R,
     taps: Taps<N>,
-    sizes: Sizes,
 }
 
 impl<R, const N: usize> Picks<'_, R, N> {
-    /// Picks for the shares from the first to the last; at once where there are threads for it.
-    fn share<T: Element>(
-        &self,
-        pixels: &[T],
-        (first, end): (usize, usize),
-        shares: usize,
-        values: &mut [T],
-        indices: &mut [i64],
-    ) where
-        R: Selection<T>,
-    {
-        let cut = |share| self.sizes.cut(share, shares);
-        if end - first == 1 {
-            return self.rows(pixels, cut(first), values, indices);
-        }
-        let half = first.midpoint(end);
-        let outputs = (cut(half) - cut(first)) * self.sizes.unit;
-        let (values_of_one, values_of_other) = values.split_at_mut(outputs);
-        let (indices_of_one, indices_of_other) = indices.split_at_mut(outputs);
-        join(
-            || self.share(pixels, (first, half), shares, values_of_one, indices_of_one),
-            || self.share(pixels, (half, end), shares, values_of_other, indices_of_other),
-        );
-    }
-
     fn rows<T: Element>(&self, pixels: &[T], first: usize, values: &mut [T], indices: &mut [i64])
     where
         R: Selection<T>,

@@ -1,5 +1,6 @@
 //! Pooling: a window slides over each channel, and a [`Reduction`] makes one value of the pixels under it.
 
+mod across;
 mod band;
 mod boxed;
 mod boxes;
@@ -17,6 +18,7 @@ mod planes;
 mod problem;
 mod reduction;
 pub mod reference;
+mod short;
 mod small;
 mod stretches;
 mod tiles;

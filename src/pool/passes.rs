@@ -13,6 +13,7 @@ use std::ops::{Range, RangeInclusive};
 
 use super::halves::TALLEST;
 use super::problem::{Part, Problem};
+use super::short;
 use super::tiles::{MARGIN, Slab, Step, levels, tiles};
 use crate::window::Axis;
 
@@ -98,6 +99,8 @@ pub(super) struct Passes {
     /// Output rows of a band, at most, and the rows under them.
     pub(super) band: usize,
     pub(super) rows: usize,
+    /// Whether short rows are merged otherwise by operations that round nothing.
+    pub(super) may_be_short: bool,
     pub(super) slab: usize,
 }
 
@@ -258,7 +261,8 @@ impl Passes {
         });
         let last: Vec<_> = last.collect();
         let row_step = if rows.outputs() == 1 { 0 } else { rows.stride() * down_pitch };
-        let slab = slab.end + MARGIN;
+        let short = short::memory(problem);
+        let slab = (slab.end + MARGIN).max(short.unwrap_or(0));
         Some(Self {
             problem: problem.clone(),
             spread,
@@ -274,6 +278,7 @@ impl Passes {
             row_step,
             band,
             rows: high,
+            may_be_short: short.is_some(),
             slab,
         })
     }

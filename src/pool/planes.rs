@@ -2,14 +2,18 @@
 
 use ndarray::{ArrayView3, ArrayView4, ArrayView5, ArrayViewMut3, ArrayViewMut4, Axis};
 
-use crate::parallel::{join, threads};
+use super::tiles::WIDEST;
+use crate::parallel::{PIECES, share, threads};
 use crate::plan::{Plan, Run};
 use crate::tensor::{TensorView, TensorViewMut, filled};
 use crate::{Element, Result};
 
-/// A share has at least so many bytes to read and write, or fewer where these take longer: what takes a few times as long as waking a
+/// A worker has at least so many bytes to read and write, or fewer where these take longer: what takes a few times as long as waking a
 /// thread.
 const WORTH_A_THREAD: usize = 1 << 20;
+
+/// A worker takes at least so many bytes at a time.
+const LEAST_PIECE: usize = 16 * 1024;
 
 /// [`Compute::weight`] of steps through all the taps of each window, and of merging in several passes or by steps through few.
 pub(super) const OF_TAPS: usize = 16;
@@ -58,17 +62,27 @@ impl Sizes {
         self.plane.iter().product()
     }
 
-    /// The first unit of a share, of so many in all.
-    pub(super) fn cut(&self, share: usize, shares: usize) -> usize {
-        let units = self.planes * self.units;
-        units / shares * share + units % shares * share / shares
+    /// What a unit reads and writes.
+    fn bytes<T>(&self) -> usize {
+        (self.pixels() / self.units.max(1) + self.unit).saturating_mul(size_of::<T>())
     }
 
-    /// As many shares as there are threads for and is worth it, for a [`Compute::weight`]. Asking for the threads starts them: small
+    /// Units of a piece, where there are so many workers: whole planes, if there are planes enough, and whole registers of planes.
+    pub(super) fn piece<T>(&self, workers: usize) -> usize {
+        let all = self.planes * self.units;
+        if workers == 1 {
+            return all.max(1);
+        }
+        let units = all.div_ceil(workers * PIECES).max(LEAST_PIECE / self.bytes::<T>().max(1)).max(1);
+        let whole = if self.units == 1 { WIDEST } else { self.units };
+        if units > whole { units.next_multiple_of(whole) } else { units }
+    }
+
+    /// As many workers as there are threads for and is worth it, for a [`Compute::weight`]. Asking for the threads starts them: small
     /// layers do not ask.
-    pub(super) fn shares<T>(&self, weight: usize) -> usize {
-        let bytes = (self.pixels() + self.units * self.unit).saturating_mul(self.planes).saturating_mul(size_of::<T>());
-        let worth = (bytes / (WORTH_A_THREAD / weight)).min(self.units.saturating_mul(self.planes));
+    pub(super) fn workers<T>(&self, weight: usize) -> usize {
+        let all = self.units.saturating_mul(self.planes);
+        let worth = (self.bytes::<T>().saturating_mul(all) / (WORTH_A_THREAD / weight)).min(all);
         if worth < 2 { 1 } else { worth.min(threads()) }
     }
 }
@@ -78,10 +92,12 @@ impl Sizes {
 pub(super) struct Planes<C: Compute<T>, T> {
     compute: C,
     sizes: Sizes,
-    shares: usize,
-    /// What each share computes in.
+    workers: usize,
+    /// Units that a worker takes at a time.
+    piece: usize,
+    /// What each worker computes in.
     cells: Vec<C::Cell>,
-    /// Where each share puts planes in order that do not lie so.
+    /// Where each worker puts planes in order that do not lie so.
     turned: Vec<T>,
     /// Room for an output that lies otherwise than row by row.
     staging: Vec<T>,
@@ -106,74 +122,92 @@ impl<T: Element, C: Compute<T>> Pooled<T> for Planes<C, T> {
     }
 }
 
-/// The planes pooled so, in as many shares as are worth it.
+/// The planes pooled so, by as many workers as are worth it.
 pub(super) fn pooled<T: Element>(compute: impl Compute<T>, sizes: Sizes) -> Result<Box<dyn Pooled<T>>> {
-    let shares = sizes.shares::<T>(compute.weight());
-    Ok(Box::new(Planes::new(compute, sizes, shares)?))
+    let workers = sizes.workers::<T>(compute.weight());
+    Ok(Box::new(Planes::new(compute, sizes, workers)?))
 }
 
-/// The memory of some shares; each has its own, whose padding is written once for all runs.
+/// The memory of some workers; each has its own, whose padding is written once for all runs.
 struct Scratch<'a, A, T> {
     cells: &'a mut [A],
     turned: &'a mut [T],
-    /// Of one share.
+    /// Of one worker.
     cell_count: usize,
     pixels: usize,
 }
 
-impl<A, T> Scratch<'_, A, T> {
+impl<'a, A, T> Scratch<'a, A, T> {
     /// The same memory, for a time.
     fn again(&mut self) -> Scratch<'_, A, T> {
         Scratch { cells: self.cells, turned: self.turned, ..*self }
     }
 
-    /// The memory of so many shares, and that of the others.
-    fn split(self, shares: usize) -> (Self, Self) {
-        let Self { cell_count, pixels, .. } = self;
-        let (cells, other_cells) = self.cells.split_at_mut(shares * cell_count);
-        let (turned, other_turned) = self.turned.split_at_mut((shares * pixels).min(self.turned.len()));
-        (
-            Self { cells, turned, cell_count, pixels },
-            Self { cells: other_cells, turned: other_turned, cell_count, pixels },
-        )
+    /// The memory of each of so many workers.
+    fn each(self, workers: usize) -> impl Iterator<Item = Self> {
+        let Self { mut cells, mut turned, cell_count, pixels } = self;
+        (0..workers).map(move |_| Self {
+            cells: cells.split_off_mut(..cell_count).unwrap_or_default(),
+            turned: turned.split_off_mut(..pixels).unwrap_or_default(),
+            cell_count,
+            pixels,
+        })
     }
 }
 
 impl<T: Element, C: Compute<T>> Planes<C, T> {
-    pub(super) fn new(compute: C, sizes: Sizes, shares: usize) -> Result<Self> {
-        let cells = filled(&[shares, compute.scratch_length()], compute.blank())?;
-        Ok(Self { compute, sizes, shares, cells, turned: Vec::new(), staging: Vec::new() })
+    pub(super) fn new(compute: C, sizes: Sizes, workers: usize) -> Result<Self> {
+        let cells = filled(&[workers, compute.scratch_length()], compute.blank())?;
+        let piece = sizes.piece::<T>(workers);
+        Ok(Self { compute, sizes, workers, piece, cells, turned: Vec::new(), staging: Vec::new() })
+    }
+
+    /// The same in pieces of so many units.
+    #[cfg(test)]
+    pub(super) fn in_pieces(self, piece: usize) -> Self {
+        Self { piece, ..self }
     }
 
     /// The same with room for inputs and outputs that lie otherwise than row by row.
     pub(super) fn with_staging(mut self) -> Result<Self> {
-        self.turned = filled(&[self.shares, self.sizes.pixels()], T::ZERO)?;
+        self.turned = filled(&[self.workers, self.sizes.pixels()], T::ZERO)?;
         self.staging = filled(&[self.sizes.planes, self.sizes.units, self.sizes.unit], T::ZERO)?;
         Ok(self)
     }
 
-    /// What it computes by, the number of its shares, and their memory.
+    /// What it computes by, the number of workers, and their memory.
     fn parts(&mut self) -> (&C, &Sizes, usize, Scratch<'_, C::Cell, T>) {
-        let Self { compute, sizes, shares, cells, turned, .. } = self;
+        let Self { compute, sizes, workers, cells, turned, .. } = self;
         let (cell_count, pixels) = (compute.scratch_length(), sizes.pixels());
-        (compute, sizes, *shares, Scratch { cells, turned, cell_count, pixels })
+        (compute, sizes, *workers, Scratch { cells, turned, cell_count, pixels })
+    }
+
+    /// Calls `compute` with the first unit of each piece of the output, and a worker's memory.
+    fn each_piece(
+        &mut self,
+        output: &mut [T],
+        compute: impl Fn(&C, &Sizes, usize, &mut [T], &mut Scratch<'_, C::Cell, T>) + Sync,
+    ) {
+        let piece = self.piece;
+        let (by, sizes, workers, scratch) = self.parts();
+        let pieces = output.chunks_mut(piece * sizes.unit).enumerate();
+        share(scratch.each(workers), pieces, |scratch, (number, output)| {
+            compute(by, sizes, number * piece, output, scratch);
+        });
     }
 
     /// Computes the output from pixels in row-major order.
     pub(super) fn run_dense(&mut self, pixels: &[T], output: &mut [T]) {
-        let (compute, sizes, shares, scratch) = self.parts();
-        let plane = sizes.pixels();
-        each_share(sizes, (0, shares), shares, output, scratch, &|first, output, scratch| {
+        self.each_piece(output, |compute, sizes, first, output, scratch| {
             let skipped = first / sizes.units;
-            compute.compute(&pixels[skipped * plane..], first % sizes.units, output, scratch.cells);
+            compute.compute(&pixels[skipped * sizes.pixels()..], first % sizes.units, output, scratch.cells);
         });
     }
 
     /// Computes the output from pixels in any order, a plane at a time put in order.
     fn run_strided(&mut self, input: &ArrayView5<'_, T>, output: &mut [T]) {
-        let (compute, sizes, shares, scratch) = self.parts();
         let channels = input.len_of(Axis(1)).max(1);
-        each_share(sizes, (0, shares), shares, output, scratch, &|first, mut output, scratch| {
+        self.each_piece(output, |compute, sizes, first, mut output, scratch| {
             let mut unit = first;
             while !output.is_empty() {
                 let (plane, skipped) = (unit / sizes.units, unit % sizes.units);
@@ -191,7 +225,7 @@ impl<T: Element, C: Compute<T>> Planes<C, T> {
     /// Computes maps that lie apart, but each row by row, as bands of larger maps do; says whether they lie so, and does nothing
     /// where they do not.
     pub(super) fn run_apart(&mut self, input: &TensorView<'_, T>, output: TensorViewMut<'_, T>) -> bool {
-        let (compute, sizes, shares, mut scratch) = self.parts();
+        let (compute, sizes, workers, mut scratch) = self.parts();
         let mut input = input.as_volumes(sizes.spatial_axes);
         let mut output = output.into_volumes(sizes.spatial_axes);
         // All maps have the strides of the first.
@@ -206,7 +240,7 @@ impl<T: Element, C: Compute<T>> Planes<C, T> {
             input = images;
         }
         for (input, output) in input.outer_iter().zip(output.outer_iter_mut()) {
-            each_plane(compute, shares, &input, output, scratch.again());
+            each_plane(compute, workers, &input, output, scratch.again());
         }
         true
     }
@@ -223,54 +257,24 @@ fn in_order<'a, T: Element>(plane: &'a ArrayView3<'_, T>, staging: &'a mut [T]) 
     staging
 }
 
-/// Computes planes that lie apart, in so many shares at most, of whole planes: rows of one plane stay together. At once where there
-/// are threads for it.
+/// Computes planes that lie apart, by so many workers at most. Pieces are of whole planes: rows of one plane stay together.
 fn each_plane<T: Element, C: Compute<T>>(
     compute: &C,
-    shares: usize,
+    workers: usize,
     input: &ArrayView4<'_, T>,
     mut output: ArrayViewMut4<'_, T>,
     scratch: Scratch<'_, C::Cell, T>,
 ) {
     let planes = input.len_of(Axis(0));
-    let shares = shares.min(planes);
-    if shares > 1 {
-        let half = planes * (shares / 2) / shares;
-        let (input_of_one, input_of_other) = input.view().split_at(Axis(0), half);
-        let (one, other) = output.split_at(Axis(0), half);
-        let (scratch_of_one, scratch_of_other) = scratch.split(shares / 2);
-        return join(
-            || each_plane(compute, shares / 2, &input_of_one, one, scratch_of_one),
-            || each_plane(compute, shares - shares / 2, &input_of_other, other, scratch_of_other),
-        );
-    }
-    let (scratch, _) = scratch.split(1);
-    for (plane, map) in input.outer_iter().zip(output.outer_iter_mut()) {
-        let map = map.into_slice().expect("the caller has seen that rows lie in order");
-        compute.compute(in_order(&plane, scratch.turned), 0, map, scratch.cells);
-    }
-}
-
-/// Calls `compute` with each share's first unit, its output and its scratch memory; at once where there are threads for it.
-fn each_share<T: Send, A: Send>(
-    sizes: &Sizes,
-    (first, end): (usize, usize),
-    shares: usize,
-    output: &mut [T],
-    scratch: Scratch<'_, A, T>,
-    compute: &(impl Fn(usize, &mut [T], Scratch<'_, A, T>) + Sync),
-) {
-    let cut = |share: usize| sizes.cut(share, shares);
-    if end - first == 1 {
-        return compute(cut(first), output, scratch);
-    }
-    let half = first.midpoint(end);
-    let (one, other) = output.split_at_mut((cut(half) - cut(first)) * sizes.unit);
-    let (scratch_of_one, scratch_of_other) = scratch.split(half - first);
-    join(
-        || each_share(sizes, (first, half), shares, one, scratch_of_one, compute),
-        || each_share(sizes, (half, end), shares, other, scratch_of_other, compute),
-    );
+    let length = planes.div_ceil(workers * PIECES).max(1);
+    let inputs = input.axis_chunks_iter(Axis(0), length);
+    let pieces = inputs.into_iter().zip(output.axis_chunks_iter_mut(Axis(0), length));
+    share(scratch.each(workers.min(planes)), pieces, |scratch, (input, mut output)| {
+        for (plane, map) in input.outer_iter().zip(output.outer_iter_mut()) {
+            let map = map.into_slice().expect("the caller has seen that rows lie in order");
+            compute.compute(in_order(&plane, scratch.turned), 0, map, scratch.cells);
+        }
+    });
 }
 
 impl<T: Element, C: Compute<T>> Run<T> for Planes<C, T> {

@@ -15,14 +15,15 @@
 use std::array;
 use std::ops::Range;
 
+use super::across::{Across, Source};
 use super::counts::Counts;
 use super::kernels::Kernels;
 use super::operation::Merge;
 use super::outputs::Outputs;
-use super::problem::{Problem, Under};
+use super::problem::Problem;
 use super::tiles::MARGIN;
 use crate::cache::LINE;
-use crate::simd::{Outgrown, Select, Simd, SimdMask, Vector, load_pixels};
+use crate::simd::{Outgrown, Simd, SimdMask, Vector};
 use crate::window::Axis;
 
 /// Windows of 2×2 or 3×3, and the memory that a thread needs for them.
@@ -30,9 +31,9 @@ use crate::window::Axis;
 pub(super) struct Small {
     pub(super) problem: Problem,
     /// Where the memory has room for the pixels of a row, the padding before them included. Before that is a row of padding.
-    copy: usize,
+    pub(super) copy: usize,
     /// Where it has the merged rows: the ring; two rows that means are divided by; and one for outputs that have no room.
-    ring: usize,
+    pub(super) ring: usize,
     pitch: usize,
     pub(super) memory: usize,
 }
@@ -95,13 +96,21 @@ impl<T: Kernels> Rows<'_, T> {
     /// What is returned has NaN where a pixel is NaN, and perhaps where one is infinite.
     #[inline(always)]
     fn rows<S: Simd, O: Merge<T>, const SIZE: usize, const STRIDE: usize>(&mut self, simd: S) -> T::Pixels<S> {
+        if O::EXACT && (SIZE, STRIDE) == (3, 1) {
+            match self.outputs.length.div_ceil(T::Pixels::<S>::LEN) {
+                1 => return self.short::<S, O, 1>(simd),
+                2 => return self.short::<S, O, 2>(simd),
+                _ => {}
+            }
+        }
         let Self { small, start, memory, pixels, outputs } = self;
         let (lanes, pitch) = (T::Pixels::<S>::LEN, small.pitch);
-        let across = Across::<S, T, STRIDE>::new(simd, small, *start);
+        let columns = &small.problem.axes[2];
+        let across = Across::<S, T, STRIDE>::new(simd, columns, *start);
         let (source, ring) = memory.split_at_mut(small.ring);
         let (padding, copy) = source.split_at_mut(small.copy);
-        let (columns, under) = (&small.problem.axes[2], small.problem.under(outputs.part, 0));
-        let mut source = Source { under, columns, reach: across.reach, pixels, padding, copy };
+        let rows = (outputs.part.rows - 1) * STRIDE + SIZE;
+        let mut source = Source::new(&small.problem, outputs.part, rows, across.reach, pixels, copy);
         // Registers that lie across two lines of the cache take twice as long to store.
         let line = ring.as_ptr().align_offset(LINE).min(LINE);
         let (ring, divisors) = ring[line..].split_at_mut(SIZE * pitch);
@@ -131,9 +140,10 @@ impl<T: Kernels> Rows<'_, T> {
                 let above = [&above[0][..length], &above[SIZE - 2][..length]];
                 let row =
                     Row { above, divisors: [&one[..length], &other[..length]], merged: &mut merged[..length], output };
+                let pixels = source.next().unwrap_or(padding);
                 watched = match is_last {
-                    true => across.merge::<O, SIZE, true>(source.row(done), watched, row),
-                    false => across.merge::<O, SIZE, false>(source.row(done), watched, row),
+                    true => across.merge::<O, SIZE, true>(pixels, watched, row),
+                    false => across.merge::<O, SIZE, false>(pixels, watched, row),
                 };
                 if is_last && is_spare {
                     outputs.output[at..][..outputs.length].copy_from_slice(&spare[..outputs.length]);
@@ -150,34 +160,6 @@ impl<T: Kernels> Rows<'_, T> {
 fn turn<T, const SIZE: usize>(ring: &mut [&mut [T]; SIZE]) {
     for slot in 1..SIZE {
         ring.swap(slot - 1, slot);
-    }
-}
-
-/// Where the rows of pixels under the outputs are.
-struct Source<'a, T> {
-    under: Under,
-    columns: &'a Axis,
-    /// How far a row is read.
-    reach: usize,
-    pixels: &'a [T],
-    padding: &'a [T],
-    copy: &'a mut [T],
-}
-
-impl<T: Copy> Source<'_, T> {
-    /// A row that begins with the padding before it, or with what stands in its place.
-    #[inline(always)]
-    fn row(&mut self, number: usize) -> &[T] {
-        let Some(at) = self.under.start(number) else { return self.padding };
-        let (before, length) = (self.columns.before(), self.columns.length());
-        match at.checked_sub(before).and_then(|at| self.pixels.get(at..at + self.reach)) {
-            Some(pixels) => pixels,
-            // The first pixels of all, or the last: there is none before or behind them.
-            None => {
-                self.copy[before..][..length].copy_from_slice(&self.pixels[at..][..length]);
-                self.copy
-            }
-        }
     }
 }
 
@@ -223,47 +205,7 @@ fn divide_by<S: Simd, T: Kernels, O: Merge<T>>(simd: S, counts: &Counts<T>, of_r
     }
 }
 
-/// The lanes of a block that are pixels of a row, not padding.
-type Within<S, T> = <<T as crate::simd::Pixel>::Pixels<S> as Vector<S>>::Mask;
-
-/// How the rows of pixels are merged.
-struct Across<S: Simd, T: Kernels, const STRIDE: usize> {
-    simd: S,
-    start: T::Pixels<S>,
-    /// Registers of windows.
-    registers: usize,
-    /// Blocks that have pixels, and how far they reach.
-    blocks: usize,
-    reach: usize,
-    /// Of the first block, the last register's and the one behind it; all others lie within the row.
-    within: [[Within<S, T>; STRIDE]; 3],
-}
-
 impl<S: Simd, T: Kernels, const STRIDE: usize> Across<S, T, STRIDE> {
-    #[inline(always)]
-    fn new(simd: S, small: &Small, start: T) -> Self {
-        let columns = &small.problem.axes[2];
-        let lanes = T::Pixels::<S>::LEN;
-        let registers = columns.outputs().div_ceil(lanes);
-        let end = columns.before() + columns.length();
-        // Windows of no more than a stride have nothing of the next block.
-        let behind = usize::from(columns.size() > STRIDE);
-        let blocks = end.div_ceil(lanes * STRIDE).min(registers + behind);
-        let mut within = [[Within::<S, T>::splat(simd, false); STRIDE]; 3];
-        for (within, block) in within.iter_mut().zip([0, registers - 1, registers]) {
-            for (register, within) in within.iter_mut().enumerate() {
-                let first = (block * STRIDE + register) * lanes;
-                let below = |end: usize| match end.saturating_sub(first) {
-                    0 => 0,
-                    count => u64::MAX >> (64 - count.min(lanes)),
-                };
-                *within = Within::<S, T>::from_bitmask(simd, below(end) & !below(columns.before()));
-            }
-        }
-        let start = T::Pixels::<S>::splat(simd, start);
-        Self { simd, start, registers, blocks, reach: blocks * lanes * STRIDE, within }
-    }
-
     /// Merges a row, which begins with the padding before it, or what stands in its place; and where it is the last of its windows,
     /// writes the outputs.
     #[inline(always)]
@@ -307,26 +249,6 @@ impl<S: Simd, T: Kernels, const STRIDE: usize> Across<S, T, STRIDE> {
         watched
     }
 
-    /// The pixels of a block by the phase of the stride, if it is at an end without those beyond.
-    #[inline(always)]
-    fn block<O: Merge<T>>(
-        &self,
-        pixels: &[T],
-        end: Option<usize>,
-        mut watched: T::Pixels<S>,
-    ) -> ([T::Pixels<S>; 2], T::Pixels<S>) {
-        let mut block = load_pixels::<S, T, STRIDE>(self.simd, pixels);
-        for register in 0..STRIDE {
-            watched = T::watched::<S>(watched, block[register]);
-            if let Some(end) = end {
-                block[register] = self.within[end][register].select(block[register], self.start);
-            }
-        }
-        let (low, high) = (O::enter::<S>(block[0]), O::enter::<S>(block[STRIDE - 1]));
-        let block = if STRIDE == 1 { [low, low] } else { [low.unzip_low(high), low.unzip_high(high)] };
-        (block, watched)
-    }
-
     /// Merges the pixels of a register of windows, of a block and the next, and writes what comes of them.
     #[inline(always)]
     fn put<O: Merge<T>, const SIZE: usize, const IS_LAST: bool>(
@@ -338,10 +260,7 @@ impl<S: Simd, T: Kernels, const STRIDE: usize> Across<S, T, STRIDE> {
         let simd = self.simd;
         let result = match (SIZE, STRIDE) {
             (2, _) => O::merge(simd, next[0], next[1]),
-            (_, 1) => {
-                let two = O::merge(simd, here[0], here[0].slide::<1>(next[0]));
-                O::merge(simd, two, here[0].slide::<2>(next[0]))
-            }
+            (_, 1) => self.three::<O>(here[0], next[0]),
             _ => O::merge(simd, O::merge(simd, here[0], here[1]), here[0].slide::<1>(next[0])),
         };
         // Windows side by side have no row in common.

@@ -1,4 +1,4 @@
-//! Every fast path against the reference: at every level, with one to three shares of the work, on odd sizes.
+//! Every fast path against the reference: at every level, by one to three workers, on odd sizes.
 
 #![allow(
     clippy::cast_possible_truncation,
@@ -91,8 +91,11 @@ impl<const N: usize> Case<N> {
 }
 
 /// Twice, so that what a run leaves in its memory is seen.
-fn run<T: Element>(compute: impl Compute<T>, sizes: Sizes, shares: usize, pixels: &[T], found: &mut [T]) {
-    let mut planes = Planes::new(compute, sizes, shares).expect("the case is small");
+fn run<T: Element>(compute: impl Compute<T>, sizes: Sizes, workers: usize, pixels: &[T], found: &mut [T]) {
+    let mut planes = Planes::new(compute, sizes, workers).expect("the case is small");
+    if workers > 1 {
+        planes = planes.in_pieces((sizes.planes * sizes.units).div_ceil(2 * workers - 1));
+    }
     planes.run_dense(pixels, found);
     found.fill(T::LOWEST);
     planes.run_dense(pixels, found);

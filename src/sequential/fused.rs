@@ -13,7 +13,7 @@ use std::ops::Range;
 use super::cut::{Cut, Pair};
 use crate::fusion::with_axis;
 use crate::module::Module;
-use crate::parallel::{Part, alone, join, threads};
+use crate::parallel::{Part, alone, share, threads};
 use crate::plan::Run;
 use crate::tensor::{TensorView, TensorViewMut, filled};
 use crate::{Band, Element, Elementwise, Plan, Result};
@@ -70,10 +70,8 @@ struct Work<T: Element> {
     /// What the images are a part of, themselves.
     part: Part,
     functions: Vec<Elementwise<T>>,
-    /// Whether workers share out the bands, of every image, rather than the images.
+    /// Whether workers share out the bands, of every image, rather than the groups of images.
     by_rows: bool,
-    /// Where each worker begins, among the bands or the groups of images, and the end.
-    shares: Vec<usize>,
 }
 
 /// What one thread computes with.
@@ -114,15 +112,13 @@ impl<T: Element> Fused<T> {
         let largest = |units: usize| units.div_ceil(threads.min(units)) as f64 / units as f64;
         let by_rows = largest(cut.bands.len()) < largest(cut.images.len());
         let units = if by_rows { cut.bands.len() } else { cut.images.len() };
-        let count = threads.min(units);
-        let shares = (0..=count).map(|share| units * share / count).collect();
         // Rows are not cloned, which aborts where there is no memory for them.
         let worker =
             |_| Some(Worker { plans: plans.clone(), rows: filled(&[longest], T::default()).ok()?, result: Ok(()) });
-        let workers = (0..count).map(worker).collect::<Option<Vec<_>>>()?;
+        let workers = (0..threads.min(units)).map(worker).collect::<Option<Vec<_>>>()?;
         let functions = group.functions.clone();
         let part = Part::here();
-        Some(Self { work: Work { cut, kinds, part, functions, by_rows, shares }, workers })
+        Some(Self { work: Work { cut, kinds, part, functions, by_rows }, workers })
     }
 }
 
@@ -161,48 +157,81 @@ impl<T: Element> Group<'_, T> {
     }
 }
 
+/// The parts of an output that workers share out: the bands of every image, or the groups of images.
+struct Pieces<'a, T: Element> {
+    work: &'a Work<T>,
+    /// Those that are left, and their output.
+    units: Range<usize>,
+    output: Option<TensorViewMut<'a, T>>,
+}
+
+impl<'a, T: Element> Iterator for Pieces<'a, T> {
+    type Item = (usize, TensorViewMut<'a, T>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let unit = self.units.next()?;
+        let (axis, place) = self.work.place(unit);
+        let output = self.split(axis, place.len(), |one, other| (one, other))?;
+        Some((unit, output))
+    }
+}
+
+impl<T: Element> DoubleEndedIterator for Pieces<'_, T> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        let first = self.units.start;
+        let unit = self.units.next_back()?;
+        let [(axis, start), (_, place)] = [first, unit].map(|unit| self.work.place(unit));
+        let output = self.split(axis, place.start - start.start, |one, other| (other, one))?;
+        Some((unit, output))
+    }
+}
+
+impl<'a, T: Element> Pieces<'a, T> {
+    /// Splits the output; `order` says which part is a piece's, and which is left. The last piece has all that is left.
+    fn split(
+        &mut self,
+        axis: usize,
+        at: usize,
+        order: impl FnOnce(TensorViewMut<'a, T>, TensorViewMut<'a, T>) -> (TensorViewMut<'a, T>, TensorViewMut<'a, T>),
+    ) -> Option<TensorViewMut<'a, T>> {
+        let output = self.output.take()?;
+        if self.units.is_empty() {
+            return Some(output);
+        }
+        let (one, other) = output.split_at(axis, at);
+        let (piece, rest) = order(one, other);
+        self.output = Some(rest);
+        Some(piece)
+    }
+}
+
 impl<T: Element> Work<T> {
-    /// Lets these workers, from the one of this number on, compute their part of the output.
-    fn share(&self, workers: &mut [Worker<T>], number: usize, input: &TensorView<'_, T>, output: TensorViewMut<'_, T>) {
-        if let [worker] = workers {
-            worker.result = self.compute(worker, number, input, output);
-            return;
-        }
-        let half = workers.len() / 2;
-        let (axis, start) = self.start(number);
-        let (_, middle) = self.start(number + half);
-        let (one, other) = output.split_at(axis, middle - start);
-        let (workers_of_one, workers_of_other) = workers.split_at_mut(half);
-        join(
-            || self.share(workers_of_one, number, input, one),
-            || self.share(workers_of_other, number + half, input, other),
-        );
+    fn pieces<'a>(&'a self, output: TensorViewMut<'a, T>) -> Pieces<'a, T> {
+        let count = if self.by_rows { self.cut.bands.len() } else { self.cut.images.len() };
+        Pieces { work: self, units: 0..count, output: Some(output) }
     }
 
-    /// Where the output of a worker starts, and along which axis.
-    fn start(&self, worker: usize) -> (usize, usize) {
-        let unit = self.shares[worker];
+    /// Where the output of a piece lies, and along which axis.
+    fn place(&self, piece: usize) -> (usize, Range<usize>) {
         match self.by_rows {
-            true => (self.cut.bands[unit].last.output_axis, self.cut.bands[unit].last.output.start),
-            false => (0, self.cut.images[unit].start),
+            true => (self.cut.bands[piece].last.output_axis, self.cut.bands[piece].last.output.clone()),
+            false => (0, self.cut.images[piece].clone()),
         }
     }
 
-    /// Computes the share of one worker.
+    /// Computes a piece.
     fn compute(
         &self,
         worker: &mut Worker<T>,
-        number: usize,
+        piece: usize,
         input: &TensorView<'_, T>,
         mut output: TensorViewMut<'_, T>,
     ) -> Result<()> {
-        let units = self.shares[number]..self.shares[number + 1];
-        let (_, start) = self.start(number);
-        let (groups, bands) = match self.by_rows {
-            true => (0..self.cut.images.len(), units),
-            false => (units, 0..self.cut.bands.len()),
+        let (_, Range { start, .. }) = self.place(piece);
+        let (groups, bands, first) = match self.by_rows {
+            true => (0..self.cut.images.len(), piece..piece + 1, (0, start)),
+            false => (piece..piece + 1, 0..self.cut.bands.len(), (start, 0)),
         };
-        let first = if self.by_rows { (0, start) } else { (start, 0) };
         for images in &self.cut.images[groups] {
             let mut compute = |band| self.compute_band(worker, images, band, first, input, output.view_mut());
             // A module that has no plan of its own plans now.
@@ -255,8 +284,13 @@ impl<T: Element> Work<T> {
 }
 
 impl<T: Element> Run<T> for Fused<T> {
-    fn run(&mut self, input: TensorView<'_, T>, output: TensorViewMut<'_, T>) -> Result<()> {
-        self.work.share(&mut self.workers, 0, &input, output);
+    fn run(&mut self, input: TensorView<'_, T>, mut output: TensorViewMut<'_, T>) -> Result<()> {
+        let Self { work, workers } = self;
+        share(workers.iter_mut(), work.pieces(output.view_mut()), |worker, (piece, output)| {
+            if worker.result.is_ok() {
+                worker.result = work.compute(worker, piece, &input, output);
+            }
+        });
         let results = self.workers.iter_mut().map(|worker| std::mem::replace(&mut worker.result, Ok(())));
         results.collect()
     }

@@ -7,8 +7,8 @@ use crate::conv::algorithm::Algorithm;
 use crate::conv::fast::{Method, Part, Settings};
 use crate::conv::kernels::Kernels;
 use crate::conv::packing::Packing;
+use crate::conv::pieces::Units;
 use crate::conv::problem::Problem;
-use crate::conv::shares::Units;
 use crate::simd::{Level, lanes};
 
 /// How a layer is computed in blocks of tiles.
@@ -51,7 +51,8 @@ impl<A: Kernels> Method<A> for Blocks {
         } else {
             2 * lanes::<A>(self.level)
         };
-        Units { filters, outputs: self.tiling.tile * dilation / problem.pooled_by() }
+        let outputs = self.tiling.tile * dilation / problem.pooled_by();
+        Units { filters, outputs, together: [self.block.images, usize::MAX, self.block.rows * outputs] }
     }
 
     fn prepare(&self, problem: &Problem, weights: &[A]) -> Vec<A> {

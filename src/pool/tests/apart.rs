@@ -21,8 +21,8 @@ impl<const N: usize> Case<N> {
         let mut larger = expected.shape().to_vec();
         (larger[0], larger[2]) = (6, rows + 3);
         for level in levels() {
-            for (shares, step, reversed) in
-                (1..=3).flat_map(|shares| [(shares, 1, false), (shares, 2, false), (shares, 1, true)])
+            for (workers, step, reversed) in
+                (1..=3).flat_map(|workers| [(workers, 1, false), (workers, 2, false), (workers, 1, true)])
             {
                 let mut input = input.clone();
                 if reversed {
@@ -38,14 +38,15 @@ impl<const N: usize> Case<N> {
                     write(images.slice_axis_mut(Axis(2), Slice::from(1..=rows)));
                 };
                 let fast = pool.fast::<f32>(&layer, level).expect("the case is small").expect("the window is small");
-                let planes = Planes::new(fast, sizes, shares).expect("the case is small").with_staging();
+                let planes =
+                    Planes::new(fast, sizes, workers).expect("the case is small").in_pieces(1 + workers).with_staging();
                 let mut planes = planes.expect("the case is small");
                 place(&mut maps, &mut |maps| {
                     assert!(planes.run_apart(&(&input).into(), maps.into()), "rows lie in order");
                 });
                 place(&mut maps, &mut |mut maps| {
                     for (place, &expected) in maps.iter_mut().zip(&expected) {
-                        assert_eq!(place.to_bits(), expected.to_bits(), "{level:?} with {shares} shares");
+                        assert_eq!(place.to_bits(), expected.to_bits(), "{level:?} with {workers} workers");
                         *place = -7.0;
                     }
                 });

@@ -10,7 +10,7 @@ use crate::simd::levels;
 use crate::{Element, Tensor};
 
 impl<const N: usize> Case<N> {
-    /// What boxes give at each level, the same to the bit for one, two and three shares: one for the whole plane, and boxes that overlap.
+    /// What boxes give at each level, the same to the bit for one, two and three workers: one for the whole plane, and boxes that overlap.
     pub(super) fn each_box<T: Element, R: Reduction<T>, U: Element>(
         &self,
         reduction: &R,
@@ -43,14 +43,14 @@ impl<const N: usize> Case<N> {
             for level in levels() {
                 let layout = Layout::new(plane, ranges.clone());
                 let mut first: Option<Tensor<T>> = None;
-                for shares in (1..=3).filter(|&shares| shares <= expected.len()) {
+                for workers in (1..=3).filter(|&workers| workers <= expected.len()) {
                     let mut found = vec![T::HIGHEST; expected.len()];
                     let layout = layout.clone();
                     match reduction.operation() {
-                        Some(operation) => run(Boxed { operation, level, layout }, sizes, shares, pixels, &mut found),
+                        Some(operation) => run(Boxed { operation, level, layout }, sizes, workers, pixels, &mut found),
                         None => {
                             let stepped = Stepped { reduction: reduction.clone(), level, layout };
-                            run(stepped, sizes, shares, pixels, &mut found);
+                            run(stepped, sizes, workers, pixels, &mut found);
                         }
                     }
                     let found = Tensor::from_vec(expected.shape(), found).expect("as many as expected");
@@ -58,7 +58,7 @@ impl<const N: usize> Case<N> {
                     let first = first.get_or_insert_with(|| found.clone());
                     assert!(
                         first.iter().zip(&found).all(|(&one, &other)| bits(one) == bits(other)),
-                        "{level:?}, {shares}"
+                        "{level:?}, {workers}"
                     );
                 }
             }

@@ -10,7 +10,7 @@ use crate::simd::levels;
 use crate::{Element, Float, Tensor};
 
 impl<const N: usize> Case<N> {
-    /// What the fast path gives at each level, and that it is the same to the bit for one, two and three shares.
+    /// What the fast path gives at each level, and that it is the same to the bit for one, two and three workers.
     fn each_way<T: Element, R: Reduction<T>, U: Element>(
         &self,
         reduction: R,
@@ -28,16 +28,16 @@ impl<const N: usize> Case<N> {
         for level in levels() {
             let mut first: Option<Tensor<T>> = None;
             let fast = pool.fast::<T>(&layer, level).expect("the case is small").expect("the window is small");
-            for shares in (1..=3).filter(|&shares| shares <= sizes.planes * sizes.units) {
+            for workers in (1..=3).filter(|&workers| workers <= sizes.planes * sizes.units) {
                 // Nothing may be left of what was there before.
                 let mut found = vec![T::HIGHEST; expected.len()];
-                run(fast.clone(), sizes, shares, input, &mut found);
+                run(fast.clone(), sizes, workers, input, &mut found);
                 let found = Tensor::from_vec(expected.shape(), found).expect("as many as expected");
                 match &first {
                     None => check(&found, &expected),
                     Some(first) => {
                         let same = first.iter().zip(&found).all(|(&one, &other)| bits(one) == bits(other));
-                        assert!(same, "{level:?} with {shares} shares: {first} and {found}");
+                        assert!(same, "{level:?} with {workers} workers: {first} and {found}");
                     }
                 }
                 first.get_or_insert(found);
@@ -45,10 +45,8 @@ impl<const N: usize> Case<N> {
         }
     }
 
-    fn check_floats<T: Float>(&self, bits: impl Fn(T) -> u64 + Copy, tolerance: f64) {
-        let float = |number| T::from_f64(number);
-        let exact = |number: T| number.to_f64().expect("every float has an f64");
-        let input = pixels(self).mapv(float);
+    fn check_selections<T: Float>(&self, bits: impl Fn(T) -> u64 + Copy) {
+        let input = pixels(self).mapv(|number| T::from_f64(number));
         let selected = |found: &Tensor<T>, expected: &Tensor<T>| {
             for (&found, &expected) in found.iter().zip(expected) {
                 assert_eq!(bits(found), bits(expected), "{found} instead of {expected}");
@@ -58,6 +56,11 @@ impl<const N: usize> Case<N> {
         self.each_way(Min, &Oracle(Min, same), &input, bits, selected);
         self.each_box(&Max, &Oracle(Max, same), &input, bits, selected);
         self.each_box(&Min, &Oracle(Min, same), &input, bits, selected);
+    }
+
+    fn check_sums<T: Float>(&self, bits: impl Fn(T) -> u64 + Copy, tolerance: f64) {
+        let input = pixels(self).mapv(|number| T::from_f64(number));
+        let exact = |number: T| number.to_f64().expect("every float has an f64");
         let close = |found: &Tensor<T>, expected: &Tensor<f64>| {
             for (&found, &expected) in found.iter().zip(expected) {
                 let found = exact(found);
@@ -88,8 +91,10 @@ impl<const N: usize> Case<N> {
     }
 
     fn check(&self) {
-        self.check_floats::<f32>(|number| u64::from(number.to_bits()), 1e-6);
-        self.check_floats::<f64>(f64::to_bits, 1e-15);
+        self.check_selections::<f32>(|number| u64::from(number.to_bits()));
+        self.check_selections::<f64>(f64::to_bits);
+        self.check_sums::<f32>(|number| u64::from(number.to_bits()), 1e-6);
+        self.check_sums::<f64>(f64::to_bits, 1e-15);
         self.check_integers(|number| (number * 200.0) as u8, u64::from);
         self.check_integers(|number| (number * 200.0) as i8, |number| number as u64);
         self.check_integers(|number| (number * 4e4) as i16, |number| number as u64);
@@ -175,5 +180,24 @@ proptest! {
         let stride = if size == 2 { 2 } else { stride };
         let input = [case.input[0].clamp(size, 9), wide];
         Case { size: [size; 2], stride: [stride; 2], dilation: [1; 2], padding, input, ..case }.check();
+    }
+
+    #[test]
+    fn every_way_is_the_reference_for_large_windows_over_short_rows(
+        case in cases::<2>(),
+        size in [1..=33_usize, 2..=17_usize],
+        input in [1..=40_usize, 1..=130_usize],
+        padding in [0..=16_usize, 0..=16_usize],
+    ) {
+        // Windows that are put together in registers, or hardly not; with less padding than they have taps, or more than rows have
+        // pixels. Less than a window of them is left over.
+        let padding = [0, 1].map(|axis| (padding[axis].min(size[axis] - 1), case.padding[axis].1.min(size[axis] - 1)));
+        let input = [0, 1].map(|axis| input[axis].max(size[axis].saturating_sub(padding[axis].0 + padding[axis].1)));
+        let planes = case.planes.min(3);
+        let case = Case { planes, size, stride: [1; 2], dilation: [1; 2], padding, input, ..case };
+        case.check_selections::<f32>(|number| u64::from(number.to_bits()));
+        case.check_selections::<f64>(f64::to_bits);
+        case.check_integers(|number| (number * 200.0) as u8, u64::from);
+        case.check_integers(|number| (number * 4e4) as i16, |number| number as u64);
     }
 }

@@ -28,11 +28,11 @@ impl<const N: usize> Case<N> {
         for level in levels() {
             let walk = Walk::new(reduction.clone(), layer.geometry, level).expect("the case is small");
             let merged = Merged::new(reduction, &layer.geometry, level).expect("the case is small").expect("it merges");
-            for shares in (1..=3).filter(|&shares| shares <= sizes.planes * sizes.units) {
+            for workers in (1..=3).filter(|&workers| workers <= sizes.planes * sizes.units) {
                 // Nothing may be left of what was there before.
                 let mut found = [vec![T::HIGHEST; expected.len()], vec![T::LOWEST; expected.len()]];
-                run(walk.clone(), sizes, shares, pixels, &mut found[0]);
-                run(merged.clone(), sizes, shares, pixels, &mut found[1]);
+                run(walk.clone(), sizes, workers, pixels, &mut found[0]);
+                run(merged.clone(), sizes, workers, pixels, &mut found[1]);
                 for found in found {
                     check(&Tensor::from_vec(expected.shape(), found).expect("as many as expected"), &expected);
                 }
