@@ -137,7 +137,7 @@ struct Scratch<'a, A, T> {
     pixels: usize,
 }
 
-impl<'a, A, T> Scratch<'a, A, T> {
+impl<A, T> Scratch<'_, A, T> {
     /// The same memory, for a time.
     fn again(&mut self) -> Scratch<'_, A, T> {
         Scratch { cells: self.cells, turned: self.turned, ..*self }
@@ -268,7 +268,7 @@ fn each_plane<T: Element, C: Compute<T>>(
     let planes = input.len_of(Axis(0));
     let length = planes.div_ceil(workers * PIECES).max(1);
     let inputs = input.axis_chunks_iter(Axis(0), length);
-    let pieces = inputs.into_iter().zip(output.axis_chunks_iter_mut(Axis(0), length));
+    let pieces = inputs.zip(output.axis_chunks_iter_mut(Axis(0), length));
     share(scratch.each(workers.min(planes)), pieces, |scratch, (input, mut output)| {
         for (plane, map) in input.outer_iter().zip(output.outer_iter_mut()) {
             let map = map.into_slice().expect("the caller has seen that rows lie in order");
