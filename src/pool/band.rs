@@ -6,6 +6,7 @@ use super::kernels::Kernels;
 use super::operation::Merge;
 use super::outputs::Outputs;
 use super::passes::{Doubled, Passes, Spread};
+use super::short::LEAST_LANES;
 use super::tiles::{Step, WIDEST};
 use crate::simd::{Outgrown, Pixel, Simd, SimdMask, Vector, load_pixels, store_pixels};
 
@@ -23,7 +24,7 @@ pub struct Band<'a, T> {
 impl<T: Kernels> Band<'_, T> {
     #[inline(always)]
     pub(super) fn run<S: Simd, O: Merge<T>>(mut self, simd: S) {
-        if O::EXACT && self.is_short::<S>() {
+        if O::EXACT && T::HAS_SMALL && T::Pixels::<S>::LEN >= LEAST_LANES && self.is_short::<S>() {
             return self.short::<S, O>(simd);
         }
         let watched = self.stage::<S, O>(simd);

@@ -29,6 +29,9 @@ use crate::window::Axis;
 /// Registers of the outputs of a row.
 const MOST: usize = 2;
 
+/// Registers of fewer lanes hold too little of a row for it to be compiled for them.
+pub(super) const LEAST_LANES: usize = 8;
+
 impl<T: Kernels> Rows<'_, T> {
     /// Windows of 3×3 at stride 1.
     #[inline(always)]
@@ -62,7 +65,7 @@ impl<T: Kernels> Rows<'_, T> {
     }
 }
 
-/// Windows of so many columns are merged in registers, and of no more rows.
+/// Windows of so many columns are merged in registers, of no more than so many rows.
 const COLUMNS: RangeInclusive<usize> = 2..=16;
 const ROWS: usize = 32;
 

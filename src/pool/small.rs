@@ -21,6 +21,7 @@ use super::kernels::Kernels;
 use super::operation::Merge;
 use super::outputs::Outputs;
 use super::problem::Problem;
+use super::short::LEAST_LANES;
 use super::tiles::MARGIN;
 use crate::cache::LINE;
 use crate::simd::{Outgrown, Simd, SimdMask, Vector};
@@ -96,7 +97,7 @@ impl<T: Kernels> Rows<'_, T> {
     /// What is returned has NaN where a pixel is NaN, and perhaps where one is infinite.
     #[inline(always)]
     fn rows<S: Simd, O: Merge<T>, const SIZE: usize, const STRIDE: usize>(&mut self, simd: S) -> T::Pixels<S> {
-        if O::EXACT && (SIZE, STRIDE) == (3, 1) {
+        if O::EXACT && (SIZE, STRIDE) == (3, 1) && T::Pixels::<S>::LEN >= LEAST_LANES {
             match self.outputs.length.div_ceil(T::Pixels::<S>::LEN) {
                 1 => return self.short::<S, O, 1>(simd),
                 2 => return self.short::<S, O, 2>(simd),

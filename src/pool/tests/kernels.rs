@@ -198,6 +198,5 @@ proptest! {
         case.check_selections::<f32>(|number| u64::from(number.to_bits()));
         case.check_selections::<f64>(f64::to_bits);
         case.check_integers(|number| (number * 200.0) as u8, u64::from);
-        case.check_integers(|number| (number * 4e4) as i16, |number| number as u64);
     }
 }
