@@ -31,7 +31,6 @@ mod problem;
 pub mod reference;
 mod rows;
 mod separable;
-
 mod transpose;
 mod winograd;
 

@@ -13,7 +13,7 @@ const PIECES: usize = 4;
 /// Cuts along one axis of the output, `[image, filter, plane, row, column]`.
 #[derive(Debug, Clone)]
 pub(super) struct Pieces {
-    pub(super) axis: usize,
+    axis: usize,
     /// How much of the axis each piece has; but the last may have less.
     piece: usize,
     pub(super) workers: usize,

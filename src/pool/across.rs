@@ -25,7 +25,7 @@ pub(super) struct Source<'a, T> {
 }
 
 impl<'a, T: Copy> Source<'a, T> {
-    /// So many rows of a part, read so far.
+    /// So many rows under a part, each read as far as `reach`.
     #[inline(always)]
     pub(super) fn new(
         problem: &Problem,

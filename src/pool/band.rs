@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::kernels::Kernels;
-use super::operation::Merge;
+use super::operation::{Merge, merge_each};
 use super::outputs::Outputs;
 use super::passes::{Doubled, Passes, Spread};
 use super::short::LEAST_LANES;
@@ -126,9 +126,7 @@ fn merged_terms<S: Simd, T: Pixel, O: Merge<T>, const WIDTH: usize>(
     let mut merged = load_pixels::<S, T, WIDTH>(simd, &slab[terms[0] + at..]);
     for term in 1..terms.len() {
         let next = load_pixels::<S, T, WIDTH>(simd, &slab[terms[term] + at..]);
-        for register in 0..WIDTH {
-            merged[register] = O::merge(simd, merged[register], next[register]);
-        }
+        merged = merge_each::<S, T, O, WIDTH>(simd, merged, next);
     }
     merged
 }

@@ -11,7 +11,7 @@
 
 use super::band::Band;
 use super::kernels::Kernels;
-use super::operation::Merge;
+use super::operation::{Merge, merge_each};
 use crate::simd::{Simd, Vector, load_pixels};
 
 /// Windows are no taller: their tails are on the stack.
@@ -39,7 +39,7 @@ impl<T: Kernels> Band<'_, T> {
                 let mut tail = load_pixels::<S, T, WIDE>(simd, &under[(block + size - 1) * pitch..]);
                 tails[size - 1] = tail;
                 for at in (0..size - 1).rev() {
-                    tail = merge::<S, T, O>(simd, load_pixels(simd, &under[(block + at) * pitch..]), tail);
+                    tail = merge_each::<S, T, O, WIDE>(simd, load_pixels(simd, &under[(block + at) * pitch..]), tail);
                     tails[at] = tail;
                 }
                 let mut head = tail;
@@ -48,8 +48,8 @@ impl<T: Kernels> Band<'_, T> {
                         0 => tails[0],
                         _ => {
                             let next = load_pixels(simd, &under[(block + size + at - 1) * pitch..]);
-                            head = if at == 1 { next } else { merge::<S, T, O>(simd, head, next) };
-                            merge::<S, T, O>(simd, tails[at], head)
+                            head = if at == 1 { next } else { merge_each::<S, T, O, WIDE>(simd, head, next) };
+                            merge_each::<S, T, O, WIDE>(simd, tails[at], head)
                         }
                     };
                     if block + at == row * stride {
@@ -65,16 +65,4 @@ impl<T: Kernels> Band<'_, T> {
             }
         }
     }
-}
-
-#[inline(always)]
-fn merge<S: Simd, T: Kernels, O: Merge<T>>(
-    simd: S,
-    mut earlier: [T::Pixels<S>; WIDE],
-    later: [T::Pixels<S>; WIDE],
-) -> [T::Pixels<S>; WIDE] {
-    for register in 0..WIDE {
-        earlier[register] = O::merge(simd, earlier[register], later[register]);
-    }
-    earlier
 }

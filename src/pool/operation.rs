@@ -97,6 +97,19 @@ pub(super) trait Merge<T: Pixel>: Copy {
     }
 }
 
+/// Merges registers side by side, each with its own.
+#[inline(always)]
+pub(super) fn merge_each<S: Simd, T: Pixel, O: Merge<T>, const COUNT: usize>(
+    simd: S,
+    mut earlier: [T::Pixels<S>; COUNT],
+    later: [T::Pixels<S>; COUNT],
+) -> [T::Pixels<S>; COUNT] {
+    for register in 0..COUNT {
+        earlier[register] = O::merge(simd, earlier[register], later[register]);
+    }
+    earlier
+}
+
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Mean;
 #[derive(Debug, Clone, Copy)]

@@ -17,7 +17,7 @@ use std::ops::RangeInclusive;
 use super::across::{Across, Source};
 use super::band::Band;
 use super::kernels::Kernels;
-use super::operation::Merge;
+use super::operation::{Merge, merge_each};
 use super::outputs::Outputs;
 use super::problem::Problem;
 use super::small::Rows;
@@ -55,8 +55,11 @@ impl<T: Kernels> Rows<'_, T> {
                 }
             }
             if let Some(row) = row.checked_sub(2) {
-                let above = both::<S, T, O, REGISTERS>(simd, above[0], above[1]);
-                store_pixels::<S, T, REGISTERS>(both::<S, T, O, REGISTERS>(simd, above, merged), places.of_row(row));
+                let above = merge_each::<S, T, O, REGISTERS>(simd, above[0], above[1]);
+                store_pixels::<S, T, REGISTERS>(
+                    merge_each::<S, T, O, REGISTERS>(simd, above, merged),
+                    places.of_row(row),
+                );
             }
             above = [above[1], merged];
         }
@@ -138,14 +141,14 @@ impl<T: Kernels> Band<'_, T> {
                     let blocks;
                     (blocks, watched) = across.few::<O, REGISTERS>(pixels, watched);
                     merged = across.windows::<O, REGISTERS>(blocks, columns.size());
-                    head = both::<S, T, O, REGISTERS>(simd, head, merged);
+                    head = merge_each::<S, T, O, REGISTERS>(simd, head, merged);
                 }
                 if let Some(row) = (block + at).checked_sub(tall - 1) {
                     let mut windows = head;
                     // There is nothing before the first block, and the last row of a block ends a window.
                     if block > first && at + 1 < tall {
                         let tail = load_pixels::<S, T, REGISTERS>(simd, &tails[(at + 1) * REGISTERS * lanes..]);
-                        windows = both::<S, T, O, REGISTERS>(simd, tail, head);
+                        windows = merge_each::<S, T, O, REGISTERS>(simd, tail, head);
                     }
                     store_pixels::<S, T, REGISTERS>(windows, places.of_row(row));
                 }
@@ -156,7 +159,7 @@ impl<T: Kernels> Band<'_, T> {
             if !is_last {
                 let mut tail = [across.start; REGISTERS];
                 for merged in tails.chunks_exact_mut(REGISTERS * lanes).rev() {
-                    tail = both::<S, T, O, REGISTERS>(simd, load_pixels(simd, merged), tail);
+                    tail = merge_each::<S, T, O, REGISTERS>(simd, load_pixels(simd, merged), tail);
                     store_pixels::<S, T, REGISTERS>(tail, merged);
                 }
             }
@@ -201,18 +204,6 @@ impl<'a, T: Copy> Places<'a, T> {
         let length = elsewhere.len();
         self.output[elsewhere].copy_from_slice(&self.spare[..length]);
     }
-}
-
-#[inline(always)]
-fn both<S: Simd, T: Kernels, O: Merge<T>, const COUNT: usize>(
-    simd: S,
-    mut earlier: [T::Pixels<S>; COUNT],
-    later: [T::Pixels<S>; COUNT],
-) -> [T::Pixels<S>; COUNT] {
-    for register in 0..COUNT {
-        earlier[register] = O::merge(simd, earlier[register], later[register]);
-    }
-    earlier
 }
 
 impl<S: Simd, T: Kernels> Across<S, T, 1> {

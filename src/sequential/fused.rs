@@ -111,14 +111,12 @@ impl<T: Element> Fused<T> {
 
         let largest = |units: usize| units.div_ceil(threads.min(units)) as f64 / units as f64;
         let by_rows = largest(cut.bands.len()) < largest(cut.images.len());
-        let units = if by_rows { cut.bands.len() } else { cut.images.len() };
+        let work = Work { cut, kinds, part: Part::here(), functions: group.functions.clone(), by_rows };
         // Rows are not cloned, which aborts where there is no memory for them.
         let worker =
             |_| Some(Worker { plans: plans.clone(), rows: filled(&[longest], T::default()).ok()?, result: Ok(()) });
-        let workers = (0..threads.min(units)).map(worker).collect::<Option<Vec<_>>>()?;
-        let functions = group.functions.clone();
-        let part = Part::here();
-        Some(Self { work: Work { cut, kinds, part, functions, by_rows }, workers })
+        let workers = (0..threads.min(work.units())).map(worker).collect::<Option<Vec<_>>>()?;
+        Some(Self { work, workers })
     }
 }
 
@@ -169,46 +167,39 @@ impl<'a, T: Element> Iterator for Pieces<'a, T> {
     type Item = (usize, TensorViewMut<'a, T>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let unit = self.units.next()?;
+        let (unit, output) = (self.units.next()?, self.output.take()?);
+        // The last has all that is left: what has no images is not cut along the first axis.
+        if self.units.is_empty() {
+            return Some((unit, output));
+        }
         let (axis, place) = self.work.place(unit);
-        let output = self.split(axis, place.len(), |one, other| (one, other))?;
+        let (output, rest) = output.split_at(axis, place.len());
+        self.output = Some(rest);
         Some((unit, output))
     }
 }
 
 impl<T: Element> DoubleEndedIterator for Pieces<'_, T> {
     fn next_back(&mut self) -> Option<Self::Item> {
-        let first = self.units.start;
-        let unit = self.units.next_back()?;
-        let [(axis, start), (_, place)] = [first, unit].map(|unit| self.work.place(unit));
-        let output = self.split(axis, place.start - start.start, |one, other| (other, one))?;
+        let (unit, output) = (self.units.next_back()?, self.output.take()?);
+        if self.units.is_empty() {
+            return Some((unit, output));
+        }
+        let [(axis, first), (_, place)] = [self.units.start, unit].map(|unit| self.work.place(unit));
+        let (rest, output) = output.split_at(axis, place.start - first.start);
+        self.output = Some(rest);
         Some((unit, output))
     }
 }
 
-impl<'a, T: Element> Pieces<'a, T> {
-    /// Splits the output; `order` says which part is a piece's, and which is left. The last piece has all that is left.
-    fn split(
-        &mut self,
-        axis: usize,
-        at: usize,
-        order: impl FnOnce(TensorViewMut<'a, T>, TensorViewMut<'a, T>) -> (TensorViewMut<'a, T>, TensorViewMut<'a, T>),
-    ) -> Option<TensorViewMut<'a, T>> {
-        let output = self.output.take()?;
-        if self.units.is_empty() {
-            return Some(output);
-        }
-        let (one, other) = output.split_at(axis, at);
-        let (piece, rest) = order(one, other);
-        self.output = Some(rest);
-        Some(piece)
-    }
-}
-
 impl<T: Element> Work<T> {
+    /// How many pieces there are.
+    fn units(&self) -> usize {
+        if self.by_rows { self.cut.bands.len() } else { self.cut.images.len() }
+    }
+
     fn pieces<'a>(&'a self, output: TensorViewMut<'a, T>) -> Pieces<'a, T> {
-        let count = if self.by_rows { self.cut.bands.len() } else { self.cut.images.len() };
-        Pieces { work: self, units: 0..count, output: Some(output) }
+        Pieces { work: self, units: 0..self.units(), output: Some(output) }
     }
 
     /// Where the output of a piece lies, and along which axis.
