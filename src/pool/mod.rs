@@ -20,6 +20,7 @@ mod reduction;
 pub mod reference;
 mod short;
 mod small;
+mod squares;
 mod stretches;
 mod tiles;
 mod totals;
