@@ -49,6 +49,7 @@ pub(super) fn write<T: Element, const N: usize>(
     let axes = geometry.axes();
     let filters: Vec<T> = conv.filters.iter().copied().collect();
     let outputs_of_group = bank.outputs / conv.groups;
+    let mut index = Vec::with_capacity(2 + N);
     for (flat, out) in output.iter_mut().enumerate() {
         let position = unravel(flat % geometry.outputs(), geometry.output_size());
         let filter = flat / geometry.outputs() % bank.outputs;
@@ -60,7 +61,8 @@ pub(super) fn write<T: Element, const N: usize>(
             for tap in 0..geometry.taps() {
                 let at = unravel(tap, bank.size);
                 let weight = filters[(filter * bank.inputs + channel) * geometry.taps() + tap];
-                let mut index = [image, first_channel + channel].to_vec();
+                index.clear();
+                index.extend([image, first_channel + channel]);
                 let mut on_zeros = false;
                 for axis in 0..N {
                     let under = axes[axis].position(position[axis], at[axis]);

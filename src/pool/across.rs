@@ -1,21 +1,18 @@
 //! Rows of pixels, a block of registers at a time: where they lie, and what of a block is padding.
 
-use std::ops::Range;
-
 use super::kernels::Kernels;
 use super::operation::Merge;
 use super::problem::{Part, Problem};
 use crate::simd::{Select, Simd, SimdMask, Vector, load_pixels};
 use crate::window::Axis;
 
-/// The rows of pixels under a band, one after the other, those of padding included.
+/// The rows of pixels under a band that are not padding, one after the other.
 pub(super) struct Source<'a, T> {
-    /// Those that are not padding, and the number of the next.
-    rows: Range<usize>,
-    next: usize,
-    /// All pixels, and where the next row starts that is not padding.
+    /// All pixels; where the padding before the next row would start, which wraps around for the first of all; and how many rows are
+    /// left.
     pixels: &'a [T],
     at: usize,
+    left: usize,
     /// Of a row: the padding before it, its pixels, and how far it is read.
     before: usize,
     length: usize,
@@ -25,7 +22,7 @@ pub(super) struct Source<'a, T> {
 }
 
 impl<'a, T: Copy> Source<'a, T> {
-    /// So many rows under a part, each read as far as `reach`.
+    /// Those among so many rows under a part, each read as far as `reach`; and how many rows of padding are above them.
     #[inline(always)]
     pub(super) fn new(
         problem: &Problem,
@@ -34,38 +31,29 @@ impl<'a, T: Copy> Source<'a, T> {
         reach: usize,
         pixels: &'a [T],
         copy: &'a mut [T],
-    ) -> Self {
+    ) -> (Self, usize) {
         let (under, columns) = (problem.under(part, 0), &problem.axes[2]);
         let rows = under.pixels(count);
-        let at = under.start(rows.start).unwrap_or(0);
-        Self { rows, next: 0, pixels, at, before: columns.before(), length: columns.length(), reach, copy }
+        let (before, length) = (columns.before(), columns.length());
+        let at = under.start(rows.start).unwrap_or(0).wrapping_sub(before);
+        (Self { pixels, at, left: rows.len(), before, length, reach, copy }, rows.start)
     }
 
-    /// The next row, which begins with the padding before it, or with what stands in its place; none for a row of padding.
+    /// The next row, which begins with the padding before it, or with what stands in its place; none behind the last.
     #[inline(always)]
     pub(super) fn next(&mut self) -> Option<&[T]> {
-        let number = self.next;
-        self.next += 1;
-        if !self.rows.contains(&number) {
-            return None;
-        }
+        self.left = self.left.checked_sub(1)?;
         let at = self.at;
-        self.at += self.length;
-        match at.checked_sub(self.before).and_then(|at| self.pixels.get(at..at + self.reach)) {
+        self.at = at.wrapping_add(self.length);
+        match self.pixels.get(at..at.wrapping_add(self.reach)) {
             Some(pixels) => Some(pixels),
             // The first pixels of all, or the last: there is none before or behind them.
             None => {
+                let at = at.wrapping_add(self.before);
                 copy(&self.pixels[at..][..self.length], &mut self.copy[self.before..]);
                 Some(self.copy)
             }
         }
-    }
-
-    /// Leaves out the rows of padding at the beginning; says how many.
-    #[inline(always)]
-    pub(super) fn skip_padding(&mut self) -> usize {
-        self.next = self.rows.start;
-        self.next
     }
 }
 

@@ -123,6 +123,8 @@ struct Steps<'a, R, T> {
 
 impl<T: Element, R: Reduction<T>> Kernel for Steps<'_, R, T> {
     type Output = ();
+    /// Plain loops are the same for every level.
+    const SCALAR: bool = false;
 
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {

@@ -94,6 +94,8 @@ struct Band<'a, T, R: Reduction<T>> {
 
 impl<T: Element, R: Reduction<T>> Kernel for Band<'_, T, R> {
     type Output = ();
+    /// Plain loops are the same for every level.
+    const SCALAR: bool = false;
 
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {

@@ -8,8 +8,8 @@
 //!         for each row
 //!             merged ← pixels under one row of each window, merged
 //!             head ← head ∘ merged
-//!             outputs ← tails[of the block before] ∘ head
-//!         tails ← merged ∘ … ∘ merged of the last row, from each row on
+//!             outputs ← tail of the block before ∘ head
+//!         tails ← merged ∘ … ∘ merged of the last row, from below each row on
 //! ```
 
 use std::ops::RangeInclusive;
@@ -41,11 +41,11 @@ impl<T: Kernels> Rows<'_, T> {
         let across = Across::<S, T, 1>::new(simd, columns, *start);
         let count = outputs.part.rows + 2;
         let (copy, spare) = memory[small.copy..].split_at_mut(small.ring - small.copy);
-        let mut source = Source::new(&small.problem, outputs.part, count, across.reach, pixels, copy);
+        let (mut source, first) = Source::new(&small.problem, outputs.part, count, across.reach, pixels, copy);
         let mut places = Places::new(outputs, spare, REGISTERS * T::Pixels::<S>::LEN);
         let mut watched = T::Pixels::<S>::splat(simd, T::default());
         let mut above = [[across.start; REGISTERS]; 2];
-        for row in source.skip_padding()..count {
+        for row in first..count {
             let mut merged = [across.start; REGISTERS];
             if let Some(pixels) = source.next() {
                 let blocks;
@@ -54,12 +54,10 @@ impl<T: Kernels> Rows<'_, T> {
                     merged[register] = across.three::<O>(blocks[register], blocks[register + 1]);
                 }
             }
-            if let Some(row) = row.checked_sub(2) {
+            if row >= 2 {
                 let above = merge_each::<S, T, O, REGISTERS>(simd, above[0], above[1]);
-                store_pixels::<S, T, REGISTERS>(
-                    merge_each::<S, T, O, REGISTERS>(simd, above, merged),
-                    places.of_row(row),
-                );
+                let windows = merge_each::<S, T, O, REGISTERS>(simd, above, merged);
+                store_pixels::<S, T, REGISTERS>(windows, places.next());
             }
             above = [above[1], merged];
         }
@@ -126,16 +124,16 @@ impl<T: Kernels> Band<'_, T> {
         let across = Across::<S, T, 1>::new(simd, columns, *start);
         let (copy, tails) = slab.split_at_mut(across.reach);
         let count = outputs.part.rows + tall - 1;
-        let mut source = Source::new(&passes.problem, outputs.part, count, across.reach, pixels, copy);
+        let (mut source, first) = Source::new(&passes.problem, outputs.part, count, across.reach, pixels, copy);
         let line = tails.as_ptr().align_offset(LINE).min(LINE);
-        let (tails, spare) = tails[line..].split_at_mut(tall * REGISTERS * lanes);
-        let mut places = Places::new(outputs, spare, REGISTERS * lanes);
+        let width = REGISTERS * lanes;
+        let (tails, spare) = tails[line..].split_at_mut(tall * width);
+        let mut places = Places::new(outputs, spare, width);
         let mut watched = T::Pixels::<S>::splat(simd, T::default());
-        let first = source.skip_padding();
         for block in (first..count).step_by(tall) {
             let is_last = block + tall >= count;
             let mut head = [across.start; REGISTERS];
-            for at in 0..tall.min(count - block) {
+            for (row, tail) in (block..count).zip(tails.chunks_exact_mut(width)) {
                 let mut merged = [across.start; REGISTERS];
                 if let Some(pixels) = source.next() {
                     let blocks;
@@ -143,24 +141,25 @@ impl<T: Kernels> Band<'_, T> {
                     merged = across.windows::<O, REGISTERS>(blocks, columns.size());
                     head = merge_each::<S, T, O, REGISTERS>(simd, head, merged);
                 }
-                if let Some(row) = (block + at).checked_sub(tall - 1) {
+                if row + 1 >= tall {
                     let mut windows = head;
-                    // There is nothing before the first block, and the last row of a block ends a window.
-                    if block > first && at + 1 < tall {
-                        let tail = load_pixels::<S, T, REGISTERS>(simd, &tails[(at + 1) * REGISTERS * lanes..]);
-                        windows = merge_each::<S, T, O, REGISTERS>(simd, tail, head);
+                    // There is nothing before the first block.
+                    if block > first {
+                        windows = merge_each::<S, T, O, REGISTERS>(simd, load_pixels(simd, tail), head);
                     }
-                    store_pixels::<S, T, REGISTERS>(windows, places.of_row(row));
+                    store_pixels::<S, T, REGISTERS>(windows, places.next());
                 }
                 if !is_last {
-                    store_pixels::<S, T, REGISTERS>(merged, &mut tails[at * REGISTERS * lanes..]);
+                    store_pixels::<S, T, REGISTERS>(merged, tail);
                 }
             }
             if !is_last {
-                let mut tail = [across.start; REGISTERS];
-                for merged in tails.chunks_exact_mut(REGISTERS * lanes).rev() {
-                    tail = merge_each::<S, T, O, REGISTERS>(simd, load_pixels(simd, merged), tail);
-                    store_pixels::<S, T, REGISTERS>(tail, merged);
+                // What is below each row, for the window that ends as far down in the next block.
+                let mut below = [across.start; REGISTERS];
+                for tail in tails.chunks_exact_mut(width).rev() {
+                    let merged = load_pixels::<S, T, REGISTERS>(simd, tail);
+                    store_pixels::<S, T, REGISTERS>(below, tail);
+                    below = merge_each::<S, T, O, REGISTERS>(simd, merged, below);
                 }
             }
         }
@@ -174,11 +173,13 @@ impl<T: Kernels> Band<'_, T> {
 struct Places<'a, T> {
     output: &'a mut [T],
     spare: &'a mut [T],
-    rows: usize,
+    /// Where the next row goes, and all end; and where those begin that have no room.
+    at: usize,
+    end: usize,
+    cramped: usize,
     length: usize,
-    /// Of registers, and how many rows have room for them.
+    /// Of registers.
     width: usize,
-    roomy: usize,
 }
 
 impl<'a, T: Copy> Places<'a, T> {
@@ -186,23 +187,24 @@ impl<'a, T: Copy> Places<'a, T> {
     fn new(outputs: &'a mut Outputs<'_, T>, spare: &'a mut [T], width: usize) -> Self {
         let (rows, length, output) = (outputs.part.rows, outputs.length, &mut *outputs.output);
         let roomy = output.len().checked_sub(width).map_or(0, |last| rows.min(last / length + 1));
-        Self { output, spare, rows, length, width, roomy }
+        Self { output, spare, at: 0, end: rows * length, cramped: roomy * length, length, width }
     }
 
+    /// For the next row.
     #[inline(always)]
-    fn of_row(&mut self, row: usize) -> &mut [T] {
-        let from = match row.checked_sub(self.roomy) {
-            None => &mut self.output[row * self.length..],
-            Some(row) => &mut self.spare[row * self.length..],
-        };
-        &mut from[..self.width]
+    fn next(&mut self) -> &mut [T] {
+        let at = self.at;
+        self.at += self.length;
+        match self.output.get_mut(at..at + self.width) {
+            Some(room) => room,
+            None => &mut self.spare[at - self.cramped..][..self.width],
+        }
     }
 
     #[inline(always)]
     fn end(self) {
-        let elsewhere = self.roomy * self.length..self.rows * self.length;
-        let length = elsewhere.len();
-        self.output[elsewhere].copy_from_slice(&self.spare[..length]);
+        let elsewhere = &mut self.output[self.cramped..self.end];
+        elsewhere.copy_from_slice(&self.spare[..elsewhere.len()]);
     }
 }
 
@@ -217,10 +219,10 @@ impl<S: Simd, T: Kernels> Across<S, T, 1> {
         let lanes = T::Pixels::<S>::LEN;
         let mut blocks = [self.start; MOST + 1];
         for register in 0..=REGISTERS {
-            if register < self.blocks {
+            if let Some(pixels) = row.get(register * lanes..(register + 1) * lanes) {
                 let end = if register == REGISTERS { 2 } else { register };
                 let block;
-                (block, watched) = self.block::<O>(&row[register * lanes..][..lanes], Some(end), watched);
+                (block, watched) = self.block::<O>(pixels, Some(end), watched);
                 blocks[register] = block[0];
             }
         }

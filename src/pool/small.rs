@@ -111,7 +111,7 @@ impl<T: Kernels> Rows<'_, T> {
         let (source, ring) = memory.split_at_mut(small.ring);
         let (padding, copy) = source.split_at_mut(small.copy);
         let rows = (outputs.part.rows - 1) * STRIDE + SIZE;
-        let mut source = Source::new(&small.problem, outputs.part, rows, across.reach, pixels, copy);
+        let (mut source, skipped) = Source::new(&small.problem, outputs.part, rows, across.reach, pixels, copy);
         // Registers that lie across two lines of the cache take twice as long to store.
         let line = ring.as_ptr().align_offset(LINE).min(LINE);
         let (ring, divisors) = ring[line..].split_at_mut(SIZE * pitch);
@@ -141,7 +141,7 @@ impl<T: Kernels> Rows<'_, T> {
                 let above = [&above[0][..length], &above[SIZE - 2][..length]];
                 let row =
                     Row { above, divisors: [&one[..length], &other[..length]], merged: &mut merged[..length], output };
-                let pixels = source.next().unwrap_or(padding);
+                let pixels = if done < skipped { None } else { source.next() }.unwrap_or(padding);
                 watched = match is_last {
                     true => across.merge::<O, SIZE, true>(pixels, watched, row),
                     false => across.merge::<O, SIZE, false>(pixels, watched, row),

@@ -180,6 +180,8 @@ struct Rows<'a, R, T, const N: usize> {
 
 impl<T: Element, R: Reduction<T>, const N: usize> Kernel for Rows<'_, R, T, N> {
     type Output = ();
+    /// Plain loops are the same for every level.
+    const SCALAR: bool = false;
 
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
