@@ -11,6 +11,7 @@ use std::ops::Range;
 use super::Reduction;
 use super::merged::{merge, merges};
 use super::walk::{BLOCK, Walk};
+use crate::cache::Ahead;
 use crate::tensor::collected;
 use crate::window::Geometry;
 use crate::{Element, Result};
@@ -82,10 +83,13 @@ impl<R, const N: usize> Walk<R, N> {
     {
         let geometry = &self.taps.geometry;
         let (rows, length, plane) = (geometry.rows(), geometry.row_length(), geometry.pixels());
-        let mut unit = first;
+        let (mut unit, mut ahead) = (first, Ahead::of(pixels));
         while !output.is_empty() {
-            let (pixels, row) = (&pixels[unit / rows * plane..][..plane], unit % rows);
-            let whole = squares.rows.contains(&row);
+            let (all, row) = (&pixels[unit / rows * plane..], unit % rows);
+            let (pixels, whole) = (&all[..plane], squares.rows.contains(&row));
+            if whole {
+                ahead.read(&all[self.starts::<1>(row)[0]..]);
+            }
             let left = (output.len() / length).min(squares.rows.end.saturating_sub(row));
             let together = SIZE == 3 && STRIDE == 1 && whole && squares.together && left >= TOGETHER;
             let count = if together { TOGETHER } else { 1 };
