@@ -110,8 +110,10 @@ struct Place {
 impl Place {
     #[inline(always)]
     fn new(rows: usize, row: usize, first: usize) -> Self {
-        let (step, left_over) = (2 * row, rows % 2 * row);
-        Self { at: first * step, row_of_outputs: first, rows_of_outputs: rows / 2, step, left_over }
+        let (step, left_over, rows_of_outputs) = (2 * row, rows % 2 * row, rows / 2);
+        // The first of a piece may lie in any plane of a volume.
+        let (plane, row_of_outputs) = (first / rows_of_outputs, first % rows_of_outputs);
+        Self { at: first * step + plane * left_over, row_of_outputs, rows_of_outputs, step, left_over }
     }
 
     #[inline(always)]

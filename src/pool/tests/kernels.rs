@@ -140,6 +140,17 @@ impl Reduction<f64> for Exact {
     }
 }
 
+#[test]
+fn every_way_is_the_reference_for_pairs_in_volumes() {
+    for input in [[2, 13, 2], [3, 5, 7], [2, 7, 70], [4, 6, 9]] {
+        for odd in [0, 2] {
+            let (size, stride, dilation, padding) = ([1, 2, 2], [1, 2, 2], [1; 3], [(0, 0); 3]);
+            let (planes, ceil_mode, count_include_pad, seed) = (2, false, false, 0);
+            Case { planes, input, size, stride, dilation, padding, ceil_mode, count_include_pad, odd, seed }.check();
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(CASES))]
 
