@@ -5,7 +5,7 @@ use std::iter;
 use crate::module::{Module, OutputShape, check_shape};
 use crate::parallel::{PIECES, share, threads};
 use crate::plan::Run;
-use crate::simd::{Kernel, Level, Pixel, Simd, Vector};
+use crate::simd::{Kernel, Level, Pixel, Simd, Vector, run};
 use crate::tensor::{TensorView, TensorViewMut, element_count};
 use crate::{Element, Elementwise, Plan, Result};
 
@@ -65,8 +65,15 @@ pub struct Rectify<'a, T> {
     output: &'a mut [T],
 }
 
+/// Applies it with the instructions of a level.
+#[inline(never)]
+pub(crate) fn compute<T: Pixel>(level: Level, rectify: Rectify<'_, T>) {
+    run(level, rectify);
+}
+
 impl<T: Pixel> Kernel for Rectify<'_, T> {
     type Output = ();
+    const BASELINE: bool = true;
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {

@@ -7,7 +7,7 @@ use super::problem::Problem;
 use super::winograd::{self, Tiling};
 use super::{bands, channels, panels, pixels};
 use crate::parallel::Part;
-use crate::simd::{Lanes, Level, lanes};
+use crate::simd::{Lanes, Level, has_kernels, lanes};
 
 /// Outputs of a row that is better computed in bands.
 const LONG_ROW: usize = 4096;
@@ -96,6 +96,9 @@ impl Algorithms {
 /// The fastest algorithm for a layer among those that `may` be used, by the number of register operations that each would
 /// take. It is asked for one after the other, from the fastest on, as the answer may take a look at all weights.
 pub(super) fn fastest<A: Kernels>(problem: &Problem, level: Level, may: impl Fn(Algorithm) -> bool) -> Algorithm {
+    if !has_kernels(level) {
+        return Algorithm::Taps;
+    }
     let mut left = A::ALGORITHMS.to_vec();
     left.sort_by(|&one, &other| cost::<A>(one, problem, level).total_cmp(&cost::<A>(other, problem, level)));
     left.into_iter().find(|&algorithm| may(algorithm)).unwrap_or(Algorithm::Taps)

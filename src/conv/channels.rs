@@ -9,8 +9,10 @@
 
 use super::blocks::{Band, Block, Widths};
 use super::finish::store_transposed;
-use crate::simd::{Kernel, Lanes, Level, Simd, Vector, apart, has_many_registers, lanes, load, many_registers};
+use crate::simd::{Facts, Kernel, Lanes, Level, Simd, Vector, has_many_registers, lanes, load, outline, run};
 use crate::window::Axis;
+
+outline!();
 
 /// The blocks of filters of this kernel at a level: two registers, or one.
 pub(super) fn widths<A: Lanes>(level: Level) -> Widths {
@@ -66,8 +68,14 @@ pub(super) fn blanks_the_first(columns: &Axis) -> bool {
     is_such && columns.whole_windows() == (1..columns.outputs())
 }
 
-/// Computes a band by this kernel.
-pub(super) struct Channels<'a, A>(pub(super) Band<'a, A>);
+/// A band to be computed by this kernel.
+struct Channels<'a, A>(Band<'a, A>);
+
+/// Computes a band with the instructions of a level.
+#[inline(never)]
+pub(super) fn compute_band<A: Lanes>(level: Level, band: Band<'_, A>) {
+    run(level, Channels(band));
+}
 
 impl<A: Lanes> Kernel for Channels<'_, A> {
     type Output = ();
@@ -87,8 +95,7 @@ impl<A: Lanes> Kernel for Channels<'_, A> {
 /// Cuts the rows of a band into tiles, as even as can be.
 #[inline(always)]
 fn rows<S: Simd, A: Lanes, const REGISTERS: usize>(simd: S, mut block: Block<'_, '_, A>) {
-    let many_registers = many_registers::<S, A>();
-    if !many_registers && block.in_panels {
+    if !Facts::<S, A>::MANY_REGISTERS && block.in_panels {
         let tile = block.rows.length;
         for (from, to, pixels) in block.rows.each() {
             let block = &mut block;
@@ -101,8 +108,8 @@ fn rows<S: Simd, A: Lanes, const REGISTERS: usize>(simd: S, mut block: Block<'_,
         }
         return;
     }
-    let tile = even(block.rows.length, if many_registers { WIDEST_OF_MANY } else { WIDEST });
-    if many_registers && block.rows.step == 2 {
+    let tile = even(block.rows.length, if Facts::<S, A>::MANY_REGISTERS { WIDEST_OF_MANY } else { WIDEST });
+    if Facts::<S, A>::MANY_REGISTERS && block.rows.step == 2 {
         for (from, to, length) in block.rows.each() {
             for done in (0..length).step_by(tile) {
                 let (from, to, block) = (from + 2 * done, to + done, &mut block);
@@ -124,11 +131,21 @@ fn rows<S: Simd, A: Lanes, const REGISTERS: usize>(simd: S, mut block: Block<'_,
                 1 => tile_of::<S, A, false, 1, REGISTERS>(simd, block, from, to, pixels),
                 2 => tile_of::<S, A, false, 2, REGISTERS>(simd, block, from, to, pixels),
                 3..=4 => tile_of::<S, A, false, 4, REGISTERS>(simd, block, from, to, pixels),
-                7 if many_registers => tile_of::<S, A, false, 7, REGISTERS>(simd, block, from, to, pixels),
-                8 if many_registers => tile_of::<S, A, false, 8, REGISTERS>(simd, block, from, to, pixels),
-                9..=10 if many_registers => tile_of::<S, A, false, 10, REGISTERS>(simd, block, from, to, pixels),
-                11..=12 if many_registers => tile_of::<S, A, false, 12, REGISTERS>(simd, block, from, to, pixels),
-                13..=14 if many_registers => tile_of::<S, A, false, 14, REGISTERS>(simd, block, from, to, pixels),
+                7 if Facts::<S, A>::MANY_REGISTERS => {
+                    tile_of::<S, A, false, 7, REGISTERS>(simd, block, from, to, pixels)
+                }
+                8 if Facts::<S, A>::MANY_REGISTERS => {
+                    tile_of::<S, A, false, 8, REGISTERS>(simd, block, from, to, pixels)
+                }
+                9..=10 if Facts::<S, A>::MANY_REGISTERS => {
+                    tile_of::<S, A, false, 10, REGISTERS>(simd, block, from, to, pixels)
+                }
+                11..=12 if Facts::<S, A>::MANY_REGISTERS => {
+                    tile_of::<S, A, false, 12, REGISTERS>(simd, block, from, to, pixels)
+                }
+                13..=14 if Facts::<S, A>::MANY_REGISTERS => {
+                    tile_of::<S, A, false, 14, REGISTERS>(simd, block, from, to, pixels)
+                }
                 _ => tile_of::<S, A, false, 6, REGISTERS>(simd, block, from, to, pixels),
             }
         }
@@ -185,7 +202,7 @@ fn compute<S: Simd, A: Lanes, const IN_PANELS: bool, const PIXELS: usize, const 
     [to, stored]: [usize; 2],
     pixel: impl Fn(usize, &[A], usize) -> A,
 ) {
-    apart(
+    outlined(
         simd,
         #[inline(always)]
         || {

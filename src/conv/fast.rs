@@ -17,7 +17,7 @@ use super::prepared::Prepared;
 use super::problem::Problem;
 use super::winograd::Blocks;
 use crate::Result;
-use crate::simd::{Level, lanes};
+use crate::simd::{Level, has_kernels, lanes};
 use crate::tensor::{TensorView, TensorViewMut, filled};
 
 /// A layer is divided among threads from this many multiply-adds on: what one thread does in the time that it takes to wake
@@ -118,7 +118,7 @@ pub(super) struct Fast<A> {
 }
 
 impl<A: Kernels> Fast<A> {
-    /// `None` where the kernels would need memory out of all proportion to the layer.
+    /// `None` where the level has no kernels, or these would need memory out of all proportion to the layer.
     pub(super) fn new(
         problem: Problem,
         algorithm: Algorithm,
@@ -127,6 +127,9 @@ impl<A: Kernels> Fast<A> {
     ) -> Result<Option<Self>> {
         let Means { level, threads } = means;
         let Parameters { weights, bias, relu, prepared } = parameters;
+        if !has_kernels(level) {
+            return Ok(None);
+        }
         let Some(method) = method(&problem, algorithm, level, &weights) else { return Ok(None) };
         let weights = match algorithm {
             Algorithm::Separable => factors(&problem, &weights, prepared),

@@ -1,7 +1,9 @@
 //! The last step of every fast algorithm: bias and ReLU, and the way from registers into the output.
 
 use crate::Quads;
-use crate::simd::{Lanes, Simd, Vector, apart};
+use crate::simd::{Lanes, Simd, Vector, outline};
+
+outline!();
 
 /// What happens to a sum before it is stored.
 #[derive(Debug, Clone, Copy)]
@@ -183,7 +185,7 @@ fn store_part<S: Simd, A: Lanes, const LANES: usize>(
     at: usize,
     finish: Finish<'_, A>,
 ) {
-    apart(
+    outlined(
         simd,
         #[inline(always)]
         || {

@@ -2,14 +2,13 @@
 
 use super::algorithm::Algorithm;
 use super::blocks::Band;
-use super::channels::Channels;
-use super::pack::Pack;
-use super::panels::Gather;
-use super::pixels::Pixels;
-use super::rows::Rows;
+use super::pack::{self, Pack};
+use super::panels::{self, Gather};
+use super::rows::{self, Rows};
 use super::separable::{self, Separable};
 use super::winograd::{self, Tiling, Winograd};
-use crate::simd::{self, Lanes, Level};
+use super::{channels, pixels};
+use crate::simd::{Lanes, Level};
 use crate::tensor::TensorView;
 
 /// The sums of every [`Element`](crate::Element). Floats have kernels; integers are convolved by tap.
@@ -36,39 +35,33 @@ pub trait Kernels: Lanes {
 }
 
 macro_rules! floats {
-    ($($float:ident),*) => {$(
+    ($($float:ident: [$($algorithm:ident),*], |$level:ident, $winograd:ident| $run:expr,
+        |$tiling:ident, $weights:ident, $sizes:ident| $pack:expr;)*) => {$(
         impl Kernels for $float {
-            const ALGORITHMS: &[Algorithm] = &[
-                Algorithm::Pixels,
-                Algorithm::Channels,
-                Algorithm::Rows,
-                Algorithm::Separable,
-                Algorithm::Winograd,
-                Algorithm::Winograd2x2,
-            ];
+            const ALGORITHMS: &[Algorithm] = &[$(Algorithm::$algorithm),*];
 
             fn pack(level: Level, pack: Pack<'_, Self>) {
-                simd::run(level, pack);
+                pack::pack(level, pack);
             }
 
             fn gather(level: Level, gather: Gather<'_, Self>) {
-                simd::run(level, gather);
+                panels::gather(level, gather);
             }
 
             fn pixels(level: Level, band: Band<'_, Self>) {
-                simd::run(level, Pixels(band));
+                pixels::compute_band(level, band);
             }
 
             fn channels(level: Level, band: Band<'_, Self>) {
-                simd::run(level, Channels(band));
+                channels::compute_band(level, band);
             }
 
             fn rows(level: Level, rows: Rows<'_, Self>) {
-                simd::run(level, rows);
+                rows::compute(level, rows);
             }
 
             fn separable(level: Level, separable: Separable<'_, Self>) {
-                simd::run(level, separable);
+                separable::compute(level, separable);
             }
 
             fn are_finite(numbers: &TensorView<'_, Self>) -> bool {
@@ -79,12 +72,12 @@ macro_rules! floats {
                 separable::factors(weights, rows, columns)
             }
 
-            fn winograd(level: Level, winograd: Winograd<'_, Self>) {
-                simd::run(level, winograd);
+            fn winograd($level: Level, $winograd: Winograd<'_, Self>) {
+                $run;
             }
 
-            fn winograd_weights(level: Level, tiling: Tiling, weights: &[Self], sizes: [usize; 3]) -> Vec<Self> {
-                winograd::pack(level, tiling, weights, sizes)
+            fn winograd_weights($level: Level, $tiling: Tiling, $weights: &[Self], $sizes: [usize; 3]) -> Vec<Self> {
+                $pack
             }
         }
     )*};
@@ -115,5 +108,12 @@ macro_rules! integers {
     )*};
 }
 
-floats!(f32, f64);
+floats! {
+    f32: [Pixels, Channels, Rows, Separable, Winograd, Winograd2x2],
+        |level, winograd| winograd::compute(level, winograd),
+        |tiling, weights, sizes| winograd::pack(level, tiling, weights, sizes);
+    // Whoever computes in `f64` wants its accuracy.
+    f64: [Pixels, Channels, Rows, Separable], |_level, _winograd| (), |_tiling, _weights, _sizes| Vec::new();
+}
+
 integers!(i32, i64);

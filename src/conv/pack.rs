@@ -6,8 +6,10 @@
 use ndarray::{ArrayView1, ArrayView4, Axis as ArrayAxis};
 
 use super::packing::{Packing, Segment, Segments};
-use crate::simd::{Kernel, Lanes, Simd, Vector, apart};
+use crate::simd::{Kernel, Lanes, Level, Simd, Vector, outline, run};
 use crate::window::PaddingMode;
+
+outline!();
 
 /// Packs a band.
 pub struct Pack<'a, A> {
@@ -17,6 +19,12 @@ pub struct Pack<'a, A> {
     /// The first output of the band.
     pub(super) first: [usize; 3],
     pub(super) packed: &'a mut [A],
+}
+
+/// Packs a band with the instructions of a level.
+#[inline(never)]
+pub(super) fn pack<A: Lanes>(level: Level, pack: Pack<'_, A>) {
+    run(level, pack);
 }
 
 impl<A: Lanes> Kernel for Pack<'_, A> {
@@ -90,7 +98,7 @@ impl Steps {
             return pack_row(simd, Row::Slice(row), across, packed);
         }
         let (Some(row), Some(packed)) = (row.get(..self.reads), packed.get_mut(..self.writes)) else {
-            return apart(
+            return outlined(
                 simd,
                 #[inline(always)]
                 || pack_row(simd, Row::Slice(row), across, packed),
@@ -159,7 +167,7 @@ impl<A: Lanes> Pack<'_, A> {
     ) {
         let (_, planes, rows, columns) = self.image.dim();
         let pitch = self.packing.slots[2];
-        apart(
+        outlined(
             simd,
             #[inline(always)]
             || {

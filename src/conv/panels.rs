@@ -17,7 +17,7 @@ use std::ops::Range;
 
 use super::packing::Rows;
 use super::problem::Problem;
-use crate::simd::{Kernel, Lanes, Level, Simd, Vector, has_many_registers};
+use crate::simd::{Kernel, Lanes, Level, Simd, Vector, has_many_registers, run};
 
 /// Panels of so many bytes are written and used together: they should stay in the second-level cache, beside what they are
 /// written from.
@@ -109,6 +109,12 @@ pub struct Gather<'a, A> {
     pub(super) offsets: &'a [u32],
     pub(super) outputs: Range<usize>,
     pub(super) into: &'a mut [A],
+}
+
+/// Gathers panels with the instructions of a level.
+#[inline(never)]
+pub(super) fn gather<A: Lanes>(level: Level, gather: Gather<'_, A>) {
+    run(level, gather);
 }
 
 impl<A: Lanes> Kernel for Gather<'_, A> {

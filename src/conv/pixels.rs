@@ -10,7 +10,9 @@
 
 use super::blocks::{Band, Block, Widths};
 use super::finish::store_run;
-use crate::simd::{Kernel, Lanes, Level, Simd, Vector, WIDEST_REGISTER, apart, lanes, load, many_registers};
+use crate::simd::{Facts, Kernel, Lanes, Level, Simd, Vector, WIDEST_REGISTER, lanes, load, outline, run};
+
+outline!();
 
 /// The blocks of filters of this kernel at a level: 32 registers hold the sums of 8 filters in 3 registers each, 16 those
 /// of 6 filters in 2.
@@ -35,8 +37,14 @@ pub(super) fn tile_of_panels<A: Lanes>(level: Level, outputs: usize) -> usize {
     outputs.min(WIDEST * lanes).next_multiple_of(lanes)
 }
 
-/// Computes a band by this kernel.
-pub(super) struct Pixels<'a, A>(pub(super) Band<'a, A>);
+/// A band to be computed by this kernel.
+struct Pixels<'a, A>(Band<'a, A>);
+
+/// Computes a band with the instructions of a level.
+#[inline(never)]
+pub(super) fn compute_band<A: Lanes>(level: Level, band: Band<'_, A>) {
+    run(level, Pixels(band));
+}
 
 impl<A: Lanes> Kernel for Pixels<'_, A> {
     type Output = ();
@@ -46,22 +54,22 @@ impl<A: Lanes> Kernel for Pixels<'_, A> {
         self.0.each_block::<8>(
             #[inline(always)]
             |block, width| match width {
-                1 => apart(
+                1 => outlined(
                     simd,
                     #[inline(always)]
                     || rows::<S, A, 1>(simd, block),
                 ),
-                4 => apart(
+                4 => outlined(
                     simd,
                     #[inline(always)]
                     || rows::<S, A, 4>(simd, block),
                 ),
-                _ if many_registers::<S, A>() => apart(
+                _ if Facts::<S, A>::MANY_REGISTERS => outlined(
                     simd,
                     #[inline(always)]
                     || rows::<S, A, 8>(simd, block),
                 ),
-                _ => apart(
+                _ => outlined(
                     simd,
                     #[inline(always)]
                     || rows::<S, A, 6>(simd, block),
@@ -75,7 +83,7 @@ impl<A: Lanes> Kernel for Pixels<'_, A> {
 #[inline(always)]
 fn rows<S: Simd, A: Lanes, const FILTERS: usize>(simd: S, mut block: Block<'_, '_, A>) {
     let lanes = A::Vector::<S>::LEN;
-    if !many_registers::<S, A>() && block.in_panels {
+    if !Facts::<S, A>::MANY_REGISTERS && block.in_panels {
         let tile = block.rows.length;
         for (from, to, pixels) in block.rows.each() {
             let block = &mut block;
@@ -86,7 +94,7 @@ fn rows<S: Simd, A: Lanes, const FILTERS: usize>(simd: S, mut block: Block<'_, '
         }
         return;
     }
-    let widest = if many_registers::<S, A>() { WIDEST_OF_MANY } else { WIDEST };
+    let widest = if Facts::<S, A>::MANY_REGISTERS { WIDEST_OF_MANY } else { WIDEST };
     let registers = block.rows.length.div_ceil(lanes);
     let tile = registers.div_ceil(registers.div_ceil(widest));
     for (from, to, length) in block.rows.each() {
@@ -95,7 +103,7 @@ fn rows<S: Simd, A: Lanes, const FILTERS: usize>(simd: S, mut block: Block<'_, '
             let block = &mut block;
             match tile.min(left.div_ceil(lanes)) {
                 1 => tile_of::<S, A, false, FILTERS, 1>(simd, block, from, to, left),
-                WIDEST_OF_MANY if many_registers::<S, A>() => {
+                WIDEST_OF_MANY if Facts::<S, A>::MANY_REGISTERS => {
                     tile_of::<S, A, false, FILTERS, WIDEST_OF_MANY>(simd, block, from, to, left);
                 }
                 _ => tile_of::<S, A, false, FILTERS, 2>(simd, block, from, to, left),

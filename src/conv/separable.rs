@@ -13,7 +13,7 @@ use ndarray::ArrayViewMut3;
 use super::finish::Finish;
 use super::rows::{Layout, Rows};
 use crate::Float;
-use crate::simd::{Kernel, Lanes, Level, Simd};
+use crate::simd::{Kernel, Lanes, Level, Simd, run};
 use crate::window::{Axis, AxisSpec};
 
 /// The columns and rows that filters `[filter, row, column]` are the products of, as `[filter, column, row]`; `None` unless
@@ -107,6 +107,12 @@ fn still(length: usize) -> Axis {
 pub struct Separable<'a, A> {
     pub(super) passes: &'a Passes,
     pub(super) rows: Rows<'a, A>,
+}
+
+/// Computes both passes with the instructions of a level.
+#[inline(never)]
+pub(super) fn compute<A: Lanes>(level: Level, separable: Separable<'_, A>) {
+    run(level, separable);
 }
 
 impl<A: Lanes> Kernel for Separable<'_, A> {

@@ -3,12 +3,14 @@
 use std::ops::Range;
 
 use super::kernels::Kernels;
-use super::operation::{Merge, merge_each};
+use super::operation::{Merge, by_operation, merge_each};
 use super::outputs::Outputs;
 use super::passes::{Doubled, Passes, Spread};
 use super::short::LEAST_LANES;
 use super::tiles::{Step, WIDEST};
 use crate::simd::{Outgrown, Pixel, Simd, SimdMask, Vector, load_pixels, store_pixels};
+
+by_operation!(Band);
 
 /// Some rows of outputs of one plane.
 pub struct Band<'a, T> {

@@ -125,6 +125,7 @@ impl<T: Element, R: Reduction<T>> Kernel for Steps<'_, R, T> {
     type Output = ();
     /// Plain loops are the same for every level.
     const SCALAR: bool = false;
+    const BASELINE: bool = true;
 
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {

@@ -1,12 +1,12 @@
 //! The kernels, compiled here for every pixel and level: a program that uses the crate need not compile them again.
 
-use super::band::Band;
-use super::operation::{Largest, Mean, Merge, Norm, Operation, PlainLargest, PlainSmallest, Smallest};
-use super::pairs::Pairs;
-use super::small::Rows;
-use super::totals::Totals;
-use crate::relu::Rectify;
-use crate::simd::{self, Kernel, Level, Pixel, Simd};
+use super::band::{self, Band};
+use super::operation::{Largest, Mean, Norm, Operation, PlainLargest, PlainSmallest, Smallest};
+use super::pairs::{self, Pairs};
+use super::small::{self, Rows};
+use super::totals::{self, Totals};
+use crate::relu::{self, Rectify};
+use crate::simd::{Level, Pixel};
 
 /// What every [`Element`](crate::Element) can be pooled by. Averages and norms are for floats alone.
 ///
@@ -15,38 +15,18 @@ pub trait Kernels: Pixel {
     /// A count as a pixel, or its inverse.
     fn number(count: usize, inverse: bool) -> Self;
     fn band(level: Level, operation: Operation, band: Band<'_, Self>);
-    fn small(level: Level, operation: Operation, rows: Rows<'_, Self>);
+    fn small(level: Level, operation: Operation, small: Rows<'_, Self>);
     fn pairs(level: Level, operation: Operation, pairs: Pairs<'_, Self>);
     fn totals(level: Level, operation: Operation, totals: Totals<'_, Self>);
     fn rectify(level: Level, rectify: Rectify<'_, Self>);
 }
 
-/// A kernel with the operation that it merges by.
-struct With<K, O>(K, O);
-
-macro_rules! with_operation {
-    ($($kernel:ident),*) => {$(
-        impl<T: Kernels, O: Merge<T>> Kernel for With<$kernel<'_, T>, O> {
-            type Output = ();
-            /// There are too many of them.
-            const SCALAR: bool = false;
-
-            #[inline(always)]
-            fn run<S: Simd>(self, simd: S) {
-                self.0.run::<S, O>(simd);
-            }
-        }
-    )*};
-}
-
-with_operation!(Band, Rows, Pairs, Totals);
-
 /// Runs a kernel with one of the operations that integers have.
 macro_rules! of_integers {
     ($level:ident, $operation:ident, $kernel:ident) => {
         match $operation {
-            Operation::Min => simd::run($level, With($kernel, PlainSmallest)),
-            _ => simd::run($level, With($kernel, PlainLargest)),
+            Operation::Min => $kernel::compute($level, $kernel, PlainSmallest),
+            _ => $kernel::compute($level, $kernel, PlainLargest),
         }
     };
 }
@@ -54,10 +34,10 @@ macro_rules! of_integers {
 macro_rules! of_floats {
     ($level:ident, $operation:ident, $kernel:ident) => {
         match $operation {
-            Operation::Max => simd::run($level, With($kernel, Largest)),
-            Operation::Min => simd::run($level, With($kernel, Smallest)),
-            Operation::Average { .. } => simd::run($level, With($kernel, Mean)),
-            Operation::L2 => simd::run($level, With($kernel, Norm)),
+            Operation::Max => $kernel::compute($level, $kernel, Largest),
+            Operation::Min => $kernel::compute($level, $kernel, Smallest),
+            Operation::Average { .. } => $kernel::compute($level, $kernel, Mean),
+            Operation::L2 => $kernel::compute($level, $kernel, Norm),
         }
     };
 }
@@ -79,9 +59,9 @@ macro_rules! kernels {
                 $operations!(level, operation, band);
             }
 
-            fn small(level: Level, operation: Operation, rows: Rows<'_, Self>) {
+            fn small(level: Level, operation: Operation, small: Rows<'_, Self>) {
                 if Self::HAS_SMALL {
-                    $operations!(level, operation, rows);
+                    $operations!(level, operation, small);
                 }
             }
 
@@ -94,7 +74,7 @@ macro_rules! kernels {
             }
 
             fn rectify(level: Level, rectify: Rectify<'_, Self>) {
-                simd::run(level, rectify);
+                relu::compute(level, rectify);
             }
         }
     )*};

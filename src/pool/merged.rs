@@ -96,6 +96,7 @@ impl<T: Element, R: Reduction<T>> Kernel for Band<'_, T, R> {
     type Output = ();
     /// Plain loops are the same for every level.
     const SCALAR: bool = false;
+    const BASELINE: bool = true;
 
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {

@@ -97,6 +97,38 @@ pub(super) trait Merge<T: Pixel>: Copy {
     }
 }
 
+/// Defines `compute`, which runs a kernel by an operation with the instructions of a level: in the module of the kernel, where its
+/// code then stands.
+macro_rules! by_operation {
+    ($kernel:ident) => {
+        /// The kernel with the operation that it merges by.
+        struct By<'a, T, O>($kernel<'a, T>, O);
+
+        impl<T: Kernels, O: Merge<T>> $crate::simd::Kernel for By<'_, T, O> {
+            type Output = ();
+            /// There are too many of them.
+            const SCALAR: bool = false;
+            const BASELINE: bool = true;
+
+            #[inline(always)]
+            fn run<S: Simd>(self, simd: S) {
+                self.0.run::<S, O>(simd);
+            }
+        }
+
+        /// Runs the kernel by an operation with the instructions of a level.
+        #[inline(never)]
+        pub(super) fn compute<T: Kernels, O: Merge<T>>(
+            level: $crate::simd::Level,
+            kernel: $kernel<'_, T>,
+            operation: O,
+        ) {
+            $crate::simd::run(level, By(kernel, operation));
+        }
+    };
+}
+pub(super) use by_operation;
+
 /// Merges registers side by side, each with its own.
 #[inline(always)]
 pub(super) fn merge_each<S: Simd, T: Pixel, O: Merge<T>, const COUNT: usize>(

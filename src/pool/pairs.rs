@@ -4,10 +4,12 @@
 //! read in the order in which they lie come from memory several times as fast.
 
 use super::kernels::Kernels;
-use super::operation::Merge;
+use super::operation::{Merge, by_operation};
 use super::tiles::WIDEST;
 use crate::cache::Ahead;
 use crate::simd::{Simd, Vector, load_pixels};
+
+by_operation!(Pairs);
 
 /// Some rows of outputs, which may be of several planes.
 pub struct Pairs<'a, T> {

@@ -23,8 +23,10 @@ use super::problem::Problem;
 use super::small::Rows;
 use super::tiles::WIDEST;
 use crate::cache::LINE;
-use crate::simd::{Outgrown, Simd, SimdMask, Vector, apart, load_pixels, store_pixels};
+use crate::simd::{Outgrown, Simd, SimdMask, Vector, load_pixels, outline, store_pixels};
 use crate::window::Axis;
+
+outline!();
 
 /// Registers of the outputs of a row.
 const MOST: usize = 2;
@@ -103,12 +105,12 @@ impl<T: Kernels> Band<'_, T> {
     #[inline(always)]
     fn short_by<S: Simd, O: Merge<T>>(&mut self, simd: S) -> T::Pixels<S> {
         match self.outputs.length <= T::Pixels::<S>::LEN {
-            true => apart(
+            true => outlined(
                 simd,
                 #[inline(always)]
                 || self.short_rows::<S, O, 1>(simd),
             ),
-            false => apart(
+            false => outlined(
                 simd,
                 #[inline(always)]
                 || self.short_rows::<S, O, 2>(simd),

@@ -18,7 +18,7 @@ use std::ops::Range;
 use super::across::{Across, Source};
 use super::counts::Counts;
 use super::kernels::Kernels;
-use super::operation::Merge;
+use super::operation::{Merge, by_operation};
 use super::outputs::Outputs;
 use super::problem::Problem;
 use super::short::LEAST_LANES;
@@ -26,6 +26,8 @@ use super::tiles::MARGIN;
 use crate::cache::LINE;
 use crate::simd::{Outgrown, Simd, SimdMask, Vector};
 use crate::window::Axis;
+
+by_operation!(Rows);
 
 /// Windows of 2×2 or 3×3, and the memory that a thread needs for them.
 #[derive(Debug, Clone)]

@@ -8,10 +8,12 @@ use std::hint::black_box;
 
 use super::boxed::Layout;
 use super::kernels::Kernels;
-use super::operation::Merge;
+use super::operation::{Merge, by_operation};
 use super::stretches::{Stretches, halved};
 use crate::cache::Ahead;
 use crate::simd::{Pixel, Select, Simd, SimdMask, Vector};
+
+by_operation!(Totals);
 
 /// The registers of a stretch.
 const STRETCH: usize = 64;

@@ -182,6 +182,7 @@ impl<T: Element, R: Reduction<T>, const N: usize> Kernel for Rows<'_, R, T, N> {
     type Output = ();
     /// Plain loops are the same for every level.
     const SCALAR: bool = false;
+    const BASELINE: bool = true;
 
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {

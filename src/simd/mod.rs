@@ -13,7 +13,18 @@ pub(crate) use pixels::{FloatPixel, Pixel, load_pixels, store_pixels};
 /// width. Everything that `loops` calls must be inlined into it.
 #[inline]
 pub(crate) fn vectorized<R>(level: Level, loops: impl FnOnce() -> R) -> R {
-    dispatch!(level, simd => simd.vectorize(loops))
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    {
+        if let Some(simd) = level.as_avx512() {
+            return simd.vectorize(loops);
+        }
+        if let Some(simd) = level.as_avx2() {
+            return simd.vectorize(loops);
+        }
+    }
+    // What is left is the instructions that all code is compiled for.
+    _ = level;
+    loops()
 }
 
 /// Code written with vectors, for whatever instructions there are.
@@ -27,11 +38,18 @@ pub(crate) trait Kernel {
     #[allow(dead_code, reason = "without the feature `__scalar`, or vectors, nobody asks")]
     const SCALAR: bool = true;
 
+    /// Whether it is compiled for the least of an x86, too, which has no [`has_kernels`].
+    const BASELINE: bool = false;
+
     fn run<S: Simd>(self, simd: S) -> Self::Output;
 }
 
 /// Runs a kernel with the instructions of a level. On x86 that is AVX-512, AVX2 or the baseline: what lies between gives
 /// vectors no more lanes, and every level more is compiled for every kernel.
+///
+/// It is inlined, with the code of all levels, into the function that calls it: that function stands in the module of the kernel,
+/// is not inlined itself, and so the kernels are spread over the codegen units, which the compiler makes of modules.
+#[inline(always)]
 pub(crate) fn run<K: Kernel>(level: Level, kernel: K) -> K::Output {
     #[inline(always)]
     fn with<S: Simd, K: Kernel>(simd: S, kernel: K) -> K::Output {
@@ -40,7 +58,7 @@ pub(crate) fn run<K: Kernel>(level: Level, kernel: K) -> K::Output {
             || kernel.run(simd),
         )
     }
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
     {
         if let Some(simd) = level.as_avx512() {
             return with(simd, kernel);
@@ -54,18 +72,44 @@ pub(crate) fn run<K: Kernel>(level: Level, kernel: K) -> K::Output {
         {
             return with(simd, kernel);
         }
-        with(level.as_sse2().or(Level::new().as_sse2()).expect("every x86-64 has SSE2"), kernel)
+        if K::BASELINE
+            && let Some(simd) = level.as_sse2().or(Level::new().as_sse2())
+        {
+            return with(simd, kernel);
+        }
+        unreachable!("{level:?} has no such kernel: `has_kernels` says so")
     }
-    #[cfg(not(target_arch = "x86_64"))]
+    #[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
     dispatch!(level, simd => with(simd, kernel))
 }
 
-/// A part of a kernel as a function of its own, compiled for the same instructions: kernels of many parts take a compiler less
-/// time so. What is small, or called often, is better inlined.
-#[inline(never)]
-pub(crate) fn apart<S: Simd, R>(simd: S, part: impl FnOnce() -> R) -> R {
-    simd.vectorize(part)
+/// Whether kernels are compiled for a level. On x86 these are AVX-512 and AVX2: what has neither is served by plain loops, which the
+/// compiler makes vectors of, as few such machines are left and every level is a third of what there is to compile.
+pub(crate) fn has_kernels(level: Level) -> bool {
+    #[cfg(feature = "__scalar")]
+    if let Level::Fallback(_) = level {
+        return true;
+    }
+    _ = level;
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    return level.as_avx2().is_some();
+    #[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
+    true
 }
+
+/// Defines `outlined`, which makes a part of a kernel a function of its own, compiled for the same instructions: kernels of many
+/// parts take a compiler less time so. What is small, or called often, is better inlined.
+///
+/// Every module has its own, as the compiler puts what is generic into the codegen unit of the module that defines it.
+macro_rules! outline {
+    () => {
+        #[inline(never)]
+        fn outlined<S: $crate::simd::Simd, R>(simd: S, part: impl FnOnce() -> R) -> R {
+            simd.vectorize(part)
+        }
+    };
+}
+pub(crate) use outline;
 
 /// Whether a level has outgrown the least of an x86, which few machines have only: what is compiled twice, to be faster where there
 /// is no NaN, is compiled once for that.
@@ -175,13 +219,16 @@ pub(crate) fn in_order<S: Simd, A: Lanes>(vector: A::Vector<S>, order: Order<S, 
 /// Bytes of a register where there are 32 of them; elsewhere there are 16.
 pub(crate) const WIDEST_REGISTER: usize = 64;
 
-/// Whether a level has so many.
-#[inline(always)]
-pub(crate) fn many_registers<S: Simd, A: Lanes>() -> bool {
-    A::Vector::<S>::LEN * size_of::<A>() == WIDEST_REGISTER
+/// What is true of a level, as constants: a branch on one of them is not compiled where it cannot be taken. A variable that holds
+/// one, or a function that returns it, comes too late for that.
+pub(crate) struct Facts<S, A>(PhantomData<(S, A)>);
+
+impl<S: Simd, A: Lanes> Facts<S, A> {
+    /// Whether there are 32 registers.
+    pub(crate) const MANY_REGISTERS: bool = A::Vector::<S>::LEN * size_of::<A>() == WIDEST_REGISTER;
 }
 
-/// The same, of a level that is not known to the compiler.
+/// Whether a level, which the compiler does not know, has 32 registers.
 pub(crate) fn has_many_registers<A: Lanes>(level: Level) -> bool {
     lanes::<A>(level) * size_of::<A>() == WIDEST_REGISTER
 }

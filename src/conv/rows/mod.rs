@@ -35,10 +35,12 @@ use ndarray::{ArrayViewMut3, Axis};
 
 use super::finish::Finish;
 use crate::cache;
-use crate::simd::{Kernel, Lanes, Simd, Vector, apart};
+use crate::simd::{Kernel, Lanes, Level, Simd, Vector, outline, run};
 use layout::Dealt;
 pub(super) use layout::Layout;
 use tiles::Block;
+
+outline!();
 
 /// Lanes of the widest register.
 const MOST_LANES: usize = 16;
@@ -77,6 +79,12 @@ pub struct Rows<'a, A> {
     /// `[filter, row, column]`; of each filter in one piece.
     pub(super) output: ArrayViewMut3<'a, A>,
     pub(super) scratch: &'a mut [A],
+}
+
+/// Computes rows with the instructions of a level.
+#[inline(never)]
+pub(super) fn compute<A: Lanes>(level: Level, rows: Rows<'_, A>) {
+    run(level, rows);
 }
 
 impl<A: Lanes> Kernel for Rows<'_, A> {
@@ -207,7 +215,7 @@ impl Under {
 /// Copies the rows under a block; apart, as [`tiles`] are.
 #[inline(always)]
 fn copy<S: Simd, A: Lanes>(simd: S, layout: &Layout, under: &Under, plane: &[A], slots: &mut [A]) {
-    apart(
+    outlined(
         simd,
         #[inline(always)]
         || {

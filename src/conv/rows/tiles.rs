@@ -7,7 +7,9 @@ use super::layout::{Layout, Part, registers_under};
 use super::place::Place;
 use super::{BLOCK_ROWS, FREE_REGISTERS, MANY_TAPS, MOST_REGISTERS};
 use crate::conv::finish::Finish;
-use crate::simd::{Lanes, Mask, Simd, Vector, apart, blank, load, many_registers, mask};
+use crate::simd::{Facts, Lanes, Mask, Simd, Vector, blank, load, mask, outline};
+
+outline!();
 
 /// Some rows of outputs of one filter.
 pub(super) struct Block<'a, A> {
@@ -34,7 +36,7 @@ impl<A: Lanes> Block<'_, A> {
             && is_square
             && matches!(rows.size(), 3 | 5 | 7)
             && self.rows >= (4 * rows.size()).max(BLOCK_ROWS + 1)
-            && many_registers::<S, A>()
+            && Facts::<S, A>::MANY_REGISTERS
     }
 
     /// Covers the block with tiles.
@@ -43,9 +45,9 @@ impl<A: Lanes> Block<'_, A> {
         let (columns, rolls) = (self.layout.columns, self.rolls::<S>());
         for part in &self.layout.parts {
             match (part.width, columns.size()) {
-                (4, 3) if rolls => rolling::<S, A, 3, 4>(simd, self, part, output),
-                (2, 5) if rolls => rolling::<S, A, 5, 2>(simd, self, part, output),
-                (2, 7) if rolls => rolling::<S, A, 7, 2>(simd, self, part, output),
+                (4, 3) if Facts::<S, A>::MANY_REGISTERS && rolls => rolling::<S, A, 3, 4>(simd, self, part, output),
+                (2, 5) if Facts::<S, A>::MANY_REGISTERS && rolls => rolling::<S, A, 5, 2>(simd, self, part, output),
+                (2, 7) if Facts::<S, A>::MANY_REGISTERS && rolls => rolling::<S, A, 7, 2>(simd, self, part, output),
                 _ => self.compute_tiles(simd, part, output),
             }
         }
@@ -57,14 +59,13 @@ impl<A: Lanes> Block<'_, A> {
     #[inline(always)]
     fn compute_tiles<S: Simd>(&self, simd: S, part: &Part, output: &mut [A]) {
         let columns = self.layout.columns;
-        let many_registers = many_registers::<S, A>();
         // Of each tile its rows and its registers, and of its filter the columns, or 0 for a wide one, and their stride.
         match (self.layout.dealt.is_some(), part.width, columns.size(), columns.stride()) {
-            (false, 4, 1, _) if many_registers => tiles::<S, A, 4, 4, 1, 1>(simd, self, part, output),
-            (false, 4, _, 1) if many_registers => tiles::<S, A, 4, 4, 3, 1>(simd, self, part, output),
-            (false, 4, ..) if many_registers => tiles::<S, A, 4, 4, 3, 2>(simd, self, part, output),
-            (false, 2, 5, _) if many_registers => tiles::<S, A, 6, 2, 5, 1>(simd, self, part, output),
-            (false, 2, 7, _) if many_registers => tiles::<S, A, 6, 2, 7, 1>(simd, self, part, output),
+            (false, 4, 1, _) if Facts::<S, A>::MANY_REGISTERS => tiles::<S, A, 4, 4, 1, 1>(simd, self, part, output),
+            (false, 4, _, 1) if Facts::<S, A>::MANY_REGISTERS => tiles::<S, A, 4, 4, 3, 1>(simd, self, part, output),
+            (false, 4, ..) if Facts::<S, A>::MANY_REGISTERS => tiles::<S, A, 4, 4, 3, 2>(simd, self, part, output),
+            (false, 2, 5, _) if Facts::<S, A>::MANY_REGISTERS => tiles::<S, A, 6, 2, 5, 1>(simd, self, part, output),
+            (false, 2, 7, _) if Facts::<S, A>::MANY_REGISTERS => tiles::<S, A, 6, 2, 7, 1>(simd, self, part, output),
             (false, 2, 1, _) => tiles::<S, A, 4, 2, 1, 1>(simd, self, part, output),
             (false, 2, _, 1) => tiles::<S, A, 4, 2, 3, 1>(simd, self, part, output),
             (false, 2, ..) => tiles::<S, A, 4, 2, 3, 2>(simd, self, part, output),
@@ -75,7 +76,7 @@ impl<A: Lanes> Block<'_, A> {
             (false, _, 5, _) => tiles::<S, A, 7, 1, 5, 2>(simd, self, part, output),
             (false, ..) => tiles::<S, A, 7, 1, 7, 1>(simd, self, part, output),
             (true, 1, ..) => tiles::<S, A, 7, 1, 0, 1>(simd, self, part, output),
-            (true, ..) if many_registers => tiles::<S, A, 4, 4, 0, 1>(simd, self, part, output),
+            (true, ..) if Facts::<S, A>::MANY_REGISTERS => tiles::<S, A, 4, 4, 0, 1>(simd, self, part, output),
             (true, ..) => tiles::<S, A, 3, 3, 0, 1>(simd, self, part, output),
         }
     }
@@ -96,7 +97,7 @@ fn rolling<S: Simd, A: Lanes, const SIZE: usize, const WIDTH: usize>(
     part: &Part,
     output: &mut [A],
 ) {
-    apart(
+    outlined(
         simd,
         #[inline(always)]
         || {
@@ -171,7 +172,7 @@ fn tiles<S: Simd, A: Lanes, const ROWS: usize, const WIDTH: usize, const COLUMNS
     part: &Part,
     output: &mut [A],
 ) {
-    apart(
+    outlined(
         simd,
         #[inline(always)]
         || {

@@ -39,7 +39,7 @@ use ndarray::{ArrayView5, ArrayViewMut4, Axis, Slice};
 use super::finish::Finish;
 use super::packing::Packing;
 use crate::Float;
-use crate::simd::{Kernel, Lanes, Level, Simd, Vector, lanes};
+use crate::simd::{Kernel, Lanes, Level, Simd, Vector, lanes, run};
 pub(super) use blocks::Blocks;
 pub(super) use steps::with_blanks;
 use steps::{Scratch, copy_rows, multiply, outputs_of_row};
@@ -200,6 +200,12 @@ struct Part {
     image: usize,
     row: usize,
     column: usize,
+}
+
+/// Computes blocks of tiles with the instructions of a level.
+#[inline(never)]
+pub(super) fn compute<A: Lanes + Float>(level: Level, winograd: Winograd<'_, A>) {
+    run(level, winograd);
 }
 
 impl<A: Lanes + Float> Kernel for Winograd<'_, A> {

@@ -9,10 +9,12 @@ use super::steps::{Groups, Scratch};
 use super::transforms::pixel_values;
 use super::{Block, Part, Winograd, shallow};
 use crate::Float;
-use crate::conv::pack::Pack;
+use crate::conv::pack::{Pack, pack};
 use crate::conv::packing::Packing;
-use crate::simd::{Kernel, Lanes, Mask, Order, Simd, Vector, apart, blank, in_order, mask, order};
+use crate::simd::{Lanes, Mask, Order, Simd, Vector, blank, in_order, mask, order, outline};
 use crate::window::PaddingMode;
+
+outline!();
 
 impl<A: Lanes + Float> Winograd<'_, A> {
     /// All of V.
@@ -53,13 +55,13 @@ impl<A: Lanes + Float> Winograd<'_, A> {
                 )
                 .unwrap_or_else(|| {
                     let image = image.slice_axis(Axis(0), Slice::from(of_phase..of_phase + 1));
-                    Pack { packing, image, first, packed: &mut pixels[..rows * columns] }.run(simd);
+                    pack(simd.level(), Pack { packing, image, first, packed: &mut pixels[..rows * columns] });
                     Source::packed(pixels, scratch.row, rows)
                 });
                 let (half, halves) = (scratch.half, &mut *scratch.halves);
                 macro_rules! transform_rows {
                     ($segments:literal) => {
-                        apart(
+                        outlined(
                             simd,
                             #[inline(always)]
                             || {

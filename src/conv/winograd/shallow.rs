@@ -17,7 +17,9 @@ use super::steps::{Scratch, copy_row};
 use super::transforms::{LARGE_TILE as TILE, outputs};
 use super::{Part, Tiling, Winograd};
 use crate::Float;
-use crate::simd::{Lanes, Level, Simd, Vector, WIDEST_REGISTER, apart, lanes};
+use crate::simd::{Lanes, Level, Simd, Vector, WIDEST_REGISTER, lanes, outline};
+
+outline!();
 
 /// The most channels for which this takes less time than writing the products out and reading them again.
 const MOST_CHANNELS: usize = 24;
@@ -141,12 +143,12 @@ impl<A: Lanes + Float> Filters<'_, '_, A> {
         let together = registers_together(A::Vector::<S>::LEN * size_of::<A>());
         for register in (0..registers).step_by(together) {
             match together.min(registers - register) {
-                1 => apart(
+                1 => outlined(
                     simd,
                     #[inline(always)]
                     || self.registers::<S, 1, TOGETHER, PATCH>(simd, register, scratch),
                 ),
-                _ => apart(
+                _ => outlined(
                     simd,
                     #[inline(always)]
                     || self.registers::<S, 2, TOGETHER, PATCH>(simd, register, scratch),

@@ -5,7 +5,9 @@ use super::transforms::{LARGE_PATCH, LARGE_TILE, outputs};
 use super::{Block, MOST_LANES, Tiling, shallow};
 use crate::Float;
 use crate::conv::blocks::each_step;
-use crate::simd::{Lanes, Level, Simd, Vector, WIDEST_REGISTER, apart, has_many_registers, lanes, many_registers};
+use crate::simd::{Facts, Lanes, Level, Simd, Vector, WIDEST_REGISTER, has_many_registers, lanes, outline};
+
+outline!();
 
 /// The most tiles whose sums are in registers together.
 const MOST_TOGETHER: usize = 14;
@@ -100,7 +102,7 @@ impl Groups {
     #[inline(always)]
     pub(super) fn new<S: Simd, A: Lanes>(tiles: usize, channels: usize) -> Option<Self> {
         let together = together(&TOGETHER, tiles);
-        (!many_registers::<S, A>()).then(|| Self { together, distance: Self::distance(together, channels) })
+        (!Facts::<S, A>::MANY_REGISTERS).then(|| Self { together, distance: Self::distance(together, channels) })
     }
 
     /// Registers are stored as a whole, and may reach beyond their group.
@@ -151,7 +153,7 @@ pub(super) fn multiply<S: Simd, A: Lanes, const REGISTERS: usize>(
     macro_rules! multiply_together {
         ($together:expr, $($number:literal)*) => {
             match $together {
-                $($number => apart(
+                $($number => outlined(
                     simd,
                     #[inline(always)]
                     || multiply_together::<S, A, $number, REGISTERS>(simd, tiling, tiles, weights, scratch),
@@ -160,7 +162,7 @@ pub(super) fn multiply<S: Simd, A: Lanes, const REGISTERS: usize>(
             }
         };
     }
-    if many_registers::<S, A>() {
+    if Facts::<S, A>::MANY_REGISTERS {
         multiply_together!(together(&TOGETHER_OF_MANY, tiles), 14 11 8 7 4);
     } else {
         multiply_together!(together(&TOGETHER, tiles), 6 5 4);
