@@ -65,43 +65,51 @@ pub(crate) const PIECES: usize = 16;
 ///
 /// The first worker takes pieces from the front, the others from the back: then threads keep to their parts of memory, from run to
 /// run.
+///
+/// There must be a worker for each of `count` threads; with more, some are not used.
 pub(crate) fn share<W: Send, P>(
-    mut workers: impl Iterator<Item = W> + Send,
+    count: usize,
+    workers: impl Iterator<Item = W> + Send,
     pieces: impl DoubleEndedIterator<Item = P> + Send,
     work: impl Fn(&mut W, P) + Sync,
 ) {
-    let pieces = Mutex::new(pieces);
-    let next = |is_first| {
-        let mut pieces = pieces.lock().unwrap_or_else(PoisonError::into_inner);
-        if is_first { pieces.next() } else { pieces.next_back() }
-    };
-    let run = |worker: &mut W, is_first| {
-        while let Some(piece) = next(is_first) {
-            work(worker, piece);
+    let left = Mutex::new((workers, pieces));
+    let lock = || left.lock().unwrap_or_else(PoisonError::into_inner);
+    on_threads(count, &|is_first| {
+        let Some(mut worker) = lock().0.next() else { return };
+        let next = || {
+            let pieces = &mut lock().1;
+            if is_first { pieces.next() } else { pieces.next_back() }
+        };
+        while let Some(piece) = next() {
+            work(&mut worker, piece);
         }
-    };
-    if let Some(first) = workers.next() {
-        each(first, workers, true, &run);
+    });
+}
+
+/// Calls `work` on so many threads at once, with whether it is the thread of the caller. It is not generic, so that what it takes to
+/// meet other threads is compiled once.
+fn on_threads(count: usize, work: &(dyn Fn(bool) + Sync)) {
+    match count {
+        0 => {}
+        1 => work(true),
+        _ => both(&|| work(true), &|| others(count - 1, work)),
     }
 }
 
-/// Lets a worker, and those after it, do what they can.
-fn each<W: Send>(
-    mut worker: W,
-    mut others: impl Iterator<Item = W> + Send,
-    is_first: bool,
-    run: &(impl Fn(&mut W, bool) + Sync),
-) {
-    let next = others.next();
-    both(|| run(&mut worker, is_first), next.map(|next| || each(next, others, false, run)));
+/// The same for all threads but that of the caller.
+fn others(count: usize, work: &(dyn Fn(bool) + Sync)) {
+    match count {
+        1 => work(false),
+        _ => both(&|| work(false), &|| others(count - 1, work)),
+    }
 }
 
-/// Does one thing and, where there is one, another, at once where there is a second thread.
+/// Does one thing and another, at once where there is a second thread.
 ///
 /// A caller outside the pool does his half himself, which costs a small block of memory; `rayon::join` would take none, but
 /// send him to sleep and wake two threads in turn. A scheduler likes to put these two on the core that he has left.
-fn both(one: impl FnOnce() + Send, other: Option<impl FnOnce() + Send>) {
-    let Some(other) = other else { return one() };
+fn both(one: &(dyn Fn() + Sync), other: &(dyn Fn() + Sync)) {
     #[cfg(feature = "rayon")]
     if rayon::current_thread_index().is_some() {
         rayon::join(one, other);

@@ -191,7 +191,7 @@ impl<T: Element, C: Compute<T>> Planes<C, T> {
         let piece = self.piece;
         let (by, sizes, workers, scratch) = self.parts();
         let pieces = output.chunks_mut(piece * sizes.unit).enumerate();
-        share(scratch.each(workers), pieces, |scratch, (number, output)| {
+        share(workers, scratch.each(workers), pieces, |scratch, (number, output)| {
             compute(by, sizes, number * piece, output, scratch);
         });
     }
@@ -269,7 +269,8 @@ fn each_plane<T: Element, C: Compute<T>>(
     let length = planes.div_ceil(workers * PIECES).max(1);
     let inputs = input.axis_chunks_iter(Axis(0), length);
     let pieces = inputs.zip(output.axis_chunks_iter_mut(Axis(0), length));
-    share(scratch.each(workers.min(planes)), pieces, |scratch, (input, mut output)| {
+    let workers = workers.min(planes);
+    share(workers, scratch.each(workers), pieces, |scratch, (input, mut output)| {
         for (plane, map) in input.outer_iter().zip(output.outer_iter_mut()) {
             let map = map.into_slice().expect("the caller has seen that rows lie in order");
             compute.compute(in_order(&plane, scratch.turned), 0, map, scratch.cells);
