@@ -5,7 +5,7 @@ use std::iter;
 use crate::module::{Module, OutputShape, check_shape};
 use crate::parallel::{PIECES, share, threads};
 use crate::plan::Run;
-use crate::simd::{Kernel, Level, Pixel, Simd, Vector, run};
+use crate::simd::{Kernel, Level, Pixel, Simd, Vector, has_kernels, run};
 use crate::tensor::{TensorView, TensorViewMut, element_count};
 use crate::{Element, Elementwise, Plan, Result};
 
@@ -67,13 +67,20 @@ pub struct Rectify<'a, T> {
 
 /// Applies it with the instructions of a level.
 #[inline(never)]
-pub(crate) fn compute<T: Pixel>(level: Level, rectify: Rectify<'_, T>) {
-    run(level, rectify);
+pub(crate) fn compute<T: Element>(level: Level, rectify: Rectify<'_, T>) {
+    if has_kernels(level) {
+        return run(level, rectify);
+    }
+    match rectify {
+        Rectify { input: Some(input), output } => {
+            output.iter_mut().zip(input).for_each(|(place, &pixel)| *place = relu(pixel));
+        }
+        Rectify { input: None, output } => output.iter_mut().for_each(|pixel| *pixel = relu(*pixel)),
+    }
 }
 
 impl<T: Pixel> Kernel for Rectify<'_, T> {
     type Output = ();
-    const BASELINE: bool = true;
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {

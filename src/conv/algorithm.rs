@@ -95,7 +95,7 @@ impl Algorithms {
 
 /// The fastest algorithm for a layer among those that `may` be used, by the number of register operations that each would
 /// take. It is asked for one after the other, from the fastest on, as the answer may take a look at all weights.
-pub(super) fn fastest<A: Kernels>(problem: &Problem, level: Level, may: impl Fn(Algorithm) -> bool) -> Algorithm {
+pub(super) fn fastest<A: Kernels>(problem: &Problem, level: Level, may: &dyn Fn(Algorithm) -> bool) -> Algorithm {
     if !has_kernels(level) {
         return Algorithm::Taps;
     }

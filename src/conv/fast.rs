@@ -25,7 +25,7 @@ use crate::tensor::{TensorView, TensorViewMut, filled};
 pub(super) const WORTH_THREADS: f64 = 4e6;
 
 /// The numbers of a layer.
-pub(super) struct Parameters<'a, A> {
+pub struct Parameters<'a, A> {
     /// `[filter, channel of its group, tap]`.
     pub(super) weights: TensorView<'a, A>,
     pub(super) bias: Option<Vec<A>>,
@@ -106,7 +106,7 @@ impl<A> Part<'_, A> {
 
 /// A convolution by one of the fast algorithms, ready to run.
 #[derive(Debug, Clone)]
-pub(super) struct Fast<A> {
+pub struct Fast<A> {
     algorithm: Algorithm,
     method: Arc<dyn Method<A>>,
     settings: Settings<A>,
@@ -118,7 +118,8 @@ pub(super) struct Fast<A> {
 }
 
 impl<A: Kernels> Fast<A> {
-    /// `None` where the level has no kernels, or these would need memory out of all proportion to the layer.
+    /// `None` where the level has no kernels, or these would need memory out of all proportion to the layer. To be called by
+    /// [`Kernels::fast`] alone, so that it is compiled in this crate.
     pub(super) fn new(
         problem: Problem,
         algorithm: Algorithm,
@@ -179,6 +180,11 @@ impl<A: Kernels> Fast<A> {
 
     /// Computes the output as a slice in row-major order.
     pub(super) fn run_into(&mut self, input: &TensorView<'_, A>, output: &mut [A]) {
+        A::run(self, input, output);
+    }
+
+    /// The same, to be called by [`Kernels::run`] alone.
+    pub(super) fn run_here(&mut self, input: &TensorView<'_, A>, output: &mut [A]) {
         let mut scratch = std::mem::take(&mut self.scratch);
         let output = ArrayViewMut5::from_shape(self.output_size(), output).expect("the plan has checked the shape");
         let input = input.as_volumes(self.settings.problem.spatial_axes);

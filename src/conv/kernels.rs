@@ -1,13 +1,17 @@
 //! The kernels, compiled here for every number and level: a program that uses the crate need not compile them again.
 
-use super::algorithm::Algorithm;
+use super::algorithm::{self, Algorithm};
 use super::blocks::Band;
+use super::fast::{Fast, Parameters};
+use super::module::Means;
 use super::pack::{self, Pack};
 use super::panels::{self, Gather};
+use super::problem::Problem;
 use super::rows::{self, Rows};
 use super::separable::{self, Separable};
 use super::winograd::{self, Tiling, Winograd};
 use super::{channels, pixels};
+use crate::Result;
 use crate::simd::{Lanes, Level};
 use crate::tensor::TensorView;
 
@@ -17,6 +21,18 @@ use crate::tensor::TensorView;
 pub trait Kernels: Lanes {
     /// The algorithms that have a kernel for this number. Without any, none of the methods is called.
     const ALGORITHMS: &[Algorithm];
+
+    /// A convolution by one of these algorithms, made ready to run: [`Fast::new`].
+    fn fast(
+        problem: Problem,
+        algorithm: Algorithm,
+        means: Means,
+        parameters: Parameters<'_, Self>,
+    ) -> Result<Option<Fast<Self>>>;
+    /// [`Fast::run_into`]
+    fn run(fast: &mut Fast<Self>, input: &TensorView<'_, Self>, output: &mut [Self]);
+    /// [`algorithm::fastest`]
+    fn fastest(problem: &Problem, level: Level, may: &dyn Fn(Algorithm) -> bool) -> Algorithm;
 
     fn pack(level: Level, pack: Pack<'_, Self>);
     fn gather(level: Level, gather: Gather<'_, Self>);
@@ -39,6 +55,23 @@ macro_rules! floats {
         |$tiling:ident, $weights:ident, $sizes:ident| $pack:expr;)*) => {$(
         impl Kernels for $float {
             const ALGORITHMS: &[Algorithm] = &[$(Algorithm::$algorithm),*];
+
+            fn fast(
+                problem: Problem,
+                algorithm: Algorithm,
+                means: Means,
+                parameters: Parameters<'_, Self>,
+            ) -> Result<Option<Fast<Self>>> {
+                Fast::new(problem, algorithm, means, parameters)
+            }
+
+            fn run(fast: &mut Fast<Self>, input: &TensorView<'_, Self>, output: &mut [Self]) {
+                fast.run_here(input, output);
+            }
+
+            fn fastest(problem: &Problem, level: Level, may: &dyn Fn(Algorithm) -> bool) -> Algorithm {
+                algorithm::fastest::<Self>(problem, level, may)
+            }
 
             fn pack(level: Level, pack: Pack<'_, Self>) {
                 pack::pack(level, pack);
@@ -88,6 +121,13 @@ macro_rules! integers {
         impl Kernels for $integer {
             const ALGORITHMS: &[Algorithm] = &[];
 
+            fn fast(_: Problem, _: Algorithm, _: Means, _: Parameters<'_, Self>) -> Result<Option<Fast<Self>>> {
+                Ok(None)
+            }
+            fn run(_: &mut Fast<Self>, _: &TensorView<'_, Self>, _: &mut [Self]) {}
+            fn fastest(_: &Problem, _: Level, _: &dyn Fn(Algorithm) -> bool) -> Algorithm {
+                Algorithm::Taps
+            }
             fn pack(_: Level, _: Pack<'_, Self>) {}
             fn gather(_: Level, _: Gather<'_, Self>) {}
             fn pixels(_: Level, _: Band<'_, Self>) {}

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::ops::Range;
 
-use super::algorithm::{self, Algorithm};
+use super::algorithm::Algorithm;
 use super::fast::{self, Fast, Parameters};
 use super::kernels::Kernels;
 use super::prepared::Prepared;
@@ -26,7 +26,7 @@ impl<T: Element, const N: usize> OutputShape for Conv<T, N> {
 
 /// How a convolution may run.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Means {
+pub struct Means {
     pub(super) level: Level,
     pub(super) threads: usize,
 }
@@ -62,7 +62,7 @@ impl<T: Element, const N: usize> Conv<T, N> {
         }
         let bias = self.bias.as_ref().map(|bias| bias.iter().copied().collect());
         let parameters = Parameters { weights, bias, relu, prepared: &self.prepared };
-        Fast::new(problem, algorithm, means, parameters)
+        T::Sum::fast(problem, algorithm, means, parameters)
     }
 
     pub(super) fn can(&self, algorithm: Algorithm, problem: &Problem, weights: &TensorView<'_, T::Sum>) -> bool {
@@ -74,7 +74,7 @@ impl<T: Element, const N: usize> Conv<T, N> {
     /// The fastest algorithm that may be used.
     pub(super) fn fastest(&self, problem: &Problem, weights: &TensorView<'_, T::Sum>) -> Algorithm {
         let may = |algorithm| !self.ruled_out.contains(algorithm) && self.can(algorithm, problem, weights);
-        algorithm::fastest::<T::Sum>(problem, Level::new(), may)
+        T::Sum::fastest(problem, Level::new(), &may)
     }
 
     /// A tensor of the type of sums, where this is one.

@@ -6,7 +6,7 @@ use crate::{Quads, Result};
 
 /// A convolution over three spatial axes, outermost first; axes that the layer lacks have one pixel and one output.
 #[derive(Debug, Clone)]
-pub(super) struct Problem {
+pub struct Problem {
     pub(super) images: usize,
     pub(super) groups: usize,
     /// Channels of one group.

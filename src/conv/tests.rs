@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::module::Means;
 use super::problem::Problem;
 use super::{Algorithm, Conv, Kernels, reference};
-use crate::simd::levels;
+use crate::simd::kernel_levels;
 use crate::tensor::{TensorView, TensorViewMut};
 use crate::window::PaddingMode;
 use crate::{Float, Module, OutputShape, Plan, Quads, Tensor};
@@ -35,7 +35,7 @@ impl<const N: usize> Case<N> {
         taller.slice_axis_mut(Axis(2), inside).assign(&input.clone().into_array_view());
         let inputs = [input.clone().into_array_view(), taller.slice_axis(Axis(2), inside)];
         for algorithm in Algorithm::ALL {
-            for level in levels() {
+            for level in kernel_levels() {
                 let mut first: Option<Tensor<T>> = None;
                 for threads in 1..=3 {
                     let means = Means { level, threads };
@@ -162,7 +162,7 @@ impl Case<2> {
         let layer = conv.layer(input.shape()).expect("the case fits");
         let problem = Problem::new(&layer, self.groups, self.mode).expect("the case fits").expect("it has two axes");
         for quads in [Quads::Max, Quads::Min] {
-            for level in levels() {
+            for level in kernel_levels() {
                 for threads in 1..=3 {
                     let run = |quads| {
                         let problem = Problem { quads, ..problem.clone() };

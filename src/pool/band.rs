@@ -8,7 +8,7 @@ use super::outputs::Outputs;
 use super::passes::{Doubled, Passes, Spread};
 use super::short::LEAST_LANES;
 use super::tiles::{Step, WIDEST};
-use crate::simd::{Outgrown, Pixel, Simd, SimdMask, Vector, load_pixels, store_pixels};
+use crate::simd::{Pixel, Simd, SimdMask, Vector, load_pixels, store_pixels};
 
 by_operation!(Band);
 
@@ -30,7 +30,7 @@ impl<T: Kernels> Band<'_, T> {
             return self.short::<S, O>(simd);
         }
         let watched = self.stage::<S, O>(simd);
-        match O::HAS_PLAIN && Outgrown::<S>::BASELINE && watched.simd_eq(watched).all_true() {
+        match O::HAS_PLAIN && watched.simd_eq(watched).all_true() {
             true => self.passes::<S, O::Plain>(simd),
             false => self.passes::<S, O>(simd),
         }
@@ -233,7 +233,7 @@ fn spread_row<S: Simd, T: Pixel, O: Merge<T>>(
             }
         }
     }
-    if O::HAS_PLAIN && Outgrown::<S>::BASELINE { watch::<S, T>(simd, watched, pixels) } else { watched }
+    if O::HAS_PLAIN { watch::<S, T>(simd, watched, pixels) } else { watched }
 }
 
 /// Copies a row, and watches it; its last register may lie over the one before it.

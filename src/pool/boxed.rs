@@ -7,15 +7,15 @@ use super::Reduction;
 use super::kernels::Kernels;
 use super::merged::merge;
 use super::operation::Operation;
-use super::planes::Compute;
+use super::planes::{Compute, Pooled, Sizes, pooled};
 use super::stretches::{Stretches, halved};
 use super::totals::{Rows, Totals};
-use crate::Element;
-use crate::simd::{Kernel, Level, Simd, run};
+use crate::simd::{Level, has_kernels, vectorized};
+use crate::{Element, Result};
 
 /// Boxes that share out a plane, each a product of ranges.
 #[derive(Debug, Clone)]
-pub(super) struct Layout {
+pub struct Layout {
     plane: [usize; 3],
     /// Pixels of a plane, and its boxes.
     pixels: usize,
@@ -100,7 +100,11 @@ impl<T: Element, R: Reduction<T>> Compute<T> for Stepped<R> {
     type Cell = T;
 
     fn compute(&self, pixels: &[T], first: usize, output: &mut [T], _: &mut [T]) {
-        run(self.level, Steps { boxes: self, pixels, first, output });
+        vectorized(
+            self.level,
+            #[inline(always)]
+            || self.boxes(pixels, first, output),
+        );
     }
 
     fn algorithm(&self) -> &'static str {
@@ -112,30 +116,43 @@ impl<T: Element, R: Reduction<T>> Compute<T> for Stepped<R> {
     }
 }
 
-/// Some boxes that follow each other.
-struct Steps<'a, R, T> {
-    boxes: &'a Stepped<R>,
-    pixels: &'a [T],
-    /// The number of the first box.
-    first: usize,
-    output: &'a mut [T],
+/// Pools boxes by the steps of a reduction that merges.
+pub(super) fn by_steps<T: Element, R: Reduction<T>>(
+    reduction: &R,
+    layout: Layout,
+    sizes: Sizes,
+) -> Result<Box<dyn Pooled<T>>> {
+    pooled(Stepped { reduction: reduction.clone(), level: Level::new(), layout }, sizes)
 }
 
-impl<T: Element, R: Reduction<T>> Kernel for Steps<'_, R, T> {
-    type Output = ();
-    /// Plain loops are the same for every level.
-    const SCALAR: bool = false;
-    const BASELINE: bool = true;
+/// Pools boxes by the kernel of an operation, or by the steps of its reduction where the level has none.
+pub(super) fn by_kernels<T: Element, R: Reduction<T>>(
+    operation: Operation,
+    reduction: &R,
+    layout: Layout,
+    sizes: Sizes,
+) -> Result<Box<dyn Pooled<T>>> {
+    let level = Level::new();
+    match has_kernels(level) {
+        true => pooled(Boxed { operation, level, layout }, sizes),
+        false => by_steps(reduction, layout, sizes),
+    }
+}
 
+impl<R> Stepped<R> {
+    /// Some boxes that follow each other, from the `first` on.
     #[inline(always)]
-    fn run<S: Simd>(self, _: S) {
-        let reduction = &self.boxes.reduction;
-        for (number, place) in self.output.iter_mut().enumerate() {
-            let rows = self.boxes.layout.rows(self.first + number);
+    fn boxes<T: Element>(&self, pixels: &[T], first: usize, output: &mut [T])
+    where
+        R: Reduction<T>,
+    {
+        let reduction = &self.reduction;
+        for (number, place) in output.iter_mut().enumerate() {
+            let rows = self.layout.rows(first + number);
             let count = rows.length * rows.count * rows.planes;
             let total = match count < FEW {
-                true => total_of_few(reduction, rows.of(self.pixels)),
-                false => total(reduction, rows.of(self.pixels)),
+                true => total_of_few(reduction, rows.of(pixels)),
+                false => total(reduction, rows.of(pixels)),
             };
             *place = reduction.finish(total, count);
         }

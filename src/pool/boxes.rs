@@ -3,13 +3,12 @@
 
 use std::ops::Range;
 
-use super::boxed::{Boxed, Layout, Stepped};
+use super::boxed::Layout;
 use super::merged::merges;
-use super::planes::{Pooled, Sizes, pooled};
+use super::planes::{Pooled, Sizes};
 use super::{Average, L2, Max, Min, Reduction, reduction_name};
 use crate::module::{Module, OutputShape, check_shape};
 use crate::shape::MapShape;
-use crate::simd::Level;
 use crate::tensor::{TensorView, TensorViewMut, collected, element_count};
 use crate::window::{PerAxis, unravel};
 use crate::{Band, Element, Error, Plan, Result};
@@ -203,12 +202,7 @@ impl<const N: usize> Boxes<N> {
 
     /// The planes of the input, pooled by the kernels or by what merges, where there is either.
     fn pooled<T: Element>(&self, reduction: &impl Reduction<T>) -> Result<Option<Box<dyn Pooled<T>>>> {
-        let Some((layout, sizes)) = self.layout(reduction)? else { return Ok(None) };
-        let level = Level::new();
-        Ok(Some(match reduction.operation() {
-            Some(operation) => pooled(Boxed { operation, level, layout }, sizes)?,
-            None => pooled(Stepped { reduction: reduction.clone(), level, layout }, sizes)?,
-        }))
+        self.layout(reduction)?.map(|(layout, sizes)| reduction.boxes(layout, sizes)).transpose()
     }
 
     /// The plan, if there is anything to prepare.

@@ -13,7 +13,7 @@ use super::planes::{Compute, OF_PASSES};
 use super::problem::Problem;
 use super::small::{Rows, Small};
 use crate::Element;
-use crate::simd::Level;
+use crate::simd::{Level, has_kernels};
 
 /// Windows merged by an operation that has kernels.
 #[derive(Debug, Clone)]
@@ -34,14 +34,17 @@ enum Way<T> {
 }
 
 impl<T: Element> Fast<T> {
-    /// `None` where the slab of a band would be out of all proportion.
-    pub(super) fn new(problem: Problem, operation: Operation, level: Level) -> Option<Self> {
-        let counts = |inverts| Some(Arc::new(Counts::new(&problem, operation, inverts, T::number)?));
-        let small = if T::HAS_SMALL { Small::new(&problem) } else { None };
+    /// `None` where the level has no kernels, or the slab of a band would be out of all proportion.
+    pub(super) fn new(problem: &Problem, operation: Operation, level: Level) -> Option<Self> {
+        if !has_kernels(level) {
+            return None;
+        }
+        let counts = |inverts| Some(Arc::new(Counts::new(problem, operation, inverts, T::number)?));
+        let small = if T::HAS_SMALL { Small::new(problem) } else { None };
         let way = match small {
-            _ if problem.is_pairs() => Way::Pairs(problem),
+            _ if problem.is_pairs() => Way::Pairs(problem.clone()),
             Some(small) => Way::Small { small: Arc::new(small), counts: counts(false)? },
-            None => Way::Bands { passes: Arc::new(Passes::new::<T>(&problem)?), counts: counts(true)? },
+            None => Way::Bands { passes: Arc::new(Passes::new::<T>(problem)?), counts: counts(true)? },
         };
         Some(Self { operation, level, way })
     }

@@ -1,12 +1,17 @@
 //! The kernels, compiled here for every pixel and level: a program that uses the crate need not compile them again.
 
 use super::band::{self, Band};
+use super::boxed::{self, Layout};
 use super::operation::{Largest, Mean, Norm, Operation, PlainLargest, PlainSmallest, Smallest};
 use super::pairs::{self, Pairs};
+use super::planes::{Pooled, Sizes};
+use super::problem::Windows;
 use super::small::{self, Rows};
 use super::totals::{self, Totals};
+use super::{Average, L2, Lp, Max, Min};
 use crate::relu::{self, Rectify};
 use crate::simd::{Level, Pixel};
+use crate::{Element, Result};
 
 /// What every [`Element`](crate::Element) can be pooled by. Averages and norms are for floats alone.
 ///
@@ -19,6 +24,14 @@ pub trait Kernels: Pixel {
     fn pairs(level: Level, operation: Operation, pairs: Pairs<'_, Self>);
     fn totals(level: Level, operation: Operation, totals: Totals<'_, Self>);
     fn rectify(level: Level, rectify: Rectify<'_, Self>);
+    /// What pools windows by a reduction of this crate.
+    fn windows(operation: Operation, windows: Windows) -> Result<Box<dyn Pooled<Self>>>
+    where
+        Self: Element;
+    /// The same of boxes.
+    fn boxes(operation: Operation, layout: Layout, sizes: Sizes) -> Result<Box<dyn Pooled<Self>>>
+    where
+        Self: Element;
 }
 
 /// Runs a kernel with one of the operations that integers have.
@@ -26,7 +39,56 @@ macro_rules! of_integers {
     ($level:ident, $operation:ident, $kernel:ident) => {
         match $operation {
             Operation::Min => $kernel::compute($level, $kernel, PlainSmallest),
-            _ => $kernel::compute($level, $kernel, PlainLargest),
+            Operation::Max => $kernel::compute($level, $kernel, PlainLargest),
+            Operation::Average { .. } | Operation::L2 | Operation::Lp { .. } => of_floats_alone($operation),
+        }
+    };
+}
+
+/// [`Average`] and the norms are reductions of floats, by their types.
+fn of_floats_alone(operation: Operation) -> ! {
+    unreachable!("integers have no {operation:?}")
+}
+
+macro_rules! pooled_integers {
+    ($operation:ident, |$reduction:ident| $pooled:expr, |$norm:ident| $by_steps:expr) => {
+        match $operation {
+            Operation::Max => {
+                let $reduction = Max;
+                $pooled
+            }
+            Operation::Min => {
+                let $reduction = Min;
+                $pooled
+            }
+            Operation::Average { .. } | Operation::L2 | Operation::Lp { .. } => of_floats_alone($operation),
+        }
+    };
+}
+
+macro_rules! pooled_floats {
+    ($operation:ident, |$reduction:ident| $pooled:expr, |$norm:ident| $by_steps:expr) => {
+        match $operation {
+            Operation::Max => {
+                let $reduction = Max;
+                $pooled
+            }
+            Operation::Min => {
+                let $reduction = Min;
+                $pooled
+            }
+            Operation::Average { count_include_pad } => {
+                let $reduction = Average { count_include_pad };
+                $pooled
+            }
+            Operation::L2 => {
+                let $reduction = L2;
+                $pooled
+            }
+            Operation::Lp { order } => {
+                let $norm = Lp(order);
+                $by_steps
+            }
         }
     };
 }
@@ -38,12 +100,13 @@ macro_rules! of_floats {
             Operation::Min => $kernel::compute($level, $kernel, Smallest),
             Operation::Average { .. } => $kernel::compute($level, $kernel, Mean),
             Operation::L2 => $kernel::compute($level, $kernel, Norm),
+            Operation::Lp { .. } => unreachable!("{:?} has no kernel", $operation),
         }
     };
 }
 
 macro_rules! kernels {
-    ($operations:ident, |$count:ident, $inverse:ident| $number:expr, $($pixel:ident)*) => {$(
+    ($operations:ident, $pooled:ident, |$count:ident, $inverse:ident| $number:expr, $($pixel:ident)*) => {$(
         impl Kernels for $pixel {
             #[inline]
             #[allow(
@@ -76,9 +139,25 @@ macro_rules! kernels {
             fn rectify(level: Level, rectify: Rectify<'_, Self>) {
                 relu::compute(level, rectify);
             }
+
+            fn windows(operation: Operation, windows: Windows) -> Result<Box<dyn Pooled<Self>>> {
+                $pooled!(
+                    operation,
+                    |reduction| windows.by_kernels(operation, reduction),
+                    |norm| windows.by_steps::<Self, _, false>(&norm)
+                )
+            }
+
+            fn boxes(operation: Operation, layout: Layout, sizes: Sizes) -> Result<Box<dyn Pooled<Self>>> {
+                $pooled!(
+                    operation,
+                    |reduction| boxed::by_kernels(operation, &reduction, layout, sizes),
+                    |norm| boxed::by_steps(&norm, layout, sizes)
+                )
+            }
         }
     )*};
 }
 
-kernels!(of_integers, |count, _inverse| (count), u8 i8 i16 i32 i64);
-kernels!(of_floats, |count, inverse| (if inverse { 1.0 / count as f64 } else { count as f64 }), f32 f64);
+kernels!(of_integers, pooled_integers, |count, _inverse| (count), u8 i8 i16 i32 i64);
+kernels!(of_floats, pooled_floats, |count, inverse| (if inverse { 1.0 / count as f64 } else { count as f64 }), f32 f64);

@@ -9,9 +9,8 @@ use super::passes::{Passes, Spread};
 use super::planes::{Compute, OF_PASSES};
 use super::problem::{Part, Problem};
 use super::tiles::Step;
-use crate::simd::{Kernel, Level, Simd, run};
+use crate::simd::{Level, vectorized};
 use crate::tensor::collected;
-use crate::window::Geometry;
 use crate::{Element, Result};
 
 /// Windows of any size, and a reduction that merges.
@@ -37,15 +36,14 @@ pub(super) fn merge<T, R: Reduction<T>>(reduction: &R, one: R::Accumulator, othe
 
 impl<R> Merged<R> {
     /// `None` where the reduction does not merge, or the slab would be out of all proportion.
-    pub(super) fn new<T, const N: usize>(reduction: &R, geometry: &Geometry<N>, level: Level) -> Result<Option<Self>>
+    pub(super) fn new<T>(reduction: &R, problem: &Problem, level: Level) -> Result<Option<Self>>
     where
         R: Reduction<T>,
     {
         if !merges(reduction) {
             return Ok(None);
         }
-        let Some(problem) = Problem::new(geometry)? else { return Ok(None) };
-        let Some(passes) = Passes::new::<R::Accumulator>(&problem) else { return Ok(None) };
+        let Some(passes) = Passes::new::<R::Accumulator>(problem) else { return Ok(None) };
         let include_pad = reduction.count_include_pad();
         let mut counts = [const { Vec::new() }; 3];
         for (counts, axis) in counts.iter_mut().zip(&problem.axes) {
@@ -61,7 +59,11 @@ impl<T: Element, R: Reduction<T>> Compute<T> for Merged<R> {
 
     fn compute(&self, pixels: &[T], first: usize, output: &mut [T], slab: &mut [R::Accumulator]) {
         self.passes.problem.each_band(self.passes.band, pixels, first, output, |pixels, part, output| {
-            run(self.level, Band { merged: self, slab, pixels, part, output });
+            vectorized(
+                self.level,
+                #[inline(always)]
+                || self.band(slab, pixels, part, output),
+            );
         });
     }
 
@@ -82,25 +84,14 @@ impl<T: Element, R: Reduction<T>> Compute<T> for Merged<R> {
     }
 }
 
-/// A band, as in `band.rs`.
-struct Band<'a, T, R: Reduction<T>> {
-    merged: &'a Merged<R>,
-    slab: &'a mut [R::Accumulator],
-    pixels: &'a [T],
-    part: Part,
-    /// From the first row on.
-    output: &'a mut [T],
-}
-
-impl<T: Element, R: Reduction<T>> Kernel for Band<'_, T, R> {
-    type Output = ();
-    /// Plain loops are the same for every level.
-    const SCALAR: bool = false;
-    const BASELINE: bool = true;
-
+impl<R> Merged<R> {
+    /// A band, as in `band.rs`. The output is from its first row on.
     #[inline(always)]
-    fn run<S: Simd>(self, _: S) {
-        let Self { merged: Merged { reduction, passes, counts, .. }, slab, pixels, part, output } = self;
+    fn band<T: Element>(&self, slab: &mut [R::Accumulator], pixels: &[T], part: Part, output: &mut [T])
+    where
+        R: Reduction<T>,
+    {
+        let Self { reduction, passes, counts, .. } = self;
         passes.each_row(
             part,
             pixels,

@@ -40,16 +40,12 @@ use std::ops::Range;
 
 use crate::module::{Module, OutputShape, check_shape};
 use crate::shape::MapShape;
-use crate::simd::Level;
 use crate::tensor::{TensorView, TensorViewMut, element_count};
 use crate::window::{Geometry, Padding, PerAxis, Window};
 use crate::{Band, Element, Plan, Quads, Result};
-use fast::Fast;
-use merged::Merged;
 use operation::Operation;
-use planes::{Pooled, Sizes, pooled};
-use problem::Problem;
-use walk::Walk;
+use planes::{Pooled, Sizes};
+use problem::{Problem, Windows};
 
 /// Pools whose reduction is known by name, for one to three spatial axes.
 macro_rules! pools {
@@ -214,36 +210,14 @@ impl<const N: usize> Layer<N> {
 }
 
 impl<R, const N: usize> Pool<R, N> {
-    /// This pooling by the kernels; `None` where its reduction or its window has none.
-    fn fast<T: Element>(&self, layer: &Layer<N>, level: Level) -> Result<Option<Fast<T>>>
+    /// What pools the planes of a layer; `None` for more than three spatial axes.
+    fn pooled<T: Element>(&self, layer: &Layer<N>) -> Result<Option<Box<dyn Pooled<T>>>>
     where
         R: Reduction<T>,
     {
-        let Some(operation) = self.reduction.operation() else { return Ok(None) };
-        if layer.is_vast() {
-            return Ok(None);
-        }
-        let problem = Problem::new(&layer.geometry)?;
-        Ok(problem.and_then(|problem| Fast::new(problem, operation, level)))
-    }
-
-    /// The planes of a layer, pooled by the kernels, or else by the reduction's own methods.
-    fn pooled<T: Element>(&self, layer: &Layer<N>) -> Result<Box<dyn Pooled<T>>>
-    where
-        R: Reduction<T>,
-    {
-        let (level, sizes) = (Level::new(), layer.sizes());
-        if let Some(fast) = self.fast(layer, level)? {
-            return pooled(fast, sizes);
-        }
-        let walk = Walk::new(self.reduction.clone(), layer.geometry, level)?;
-        if walk.is_small() || layer.is_vast() {
-            return pooled(walk, sizes);
-        }
-        match Merged::new(&self.reduction, &layer.geometry, level)? {
-            Some(merged) => pooled(merged, sizes),
-            None => pooled(walk, sizes),
-        }
+        let Some(problem) = Problem::new(&layer.geometry)? else { return Ok(None) };
+        let windows = Windows { problem, sizes: layer.sizes(), is_vast: layer.is_vast() };
+        self.reduction.windows(windows).map(Some)
     }
 }
 
@@ -254,7 +228,10 @@ impl<T: Element, R: Reduction<T>, const N: usize> Module<T> for Pool<R, N> {
         check_shape(&layer.output.to_vec(), &output)?;
         let pixels = input.contiguous()?;
         output.write_with(|output| {
-            self.pooled(&layer)?.run_dense(&pixels, output);
+            match self.pooled(&layer)? {
+                Some(mut pooled) => pooled.run_dense(&pixels, output),
+                None => reference::write(self, &layer, &pixels, output)?,
+            }
             Ok(())
         })
     }
@@ -263,10 +240,13 @@ impl<T: Element, R: Reduction<T>, const N: usize> Module<T> for Pool<R, N> {
         self.reduction.validate()?;
         let layer = self.layer::<T>(input_shape)?;
         let output_shape = layer.output.to_vec();
-        if N > 3 || layer.is_vast() || output_shape.contains(&0) {
+        if layer.is_vast() || output_shape.contains(&0) {
             return Plan::of(self.clone(), input_shape);
         }
-        self.pooled(&layer)?.into_plan(input_shape, &output_shape)
+        match self.pooled(&layer)? {
+            Some(pooled) => pooled.into_plan(input_shape, &output_shape),
+            None => Plan::of(self.clone(), input_shape),
+        }
     }
 
     fn name(&self) -> String {
@@ -277,7 +257,7 @@ impl<T: Element, R: Reduction<T>, const N: usize> Module<T> for Pool<R, N> {
         let quads = match self.reduction.operation()? {
             Operation::Max => Quads::Max,
             Operation::Min => Quads::Min,
-            _ => return None,
+            Operation::Average { .. } | Operation::L2 | Operation::Lp { .. } => return None,
         };
         let problem = Problem::new(&self.layer::<T>(input_shape).ok()?.geometry).ok()??;
         problem.is_pairs().then_some(quads)

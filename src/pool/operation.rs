@@ -3,13 +3,19 @@
 use crate::element::Element;
 use crate::simd::{FloatPixel, Pixel, Simd, Vector};
 
-/// A reduction that the fast paths know. Only this crate can name it: no other reduction can claim to be one of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A reduction of this crate. Only this crate can name it: no other reduction can claim to be one of them.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Operation {
     Max,
     Min,
-    Average { count_include_pad: bool },
+    Average {
+        count_include_pad: bool,
+    },
     L2,
+    /// It has no vector code of its own.
+    Lp {
+        order: f64,
+    },
 }
 
 impl Operation {
@@ -18,7 +24,7 @@ impl Operation {
         match self {
             Self::Max => T::LOWEST,
             Self::Min => T::HIGHEST,
-            Self::Average { .. } | Self::L2 => T::ZERO,
+            Self::Average { .. } | Self::L2 | Self::Lp { .. } => T::ZERO,
         }
     }
 
@@ -108,7 +114,6 @@ macro_rules! by_operation {
             type Output = ();
             /// There are too many of them.
             const SCALAR: bool = false;
-            const BASELINE: bool = true;
 
             #[inline(always)]
             fn run<S: Simd>(self, simd: S) {

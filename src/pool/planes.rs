@@ -46,7 +46,7 @@ pub(super) trait Compute<T>: Clone + Send + Sync + 'static {
 
 /// How large everything is.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Sizes {
+pub struct Sizes {
     pub(super) planes: usize,
     /// Of the input; axes that it lacks have length 1.
     pub(super) plane: [usize; 3],
@@ -104,7 +104,7 @@ pub(super) struct Planes<C: Compute<T>, T> {
 }
 
 /// [`Planes`], however they are pooled.
-pub(super) trait Pooled<T: Element> {
+pub trait Pooled<T: Element> {
     /// [`Planes::run_dense`]
     fn run_dense(&mut self, pixels: &[T], output: &mut [T]);
 

@@ -1,6 +1,9 @@
 //! [`Reduction`]: what a pooling computes from the pixels of a window.
 
+use super::boxed::{self, Layout};
 use super::operation::Operation;
+use super::planes::{Pooled, Sizes};
+use super::problem::Windows;
 use crate::element::{Element, Float};
 use crate::{Error, Result};
 
@@ -97,11 +100,29 @@ pub trait Reduction<T>: Clone + Send + Sync + 'static {
         false
     }
 
-    /// Which of the operations that have vector code of their own this is; none for a reduction of your own, whose
-    /// [`step_run`](Self::step_run) the compiler turns into vector code.
+    /// Which reduction of this crate this is; none for one of your own.
     #[doc(hidden)]
     fn operation(&self) -> Option<Operation> {
         None
+    }
+
+    /// What pools these windows. A reduction of this crate overrides it, so that a program which uses one need not compile what
+    /// pools by the steps of any other.
+    #[doc(hidden)]
+    fn windows(&self, windows: Windows) -> Result<Box<dyn Pooled<T>>>
+    where
+        T: Element,
+    {
+        windows.by_steps::<T, Self, true>(self)
+    }
+
+    /// What pools these boxes, by a reduction that has kernels or merges.
+    #[doc(hidden)]
+    fn boxes(&self, layout: Layout, sizes: Sizes) -> Result<Box<dyn Pooled<T>>>
+    where
+        T: Element,
+    {
+        boxed::by_steps(self, layout, sizes)
     }
 
     /// Refuses parameters that make no sense. Called before anything is computed, but not by the shape rule, which knows no
@@ -155,6 +176,26 @@ impl Default for Lp {
     }
 }
 
+/// Pools by code that this crate has compiled for every type of pixel.
+macro_rules! of_this_crate {
+    (|$reduction:ident| $operation:expr) => {
+        fn operation(&self) -> Option<Operation> {
+            let $reduction = self;
+            Some($operation)
+        }
+
+        fn windows(&self, windows: Windows) -> Result<Box<dyn Pooled<T>>> {
+            let $reduction = self;
+            T::windows($operation, windows)
+        }
+
+        fn boxes(&self, layout: Layout, sizes: Sizes) -> Result<Box<dyn Pooled<T>>> {
+            let $reduction = self;
+            T::boxes($operation, layout, sizes)
+        }
+    };
+}
+
 macro_rules! selections {
     ($($reduction:ident $start:ident $wins:tt,)*) => {$(
         impl<T: Element> Reduction<T> for $reduction {
@@ -178,9 +219,7 @@ macro_rules! selections {
                 Some(self.step(one, other))
             }
 
-            fn operation(&self) -> Option<Operation> {
-                Some(Operation::$reduction)
-            }
+            of_this_crate!(|_reduction| Operation::$reduction);
         }
 
         impl<T: Element> Selection<T> for $reduction {
@@ -228,9 +267,7 @@ impl<T: Float> Reduction<T> for Average {
         self.count_include_pad
     }
 
-    fn operation(&self) -> Option<Operation> {
-        Some(Operation::Average { count_include_pad: self.count_include_pad })
-    }
+    of_this_crate!(|average| Operation::Average { count_include_pad: average.count_include_pad });
 }
 
 impl<T: Float> Reduction<T> for L2 {
@@ -258,9 +295,7 @@ impl<T: Float> Reduction<T> for L2 {
         Some(one + other)
     }
 
-    fn operation(&self) -> Option<Operation> {
-        Some(Operation::L2)
-    }
+    of_this_crate!(|_norm| Operation::L2);
 }
 
 impl<T: Float> Reduction<T> for Lp {
@@ -287,6 +322,8 @@ impl<T: Float> Reduction<T> for Lp {
     fn merge(&self, one: T, other: T) -> Option<T> {
         Some(one + other)
     }
+
+    of_this_crate!(|norm| Operation::Lp { order: norm.0 });
 
     /// The order and its root must be positive and finite as numbers of the pixels' type.
     fn validate(&self) -> Result<()> {

@@ -1,6 +1,6 @@
 //! The definition of a pooling, as a loop over windows: the oracle that every faster way is held against.
 
-use super::{Pool, Reduction};
+use super::{Layer, Pool, Reduction};
 use crate::tensor::{Tensor, TensorView};
 use crate::{Element, Result};
 
@@ -25,22 +25,33 @@ pub fn forward<'a, T: Element, R: Reduction<T>, const N: usize>(
     input: impl Into<TensorView<'a, T>>,
 ) -> Result<Tensor<T>> {
     let input = input.into();
-    let reduction = &pool.reduction;
-    reduction.validate()?;
+    pool.reduction.validate()?;
     let layer = pool.layer::<T>(input.shape())?;
+    let mut output = Tensor::zeros(&layer.output.to_vec())?;
     let pixels = input.contiguous()?;
+    output.view_mut().write_with(|output| write(pool, &layer, &pixels, output))?;
+    Ok(output)
+}
 
-    let mut output = Vec::new();
-    for plane in pixels.chunks_exact(layer.geometry.pixels()) {
+/// The same for a layer that is known to fit, into memory in row-major order.
+pub(super) fn write<T: Element, R: Reduction<T>, const N: usize>(
+    pool: &Pool<R, N>,
+    layer: &Layer<N>,
+    pixels: &[T],
+    output: &mut [T],
+) -> Result<()> {
+    let reduction = &pool.reduction;
+    let maps = output.chunks_exact_mut(layer.geometry.outputs().max(1));
+    for (plane, map) in pixels.chunks_exact(layer.geometry.pixels().max(1)).zip(maps) {
         let plane = TensorView::from_slice(&layer.geometry.input_size(), plane)?;
-        for window in pool.window.over(plane)? {
+        for (window, place) in pool.window.over(plane)?.zip(map) {
             let accumulator = window.iter().fold(reduction.start(), |seen, &pixel| reduction.step(seen, pixel));
             let count = match reduction.count_include_pad() {
                 false => window.len(),
                 true => window.len_with_padding(),
             };
-            output.push(reduction.finish(accumulator, count));
+            *place = reduction.finish(accumulator, count);
         }
     }
-    Tensor::from_vec(&layer.output.to_vec(), output)
+    Ok(())
 }

@@ -23,7 +23,7 @@ use super::problem::Problem;
 use super::small::Rows;
 use super::tiles::WIDEST;
 use crate::cache::LINE;
-use crate::simd::{Outgrown, Simd, SimdMask, Vector, load_pixels, outline, store_pixels};
+use crate::simd::{Simd, SimdMask, Vector, load_pixels, outline, store_pixels};
 use crate::window::Axis;
 
 outline!();
@@ -93,7 +93,7 @@ impl<T: Kernels> Band<'_, T> {
     /// Takes it that there is no NaN, and does it once more where there is.
     #[inline(always)]
     pub(super) fn short<S: Simd, O: Merge<T>>(mut self, simd: S) {
-        if O::HAS_PLAIN && Outgrown::<S>::BASELINE {
+        if O::HAS_PLAIN {
             let watched = self.short_by::<S, O::Plain>(simd);
             if watched.simd_eq(watched).all_true() {
                 return;

@@ -24,7 +24,7 @@ use super::problem::Problem;
 use super::short::LEAST_LANES;
 use super::tiles::MARGIN;
 use crate::cache::LINE;
-use crate::simd::{Outgrown, Simd, SimdMask, Vector};
+use crate::simd::{Simd, SimdMask, Vector};
 use crate::window::Axis;
 
 by_operation!(Rows);
@@ -86,12 +86,8 @@ impl<T: Kernels> Rows<'_, T> {
     /// Takes it that there is no NaN, and does it once more where there is.
     #[inline(always)]
     fn sized<S: Simd, O: Merge<T>, const SIZE: usize, const STRIDE: usize>(mut self, simd: S) {
-        if Outgrown::<S>::BASELINE {
-            let watched = self.rows::<S, O::Plain, SIZE, STRIDE>(simd);
-            if O::HAS_PLAIN && !watched.simd_eq(watched).all_true() {
-                self.rows::<S, O, SIZE, STRIDE>(simd);
-            }
-        } else {
+        let watched = self.rows::<S, O::Plain, SIZE, STRIDE>(simd);
+        if O::HAS_PLAIN && !watched.simd_eq(watched).all_true() {
             self.rows::<S, O, SIZE, STRIDE>(simd);
         }
     }

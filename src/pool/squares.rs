@@ -10,10 +10,10 @@ use std::ops::Range;
 
 use super::Reduction;
 use super::merged::{merge, merges};
+use super::problem::Problem;
 use super::walk::{BLOCK, Walk};
 use crate::cache::Ahead;
 use crate::tensor::collected;
-use crate::window::Geometry;
 use crate::{Element, Result};
 
 /// Outputs of a row that are computed at once, in long rows and in short ones.
@@ -37,15 +37,11 @@ pub(super) struct Squares {
 }
 
 impl Squares {
-    pub(super) fn new<T, R: Reduction<T>, const N: usize>(
-        reduction: &R,
-        geometry: &Geometry<N>,
-    ) -> Result<Option<Self>> {
-        let axes = geometry.axes();
-        let [rows, columns] = [N.wrapping_sub(2), N - 1].map(|axis| axes.get(axis));
-        let (Some(rows), Some(columns)) = (rows, columns) else { return Ok(None) };
+    pub(super) fn new<T, R: Reduction<T>>(reduction: &R, problem: &Problem) -> Result<Option<Self>> {
+        let [planes, rows, columns] = &problem.axes;
         let (size, whole) = (columns.size(), columns.whole_windows());
-        let fits = N == 2 && rows.size() == size && (2..=3).contains(&size) && columns.dilation() == 1;
+        let flat = (planes.length(), planes.outputs(), planes.size()) == (1, 1, 1);
+        let fits = flat && rows.size() == size && (2..=3).contains(&size) && columns.dilation() == 1;
         if !fits || !(1..=2).contains(&columns.stride()) || whole.is_empty() {
             return Ok(None);
         }
@@ -56,13 +52,13 @@ impl Squares {
     }
 }
 
-impl<R, const N: usize> Walk<R, N> {
+impl<R, const SQUARES: bool> Walk<R, SQUARES> {
     #[inline(always)]
     pub(super) fn squares<T: Element>(&self, squares: &Squares, pixels: &[T], first: usize, output: &mut [T])
     where
         R: Reduction<T>,
     {
-        let columns = &self.taps.geometry.axes()[N - 1];
+        let columns = &self.taps.geometry.axes()[2];
         match (columns.size(), columns.stride()) {
             (2, 1) => self.sized::<T, 2, 1>(squares, pixels, first, output),
             (2, _) => self.sized::<T, 2, 2>(squares, pixels, first, output),
@@ -106,14 +102,14 @@ impl<R, const N: usize> Walk<R, N> {
     /// Where the rows of pixels under a row of windows start.
     #[inline(always)]
     fn starts<const SIZE: usize>(&self, row: usize) -> [usize; SIZE] {
-        let [rows, columns] = [N - 2, N - 1].map(|axis| &self.taps.geometry.axes()[axis]);
+        let [_, rows, columns] = self.taps.geometry.axes();
         from_fn(|tap| rows.position(row, tap).cast_unsigned() * columns.length())
     }
 
     /// The first pixel of a row under the windows that have all their columns.
     #[inline(always)]
     fn first_pixel(&self, squares: &Squares) -> usize {
-        self.taps.geometry.axes()[N - 1].position(squares.columns.start, 0).cast_unsigned()
+        self.taps.geometry.axes()[2].position(squares.columns.start, 0).cast_unsigned()
     }
 
     /// Four rows of outputs whose windows of 3×3 have all their rows.
@@ -122,7 +118,7 @@ impl<R, const N: usize> Walk<R, N> {
     where
         R: Reduction<T>,
     {
-        let columns = &self.taps.geometry.axes()[N - 1];
+        let columns = &self.taps.geometry.axes()[2];
         let (pitch, length) = (columns.length(), columns.outputs());
         let [first] = self.starts::<1>(row);
         for &(edge, from, taps) in &squares.edges {

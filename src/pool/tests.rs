@@ -18,9 +18,12 @@ mod range;
 use ndarray::{ArrayD, IxDyn};
 use proptest::prelude::*;
 
+use super::fast::Fast;
 use super::planes::{Compute, Planes, Sizes};
-use super::{Pool, Reduction};
+use super::problem::Problem;
+use super::{Layer, Pool, Reduction};
 use crate::Element;
+use crate::simd::Level;
 use crate::window::Padding;
 
 /// Without an optimiser, which puts the kernels together, a case takes a hundred times as long.
@@ -90,6 +93,17 @@ impl<const N: usize> Case<N> {
             .padding(Padding::Explicit(self.padding))
             .ceil_mode(self.ceil_mode)
     }
+}
+
+/// The windows of a layer, by the kernels of the operation of its reduction.
+fn by_kernels<T: Element, R: Reduction<T>, const N: usize>(
+    pool: &Pool<R, N>,
+    layer: &Layer<N>,
+    level: Level,
+) -> Fast<T> {
+    let problem = Problem::new(&layer.geometry).expect("the case is small").expect("it has three axes at most");
+    let operation = pool.reduction.operation().expect("the reduction has kernels");
+    Fast::new(&problem, operation, level).expect("the window is small")
 }
 
 /// Twice, so that what a run leaves in its memory is seen.

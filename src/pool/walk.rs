@@ -16,8 +16,9 @@ use std::sync::Arc;
 use super::Reduction;
 use super::counts::count;
 use super::planes::{Compute, OF_PASSES, OF_TAPS};
+use super::problem::Problem;
 use super::squares::Squares;
-use crate::simd::{Kernel, Level, Simd, run};
+use crate::simd::{Level, vectorized};
 use crate::tensor::collected;
 use crate::window::{Geometry, Run};
 use crate::{Element, Result};
@@ -25,11 +26,12 @@ use crate::{Element, Result};
 /// Outputs of a block: enough for the steps to be long loops, and few enough that accumulators need no memory but the stack's.
 pub(super) const BLOCK: usize = 128;
 
-/// The windows of a layer, by tap, and a reduction of any kind.
+/// The windows of a layer, by tap, and a reduction of any kind. `SQUARES` says whether small windows are stepped over otherwise: that
+/// is not compiled for reductions that have vector code of their own, and come here for windows that are out of all proportion.
 #[derive(Debug, Clone)]
-pub(super) struct Walk<R, const N: usize> {
+pub(super) struct Walk<R, const SQUARES: bool> {
     pub(super) reduction: R,
-    pub(super) taps: Arc<Taps<N>>,
+    pub(super) taps: Arc<Taps<3>>,
     /// How many pixels each window counts on the last axis.
     pub(super) counts: Arc<Vec<usize>>,
     include_pad: bool,
@@ -99,15 +101,16 @@ pub(super) fn neighbours<'a, T: Copy>(
     }
 }
 
-impl<R, const N: usize> Walk<R, N> {
-    pub(super) fn new<T>(reduction: R, geometry: Geometry<N>, level: Level) -> Result<Self>
+impl<R, const SQUARES: bool> Walk<R, SQUARES> {
+    pub(super) fn new<T>(reduction: R, problem: &Problem, level: Level) -> Result<Self>
     where
         R: Reduction<T>,
     {
+        let geometry = Geometry::new(problem.axes)?;
         let include_pad = reduction.count_include_pad();
-        let last = &geometry.axes()[N - 1];
+        let last = &problem.axes[2];
         let counts = collected((0..last.outputs()).map(|output| count(last, output, include_pad)))?;
-        let squares = Squares::new(&reduction, &geometry)?.map(Arc::new);
+        let squares = if SQUARES { Squares::new(&reduction, problem)?.map(Arc::new) } else { None };
         Ok(Self {
             reduction,
             taps: Arc::new(Taps::new(geometry)?),
@@ -128,9 +131,7 @@ impl<R, const N: usize> Walk<R, N> {
     where
         R: Reduction<T>,
     {
-        if N == 2
-            && let Some(squares) = self.squares.as_deref()
-        {
+        if SQUARES && let Some(squares) = self.squares.as_deref() {
             return self.squares(squares, pixels, first, output);
         }
         let geometry = &self.taps.geometry;
@@ -148,7 +149,7 @@ impl<R, const N: usize> Walk<R, N> {
     {
         let reduction = &self.reduction;
         let geometry = &self.taps.geometry;
-        let outer = geometry.axes()[..N - 1].iter().zip(geometry.row_position(row));
+        let outer = geometry.axes()[..2].iter().zip(geometry.row_position(row));
         let of_row: usize = outer.map(|(axis, output)| count(axis, output, self.include_pad)).product();
         let mut pixels = [T::ZERO; BLOCK];
         for block in self.taps.blocks() {
@@ -170,31 +171,15 @@ impl<R, const N: usize> Walk<R, N> {
     }
 }
 
-/// Some rows of outputs.
-struct Rows<'a, R, T, const N: usize> {
-    walk: &'a Walk<R, N>,
-    pixels: &'a [T],
-    first: usize,
-    output: &'a mut [T],
-}
-
-impl<T: Element, R: Reduction<T>, const N: usize> Kernel for Rows<'_, R, T, N> {
-    type Output = ();
-    /// Plain loops are the same for every level.
-    const SCALAR: bool = false;
-    const BASELINE: bool = true;
-
-    #[inline(always)]
-    fn run<S: Simd>(self, _: S) {
-        self.walk.rows(self.pixels, self.first, self.output);
-    }
-}
-
-impl<T: Element, R: Reduction<T>, const N: usize> Compute<T> for Walk<R, N> {
+impl<T: Element, R: Reduction<T>, const SQUARES: bool> Compute<T> for Walk<R, SQUARES> {
     type Cell = T;
 
     fn compute(&self, pixels: &[T], first: usize, output: &mut [T], _: &mut [T]) {
-        run(self.level, Rows { walk: self, pixels, first, output });
+        vectorized(
+            self.level,
+            #[inline(always)]
+            || self.rows(pixels, first, output),
+        );
     }
 
     fn algorithm(&self) -> &'static str {

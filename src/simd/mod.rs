@@ -38,14 +38,10 @@ pub(crate) trait Kernel {
     #[allow(dead_code, reason = "without the feature `__scalar`, or vectors, nobody asks")]
     const SCALAR: bool = true;
 
-    /// Whether it is compiled for the least of an x86, too, which has no [`has_kernels`].
-    const BASELINE: bool = false;
-
     fn run<S: Simd>(self, simd: S) -> Self::Output;
 }
 
-/// Runs a kernel with the instructions of a level. On x86 that is AVX-512, AVX2 or the baseline: what lies between gives
-/// vectors no more lanes, and every level more is compiled for every kernel.
+/// Runs a kernel with the instructions of a level that [`has_kernels`].
 ///
 /// It is inlined, with the code of all levels, into the function that calls it: that function stands in the module of the kernel,
 /// is not inlined itself, and so the kernels are spread over the codegen units, which the compiler makes of modules.
@@ -69,11 +65,6 @@ pub(crate) fn run<K: Kernel>(level: Level, kernel: K) -> K::Output {
         #[cfg(feature = "__scalar")]
         if K::SCALAR
             && let Level::Fallback(simd) = level
-        {
-            return with(simd, kernel);
-        }
-        if K::BASELINE
-            && let Some(simd) = level.as_sse2().or(Level::new().as_sse2())
         {
             return with(simd, kernel);
         }
@@ -110,14 +101,6 @@ macro_rules! outline {
     };
 }
 pub(crate) use outline;
-
-/// Whether a level has outgrown the least of an x86, which few machines have only: what is compiled twice, to be faster where there
-/// is no NaN, is compiled once for that.
-pub(crate) struct Outgrown<S>(PhantomData<S>);
-
-impl<S: Simd> Outgrown<S> {
-    pub(crate) const BASELINE: bool = !cfg!(any(target_arch = "x86", target_arch = "x86_64")) || S::f32s::LEN > 4;
-}
 
 /// A number that comes in vectors: the sums of every [`Element`](crate::Element).
 pub trait Lanes: Copy + Default + PartialOrd + Send + Sync + 'static {
@@ -262,4 +245,10 @@ pub(crate) fn levels() -> Vec<Level> {
     #[cfg(feature = "__scalar")]
     levels.push(Level::fallback());
     levels
+}
+
+/// Those that kernels are compiled for.
+#[cfg(test)]
+pub(crate) fn kernel_levels() -> Vec<Level> {
+    levels().into_iter().filter(|&level| has_kernels(level)).collect()
 }

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 
 use super::super::planes::Planes;
 use super::super::{Max, reference};
-use super::{CASES, Case, cases, pixels};
-use crate::simd::levels;
+use super::{CASES, Case, by_kernels, cases, pixels};
+use crate::simd::kernel_levels;
 
 impl<const N: usize> Case<N> {
     /// Into rows of larger maps, with gaps between images or without, from pixels in order and not.
@@ -20,7 +20,7 @@ impl<const N: usize> Case<N> {
         let (sizes, rows) = (layer.sizes(), expected.shape()[2]);
         let mut larger = expected.shape().to_vec();
         (larger[0], larger[2]) = (6, rows + 3);
-        for level in levels() {
+        for level in kernel_levels() {
             for (workers, step, reversed) in
                 (1..=3).flat_map(|workers| [(workers, 1, false), (workers, 2, false), (workers, 1, true)])
             {
@@ -37,7 +37,7 @@ impl<const N: usize> Case<N> {
                     let mut images = images.slice_axis_mut(Axis(0), Slice::from(0..3));
                     write(images.slice_axis_mut(Axis(2), Slice::from(1..=rows)));
                 };
-                let fast = pool.fast::<f32>(&layer, level).expect("the case is small").expect("the window is small");
+                let fast = by_kernels::<f32, _, N>(&pool, &layer, level);
                 let planes =
                     Planes::new(fast, sizes, workers).expect("the case is small").in_pieces(1 + workers).with_staging();
                 let mut planes = planes.expect("the case is small");

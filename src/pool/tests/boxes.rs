@@ -6,7 +6,7 @@ use super::super::Reduction;
 use super::super::boxed::{Boxed, Layout, Stepped};
 use super::super::planes::Sizes;
 use super::{Case, Oracle, run};
-use crate::simd::levels;
+use crate::simd::{has_kernels, levels};
 use crate::{Element, Tensor};
 
 impl<const N: usize> Case<N> {
@@ -47,8 +47,10 @@ impl<const N: usize> Case<N> {
                     let mut found = vec![T::HIGHEST; expected.len()];
                     let layout = layout.clone();
                     match reduction.operation() {
-                        Some(operation) => run(Boxed { operation, level, layout }, sizes, workers, pixels, &mut found),
-                        None => {
+                        Some(operation) if has_kernels(level) => {
+                            run(Boxed { operation, level, layout }, sizes, workers, pixels, &mut found)
+                        }
+                        _ => {
                             let stepped = Stepped { reduction: reduction.clone(), level, layout };
                             run(stepped, sizes, workers, pixels, &mut found);
                         }

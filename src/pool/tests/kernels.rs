@@ -4,9 +4,11 @@ use ndarray::ArrayD;
 use proptest::prelude::*;
 
 use super::super::planes::Sizes;
+use super::super::problem::Problem;
+use super::super::walk::Walk;
 use super::super::{Average, L2, Max, Min, Reduction, reference};
-use super::{CASES, Case, Oracle, cases, pixels, run, same};
-use crate::simd::levels;
+use super::{CASES, Case, Oracle, by_kernels, cases, pixels, run, same};
+use crate::simd::{kernel_levels, levels};
 use crate::{Element, Float, Tensor};
 
 impl<const N: usize> Case<N> {
@@ -25,9 +27,17 @@ impl<const N: usize> Case<N> {
         let layer = pool.layer::<T>(input.shape()).expect("the case fits");
         let sizes: Sizes = layer.sizes();
         let input = input.as_slice().expect("a fresh array is in order");
+        // Where windows are out of all proportion, or a level has no kernels, they are stepped over.
+        let problem = Problem::new(&layer.geometry).expect("the case is small").expect("it has three axes at most");
         for level in levels() {
+            let walk = Walk::<_, false>::new(pool.reduction.clone(), &problem, level).expect("the case is small");
+            let mut found = vec![T::HIGHEST; expected.len()];
+            run(walk, sizes, 1, input, &mut found);
+            check(&Tensor::from_vec(expected.shape(), found).expect("as many as expected"), &expected);
+        }
+        for level in kernel_levels() {
             let mut first: Option<Tensor<T>> = None;
-            let fast = pool.fast::<T>(&layer, level).expect("the case is small").expect("the window is small");
+            let fast = by_kernels(&pool, &layer, level);
             for workers in (1..=3).filter(|&workers| workers <= sizes.planes * sizes.units) {
                 // Nothing may be left of what was there before.
                 let mut found = vec![T::HIGHEST; expected.len()];

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::super::merged::Merged;
 use super::super::planes::Sizes;
+use super::super::problem::Problem;
 use super::super::walk::Walk;
 use super::super::{Reduction, reference};
 use super::range::Range;
@@ -23,11 +24,12 @@ impl<const N: usize> Case<N> {
         let pool = self.pool(reduction.clone());
         let Ok(expected) = reference::forward(&pool, input) else { return };
         let layer = pool.layer::<T>(input.shape()).expect("the case fits");
+        let problem = Problem::new(&layer.geometry).expect("the case is small").expect("it has three axes at most");
         let sizes: Sizes = layer.sizes();
         let pixels = input.as_slice().expect("a fresh array is in order");
         for level in levels() {
-            let walk = Walk::new(reduction.clone(), layer.geometry, level).expect("the case is small");
-            let merged = Merged::new(reduction, &layer.geometry, level).expect("the case is small").expect("it merges");
+            let walk = Walk::<R, true>::new(reduction.clone(), &problem, level).expect("the case is small");
+            let merged = Merged::new(reduction, &problem, level).expect("the case is small").expect("it merges");
             for workers in (1..=3).filter(|&workers| workers <= sizes.planes * sizes.units) {
                 // Nothing may be left of what was there before.
                 let mut found = [vec![T::HIGHEST; expected.len()], vec![T::LOWEST; expected.len()]];

@@ -1,7 +1,7 @@
 //! Quotients by the counts of windows, held against the division of the language, bit by bit.
 
 use crate::Float;
-use crate::simd::{FloatPixel, Kernel, Simd, Vector, levels, run};
+use crate::simd::{FloatPixel, Kernel, Simd, Vector, kernel_levels, run};
 
 /// Divides every number by a count.
 struct Quotients<'a, T> {
@@ -33,7 +33,7 @@ fn check<T: Float + FloatPixel>(count: u32, from_bits: fn(u64) -> T, bits: fn(T)
     }
     let small = T::from_f64(1e-30);
     numbers.retain(|&number| number == T::ZERO || number / divisor > small || number / divisor < -small);
-    for level in levels() {
+    for level in kernel_levels() {
         let mut quotients = numbers.clone();
         run(level, Quotients { numbers: &mut quotients, count: divisor });
         for (&number, quotient) in numbers.iter().zip(quotients) {
