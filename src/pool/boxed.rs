@@ -71,9 +71,7 @@ pub(super) struct Boxed {
     pub(super) layout: Layout,
 }
 
-impl<T: Element + Kernels> Compute<T> for Boxed {
-    type Cell = T;
-
+impl<T: Element + Kernels> Compute<T, T> for Boxed {
     fn compute(&self, pixels: &[T], first: usize, output: &mut [T], _: &mut [T]) {
         let totals = Totals { pixels, boxes: &self.layout, first, start: self.operation.start(), output };
         T::totals(self.level, self.operation, totals);
@@ -88,23 +86,25 @@ impl<T: Element + Kernels> Compute<T> for Boxed {
     }
 }
 
-/// Boxes of a reduction that merges.
+/// Boxes of a reduction that merges. `VECTORS` says whether it is compiled for the vectors of every level.
 #[derive(Debug, Clone)]
-pub(super) struct Stepped<R> {
+pub(super) struct Stepped<R, const VECTORS: bool> {
     pub(super) reduction: R,
     pub(super) level: Level,
     pub(super) layout: Layout,
 }
 
-impl<T: Element, R: Reduction<T>> Compute<T> for Stepped<R> {
-    type Cell = T;
-
+impl<T: Element, R: Reduction<T>, const VECTORS: bool> Compute<T, T> for Stepped<R, VECTORS> {
     fn compute(&self, pixels: &[T], first: usize, output: &mut [T], _: &mut [T]) {
-        vectorized(
-            self.level,
-            #[inline(always)]
-            || self.boxes(pixels, first, output),
-        );
+        if VECTORS {
+            vectorized(
+                self.level,
+                #[inline(always)]
+                || self.boxes(pixels, first, output),
+            );
+        } else {
+            self.boxes(pixels, first, output);
+        }
     }
 
     fn algorithm(&self) -> &'static str {
@@ -117,12 +117,12 @@ impl<T: Element, R: Reduction<T>> Compute<T> for Stepped<R> {
 }
 
 /// Pools boxes by the steps of a reduction that merges.
-pub(super) fn by_steps<T: Element, R: Reduction<T>>(
+pub(super) fn by_steps<T: Element, R: Reduction<T>, const VECTORS: bool>(
     reduction: &R,
     layout: Layout,
     sizes: Sizes,
 ) -> Result<Box<dyn Pooled<T>>> {
-    pooled(Stepped { reduction: reduction.clone(), level: Level::new(), layout }, sizes)
+    pooled(Stepped::<R, VECTORS> { reduction: reduction.clone(), level: Level::new(), layout }, sizes)
 }
 
 /// Pools boxes by the kernel of an operation, or by the steps of its reduction where the level has none.
@@ -135,11 +135,11 @@ pub(super) fn by_kernels<T: Element, R: Reduction<T>>(
     let level = Level::new();
     match has_kernels(level) {
         true => pooled(Boxed { operation, level, layout }, sizes),
-        false => by_steps(reduction, layout, sizes),
+        false => by_steps::<T, R, false>(reduction, layout, sizes),
     }
 }
 
-impl<R> Stepped<R> {
+impl<R, const VECTORS: bool> Stepped<R, VECTORS> {
     /// Some boxes that follow each other, from the `first` on.
     #[inline(always)]
     fn boxes<T: Element>(&self, pixels: &[T], first: usize, output: &mut [T])

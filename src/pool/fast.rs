@@ -50,9 +50,7 @@ impl<T: Element> Fast<T> {
     }
 }
 
-impl<T: Element + Kernels> Compute<T> for Fast<T> {
-    type Cell = T;
-
+impl<T: Element + Kernels> Compute<T, T> for Fast<T> {
     fn compute(&self, pixels: &[T], first: usize, output: &mut [T], scratch: &mut [T]) {
         let (level, operation) = (self.level, self.operation);
         match &self.way {

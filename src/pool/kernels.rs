@@ -152,7 +152,7 @@ macro_rules! kernels {
                 $pooled!(
                     operation,
                     |reduction| boxed::by_kernels(operation, &reduction, layout, sizes),
-                    |norm| boxed::by_steps(&norm, layout, sizes)
+                    |norm| boxed::by_steps::<Self, _, false>(&norm, layout, sizes)
                 )
             }
         }

@@ -54,9 +54,7 @@ impl<R> Merged<R> {
     }
 }
 
-impl<T: Element, R: Reduction<T>> Compute<T> for Merged<R> {
-    type Cell = R::Accumulator;
-
+impl<T: Element, R: Reduction<T>> Compute<T, R::Accumulator> for Merged<R> {
     fn compute(&self, pixels: &[T], first: usize, output: &mut [T], slab: &mut [R::Accumulator]) {
         self.passes.problem.each_band(self.passes.band, pixels, first, output, |pixels, part, output| {
             vectorized(

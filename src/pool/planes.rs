@@ -1,5 +1,7 @@
 //! Planes, each pooled alone: how they are shared among threads, and the memory that this takes.
 
+use std::sync::Arc;
+
 use ndarray::{ArrayView3, ArrayView4, ArrayView5, ArrayViewMut3, ArrayViewMut4, Axis};
 
 use super::tiles::WIDEST;
@@ -19,13 +21,11 @@ const LEAST_PIECE: usize = 16 * 1024;
 pub(super) const OF_TAPS: usize = 16;
 pub(super) const OF_PASSES: usize = 4;
 
-/// How planes are pooled.
-pub(super) trait Compute<T>: Clone + Send + Sync + 'static {
-    /// What it computes in.
-    type Cell: Copy + Send + Sync + 'static;
-
+/// How planes are pooled, in memory of cells `A`. It is a `dyn` wherever it is called, so that what shares planes among threads is
+/// compiled once for all ways to pool them.
+pub(super) trait Compute<T, A>: Send + Sync + 'static {
     /// Computes the outputs from the unit `first` on: units are rows of outputs, counted from the first plane of `pixels`.
-    fn compute(&self, pixels: &[T], first: usize, output: &mut [T], scratch: &mut [Self::Cell]);
+    fn compute(&self, pixels: &[T], first: usize, output: &mut [T], scratch: &mut [A]);
 
     /// What it computes by, in a word or two.
     fn algorithm(&self) -> &'static str;
@@ -41,7 +41,7 @@ pub(super) trait Compute<T>: Clone + Send + Sync + 'static {
     }
 
     /// What that memory holds before it is used.
-    fn blank(&self) -> Self::Cell;
+    fn blank(&self) -> A;
 }
 
 /// How large everything is.
@@ -89,14 +89,14 @@ impl Sizes {
 
 /// A pooling with all it needs to run.
 #[derive(Clone)]
-pub(super) struct Planes<C: Compute<T>, T> {
-    compute: C,
+pub(super) struct Planes<T, A> {
+    compute: Arc<dyn Compute<T, A>>,
     sizes: Sizes,
     workers: usize,
     /// Units that a worker takes at a time.
     piece: usize,
     /// What each worker computes in.
-    cells: Vec<C::Cell>,
+    cells: Vec<A>,
     /// Where each worker puts planes in order that do not lie so.
     turned: Vec<T>,
     /// Room for an output that lies otherwise than row by row.
@@ -112,7 +112,7 @@ pub trait Pooled<T: Element> {
     fn into_plan(self: Box<Self>, input: &[usize], output: &[usize]) -> Result<Plan<T>>;
 }
 
-impl<T: Element, C: Compute<T>> Pooled<T> for Planes<C, T> {
+impl<T: Element, A: Copy + Send + Sync + 'static> Pooled<T> for Planes<T, A> {
     fn run_dense(&mut self, pixels: &[T], output: &mut [T]) {
         self.run_dense(pixels, output);
     }
@@ -123,9 +123,12 @@ impl<T: Element, C: Compute<T>> Pooled<T> for Planes<C, T> {
 }
 
 /// The planes pooled so, by as many workers as are worth it.
-pub(super) fn pooled<T: Element>(compute: impl Compute<T>, sizes: Sizes) -> Result<Box<dyn Pooled<T>>> {
+pub(super) fn pooled<T: Element, A: Copy + Send + Sync + 'static>(
+    compute: impl Compute<T, A>,
+    sizes: Sizes,
+) -> Result<Box<dyn Pooled<T>>> {
     let workers = sizes.workers::<T>(compute.weight());
-    Ok(Box::new(Planes::new(compute, sizes, workers)?))
+    Ok(Box::new(Planes::new(Arc::new(compute), sizes, workers)?))
 }
 
 /// The memory of some workers; each has its own, whose padding is written once for all runs.
@@ -155,8 +158,8 @@ impl<A, T> Scratch<'_, A, T> {
     }
 }
 
-impl<T: Element, C: Compute<T>> Planes<C, T> {
-    pub(super) fn new(compute: C, sizes: Sizes, workers: usize) -> Result<Self> {
+impl<T: Element, A: Copy + Send + Sync + 'static> Planes<T, A> {
+    pub(super) fn new(compute: Arc<dyn Compute<T, A>>, sizes: Sizes, workers: usize) -> Result<Self> {
         let cells = filled(&[workers, compute.scratch_length()], compute.blank())?;
         let piece = sizes.piece::<T>(workers);
         Ok(Self { compute, sizes, workers, piece, cells, turned: Vec::new(), staging: Vec::new() })
@@ -176,17 +179,17 @@ impl<T: Element, C: Compute<T>> Planes<C, T> {
     }
 
     /// What it computes by, the number of workers, and their memory.
-    fn parts(&mut self) -> (&C, &Sizes, usize, Scratch<'_, C::Cell, T>) {
+    fn parts(&mut self) -> (&dyn Compute<T, A>, &Sizes, usize, Scratch<'_, A, T>) {
         let Self { compute, sizes, workers, cells, turned, .. } = self;
         let (cell_count, pixels) = (compute.scratch_length(), sizes.pixels());
-        (compute, sizes, *workers, Scratch { cells, turned, cell_count, pixels })
+        (&**compute, sizes, *workers, Scratch { cells, turned, cell_count, pixels })
     }
 
     /// Calls `compute` with the first unit of each piece of the output, and a worker's memory.
     fn each_piece(
         &mut self,
         output: &mut [T],
-        compute: impl Fn(&C, &Sizes, usize, &mut [T], &mut Scratch<'_, C::Cell, T>) + Sync,
+        compute: &(dyn Fn(&dyn Compute<T, A>, &Sizes, usize, &mut [T], &mut Scratch<'_, A, T>) + Sync),
     ) {
         let piece = self.piece;
         let (by, sizes, workers, scratch) = self.parts();
@@ -198,7 +201,7 @@ impl<T: Element, C: Compute<T>> Planes<C, T> {
 
     /// Computes the output from pixels in row-major order.
     pub(super) fn run_dense(&mut self, pixels: &[T], output: &mut [T]) {
-        self.each_piece(output, |compute, sizes, first, output, scratch| {
+        self.each_piece(output, &|compute, sizes, first, output, scratch| {
             let skipped = first / sizes.units;
             compute.compute(&pixels[skipped * sizes.pixels()..], first % sizes.units, output, scratch.cells);
         });
@@ -207,7 +210,7 @@ impl<T: Element, C: Compute<T>> Planes<C, T> {
     /// Computes the output from pixels in any order, a plane at a time put in order.
     fn run_strided(&mut self, input: &ArrayView5<'_, T>, output: &mut [T]) {
         let channels = input.len_of(Axis(1)).max(1);
-        self.each_piece(output, |compute, sizes, first, mut output, scratch| {
+        self.each_piece(output, &|compute, sizes, first, mut output, scratch| {
             let mut unit = first;
             while !output.is_empty() {
                 let (plane, skipped) = (unit / sizes.units, unit % sizes.units);
@@ -258,12 +261,12 @@ fn in_order<'a, T: Element>(plane: &'a ArrayView3<'_, T>, staging: &'a mut [T]) 
 }
 
 /// Computes planes that lie apart, by so many workers at most. Pieces are of whole planes: rows of one plane stay together.
-fn each_plane<T: Element, C: Compute<T>>(
-    compute: &C,
+fn each_plane<T: Element, A: Copy + Send + Sync + 'static>(
+    compute: &dyn Compute<T, A>,
     workers: usize,
     input: &ArrayView4<'_, T>,
     mut output: ArrayViewMut4<'_, T>,
-    scratch: Scratch<'_, C::Cell, T>,
+    scratch: Scratch<'_, A, T>,
 ) {
     let planes = input.len_of(Axis(0));
     let length = planes.div_ceil(workers * PIECES).max(1);
@@ -278,7 +281,7 @@ fn each_plane<T: Element, C: Compute<T>>(
     });
 }
 
-impl<T: Element, C: Compute<T>> Run<T> for Planes<C, T> {
+impl<T: Element, A: Copy + Send + Sync + 'static> Run<T> for Planes<T, A> {
     fn run(&mut self, input: TensorView<'_, T>, mut output: TensorViewMut<'_, T>) -> Result<()> {
         if output.as_slice_mut().is_none() && self.run_apart(&input, output.view_mut()) {
             return Ok(());

@@ -57,13 +57,13 @@ pub struct Windows {
 
 impl Windows {
     /// Pools by the steps of any reduction.
-    pub(super) fn by_steps<T: Element, R: Reduction<T>, const SQUARES: bool>(
+    pub(super) fn by_steps<T: Element, R: Reduction<T>, const OWN: bool>(
         self,
         reduction: &R,
     ) -> Result<Box<dyn Pooled<T>>> {
         let Self { problem, sizes, is_vast } = self;
         let level = Level::new();
-        let walk = Walk::<R, SQUARES>::new(reduction.clone(), &problem, level)?;
+        let walk = Walk::<R, OWN>::new(reduction.clone(), &problem, level)?;
         if walk.is_small() || is_vast {
             return pooled(walk, sizes);
         }

@@ -122,7 +122,7 @@ pub trait Reduction<T>: Clone + Send + Sync + 'static {
     where
         T: Element,
     {
-        boxed::by_steps(self, layout, sizes)
+        boxed::by_steps::<T, Self, true>(self, layout, sizes)
     }
 
     /// Refuses parameters that make no sense. Called before anything is computed, but not by the shape rule, which knows no

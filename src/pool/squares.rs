@@ -52,7 +52,7 @@ impl Squares {
     }
 }
 
-impl<R, const SQUARES: bool> Walk<R, SQUARES> {
+impl<R, const OWN: bool> Walk<R, OWN> {
     #[inline(always)]
     pub(super) fn squares<T: Element>(&self, squares: &Squares, pixels: &[T], first: usize, output: &mut [T])
     where

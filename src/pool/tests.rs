@@ -15,6 +15,8 @@ mod quotients;
 #[path = "../../tests/common/range.rs"]
 mod range;
 
+use std::sync::Arc;
+
 use ndarray::{ArrayD, IxDyn};
 use proptest::prelude::*;
 
@@ -107,8 +109,14 @@ fn by_kernels<T: Element, R: Reduction<T>, const N: usize>(
 }
 
 /// Twice, so that what a run leaves in its memory is seen.
-fn run<T: Element>(compute: impl Compute<T>, sizes: Sizes, workers: usize, pixels: &[T], found: &mut [T]) {
-    let mut planes = Planes::new(compute, sizes, workers).expect("the case is small");
+fn run<T: Element, A: Copy + Send + Sync + 'static>(
+    compute: impl Compute<T, A>,
+    sizes: Sizes,
+    workers: usize,
+    pixels: &[T],
+    found: &mut [T],
+) {
+    let mut planes = Planes::new(Arc::new(compute), sizes, workers).expect("the case is small");
     if workers > 1 {
         planes = planes.in_pieces((sizes.planes * sizes.units).div_ceil(2 * workers - 1));
     }

@@ -26,10 +26,11 @@ use crate::{Element, Result};
 /// Outputs of a block: enough for the steps to be long loops, and few enough that accumulators need no memory but the stack's.
 pub(super) const BLOCK: usize = 128;
 
-/// The windows of a layer, by tap, and a reduction of any kind. `SQUARES` says whether small windows are stepped over otherwise: that
-/// is not compiled for reductions that have vector code of their own, and come here for windows that are out of all proportion.
+/// The windows of a layer, by tap, and a reduction of any kind. `OWN` says that it may be a user's own: small windows are then stepped
+/// over otherwise, and all is compiled for the vectors of every level. A reduction of this crate has its kernels for that, and comes
+/// here where a level has none, or windows are out of all proportion.
 #[derive(Debug, Clone)]
-pub(super) struct Walk<R, const SQUARES: bool> {
+pub(super) struct Walk<R, const OWN: bool> {
     pub(super) reduction: R,
     pub(super) taps: Arc<Taps<3>>,
     /// How many pixels each window counts on the last axis.
@@ -101,7 +102,7 @@ pub(super) fn neighbours<'a, T: Copy>(
     }
 }
 
-impl<R, const SQUARES: bool> Walk<R, SQUARES> {
+impl<R, const OWN: bool> Walk<R, OWN> {
     pub(super) fn new<T>(reduction: R, problem: &Problem, level: Level) -> Result<Self>
     where
         R: Reduction<T>,
@@ -110,7 +111,7 @@ impl<R, const SQUARES: bool> Walk<R, SQUARES> {
         let include_pad = reduction.count_include_pad();
         let last = &problem.axes[2];
         let counts = collected((0..last.outputs()).map(|output| count(last, output, include_pad)))?;
-        let squares = if SQUARES { Squares::new(&reduction, problem)?.map(Arc::new) } else { None };
+        let squares = if OWN { Squares::new(&reduction, problem)?.map(Arc::new) } else { None };
         Ok(Self {
             reduction,
             taps: Arc::new(Taps::new(geometry)?),
@@ -131,7 +132,7 @@ impl<R, const SQUARES: bool> Walk<R, SQUARES> {
     where
         R: Reduction<T>,
     {
-        if SQUARES && let Some(squares) = self.squares.as_deref() {
+        if OWN && let Some(squares) = self.squares.as_deref() {
             return self.squares(squares, pixels, first, output);
         }
         let geometry = &self.taps.geometry;
@@ -171,15 +172,17 @@ impl<R, const SQUARES: bool> Walk<R, SQUARES> {
     }
 }
 
-impl<T: Element, R: Reduction<T>, const SQUARES: bool> Compute<T> for Walk<R, SQUARES> {
-    type Cell = T;
-
+impl<T: Element, R: Reduction<T>, const OWN: bool> Compute<T, T> for Walk<R, OWN> {
     fn compute(&self, pixels: &[T], first: usize, output: &mut [T], _: &mut [T]) {
-        vectorized(
-            self.level,
-            #[inline(always)]
-            || self.rows(pixels, first, output),
-        );
+        if OWN {
+            vectorized(
+                self.level,
+                #[inline(always)]
+                || self.rows(pixels, first, output),
+            );
+        } else {
+            self.rows(pixels, first, output);
+        }
     }
 
     fn algorithm(&self) -> &'static str {

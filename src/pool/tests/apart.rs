@@ -1,5 +1,7 @@
 //! Maps that lie apart.
 
+use std::sync::Arc;
+
 use ndarray::{ArrayD, ArrayViewMutD, Axis, Slice};
 use proptest::prelude::*;
 
@@ -38,8 +40,10 @@ impl<const N: usize> Case<N> {
                     write(images.slice_axis_mut(Axis(2), Slice::from(1..=rows)));
                 };
                 let fast = by_kernels::<f32, _, N>(&pool, &layer, level);
-                let planes =
-                    Planes::new(fast, sizes, workers).expect("the case is small").in_pieces(1 + workers).with_staging();
+                let planes = Planes::new(Arc::new(fast), sizes, workers)
+                    .expect("the case is small")
+                    .in_pieces(1 + workers)
+                    .with_staging();
                 let mut planes = planes.expect("the case is small");
                 place(&mut maps, &mut |maps| {
                     assert!(planes.run_apart(&(&input).into(), maps.into()), "rows lie in order");

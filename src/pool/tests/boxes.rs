@@ -51,7 +51,7 @@ impl<const N: usize> Case<N> {
                             run(Boxed { operation, level, layout }, sizes, workers, pixels, &mut found)
                         }
                         _ => {
-                            let stepped = Stepped { reduction: reduction.clone(), level, layout };
+                            let stepped = Stepped::<_, true> { reduction: reduction.clone(), level, layout };
                             run(stepped, sizes, workers, pixels, &mut found);
                         }
                     }
