@@ -4,8 +4,7 @@ use std::fmt;
 use std::ops::Range;
 
 use ndarray::{
-    ArrayBase, ArrayView6, ArrayViewD, ArrayViewMut5, ArrayViewMut6, ArrayViewMutD, Axis, DataMut, Dimension, IxDyn,
-    ViewRepr,
+    ArrayBase, ArrayViewMut, ArrayViewMut5, ArrayViewMut6, ArrayViewMutD, Axis, DataMut, Dimension, IxDyn, ViewRepr,
 };
 
 use super::inline::{Inline, full_shape, part_of, volume_order, wrong_length};
@@ -170,14 +169,8 @@ impl<'a, T> TensorViewMut<'a, T> {
         T: Copy,
     {
         match &mut self.array {
-            Inline::UpToSix { array, .. } => {
-                let elements = ArrayView6::from_shape(array.raw_dim(), elements);
-                array.assign(&elements.expect("the caller has counted them"));
-            }
-            Inline::Deep(array) => {
-                let elements = ArrayViewD::from_shape(array.raw_dim(), elements);
-                array.assign(&elements.expect("the caller has counted them"));
-            }
+            Inline::UpToSix { array, .. } => assign_rows(array, elements),
+            Inline::Deep(array) => assign_rows(array, elements),
         }
     }
 
@@ -198,6 +191,17 @@ impl<'a, T> TensorViewMut<'a, T> {
         write(&mut elements)?;
         self.assign_elements(&elements);
         Ok(())
+    }
+}
+
+/// Copies elements in row-major order to a view, row by row.
+fn assign_rows<T: Copy, D: Dimension>(array: &mut ArrayViewMut<'_, T, D>, elements: &[T]) {
+    let length = array.shape().last().map_or(1, |&length| length.max(1));
+    for (mut row, elements) in array.rows_mut().into_iter().zip(elements.chunks_exact(length)) {
+        match row.as_slice_mut() {
+            Some(row) => row.copy_from_slice(elements),
+            None => row.iter_mut().zip(elements).for_each(|(place, &element)| *place = element),
+        }
     }
 }
 
