@@ -89,9 +89,7 @@ pub trait Module<T: Element, U: Element = T>: OutputShape + Send + Sync {
     /// As [`forward_into`](Self::forward_into), and [`Error::TooLarge`] or [`Error::OutOfMemory`] for an output that
     /// memory cannot hold.
     fn forward_view(&self, input: TensorView<'_, T>) -> Result<Tensor<U>> {
-        let mut output = Tensor::zeros(&self.output_shape(input.shape())?)?;
-        self.forward_into(input, output.view_mut())?;
-        Ok(output)
+        fresh(self.output_shape(input.shape()), &mut |output| self.forward_into(input.clone(), output))
     }
 
     /// Computes the output for anything that can be viewed as a tensor: a reference to a [`Tensor`] or to an `ndarray`
@@ -113,7 +111,7 @@ pub trait Module<T: Element, U: Element = T>: OutputShape + Send + Sync {
     ///
     /// [`Error::Shape`] if not, and whatever [`output_shape`](OutputShape::output_shape) gives.
     fn check_output(&self, input: &TensorView<'_, T>, output: &TensorViewMut<'_, U>) -> Result<()> {
-        check_shape(&self.output_shape(input.shape())?, output)
+        self.output_shape(input.shape()).and_then(|shape| check_shape(&shape, output))
     }
 
     /// What a summary and errors call it: the name of its type, unless it says otherwise.
@@ -215,6 +213,16 @@ pub(crate) fn check_shape<U>(expected: &[usize], output: &TensorViewMut<'_, U>) 
 }
 
 /// A pointer to a module is a module.
+/// A tensor of its own, filled by a module: what modules of one type of output need not each compile.
+fn fresh<U: Element>(
+    shape: Result<Vec<usize>>,
+    fill: &mut dyn FnMut(TensorViewMut<'_, U>) -> Result<()>,
+) -> Result<Tensor<U>> {
+    let mut output = Tensor::zeros(&shape?)?;
+    fill(output.view_mut())?;
+    Ok(output)
+}
+
 macro_rules! pointers {
     ($($pointer:ty, $parameters_mut:expr;)*) => {$(
         impl<M: OutputShape + ?Sized> OutputShape for $pointer {

@@ -91,7 +91,11 @@ impl<T: Element, U: Element, M: Module<T, U>> Run<T, U> for Unprepared<M> {
 impl<T: Element, U: Element> Plan<T, U> {
     /// A plan for inputs of this shape, which gives outputs of that.
     pub fn new(input_shape: &[usize], output_shape: &[usize], run: impl Run<T, U> + Clone + 'static) -> Self {
-        Self { input_shape: input_shape.to_vec(), output_shape: output_shape.to_vec(), run: Box::new(run) }
+        Self::boxed(input_shape, output_shape.to_vec(), Box::new(run))
+    }
+
+    fn boxed(input_shape: &[usize], output_shape: Vec<usize>, run: Box<dyn CloneRun<T, U>>) -> Self {
+        Self { input_shape: input_shape.to_vec(), output_shape, run }
     }
 
     /// A plan that calls the module's [`forward_into`](Module::forward_into): for modules with nothing to prepare.
@@ -100,7 +104,7 @@ impl<T: Element, U: Element> Plan<T, U> {
     ///
     /// As [`output_shape`](crate::OutputShape::output_shape) of the module.
     pub fn of(module: impl Module<T, U> + Clone + 'static, input_shape: &[usize]) -> Result<Self> {
-        Ok(Self::new(input_shape, &module.output_shape(input_shape)?, Unprepared(module)))
+        module.output_shape(input_shape).map(|shape| Self::boxed(input_shape, shape, Box::new(Unprepared(module))))
     }
 
     /// Computes the output of `input` into `output`, every element of it. Both may have any strides.

@@ -116,9 +116,9 @@ impl<T: Element, const N: usize> Module<T, T::Sum> for Conv<T, N> {
     fn forward_into(&self, input: TensorView<'_, T>, output: TensorViewMut<'_, T::Sum>) -> Result<()> {
         let layer = self.layer(input.shape())?;
         check_shape(&layer.output.to_vec(), &output)?;
-        let fast = if layer.is_small() { None } else { self.fast(&layer, None)? };
-        output.write_with(|output| match (fast, T::as_sums(input.clone())) {
-            (Some(mut fast), Some(input)) => {
+        let mut fast = if layer.is_small() { None } else { self.fast(&layer, None)? };
+        output.write_with(&mut |output| match (&mut fast, T::as_sums(input.clone())) {
+            (Some(fast), Some(input)) => {
                 fast.run_into(&input, output);
                 Ok(())
             }

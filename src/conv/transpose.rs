@@ -144,7 +144,7 @@ impl<T: Element, const N: usize> Module<T, T::Sum> for ConvTranspose<T, N> {
         check_shape(&layer.output.to_vec(), &output)?;
         let pixels = input.contiguous()?;
         let weights = self.filters.view().contiguous()?;
-        output.write_with(|output| {
+        output.write_with(&mut |output| {
             self.scatter(&layer, &pixels, &weights, output);
             Ok(())
         })

@@ -155,30 +155,35 @@ impl<const N: usize> Boxes<N> {
         reduction.validate()?;
         check_shape(&self.output.to_vec(), &output)?;
         let pixels = input.contiguous()?;
-        if let Some(mut pooled) = self.pooled(reduction)? {
-            return output.write_with(|output| {
+        let mut pooled = self.pooled(reduction)?;
+        output.write_with(&mut |output| match &mut pooled {
+            Some(pooled) => {
                 pooled.run_dense(&pixels, output);
                 Ok(())
-            });
-        }
-        let outputs = self.output.spatial.iter().product();
-        let plane = self.input.spatial.iter().product();
-        let mut scratch = Vec::new();
-        output.write_with(|output| {
-            for (map, plane) in output.chunks_exact_mut(outputs).zip(pixels.chunks_exact(plane)) {
-                for (number, out) in map.iter_mut().enumerate() {
-                    // All at once, so that a sum can be taken in halves: by rows, its error would grow with their number.
-                    let pixels = self.pixels(unravel(number, self.output.spatial), plane, &mut scratch)?;
-                    *out = reduction.finish(reduction.step_all(reduction.start(), pixels), pixels.len());
-                }
             }
-            Ok(())
+            // All at once, so that a sum can be taken in halves: by rows, its error would grow with their number.
+            None => self.each_box(&pixels, output, &|pixels| {
+                reduction.finish(reduction.step_all(reduction.start(), pixels), pixels.len())
+            }),
         })
     }
 
-    /// Where the pixels of each output are; `None` where the reduction has no kernel and does not merge.
-    fn layout<T: Element>(&self, reduction: &impl Reduction<T>) -> Result<Option<(Layout, Sizes)>> {
-        if N > 3 || !(reduction.operation().is_some() || merges(reduction)) {
+    /// Fills every output from the pixels of its box.
+    fn each_box<T: Element>(&self, pixels: &[T], output: &mut [T], reduce: &dyn Fn(&[T]) -> T) -> Result<()> {
+        let outputs = self.output.spatial.iter().product();
+        let plane = self.input.spatial.iter().product();
+        let mut scratch = Vec::new();
+        for (map, plane) in output.chunks_exact_mut(outputs).zip(pixels.chunks_exact(plane)) {
+            for (number, out) in map.iter_mut().enumerate() {
+                *out = reduce(self.pixels(unravel(number, self.output.spatial), plane, &mut scratch)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the pixels of each output are; `None` where there are more axes than three, or more outputs than should be listed.
+    fn layout(&self) -> Result<Option<(Layout, Sizes)>> {
+        if N > 3 {
             return Ok(None);
         }
         // Nothing is laid down for outputs that may never be: a plan needs no data.
@@ -202,7 +207,10 @@ impl<const N: usize> Boxes<N> {
 
     /// The planes of the input, pooled by the kernels or by what merges, where there is either.
     fn pooled<T: Element>(&self, reduction: &impl Reduction<T>) -> Result<Option<Box<dyn Pooled<T>>>> {
-        self.layout(reduction)?.map(|(layout, sizes)| reduction.boxes(layout, sizes)).transpose()
+        if reduction.operation().is_none() && !merges(reduction) {
+            return Ok(None);
+        }
+        self.layout()?.map(|(layout, sizes)| reduction.boxes(layout, sizes)).transpose()
     }
 
     /// The plan, if there is anything to prepare.

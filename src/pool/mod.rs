@@ -154,11 +154,7 @@ impl<R, const N: usize> Pool<R, N> {
 
     /// `R` is checked where the element type is known.
     fn layer<T>(&self, input: &[usize]) -> Result<Layer<N>> {
-        let input = MapShape::read(input, &format!("the input of a {N}-D pooling"))?;
-        let geometry = self.window.geometry(input.spatial)?.refuse_empty_windows()?;
-        let output = input.over(geometry.output_size());
-        element_count::<T>(&output.to_vec())?;
-        Ok(Layer { geometry, output })
+        Layer::new::<T>(&self.window, input)
     }
 }
 
@@ -188,6 +184,39 @@ impl<R: Send + Sync, const N: usize> OutputShape for Pool<R, N> {
 }
 
 impl<const N: usize> Layer<N> {
+    fn new<T>(window: &Window<N>, input: &[usize]) -> Result<Self> {
+        let input = MapShape::read(input, &format!("the input of a {N}-D pooling"))?;
+        let geometry = window.geometry(input.spatial)?.refuse_empty_windows()?;
+        let output = input.over(geometry.output_size());
+        element_count::<T>(&output.to_vec())?;
+        Ok(Self { geometry, output })
+    }
+
+    /// Whether windows are 2×2 and lie side by side, each whole.
+    fn is_pairs(&self) -> bool {
+        matches!(Problem::new(&self.geometry), Ok(Some(problem)) if problem.is_pairs())
+    }
+
+    /// The band of some rows of outputs of a window.
+    fn band(&self, window: &Window<N>, input_shape: &[usize], rows: Range<usize>) -> Option<Band> {
+        let output = rows.start..rows.end.min(self.geometry.axes().first()?.outputs());
+        let (input, banded) = self.geometry.band(output.clone())?;
+        window.of_geometry(&banded)?;
+        let (axis, rows) = (input_shape.len() - N, &banded.axes()[0]);
+        Some(Band { before: rows.before(), after: rows.after(), ..Band::new(axis, input, output) })
+    }
+
+    /// The window that computes a band alone.
+    fn window_of(&self, window: Window<N>, band: &Band) -> Window<N> {
+        let banded = self.geometry.band(band.output.clone());
+        banded.and_then(|(_, banded)| window.of_geometry(&banded)).unwrap_or(window)
+    }
+
+    fn windows(&self) -> Result<Option<Windows>> {
+        let Some(problem) = Problem::new(&self.geometry)? else { return Ok(None) };
+        Ok(Some(Windows { problem, sizes: self.sizes(), is_vast: self.is_vast() }))
+    }
+
     /// Whether an axis has so many outputs, or a window so many taps on pixels, that nothing should be laid down for each of them
     /// before there is any data.
     fn is_vast(&self) -> bool {
@@ -215,9 +244,7 @@ impl<R, const N: usize> Pool<R, N> {
     where
         R: Reduction<T>,
     {
-        let Some(problem) = Problem::new(&layer.geometry)? else { return Ok(None) };
-        let windows = Windows { problem, sizes: layer.sizes(), is_vast: layer.is_vast() };
-        self.reduction.windows(windows).map(Some)
+        layer.windows()?.map(|windows| self.reduction.windows(windows)).transpose()
     }
 }
 
@@ -227,10 +254,13 @@ impl<T: Element, R: Reduction<T>, const N: usize> Module<T> for Pool<R, N> {
         let layer = self.layer::<T>(input.shape())?;
         check_shape(&layer.output.to_vec(), &output)?;
         let pixels = input.contiguous()?;
-        output.write_with(|output| {
-            match self.pooled(&layer)? {
-                Some(mut pooled) => pooled.run_dense(&pixels, output),
-                None => reference::write(self, &layer, &pixels, output)?,
+        // More axes than three are rare, and what few programs need is not compiled for the others.
+        if const { N > 3 } {
+            return output.write_with(&mut |output| reference::write(self, &layer, &pixels, output));
+        }
+        output.write_with(&mut |output| {
+            if let Some(mut pooled) = self.pooled(&layer)? {
+                pooled.run_dense(&pixels, output);
             }
             Ok(())
         })
@@ -259,22 +289,15 @@ impl<T: Element, R: Reduction<T>, const N: usize> Module<T> for Pool<R, N> {
             Operation::Min => Quads::Min,
             Operation::Average { .. } | Operation::L2 | Operation::Lp { .. } => return None,
         };
-        let problem = Problem::new(&self.layer::<T>(input_shape).ok()?.geometry).ok()??;
-        problem.is_pairs().then_some(quads)
+        self.layer::<T>(input_shape).ok()?.is_pairs().then_some(quads)
     }
 
     fn band(&self, input_shape: &[usize], rows: Range<usize>) -> Option<Band> {
-        let layer = self.layer::<T>(input_shape).ok()?;
-        let output = rows.start..rows.end.min(layer.geometry.axes().first()?.outputs());
-        let (input, banded) = layer.geometry.band(output.clone())?;
-        self.window.of_geometry(&banded)?;
-        let (axis, rows) = (input_shape.len() - N, &banded.axes()[0]);
-        Some(Band { before: rows.before(), after: rows.after(), ..Band::new(axis, input, output) })
+        self.layer::<T>(input_shape).ok()?.band(&self.window, input_shape, rows)
     }
 
     fn plan_band(&self, input_shape: &[usize], band: &Band) -> Result<Plan<T>> {
-        let banded = self.layer::<T>(input_shape)?.geometry.band(band.output.clone());
-        let window = banded.and_then(|(_, banded)| self.window.of_geometry(&banded)).unwrap_or(self.window);
+        let window = self.layer::<T>(input_shape)?.window_of(self.window, band);
         Self { window, ..self.clone() }.plan(&band.input_shape(input_shape))
     }
 }

@@ -29,7 +29,7 @@ pub fn forward<'a, T: Element, R: Reduction<T>, const N: usize>(
     let layer = pool.layer::<T>(input.shape())?;
     let mut output = Tensor::zeros(&layer.output.to_vec())?;
     let pixels = input.contiguous()?;
-    output.view_mut().write_with(|output| write(pool, &layer, &pixels, output))?;
+    output.view_mut().write_with(&mut |output| write(pool, &layer, &pixels, output))?;
     Ok(output)
 }
 

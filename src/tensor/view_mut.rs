@@ -177,7 +177,7 @@ impl<'a, T> TensorViewMut<'a, T> {
     /// Lets `write` fill the elements as one slice in row-major order, through memory of our own where the
     /// view has gaps or another order. Where there is nothing to fill, nothing is called: an empty batch needs no memory,
     /// however large its images would be.
-    pub(crate) fn write_with(mut self, write: impl FnOnce(&mut [T]) -> Result<()>) -> Result<()>
+    pub(crate) fn write_with(mut self, write: &mut dyn FnMut(&mut [T]) -> Result<()>) -> Result<()>
     where
         T: Copy + Default,
     {
