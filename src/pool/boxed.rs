@@ -125,7 +125,7 @@ pub(super) fn by_steps<T: Element, R: Reduction<T>, const VECTORS: bool>(
     pooled(Stepped::<R, VECTORS> { reduction: reduction.clone(), level: Level::new(), layout }, sizes)
 }
 
-/// Pools boxes by the kernel of an operation, or by the steps of its reduction where the level has none.
+/// Pools boxes by the kernel of an operation, or by the steps of its reduction where there is none for the pixels or the level.
 pub(super) fn by_kernels<T: Element, R: Reduction<T>>(
     operation: Operation,
     reduction: &R,
@@ -133,7 +133,7 @@ pub(super) fn by_kernels<T: Element, R: Reduction<T>>(
     sizes: Sizes,
 ) -> Result<Box<dyn Pooled<T>>> {
     let level = Level::new();
-    match has_kernels(level) {
+    match T::HAS_KERNELS && has_kernels(level) {
         true => pooled(Boxed { operation, level, layout }, sizes),
         false => by_steps::<T, R, false>(reduction, layout, sizes),
     }
