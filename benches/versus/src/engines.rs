@@ -86,8 +86,8 @@ impl Sizes {
 macro_rules! state {
     ($state:ident) => {
         mod $state {
-            use $state::{
-                Average, AvgPool2d, Conv2d, Element, GlobalAvgPool, GlobalL2Pool, GlobalMaxPool, L2Pool2d, MaxPool2d,
+            use ::$state::{
+                AdaptivePool, Average, AvgPool2d, Conv2d, Element, GlobalAvgPool, GlobalL2Pool, GlobalMaxPool, L2Pool2d, MaxPool2d,
                 Module, Plan, Pool, Reduction, Relu, Sequential, Tensor,
             };
 
@@ -187,7 +187,7 @@ macro_rules! state {
                     "gavg" => Box::new(GlobalAvgPool::default()),
                     "gmax" => Box::new(GlobalMaxPool::default()),
                     "gl2" => Box::new(GlobalL2Pool::default()),
-                    "adaptive_avg" => Box::new($state::AdaptivePool::<Average, 2>::new(sizes.size)),
+                    "adaptive_avg" => Box::new(AdaptivePool::<Average, 2>::new(sizes.size)),
                     "relu" => Box::new(Relu),
                     "range" => Box::new(Pool::<_, 2>::with(Range, size).stride(stride).padding(padding)),
                     _ => return Ok(None),
