@@ -97,6 +97,13 @@ fn check_small<const N: usize>(windows: &[[usize; 5]]) {
     }
 }
 
+fn check<R: Reduction<f64>, const N: usize>(case: &PoolCase<N>, reduction: R, expected: &Tensor<f64>) {
+    let (pool, input) = (case.pool(reduction), Tensor::from(case.input::<f64>()));
+    let found = run(&pool, &input);
+    assert_close(&found, expected, &expected.map(|value| value.abs().max(4.0)), 1e-13);
+    assert_close(&reference::forward(&pool, &input).unwrap(), expected, &expected.map(|_| 4.0), 1e-13);
+}
+
 fn check_reductions<const N: usize>(case: &PoolCase<N>) {
     let input = case.input::<f64>();
     let pixels = |reduce: &dyn Fn(&[f64], usize) -> f64| {
@@ -104,12 +111,6 @@ fn check_reductions<const N: usize>(case: &PoolCase<N>) {
             reduce(&pixels.iter().map(|pixel| pixel.1).collect::<Vec<_>>(), within)
         })
     };
-    fn check<R: Reduction<f64>, const N: usize>(case: &PoolCase<N>, reduction: R, expected: &Tensor<f64>) {
-        let (pool, input) = (case.pool(reduction), Tensor::from(case.input::<f64>()));
-        let found = run(&pool, &input);
-        assert_close(&found, expected, &expected.map(|value| value.abs().max(4.0)), 1e-13);
-        assert_close(&reference::forward(&pool, &input).unwrap(), expected, &expected.map(|_| 4.0), 1e-13);
-    }
     let largest = pixels(&|pixels, _| pixels.iter().copied().fold(f64::NEG_INFINITY, f64::max));
     check(case, Max, &largest);
     check(case, Min, &pixels(&|pixels, _| pixels.iter().copied().fold(f64::INFINITY, f64::min)));
@@ -121,7 +122,8 @@ fn check_reductions<const N: usize>(case: &PoolCase<N>) {
     let (values, indices) = case.pool(Max).forward_with_indices(&input).unwrap();
     assert_eq!(values, largest);
     let first = case.by_collecting(&input, |pixels, _| {
-        pixels.iter().copied().reduce(|one, other| if other.1 > one.1 { other } else { one }).unwrap().0 as i64
+        let picked = pixels.iter().copied().reduce(|one, other| if other.1 > one.1 { other } else { one });
+        i64::try_from(picked.unwrap().0).unwrap()
     });
     assert_eq!(indices, first);
 }
@@ -184,7 +186,7 @@ fn the_window_of_a_head_covers_whatever_map_comes() {
         let band = Module::<f32>::band(&pool, map.shape(), row..row + 1).expect("one row of outputs");
         let pixels = map.slice(ndarray::s![.., .., band.input.clone(), ..]);
         let mut found = Tensor::zeros(&[1, 4, 1, 1]).unwrap();
-        Module::<f32>::plan_band(&pool, map.shape(), &band).unwrap().run(&pixels, &mut found).unwrap();
+        Module::<f32>::plan_band(&pool, map.shape(), &band).unwrap().run(pixels, &mut found).unwrap();
         assert_eq!(
             found.view().into_array_view(),
             whole.as_array().slice(ndarray::s![.., .., row..=row, ..]).into_dyn()

@@ -75,7 +75,8 @@ pools! {
 ///
 /// The stride is the size of the window unless given. Pixels of the padding do not exist: they never win a maximum and
 /// add nothing to a norm; a window with no pixel at all is an error. An average is over the pixels that exist unless
-/// [`count_include_pad`](Pool::count_include_pad) says otherwise.
+/// [`count_include_pad`](Pool::count_include_pad) says otherwise: **that is ONNX's default and not PyTorch's**, whose `AvgPool2d`
+/// counts padding as zeros. Write `.count_include_pad(true)` for a padded `AvgPool2d` of PyTorch.
 ///
 /// ```
 /// use featuremap::{AvgPool2d, MaxPool2d, Module, Tensor};
@@ -249,8 +250,8 @@ impl<R, const N: usize> Pool<R, N> {
 
 impl<T: Element, R: Reduction<T>, const N: usize> Module<T> for Pool<R, N> {
     fn forward_into(&self, input: TensorView<'_, T>, output: TensorViewMut<'_, T>) -> Result<()> {
-        self.reduction.validate()?;
         let layer = self.layer::<T>(input.shape())?;
+        self.reduction.validate()?;
         check_shape(&layer.output.to_vec(), &output)?;
         let pixels = input.contiguous()?;
         output.write_with(|output| {
@@ -260,8 +261,8 @@ impl<T: Element, R: Reduction<T>, const N: usize> Module<T> for Pool<R, N> {
     }
 
     fn plan(&self, input_shape: &[usize]) -> Result<Plan<T>> {
-        self.reduction.validate()?;
         let layer = self.layer::<T>(input_shape)?;
+        self.reduction.validate()?;
         let output_shape = layer.output.to_vec();
         if N > 3 || layer.is_vast() || output_shape.contains(&0) {
             return Plan::of(self.clone(), input_shape);
@@ -293,8 +294,11 @@ impl<T: Element, R: Reduction<T>, const N: usize> Module<T> for Pool<R, N> {
     }
 
     fn plan_band(&self, input_shape: &[usize], band: &Band) -> Result<Plan<T>> {
-        let banded = self.layer::<T>(input_shape)?.geometry.band(band.output.clone());
-        let window = banded.and_then(|(_, banded)| self.window.of_geometry(&banded)).unwrap_or(self.window);
+        let layer = self.layer::<T>(input_shape)?;
+        band.check(input_shape, &layer.output.to_vec())?;
+        let banded = layer.geometry.band(band.output.clone()).filter(|(pixels, _)| *pixels == band.input);
+        let window = banded.and_then(|(_, banded)| self.window.of_geometry(&banded));
+        let window = window.ok_or_else(|| band.misfit(input_shape))?;
         Self { window, ..self.clone() }.plan(&band.input_shape(input_shape))
     }
 }

@@ -26,8 +26,8 @@ pub fn forward<'a, T: Element, R: Reduction<T>, const N: usize>(
 ) -> Result<Tensor<T>> {
     let input = input.into();
     let reduction = &pool.reduction;
-    reduction.validate()?;
     let layer = pool.layer::<T>(input.shape())?;
+    reduction.validate()?;
     let pixels = input.contiguous()?;
 
     let mut output = Vec::new();
