@@ -178,9 +178,11 @@ impl<T: Element> Run<T, T::Sum> for Planned<T> {
                 pixels
             }
             None => {
-                for (flat, &element) in input.iter().enumerate() {
+                let mut flat = 0;
+                input.each(|&element| {
                     pixels[flat % *inputs * *batch + flat / *inputs] = element;
-                }
+                    flat += 1;
+                });
                 pixels
             }
         };
@@ -193,9 +195,11 @@ impl<T: Element> Run<T, T::Sum> for Planned<T> {
                     transpose(sums, *batch, elements);
                     return Ok(());
                 }
-                for (flat, element) in output.into_array_view_mut().iter_mut().enumerate() {
+                let mut flat = 0;
+                output.each(|element| {
                     *element = sums[flat % *outputs * *batch + flat / *outputs];
-                }
+                    flat += 1;
+                });
                 Ok(())
             }
         }

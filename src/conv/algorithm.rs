@@ -80,7 +80,7 @@ impl fmt::Display for Algorithm {
 }
 
 /// A set of algorithms.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Algorithms(u8);
 
 impl Algorithms {
@@ -90,6 +90,12 @@ impl Algorithms {
 
     pub(super) fn contains(self, algorithm: Algorithm) -> bool {
         self.0 & 1 << algorithm as u8 != 0
+    }
+}
+
+impl fmt::Debug for Algorithms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(Algorithm::ALL.iter().filter(|&&algorithm| self.contains(algorithm))).finish()
     }
 }
 
