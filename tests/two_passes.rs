@@ -76,7 +76,7 @@ fn integers_stay_exact() {
     check_exact::<f32>();
     check_exact::<f64>();
     // The paths are there to be tested.
-    let seven = Conv2d::new(product(&binomial(7), &derivative(7)));
+    let seven = Conv2d::new(product(&binomial(7), &derivative(7)).mapv(|weight| weight as f32));
     assert_eq!(seven.plan(&[30, 67]).unwrap().algorithm(), "separable");
 }
 
