@@ -125,7 +125,7 @@ macro_rules! kernels {
             }
 
             fn small(level: Level, operation: Operation, small: Rows<'_, Self>) {
-                if Self::HAS_SMALL {
+                if Self::HAS_KERNELS {
                     $operations!(level, operation, small);
                 }
             }
