@@ -158,6 +158,9 @@ impl<A, T> Scratch<'_, A, T> {
     }
 }
 
+/// Computes a piece of the output, whose first unit it is given, in a worker's memory.
+type Piece<'a, T, A> = dyn Fn(&dyn Compute<T, A>, &Sizes, usize, &mut [T], &mut Scratch<'_, A, T>) + Sync + 'a;
+
 impl<T: Element, A: Copy + Send + Sync + 'static> Planes<T, A> {
     pub(super) fn new(compute: Arc<dyn Compute<T, A>>, sizes: Sizes, workers: usize) -> Result<Self> {
         let cells = filled(&[workers, compute.scratch_length()], compute.blank())?;
@@ -186,11 +189,7 @@ impl<T: Element, A: Copy + Send + Sync + 'static> Planes<T, A> {
     }
 
     /// Calls `compute` with the first unit of each piece of the output, and a worker's memory.
-    fn each_piece(
-        &mut self,
-        output: &mut [T],
-        compute: &(dyn Fn(&dyn Compute<T, A>, &Sizes, usize, &mut [T], &mut Scratch<'_, A, T>) + Sync),
-    ) {
+    fn each_piece(&mut self, output: &mut [T], compute: &Piece<'_, T, A>) {
         let piece = self.piece;
         let (by, sizes, workers, scratch) = self.parts();
         let pieces = output.chunks_mut(piece * sizes.unit).enumerate();
