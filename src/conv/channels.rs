@@ -132,19 +132,19 @@ fn rows<S: Simd, A: Lanes, const REGISTERS: usize>(simd: S, mut block: Block<'_,
                 2 => tile_of::<S, A, false, 2, REGISTERS>(simd, block, from, to, pixels),
                 3..=4 => tile_of::<S, A, false, 4, REGISTERS>(simd, block, from, to, pixels),
                 7 if Facts::<S, A>::MANY_REGISTERS => {
-                    tile_of::<S, A, false, 7, REGISTERS>(simd, block, from, to, pixels)
+                    tile_of::<S, A, false, 7, REGISTERS>(simd, block, from, to, pixels);
                 }
                 8 if Facts::<S, A>::MANY_REGISTERS => {
-                    tile_of::<S, A, false, 8, REGISTERS>(simd, block, from, to, pixels)
+                    tile_of::<S, A, false, 8, REGISTERS>(simd, block, from, to, pixels);
                 }
                 9..=10 if Facts::<S, A>::MANY_REGISTERS => {
-                    tile_of::<S, A, false, 10, REGISTERS>(simd, block, from, to, pixels)
+                    tile_of::<S, A, false, 10, REGISTERS>(simd, block, from, to, pixels);
                 }
                 11..=12 if Facts::<S, A>::MANY_REGISTERS => {
-                    tile_of::<S, A, false, 12, REGISTERS>(simd, block, from, to, pixels)
+                    tile_of::<S, A, false, 12, REGISTERS>(simd, block, from, to, pixels);
                 }
                 13..=14 if Facts::<S, A>::MANY_REGISTERS => {
-                    tile_of::<S, A, false, 14, REGISTERS>(simd, block, from, to, pixels)
+                    tile_of::<S, A, false, 14, REGISTERS>(simd, block, from, to, pixels);
                 }
                 _ => tile_of::<S, A, false, 6, REGISTERS>(simd, block, from, to, pixels),
             }
