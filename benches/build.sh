@@ -62,7 +62,7 @@ again() {
 # The machine code of the release rlib: its codegen units are the members of the archive.
 text() {
     local units="$root/units" rlib
-    rlib=$(find "$root/$1/target/release/deps" -name 'libfeaturemap-*.rlib' | head -n 1)
+    rlib=$(ls -t "$root/$1/target/release/deps/"libfeaturemap-*.rlib | head -n 1)
     rm -rf "$units"
     mkdir -p "$units"
     (cd "$units" && ar x "$rlib" && size ./*.o) |

@@ -18,7 +18,9 @@ const CACHED_BYTES: f64 = (24 << 20) as f64;
 /// The ways to compute a convolution. A [`Plan`](crate::Plan) says which one it has chosen.
 ///
 /// All of them follow the definition term by term but [`Separable`](Self::Separable), [`Winograd`](Self::Winograd) and
-/// [`Winograd2x2`](Self::Winograd2x2), which a layer can rule out: see [`Conv::without`](super::Conv::without).
+/// [`Winograd2x2`](Self::Winograd2x2), which a layer can rule out: see [`Conv::without`](super::Conv::without). `f32` has all of them,
+/// `f64` has [`Taps`](Self::Taps), [`Pixels`](Self::Pixels) and [`Rows`](Self::Rows), and integers have [`Taps`](Self::Taps), as has
+/// every number on an x86 without AVX2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Algorithm {

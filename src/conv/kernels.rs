@@ -126,7 +126,10 @@ macro_rules! floats {
             }
 
             fn winograd_weights(level: Level, tiling: Tiling, weights: &[Self], sizes: [usize; 3]) -> Vec<Self> {
-                winograd::pack(level, tiling, weights, sizes)
+                match const { lists(Self::ALGORITHMS, Algorithm::Winograd) } {
+                    true => winograd::pack(level, tiling, weights, sizes),
+                    false => Vec::new(),
+                }
             }
         }
     )*};
