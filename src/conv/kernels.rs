@@ -8,7 +8,7 @@ use super::panels::Gather;
 use super::pixels::Pixels;
 use super::rows::Rows;
 use super::separable::{self, Separable};
-use super::winograd::{self, Tiling, Winograd};
+use super::winograd::{self, Mend, Tiling, Winograd};
 use crate::simd::{self, Lanes, Level};
 use crate::tensor::TensorView;
 
@@ -29,7 +29,11 @@ pub trait Kernels: Lanes {
     fn are_finite(numbers: &TensorView<'_, Self>) -> bool;
     /// The weights `[filter, row, column]` for [`separable`](Self::separable), if they are.
     fn factors(weights: &[Self], rows: usize, columns: usize) -> Option<Vec<Self>>;
-    fn winograd(level: Level, winograd: Winograd<'_, Self>);
+    /// Whether all outputs are right: else there are pixels for [`mend`](Self::mend).
+    fn winograd(level: Level, winograd: Winograd<'_, Self>) -> bool;
+    fn mend(mend: Mend<'_, Self>);
+    /// Whether the fourth powers of all numbers are finite.
+    fn are_moderate(numbers: &TensorView<'_, Self>) -> bool;
     /// The weights `[filter, channel, row, column]` of one group for [`winograd`](Self::winograd), which has so many filters,
     /// channels, and columns of taps.
     fn winograd_weights(level: Level, tiling: Tiling, weights: &[Self], sizes: [usize; 3]) -> Vec<Self>;
@@ -79,8 +83,16 @@ macro_rules! floats {
                 separable::factors(weights, rows, columns)
             }
 
-            fn winograd(level: Level, winograd: Winograd<'_, Self>) {
-                simd::run(level, winograd);
+            fn winograd(level: Level, winograd: Winograd<'_, Self>) -> bool {
+                simd::run(level, winograd)
+            }
+
+            fn mend(mend: Mend<'_, Self>) {
+                mend.run();
+            }
+
+            fn are_moderate(numbers: &TensorView<'_, Self>) -> bool {
+                numbers.iter().all(|number| (number * number * number * number).is_finite())
             }
 
             fn winograd_weights(level: Level, tiling: Tiling, weights: &[Self], sizes: [usize; 3]) -> Vec<Self> {
@@ -107,7 +119,13 @@ macro_rules! integers {
             fn factors(_: &[Self], _: usize, _: usize) -> Option<Vec<Self>> {
                 None
             }
-            fn winograd(_: Level, _: Winograd<'_, Self>) {}
+            fn winograd(_: Level, _: Winograd<'_, Self>) -> bool {
+                true
+            }
+            fn mend(_: Mend<'_, Self>) {}
+            fn are_moderate(_: &TensorView<'_, Self>) -> bool {
+                true
+            }
             fn winograd_weights(_: Level, _: Tiling, _: &[Self], _: [usize; 3]) -> Vec<Self> {
                 Vec::new()
             }
