@@ -7,6 +7,8 @@
 //! - **Many of them**: a mask, a row, the whole input.
 //! - **Weights** near the largest float, and small pixels under them.
 
+#![allow(clippy::float_cmp, reason = "infinities are equal or not")]
+
 mod common;
 
 use common::numbers;
