@@ -9,7 +9,7 @@ use super::panels::{self, Gather};
 use super::problem::Problem;
 use super::rows::{self, Rows};
 use super::separable::{self, Separable};
-use super::winograd::{self, Tiling, Winograd};
+use super::winograd::{self, Mend, Tiling, Winograd};
 use super::{channels, pixels};
 use crate::Result;
 use crate::simd::{Lanes, Level};
@@ -44,7 +44,11 @@ pub trait Kernels: Lanes {
     fn are_finite(numbers: &TensorView<'_, Self>) -> bool;
     /// The weights `[filter, row, column]` for [`separable`](Self::separable), if they are.
     fn factors(weights: &[Self], rows: usize, columns: usize) -> Option<Vec<Self>>;
-    fn winograd(level: Level, winograd: Winograd<'_, Self>);
+    /// Whether all outputs are right: else there are pixels for [`mend`](Self::mend).
+    fn winograd(level: Level, winograd: Winograd<'_, Self>) -> bool;
+    fn mend(mend: Mend<'_, Self>);
+    /// Whether the fourth powers of all numbers are finite.
+    fn are_moderate(numbers: &TensorView<'_, Self>) -> bool;
     /// The weights `[filter, channel, row, column]` of one group for [`winograd`](Self::winograd), which has so many filters,
     /// channels, and columns of taps.
     fn winograd_weights(level: Level, tiling: Tiling, weights: &[Self], sizes: [usize; 3]) -> Vec<Self>;
@@ -119,10 +123,21 @@ macro_rules! floats {
                 separable::factors(weights, rows, columns)
             }
 
-            fn winograd(level: Level, winograd: Winograd<'_, Self>) {
+            fn winograd(level: Level, winograd: Winograd<'_, Self>) -> bool {
                 if const { lists(Self::ALGORITHMS, Algorithm::Winograd) } {
-                    winograd::compute(level, winograd);
+                    return winograd::compute(level, winograd);
                 }
+                true
+            }
+
+            fn mend(mend: Mend<'_, Self>) {
+                if const { lists(Self::ALGORITHMS, Algorithm::Winograd) } {
+                    mend.run();
+                }
+            }
+
+            fn are_moderate(numbers: &TensorView<'_, Self>) -> bool {
+                numbers.iter().all(|number| (number * number * number * number).is_finite())
             }
 
             fn winograd_weights(level: Level, tiling: Tiling, weights: &[Self], sizes: [usize; 3]) -> Vec<Self> {
@@ -159,7 +174,13 @@ macro_rules! integers {
             fn factors(_: &[Self], _: usize, _: usize) -> Option<Vec<Self>> {
                 None
             }
-            fn winograd(_: Level, _: Winograd<'_, Self>) {}
+            fn winograd(_: Level, _: Winograd<'_, Self>) -> bool {
+                true
+            }
+            fn mend(_: Mend<'_, Self>) {}
+            fn are_moderate(_: &TensorView<'_, Self>) -> bool {
+                true
+            }
             fn winograd_weights(_: Level, _: Tiling, _: &[Self], _: [usize; 3]) -> Vec<Self> {
                 Vec::new()
             }
