@@ -5,7 +5,7 @@ use std::fmt;
 use super::kernels::Kernels;
 use super::problem::Problem;
 use super::winograd::{self, Tiling};
-use super::{bands, channels, panels, pixels};
+use super::bands;
 use crate::parallel::Part;
 use crate::simd::{Lanes, Level, has_kernels, lanes};
 
@@ -115,24 +115,9 @@ fn cost<A: Lanes>(algorithm: Algorithm, problem: &Problem, level: Level) -> f64 
         false => (planes * rows, columns),
     };
     let depth = problem.depth() as f64;
-    let packing = || bands::cost_of_packing::<A>(problem, algorithm, level);
     match algorithm {
         Algorithm::Taps => f64::INFINITY,
-        Algorithm::Pixels => {
-            let filters = pixels::widths::<A>(level).rounded(problem.filters) as f64;
-            let (registers, writing) = match panels::suit::<A>(problem, level) {
-                true => ((rows * columns).div_ceil(lanes), 3.0),
-                false => (rows * columns.div_ceil(lanes), 0.0),
-            };
-            registers as f64 * (filters * (depth + 4.0) + writing * depth) + packing()
-        }
-        Algorithm::Channels => {
-            let pixels = (rows * columns) as f64;
-            let registers = (channels::widths::<A>(level).rounded(problem.filters) / lanes) as f64;
-            // A panel is as wide as a tile.
-            let writing = if panels::suit::<A>(problem, level) { 0.7 } else { 0.0 };
-            pixels * (registers * (depth + 12.0) + writing * depth) + packing()
-        }
+        Algorithm::Pixels | Algorithm::Channels => bands::cost::<A>(problem, algorithm, level),
         // A row alone is not cut, and should stay in cache.
         Algorithm::Rows | Algorithm::Separable if rows == 1 && columns > LONG_ROW => f64::INFINITY,
         // No filter shares its pixels with another.

@@ -8,7 +8,8 @@ use ndarray::{ArrayView5, ArrayViewMut5, Axis, Slice};
 
 use super::algorithm::Algorithm;
 use super::bands::Bands;
-use super::finish::Finish;
+use crate::kernels::epilogue::Epilogue;
+use crate::kernels::panels::Aligned;
 use super::kernels::Kernels;
 use super::module::Means;
 use super::pieces::{Pieces, Units};
@@ -39,10 +40,10 @@ pub(super) trait Method<A>: fmt::Debug + Send + Sync {
     fn units(&self, problem: &Problem) -> Units;
 
     /// The weights of all groups, `[filter, channel of its group, tap]`, in the order of the kernel.
-    fn prepare(&self, problem: &Problem, weights: &[A]) -> Vec<A>;
+    fn prepare(&self, problem: &Problem, weights: &[A]) -> Aligned<A>;
 
     /// Numbers of scratch for each worker.
-    fn scratch_length(&self, problem: &Problem) -> usize;
+    fn scratch_length(&self, problem: &Problem, level: Level) -> usize;
 
     /// Bytes that it holds itself.
     fn bytes(&self) -> usize {
@@ -58,15 +59,15 @@ pub(super) struct Settings<A> {
     pub(super) problem: Problem,
     pub(super) level: Level,
     /// As [`Method::prepare`] gives them.
-    pub(super) weights: Arc<Vec<A>>,
+    pub(super) weights: Arc<Aligned<A>>,
     bias: Option<Arc<Vec<A>>>,
     relu: bool,
 }
 
 impl<A> Settings<A> {
     /// What happens to the sums of some filters.
-    pub(super) fn finish(&self, filters: Range<usize>) -> Finish<'_, A> {
-        Finish { bias: self.bias.as_ref().map(|bias| &bias[filters]), relu: self.relu, quads: self.problem.quads }
+    pub(super) fn finish(&self, filters: Range<usize>) -> Epilogue<'_, A> {
+        Epilogue { bias: self.bias.as_ref().map(|bias| &bias[filters]), relu: self.relu, quads: self.problem.quads }
     }
 }
 
@@ -140,7 +141,7 @@ impl<A: Kernels> Fast<A> {
             }),
         };
         let pieces = Pieces::new(&problem, method.units(&problem), threads);
-        let scratch = filled(&[pieces.workers, method.scratch_length(&problem)], A::default())?;
+        let scratch = filled(&[pieces.workers, method.scratch_length(&problem, level)], A::default())?;
         let settings = Settings { problem, level, weights, bias: bias.map(Arc::new), relu };
         Ok(Some(Self { algorithm, method, settings, pieces, scratch, staging: Vec::new() }))
     }
@@ -227,10 +228,10 @@ fn shared<A>(method: impl Method<A> + 'static) -> Arc<dyn Method<A>> {
 }
 
 /// The factors of separable filters; none where they are not separable.
-fn factors<A: Kernels>(problem: &Problem, weights: &TensorView<'_, A>, prepared: &Prepared<A>) -> Arc<Vec<A>> {
+fn factors<A: Kernels>(problem: &Problem, weights: &TensorView<'_, A>, prepared: &Prepared<A>) -> Arc<Aligned<A>> {
     prepared.get_or((Algorithm::Separable, 0), || {
         let weights: Vec<A> = weights.iter().copied().collect();
-        A::factors(&weights, problem.axes[1].size(), problem.axes[2].size()).unwrap_or_default()
+        Aligned::copy_of(&A::factors(&weights, problem.axes[1].size(), problem.axes[2].size()).unwrap_or_default())
     })
 }
 

@@ -11,20 +11,22 @@
 mod algorithm;
 mod band;
 mod bands;
-mod blocks;
-mod channels;
+
+
+mod dense;
 mod direct;
 mod fast;
 mod filters;
-mod finish;
+
 mod kernels;
 mod module;
 mod pack;
 mod packing;
 mod padded;
-mod panels;
+
+mod phases;
 mod pieces;
-mod pixels;
+
 mod planes;
 mod prepared;
 mod problem;
@@ -35,6 +37,7 @@ mod transpose;
 mod winograd;
 
 pub use algorithm::Algorithm;
+pub(crate) use dense::Dense;
 pub(crate) use kernels::Kernels;
 pub use transpose::{ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d};
 

@@ -10,7 +10,7 @@
 
 use ndarray::ArrayViewMut3;
 
-use super::finish::Finish;
+use crate::kernels::epilogue::Epilogue;
 use super::rows::{Layout, Rows};
 use crate::Float;
 use crate::simd::{Kernel, Lanes, Level, Simd, run};
@@ -142,7 +142,7 @@ impl<A: Lanes> Kernel for Separable<'_, A> {
                     weights: column,
                     finite: true,
                     filters_of_a_channel: 1,
-                    finish: Finish { bias: None, relu: false, quads: None },
+                    finish: Epilogue { bias: None, relu: false, quads: None },
                     band: first..first + block,
                     output: as_map(&mut slots[..block * width], width),
                     scratch: &mut *scratch,

@@ -33,7 +33,7 @@ use std::ops::Range;
 
 use ndarray::{ArrayViewMut3, Axis};
 
-use super::finish::Finish;
+use crate::kernels::epilogue::Epilogue;
 use crate::cache;
 use crate::simd::{Kernel, Lanes, Level, Simd, Vector, outline, run};
 use layout::Dealt;
@@ -73,7 +73,7 @@ pub struct Rows<'a, A> {
     /// Whether all weights are finite: then taps on rows of padding add nothing, and are left out.
     pub(super) finite: bool,
     pub(super) filters_of_a_channel: usize,
-    pub(super) finish: Finish<'a, A>,
+    pub(super) finish: Epilogue<'a, A>,
     /// The rows of outputs to compute.
     pub(super) band: Range<usize>,
     /// `[filter, row, column]`; of each filter in one piece.

@@ -36,7 +36,7 @@ use std::array::from_fn;
 
 use ndarray::{ArrayView5, ArrayViewMut4, Axis, Slice};
 
-use super::finish::Finish;
+use crate::kernels::epilogue::Epilogue;
 use super::packing::Packing;
 use crate::Float;
 use crate::simd::{Kernel, Lanes, Level, Simd, Vector, lanes, run};
@@ -177,7 +177,7 @@ pub struct Winograd<'a, A> {
     weights: &'a [A],
     /// `[image, filter, row, column]`, every map in one piece.
     output: ArrayViewMut4<'a, A>,
-    finish: Finish<'a, A>,
+    finish: Epilogue<'a, A>,
     /// Of [`Block::scratch_length`].
     scratch: &'a mut [A],
 }
