@@ -15,6 +15,9 @@ const LONG_ROW: usize = 4096;
 /// Weights of so many bytes, and those of fewer, stay in a cache that cores share: these are read the faster.
 const CACHED_BYTES: f64 = (24 << 20) as f64;
 
+/// What it takes to begin with a channel of a map in tiles.
+const STARTING_CHANNEL: f64 = 600.0;
+
 /// The ways to compute a convolution. A [`Plan`](crate::Plan) says which one it has chosen.
 ///
 /// All of them follow the definition term by term but [`Separable`](Self::Separable), [`Winograd`](Self::Winograd) and
@@ -25,9 +28,11 @@ pub enum Algorithm {
     /// Every tap adds a shifted row of the input to a row of outputs, for any layer: small ones, and those with more than
     /// three spatial axes.
     Taps,
-    /// Vectors along the pixels: tiles of neighbouring pixels of a few filters.
+    /// A matrix product whose vectors lie along the pixels: few products are summed for each output, which is stored straight from
+    /// registers.
     Pixels,
-    /// Vectors along the filters: tiles of neighbouring pixels of many filters.
+    /// A matrix product whose vectors lie along the filters: maps of any size fill them, for sums that are transposed before they are
+    /// stored.
     Channels,
     /// Rows of pixels that serve several rows of outputs: for groups of one channel.
     Rows,
@@ -135,20 +140,28 @@ fn cost<A: Lanes>(algorithm: Algorithm, problem: &Problem, level: Level) -> f64 
             let products = tiling.products(of_phases) as f64;
             let (channels, filters) = (of_phases as f64, problem.filters as f64);
             let points = tiling.points() as f64 / 36.0;
+            // The outputs of a dilated window, every so many-th, are maps of their own: with blocks and weights to read of their own.
+            let maps = [rows, columns].iter().zip(&problem.axes[1..]).map(|(outputs, axis)| axis.dilation().min(*outputs));
+            let maps = maps.product::<usize>();
+            let starting = STARTING_CHANNEL * channels * maps as f64;
             if tiling.is_shallow(of_phases) {
                 // Where rows of tiles are shorter than a register, its outputs take a detour.
                 let storing = if columns < 4 * lanes * problem.axes[2].dilation() { 220.0 } else { 140.0 };
                 let of_register = filters * (products * 4.0 / 3.0 + storing * points) + 320.0 * channels * points;
-                return tiles.div_ceil(lanes) as f64 * of_register + 600.0 * channels;
+                return tiles.div_ceil(lanes) as f64 * of_register + starting;
             }
             let registers = problem.filters.div_ceil(lanes) as f64;
             let images = Part::here().all(problem.images);
-            let with_blanks = winograd::with_blanks::<A>(level, tiles.saturating_mul(images)) / images as f64;
+            let of_map = tiles.saturating_mul(images).div_ceil(maps);
+            let with_blanks = winograd::with_blanks::<A>(level, of_map) * maps as f64 / images as f64;
             let computing =
                 with_blanks * products * registers + tiles as f64 * (45.0 * channels + 500.0 * registers) * points;
             // All the weights are read for every block of tiles: of few tiles, for all images together, and for many they do not count.
             let bytes = products * filters * size_of::<A>() as f64;
             let bytes_an_operation = if bytes > CACHED_BYTES { 5.0 } else { 12.0 };
+            if maps > 1 {
+                return computing + starting + bytes * maps as f64 / bytes_an_operation / images as f64;
+            }
             computing.max(bytes / bytes_an_operation / images as f64)
         }
     }

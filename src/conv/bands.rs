@@ -160,7 +160,9 @@ impl Bands {
         let weights = (group * self.widths.rounded(problem.filters) + first) * problem.depth();
         let in_place = self.in_place.as_ref().filter(|_| input.is_standard_layout());
         let source = in_place.unwrap_or(&self.copied);
-        let images = if in_place.is_some() && problem.groups > 1 { 1 } else { self.images };
+        // Several images are listed with all their outputs, and where they lie one after the other.
+        let whole = outputs.len() == problem.output_size()[problem.band_axis()];
+        let images = if !whole || in_place.is_some() && problem.groups > 1 { 1 } else { self.images };
         // Registers of panels should not lie across two cache lines.
         let before = scratch.as_ptr().align_offset(cache::LINE).min(cache::LINE / size_of::<A>());
         let (copy, rest) = scratch[before..].split_at_mut(self.copy_length(problem));

@@ -4,9 +4,10 @@
 //! [`Conv::flipped`] flips it, for the convolution of signal processing.
 //!
 //! There are several ways to compute the same: see [`Algorithm`]. A layer of floats over one to three spatial axes is cut
-//! into pieces for the threads, and a piece into bands or blocks that stay in cache; a kernel computes these tile by tile, from
-//! a packed copy of the pixels or, where each filter sees one channel, from where they lie. Small layers, integers, and layers
-//! with more axes are computed tap by tap.
+//! into pieces for the threads, and a piece into bands or blocks that stay in cache. Where filters see several channels, pixels and
+//! weights are brought into panels, and one tile multiplies them; so do dense layers, and transposed convolutions, which are
+//! convolutions of their phases. Where each filter sees one channel, a kernel reads pixels from where they lie. Small layers, integers,
+//! and layers with more axes are computed tap by tap.
 
 mod algorithm;
 mod band;

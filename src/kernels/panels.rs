@@ -26,8 +26,8 @@ const BYTES: usize = 224 * 1024;
 /// But of so many pixels in any case: all the weights are read for each block.
 const FEW_PIXELS: usize = 64;
 
-/// Room behind every panel for what is written beyond it: lanes too many of the widest register.
-const OVERWRITE: usize = 16;
+/// Room behind every panel for what is written beyond it: lanes too many of two of the widest registers.
+const OVERWRITE: usize = 32;
 
 /// Numbers that begin with a cache line, wherever memory was found for them.
 #[derive(Debug)]
@@ -262,23 +262,37 @@ impl<A: Lanes> Kernel for Gather<'_, A> {
     }
 }
 
+/// Copies a run in one register or two, as no tile is wider.
 #[inline(always)]
 fn copy<S: Simd, A: Lanes>(simd: S, source: &[A], run: &Run, length: usize, into: &mut [A]) {
-    let lanes = A::Vector::<S>::LEN;
-    let (source, into) = (&source[run.from as usize..], &mut into[run.into as usize..]);
-    // Mostly one register or two. Only the last pixels of a source have no register of numbers behind them.
-    let mut done = 0;
-    while done < length {
-        match source.get(done..done + lanes) {
-            Some(pixels) => A::Vector::<S>::from_slice(simd, pixels).store_slice(&mut into[done..done + lanes]),
-            None => {
-                for at in done..length.min(done + lanes) {
-                    into[at] = source[at];
-                }
-            }
-        }
-        done += lanes;
+    let copied = match length <= A::Vector::<S>::LEN {
+        true => copy_registers::<S, A, 1>(simd, source, run, into),
+        false => copy_registers::<S, A, 2>(simd, source, run, into),
+    };
+    if !copied {
+        copy_end(source, run, length, into);
     }
+}
+
+/// Whether there is so much in the source, and it has been copied.
+#[inline(always)]
+fn copy_registers<S: Simd, A: Lanes, const COUNT: usize>(simd: S, source: &[A], run: &Run, into: &mut [A]) -> bool {
+    let lanes = A::Vector::<S>::LEN;
+    let (from, to) = (run.from as usize, run.into as usize);
+    let Some(source) = source.get(from..from + COUNT * lanes) else { return false };
+    let into = &mut into[to..to + COUNT * lanes];
+    for register in 0..COUNT {
+        let pixels = A::Vector::<S>::from_slice(simd, &source[register * lanes..][..lanes]);
+        pixels.store_slice(&mut into[register * lanes..][..lanes]);
+    }
+    true
+}
+
+/// Copies the last pixels of a source, which have no register of numbers behind them.
+#[cold]
+#[inline(never)]
+fn copy_end<A: Copy>(source: &[A], run: &Run, length: usize, into: &mut [A]) {
+    into[run.into as usize..][..length].copy_from_slice(&source[run.from as usize..][..length]);
 }
 
 /// Writes the panels of some pixels whose channels lie side by side: `[pixel][depth]` becomes `[panel][depth][pixel]`.
