@@ -2,10 +2,10 @@
 
 use ndarray::{ArrayBase, Axis, IxDyn, RawData};
 
+use crate::conv::{Dense, Kernels};
 use crate::module::{Module, OutputShape, check_shape};
 use crate::plan::Run;
 use crate::tensor::{Tensor, TensorView, TensorViewMut, element_count, filled};
-use crate::conv::{Dense, Kernels};
 use crate::{Conv1d, Element, Error, Plan, Result};
 
 /// A dense (fully connected) layer: `output[…, o] = bias[o] + Σ weights[o, i] · input[…, i]`, as PyTorch's `Linear`.
@@ -205,7 +205,10 @@ impl<T: Element> Run<T, T::Sum> for Planned<T> {
             Way::Pixels(conv) => {
                 let rows: &[T] = &input.contiguous()?;
                 transpose(rows, *inputs, pixels);
-                conv.run(TensorView::from_slice(&[*inputs, *batch], pixels)?, TensorViewMut::from_slice(&[*outputs, *batch], sums)?)?;
+                conv.run(
+                    TensorView::from_slice(&[*inputs, *batch], pixels)?,
+                    TensorViewMut::from_slice(&[*outputs, *batch], sums)?,
+                )?;
                 for (flat, element) in output.into_array_view_mut().iter_mut().enumerate() {
                     *element = sums[flat % *outputs * *batch + flat / *outputs];
                 }

@@ -16,8 +16,6 @@ use super::packing::Packing;
 use super::pieces::Units;
 use super::problem::Problem;
 use crate::cache;
-use crate::parallel::Part as Images;
-use crate::window::Axis;
 use crate::kernels::epilogue::Target;
 use crate::kernels::gemm::{self, Along, Block};
 use crate::kernels::panels::{Aligned, Gather, Panels, PixelBlock, Widths};
@@ -66,7 +64,7 @@ struct Source {
 }
 
 /// Where vectors lie for an algorithm.
-fn along(algorithm: Algorithm) -> Along {
+pub(super) fn along(algorithm: Algorithm) -> Along {
     match algorithm {
         Algorithm::Channels => Along::Filters,
         _ => Along::Pixels,
@@ -98,7 +96,8 @@ impl Source {
     ) -> Option<Self> {
         let offsets = packing.offsets(problem.channels)?;
         let rows = packing.rows(problem.band_size(outputs));
-        let runs = (0..images).flat_map(|image| rows.each().map(move |(from, length)| (image * distance + from, length)));
+        let runs =
+            (0..images).flat_map(|image| rows.each().map(move |(from, length)| (image * distance + from, length)));
         let panels = Panels::new::<A>(tiles, usize::MAX, runs, problem.depth())?;
         Some(Self { packing, offsets, panels, outputs })
     }
@@ -167,7 +166,8 @@ impl Bands {
         let before = scratch.as_ptr().align_offset(cache::LINE).min(cache::LINE / size_of::<A>());
         let (copy, rest) = scratch[before..].split_at_mut(self.copy_length(problem));
         let (panels, sums) = rest.split_at_mut(self.panels_length());
-        let mut group = Group { settings, widths: self.widths, along: self.along, source, weights, filters, panels, sums };
+        let mut group =
+            Group { settings, widths: self.widths, along: self.along, source, weights, filters, panels, sums };
         let all = input.len_of(ArrayAxis(0));
         for first_image in (0..all).step_by(images) {
             let images = first_image..all.min(first_image + images);
@@ -265,25 +265,28 @@ impl<A: Kernels> Group<'_, A> {
             let images = first_image..last_image + 1;
             maps_of(output, images.clone(), first..first + count, of_map, &mut maps);
             let start = self.filters.start + first;
-            gemm_block(settings, Block {
-                along: self.along,
-                panels: self.panels,
-                distance: block.distance,
-                tile: block.tile,
-                last_tile: block.last_tile,
-                pixels: block.pixels.len(),
-                depth: self.source.offsets.len(),
-                weights: of_block,
-                width,
-                filters: count,
-                epilogue: settings.finish(start..start + count),
-                target: Target::Maps {
-                    maps: &mut maps[..images.len() * count],
-                    pixels: of_map,
-                    first: block.pixels.start - first_image * of_map,
+            gemm_block(
+                settings,
+                Block {
+                    along: self.along,
+                    panels: self.panels,
+                    distance: block.distance,
+                    tile: block.tile,
+                    last_tile: block.last_tile,
+                    pixels: block.pixels.len(),
+                    depth: self.source.offsets.len(),
+                    weights: of_block,
+                    width,
+                    filters: count,
+                    epilogue: settings.finish(start..start + count),
+                    target: Target::Maps {
+                        maps: &mut maps[..images.len() * count],
+                        pixels: of_map,
+                        first: block.pixels.start - first_image * of_map,
+                    },
+                    sums: self.sums,
                 },
-                sums: self.sums,
-            });
+            );
             (first, weights) = (first + width, rest);
         }
     }
@@ -315,7 +318,9 @@ fn maps_of<'a, A>(
     }
     let output = output.slice_axis_mut(ArrayAxis(0), Slice::from(images));
     for image in output.into_outer_iter_mut() {
-        for (map, place) in image.slice_axis_move(ArrayAxis(0), Slice::from(filters.clone())).into_outer_iter_mut().zip(&mut maps) {
+        for (map, place) in
+            image.slice_axis_move(ArrayAxis(0), Slice::from(filters.clone())).into_outer_iter_mut().zip(&mut maps)
+        {
             *place = map.into_slice().expect("a band of a map lies in one piece");
         }
     }
@@ -344,61 +349,6 @@ impl<A: Kernels> Method<A> for Bands {
 
     fn compute(&self, settings: &Settings<A>, part: Part<'_, A>) {
         part.each_group(&settings.problem, |part| self.compute_group(settings, part));
-    }
-}
-
-/// What a group of one image takes, in multiply-adds of a register: the products, blanks included, what it takes to store the sums, and
-/// to bring the pixels to panels.
-pub(super) fn cost<A: Lanes>(problem: &Problem, algorithm: Algorithm, level: Level) -> f64 {
-    let along = along(algorithm);
-    let (tiles, widths) = sizes::<A>(along, level);
-    let (lanes, depth) = (lanes::<A>(level), problem.depth() as f64);
-    let images = images_together(problem, Images::here().all(problem.images));
-    let pixels = problem.outputs() * images;
-    let tiles_of_pixels = tile_sizes(Widths(tiles), pixels);
-    let tiles_of_filters = tile_sizes(widths, problem.filters);
-    let mut tiles = 0.0;
-    for &(pixels, panels) in &tiles_of_pixels {
-        for &(filters, blocks) in &tiles_of_filters {
-            let registers = match along {
-                Along::Pixels => pixels / lanes * filters,
-                Along::Filters => filters / lanes * pixels,
-            };
-            let storing = if along == Along::Pixels { STORE } else { STORE_TRANSPOSED };
-            let of_tile = registers.max(LATENCY) as f64 * depth + storing * registers as f64 + TILE;
-            tiles += of_tile * (panels * blocks) as f64;
-        }
-    }
-    let panels: f64 = tiles_of_pixels.iter().map(|&(pixels, panels)| (pixels.div_ceil(lanes) * panels) as f64).sum();
-    (tiles + GATHER * depth * panels) / images as f64 + cost_of_copying(problem)
-}
-
-/// A tile of fewer sums waits for each multiply-add to end before the next one on the same sum.
-const LATENCY: usize = 8;
-/// What it takes to store a register of sums straight away, or transposed.
-const STORE: f64 = 3.0;
-const STORE_TRANSPOSED: f64 = 12.0;
-/// And to begin a tile.
-const TILE: f64 = 30.0;
-/// To write a register of a panel.
-const GATHER: f64 = 6.0;
-
-/// Into how many blocks of which sizes so many are cut.
-fn tile_sizes(widths: Widths, count: usize) -> [(usize, usize); 2] {
-    let (whole, left) = (count / widths.0[0], count % widths.0[0]);
-    [(widths.0[0], whole), (widths.next(left), usize::from(left > 0))]
-}
-
-/// What copying the pixels of one group takes, where they do not stay in place.
-fn cost_of_copying(problem: &Problem) -> f64 {
-    let met = |axis: &Axis| axis.outputs() as f64 * axis.stride().min(axis.size()) as f64;
-    let pixels = problem.channels as f64 * problem.axes.iter().map(met).product::<f64>();
-    let is_bare = problem.axes.iter().all(|axis| axis.whole_windows().len() == axis.outputs());
-    match problem.axes[2].stride() {
-        1 if is_bare => 0.0,
-        1 => pixels * 0.25,
-        2 => pixels,
-        _ => pixels * 2.0,
     }
 }
 

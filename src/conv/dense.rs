@@ -125,7 +125,8 @@ impl<A: Kernels> Dense<A> {
     pub(super) fn run(&mut self, input: &[A], output: &mut [A]) {
         let mut scratch = std::mem::take(&mut self.scratch);
         let rows = input.len() / self.inputs;
-        let mut output = ArrayViewMut2::from_shape((rows, self.outputs), output).expect("the plan has checked the shape");
+        let mut output =
+            ArrayViewMut2::from_shape((rows, self.outputs), output).expect("the plan has checked the shape");
         let of_each = scratch.len() / self.workers;
         let mut rest = &mut scratch[..];
         let workers = (0..self.workers).map(move |_| rest.split_off_mut(..of_each).unwrap_or_default());
@@ -167,14 +168,7 @@ impl<A: Kernels> Dense<A> {
     }
 
     /// The blocks of filters of a block of rows.
-    fn filters(
-        &self,
-        block: &PixelBlock,
-        panels: &[A],
-        outputs: &Range<usize>,
-        rows: &mut [&mut [A]],
-        sums: &mut [A],
-    ) {
+    fn filters(&self, block: &PixelBlock, panels: &[A], outputs: &Range<usize>, rows: &mut [&mut [A]], sums: &mut [A]) {
         let mut weights = &self.weights[outputs.start * self.inputs..];
         let mut done = 0;
         while done < outputs.len() {

@@ -8,8 +8,6 @@ use ndarray::{ArrayView5, ArrayViewMut5, Axis, Slice};
 
 use super::algorithm::Algorithm;
 use super::bands::Bands;
-use crate::kernels::epilogue::Epilogue;
-use crate::kernels::panels::Aligned;
 use super::kernels::Kernels;
 use super::module::Means;
 use super::pieces::{Pieces, Units};
@@ -18,6 +16,8 @@ use super::prepared::Prepared;
 use super::problem::Problem;
 use super::winograd::Blocks;
 use crate::Result;
+use crate::kernels::epilogue::Epilogue;
+use crate::kernels::panels::Aligned;
 use crate::simd::{Level, has_kernels, lanes};
 use crate::tensor::{TensorView, TensorViewMut, filled};
 

@@ -1,6 +1,7 @@
 //! The kernels, compiled here for every number and level: a program that uses the crate need not compile them again.
 
-use super::algorithm::{self, Algorithm};
+use super::algorithm::Algorithm;
+use super::choose;
 use super::dense::{Dense, Rows as DenseRows};
 use super::fast::{Fast, Parameters};
 use super::module::Means;
@@ -38,7 +39,7 @@ pub trait Kernels: Lanes {
     /// A transposed convolution, made ready to run: [`Phases::new`], and [`Phases::run_into`].
     fn phases(transposed: &Transposed<'_, Self>) -> Result<Option<Phases<Self>>>;
     fn run_phases(phases: &mut Phases<Self>, input: &TensorView<'_, Self>, output: &mut [Self]);
-    /// [`algorithm::fastest`]
+    /// [`choose::fastest`]
     fn fastest(problem: &Problem, level: Level, may: &dyn Fn(Algorithm) -> bool) -> Algorithm;
 
     fn pack(level: Level, pack: Pack<'_, Self>);
@@ -93,7 +94,7 @@ macro_rules! floats {
             }
 
             fn fastest(problem: &Problem, level: Level, may: &dyn Fn(Algorithm) -> bool) -> Algorithm {
-                algorithm::fastest::<Self>(problem, level, may)
+                choose::fastest::<Self>(problem, level, may)
             }
 
             fn pack(level: Level, pack: Pack<'_, Self>) {

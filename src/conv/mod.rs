@@ -12,7 +12,7 @@
 mod algorithm;
 mod band;
 mod bands;
-
+mod choose;
 
 mod dense;
 mod direct;

@@ -14,17 +14,18 @@
 //! four are. No product is computed that the definition does not have, but for those with the zeros around the input. The maps of the
 //! phases are then dealt into the output.
 
-use super::algorithm::{self, Algorithm};
+use super::algorithm::Algorithm;
+use super::choose;
 use super::fast::{Fast, Parameters, WORTH_THREADS};
 use super::kernels::Kernels;
 use super::module::Means;
 use super::prepared::Prepared;
 use super::problem::Problem;
+use crate::Result;
 use crate::parallel::{PIECES, share, threads};
 use crate::simd::{Level, has_kernels, vectorized};
 use crate::tensor::{TensorView, filled};
 use crate::window::{Axis, AxisSpec, PaddingMode, unravel};
-use crate::Result;
 
 /// More convolutions than this are not worth their calls.
 const MOST_CONVOLUTIONS: usize = 64;
@@ -119,16 +120,18 @@ impl<A: Kernels> Part<A> {
         };
         let weights = weights(transposed, &classes, phases)?;
         let weights = TensorView::from_slice(&[weights.len()], &weights)?;
-        let bias = transposed.bias.as_ref().map(|bias| {
-            bias.iter().flat_map(|&bias| std::iter::repeat_n(bias, count)).collect()
-        });
+        let bias = transposed
+            .bias
+            .as_ref()
+            .map(|bias| bias.iter().flat_map(|&bias| std::iter::repeat_n(bias, count)).collect());
         let may = |algorithm: Algorithm| algorithm != Algorithm::Separable && algorithm.suits(&problem);
-        let algorithm = algorithm::fastest::<A>(&problem, level, &may);
+        let algorithm = choose::fastest::<A>(&problem, level, &may);
         let maps = problem.images * problem.groups * problem.filters;
         let maps = filled(&[maps, problem.outputs()], A::default())?;
         let means = Means::of(&problem);
         let prepared = Prepared::default();
-        let fast = Fast::new(problem, algorithm, means, Parameters { weights, bias, relu: false, prepared: &prepared })?;
+        let fast =
+            Fast::new(problem, algorithm, means, Parameters { weights, bias, relu: false, prepared: &prepared })?;
         Ok(fast.map(|fast| Self { fast, classes, maps }))
     }
 }
@@ -273,7 +276,11 @@ impl<A: Kernels> Phases<A> {
                 let Some(to) = place(1, row) else { continue };
                 let to = &mut map[(plane * self.axes[1].length() + to) * width..][..width];
                 let from = (at * rows + row) * columns;
-                self.deal_columns(&part.classes[2], |phase| &maps[phase * planes * rows * columns + from..][..columns], to);
+                self.deal_columns(
+                    &part.classes[2],
+                    |phase| &maps[phase * planes * rows * columns + from..][..columns],
+                    to,
+                );
             }
         }
     }

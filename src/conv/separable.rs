@@ -10,9 +10,9 @@
 
 use ndarray::ArrayViewMut3;
 
-use crate::kernels::epilogue::Epilogue;
 use super::rows::{Layout, Rows};
 use crate::Float;
+use crate::kernels::epilogue::Epilogue;
 use crate::simd::{Kernel, Lanes, Level, Simd, run};
 use crate::window::{Axis, AxisSpec};
 

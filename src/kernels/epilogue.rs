@@ -183,11 +183,7 @@ fn store_squares<S: Simd, A: Lanes, const LANES: usize>(
 }
 
 #[inline(always)]
-fn load_square<S: Simd, A: Lanes, const LANES: usize>(
-    simd: S,
-    sums: &[A],
-    width: usize,
-) -> [A::Vector<S>; LANES] {
+fn load_square<S: Simd, A: Lanes, const LANES: usize>(simd: S, sums: &[A], width: usize) -> [A::Vector<S>; LANES] {
     let mut square = [A::Vector::<S>::splat(simd, A::default()); LANES];
     for pixel in 0..LANES {
         square[pixel] = A::Vector::<S>::from_slice(simd, &sums[pixel * width..][..LANES]);

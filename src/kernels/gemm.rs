@@ -100,18 +100,19 @@ impl<A: Lanes> Block<'_, '_, A> {
             simd,
             #[inline(always)]
             || {
-                epilogue::Sums { sums: self.sums, width, pixels, filters }.store(
-                    simd,
-                    &mut self.target,
-                    self.epilogue,
-                );
+                epilogue::Sums { sums: self.sums, width, pixels, filters }.store(simd, &mut self.target, self.epilogue);
             },
         );
     }
 
     /// Some panels of `ROWS` pixels under the filters: a function for each height.
     #[inline(always)]
-    fn filter_tiles<S: Simd, const ROWS: usize, const REGISTERS: usize>(&mut self, simd: S, first: usize, count: usize) {
+    fn filter_tiles<S: Simd, const ROWS: usize, const REGISTERS: usize>(
+        &mut self,
+        simd: S,
+        first: usize,
+        count: usize,
+    ) {
         outlined(
             simd,
             #[inline(always)]

@@ -36,9 +36,9 @@ use std::array::from_fn;
 
 use ndarray::{ArrayView5, ArrayViewMut4, Axis, Slice};
 
-use crate::kernels::epilogue::Epilogue;
 use super::packing::Packing;
 use crate::Float;
+use crate::kernels::epilogue::Epilogue;
 use crate::simd::{Kernel, Lanes, Level, Simd, Vector, lanes, run};
 pub(super) use blocks::Blocks;
 pub(super) use steps::with_blanks;

@@ -12,11 +12,11 @@ use std::ops::Range;
 
 use ndarray::Axis;
 
-use crate::kernels::epilogue::Epilogue;
 use super::steps::{Scratch, copy_row};
 use super::transforms::{LARGE_TILE as TILE, outputs};
 use super::{Part, Tiling, Winograd};
 use crate::Float;
+use crate::kernels::epilogue::Epilogue;
 use crate::simd::{Lanes, Level, Simd, Vector, WIDEST_REGISTER, lanes, outline};
 
 outline!();

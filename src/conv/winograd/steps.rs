@@ -1,9 +1,9 @@
 //! The steps that tiles go through, and the room that they work in.
 
-use crate::kernels::epilogue::{Epilogue, store_maps};
 use super::transforms::{LARGE_PATCH, LARGE_TILE, outputs};
 use super::{Block, MOST_LANES, Tiling, shallow};
 use crate::Float;
+use crate::kernels::epilogue::{Epilogue, store_maps};
 use crate::kernels::tile::{self, with_height};
 use crate::simd::{Facts, Lanes, Level, Simd, Vector, lanes, outline};
 
