@@ -15,7 +15,7 @@ use super::winograd::{self, Tiling};
 use crate::kernels::gemm::Along;
 use crate::kernels::panels::Widths;
 use crate::parallel::Part;
-use crate::simd::{Lanes, Level, has_kernels, lanes};
+use crate::simd::{Lanes, Level, has_kernels, has_many_registers, lanes};
 use crate::window::Axis;
 
 /// Outputs of a row that is better computed in bands.
@@ -76,7 +76,10 @@ fn cost<A: Lanes>(algorithm: Algorithm, problem: &Problem, level: Level) -> f64 
             if tiling.is_shallow(of_phases) {
                 // Where rows of tiles are shorter than a register, its outputs take a detour.
                 let storing = if columns < 4 * lanes * problem.axes[2].dilation() { 220.0 } else { 140.0 };
-                let of_register = filters * (products * 4.0 / 3.0 + storing * points) + 320.0 * channels * points;
+                // With 16 registers the products of a tile do not stay in them.
+                let (multiplying, storing) =
+                    if has_many_registers::<A>(level) { (4.0 / 3.0, storing) } else { (4.5, storing + 160.0) };
+                let of_register = filters * (products * multiplying + storing * points) + 320.0 * channels * points;
                 return tiles.div_ceil(lanes) as f64 * of_register + starting;
             }
             let registers = problem.filters.div_ceil(lanes) as f64;
@@ -119,7 +122,13 @@ fn cost_of_product<A: Lanes>(problem: &Problem, algorithm: Algorithm, level: Lev
         }
     }
     let panels: f64 = tiles_of_pixels.iter().map(|&(pixels, panels)| (pixels.div_ceil(lanes) * panels) as f64).sum();
-    (tiles + GATHER * depth * panels) / images as f64 + cost_of_copying(problem)
+    // What is side by side in the input ends with each row of outputs, unless windows have one pixel.
+    let rows = if problem.taps() == 1 { 0 } else { pixels / problem.axes[2].outputs() };
+    let gathering = GATHER * depth * (panels + rows as f64);
+    // Maps of several images end within tiles.
+    let ends = if images == 1 { 0.0 } else { (images * problem.filters) as f64 };
+    let ends = ends * if along == Along::Pixels { SCATTER } else { STORE_PART };
+    (tiles + gathering + ends) / images as f64 + cost_of_copying(problem)
 }
 
 /// A tile of fewer sums waits for each multiply-add to end before the next one on the same sum.
@@ -127,7 +136,10 @@ const LATENCY: usize = 8;
 /// What it takes to store a register of sums straight away, or transposed.
 const STORE: f64 = 3.0;
 const STORE_TRANSPOSED: f64 = 12.0;
-/// And to begin a tile.
+/// The same of sums of a filter that are the last of a map, where that is not the end of a tile.
+const SCATTER: f64 = 300.0;
+const STORE_PART: f64 = 60.0;
+/// What it takes to begin a tile.
 const TILE: f64 = 30.0;
 /// To write a register of a panel.
 const GATHER: f64 = 6.0;
