@@ -9,6 +9,7 @@ use std::ops::Range;
 use ndarray::{ArrayView5, ArrayViewMut5, Axis as ArrayAxis, Slice};
 
 use super::algorithm::Algorithm;
+use super::choose;
 use super::fast::{Method, Part, Settings};
 use super::kernels::Kernels;
 use super::pack::Pack;
@@ -17,7 +18,7 @@ use super::pieces::Units;
 use super::problem::Problem;
 use crate::cache;
 use crate::kernels::epilogue::Target;
-use crate::kernels::gemm::{self, Along, Block};
+use crate::kernels::gemm::{self, Along, Block, RowBlock};
 use crate::kernels::panels::{Aligned, Gather, Panels, PixelBlock, Widths};
 use crate::kernels::tile;
 use crate::simd::{Lanes, Level, lanes};
@@ -59,6 +60,8 @@ struct Source {
     /// Of every tap of every channel.
     offsets: Vec<u32>,
     panels: Panels,
+    /// The rows of a band, where they are read as they lie: then there are no panels, and a band is of one image.
+    rows: Option<Vec<[u32; 2]>>,
     /// Outputs of a band along the band axis.
     outputs: usize,
 }
@@ -99,7 +102,15 @@ impl Source {
         let runs =
             (0..images).flat_map(|image| rows.each().map(move |(from, length)| (image * distance + from, length)));
         let panels = Panels::new::<A>(tiles, usize::MAX, runs, problem.depth())?;
-        Some(Self { packing, offsets, panels, outputs })
+        Some(Self { packing, offsets, panels, rows: None, outputs })
+    }
+
+    /// The same with rows that are read as they lie.
+    fn with_rows(self, problem: &Problem) -> Option<Self> {
+        let number = |number: usize| u32::try_from(number).ok();
+        let rows = self.packing.rows(problem.band_size(self.outputs));
+        let rows = rows.each().map(|(from, length)| Some([number(from)?, number(length)?])).collect::<Option<_>>()?;
+        Some(Self { rows: Some(rows), ..self })
     }
 
     /// The same where pixels are copied.
@@ -147,6 +158,10 @@ impl Bands {
     pub(super) fn new<A: Kernels>(problem: &Problem, algorithm: Algorithm, level: Level) -> Option<Self> {
         let along = along(algorithm);
         let (tiles, widths) = sizes::<A>(along, level);
+        if along == Along::Pixels && choose::reads_rows::<A>(problem, level) {
+            let (copied, images) = Source::copied::<A>(problem, 1, tiles)?;
+            return Some(Self { along, widths, copied: copied.with_rows(problem)?, in_place: None, images });
+        }
         let (copied, images) = Source::copied::<A>(problem, images_together(problem, problem.images), tiles)?;
         let in_place = Source::in_place::<A>(problem, if problem.groups == 1 { images } else { 1 }, tiles);
         Some(Self { along, widths, copied, in_place, images })
@@ -210,6 +225,9 @@ impl Bands {
     }
 
     fn panels_length(&self) -> usize {
+        if self.copied.rows.is_some() {
+            return 0;
+        }
         let in_place = self.in_place.as_ref().map_or(0, |source| source.panels.numbers());
         self.copied.panels.numbers().max(in_place).next_multiple_of(OVERREAD)
     }
@@ -241,6 +259,9 @@ impl<A: Kernels> Group<'_, A> {
         let mut output = output.slice_axis_mut(axis, Slice::from(band));
         let (images, _, planes, rows, columns) = output.dim();
         let of_map = planes * rows * columns;
+        if let Some(rows) = &self.source.rows {
+            return self.rows(pixels, rows, of_map, &mut output);
+        }
         let panels = &self.source.panels;
         for block in panels.blocks(images * of_map) {
             let offsets = &self.source.offsets[..];
@@ -249,6 +270,25 @@ impl<A: Kernels> Group<'_, A> {
                 1 => self.filters::<MOST_MAPS_OF_AN_IMAGE>(&block, of_map, &mut output),
                 _ => self.filters::<MOST_MAPS>(&block, of_map, &mut output),
             }
+        }
+    }
+
+    /// The blocks of filters of a band whose rows are read as they lie.
+    fn rows(&self, source: &[A], rows: &[[u32; 2]], of_map: usize, output: &mut ArrayViewMut5<'_, A>) {
+        let (settings, filters, offsets) = (self.settings, self.filters.len(), &self.source.offsets[..]);
+        let (mut first, mut weights) = (0, &settings.weights[self.weights..]);
+        while first < filters {
+            let width = self.widths.next(filters - first);
+            let count = width.min(filters - first);
+            let of_block;
+            (of_block, weights) = weights.split_at(offsets.len() * width);
+            let mut maps: [&mut [A]; MOST_MAPS_OF_AN_IMAGE] = from_fn(|_| <&mut [A]>::default());
+            maps_of(output, 0..1, first..first + count, of_map, &mut maps);
+            let start = self.filters.start + first;
+            let epilogue = settings.finish(start..start + count);
+            let maps = &mut maps[..count];
+            A::gemm_rows(settings.level, RowBlock { source, offsets, rows, weights: of_block, width, epilogue, maps });
+            first += width;
         }
     }
 

@@ -14,6 +14,7 @@ use super::problem::Problem;
 use super::winograd::{self, Tiling};
 use crate::kernels::gemm::Along;
 use crate::kernels::panels::Widths;
+use crate::kernels::tile::REGISTERS;
 use crate::parallel::Part;
 use crate::simd::{Lanes, Level, has_kernels, has_many_registers, lanes};
 use crate::window::Axis;
@@ -23,6 +24,9 @@ const LONG_ROW: usize = 4096;
 
 /// Weights of so many bytes, and those of fewer, stay in a cache that cores share: these are read the faster.
 const CACHED_BYTES: f64 = (24 << 20) as f64;
+
+/// Where maps have fewer tiles than this, weights are not read while others are multiplied.
+const FEW_TILES: usize = 32;
 
 /// What it takes to begin with a channel of a map in tiles.
 const STARTING_CHANNEL: f64 = 600.0;
@@ -51,6 +55,7 @@ fn cost<A: Lanes>(algorithm: Algorithm, problem: &Problem, level: Level) -> f64 
     let depth = problem.depth() as f64;
     match algorithm {
         Algorithm::Taps => f64::INFINITY,
+        Algorithm::Pixels if reads_rows::<A>(problem, level) => cost_of_rows::<A>(problem, level),
         Algorithm::Pixels | Algorithm::Channels => cost_of_product::<A>(problem, algorithm, level),
         // A row alone is not cut, and should stay in cache.
         Algorithm::Rows | Algorithm::Separable if rows == 1 && columns > LONG_ROW => f64::INFINITY,
@@ -78,7 +83,7 @@ fn cost<A: Lanes>(algorithm: Algorithm, problem: &Problem, level: Level) -> f64 
                 let storing = if columns < 4 * lanes * problem.axes[2].dilation() { 220.0 } else { 140.0 };
                 // With 16 registers the products of a tile do not stay in them.
                 let (multiplying, storing) =
-                    if has_many_registers::<A>(level) { (4.0 / 3.0, storing) } else { (4.5, storing + 160.0) };
+                    if has_many_registers::<A>(level) { (4.0 / 3.0, storing) } else { (2.0, storing + 460.0) };
                 let of_register = filters * (products * multiplying + storing * points) + 320.0 * channels * points;
                 return tiles.div_ceil(lanes) as f64 * of_register + starting;
             }
@@ -91,10 +96,9 @@ fn cost<A: Lanes>(algorithm: Algorithm, problem: &Problem, level: Level) -> f64 
             // All the weights are read for every block of tiles: of few tiles, for all images together, and for many they do not count.
             let bytes = products * filters * size_of::<A>() as f64;
             let bytes_an_operation = if bytes > CACHED_BYTES { 5.0 } else { 12.0 };
-            if maps > 1 {
-                return computing + starting + bytes * maps as f64 / bytes_an_operation / images as f64;
-            }
-            computing.max(bytes / bytes_an_operation / images as f64)
+            let reading = bytes * maps as f64 / bytes_an_operation / images as f64;
+            let together = if of_map < FEW_TILES { computing + reading } else { computing.max(reading) };
+            together + starting
         }
     }
 }
@@ -130,6 +134,34 @@ fn cost_of_product<A: Lanes>(problem: &Problem, algorithm: Algorithm, level: Lev
     let ends = ends * if along == Along::Pixels { SCATTER } else { STORE_PART };
     (tiles + gathering + ends) / images as f64 + cost_of_copying(problem)
 }
+
+/// Whether vectors along pixels are better read where they lie than from panels: where filters are few.
+pub(super) fn reads_rows<A: Lanes>(problem: &Problem, level: Level) -> bool {
+    cost_of_rows::<A>(problem, level) < cost_of_product::<A>(problem, Algorithm::Pixels, level)
+}
+
+/// The same as [`cost_of_product`] for rows of pixels that are read where they lie: no panels, but tiles end with every row.
+fn cost_of_rows<A: Lanes>(problem: &Problem, level: Level) -> f64 {
+    let (_, widths) = sizes::<A>(Along::Pixels, level);
+    let (lanes, depth) = (lanes::<A>(level), problem.depth() as f64);
+    let [planes, rows, columns] = problem.output_size();
+    let mut tiles = 0.0;
+    for (pixels, tiles_of_row) in
+        [(REGISTERS * lanes, columns / (REGISTERS * lanes)), (columns % (REGISTERS * lanes), 1)]
+    {
+        for (filters, blocks) in tile_sizes(widths, problem.filters) {
+            let registers = (pixels.div_ceil(lanes) * filters) as f64;
+            if registers > 0.0 {
+                let of_tile = registers.max(LATENCY as f64) * depth + STEP * depth + STORE * registers + TILE;
+                tiles += of_tile * (tiles_of_row * blocks) as f64;
+            }
+        }
+    }
+    tiles * (planes * rows) as f64 + cost_of_copying(problem).max(0.25 * (problem.channels * problem.outputs()) as f64)
+}
+
+/// What it takes to find the pixels of a step.
+const STEP: f64 = 3.0;
 
 /// A tile of fewer sums waits for each multiply-add to end before the next one on the same sum.
 const LATENCY: usize = 8;

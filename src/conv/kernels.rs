@@ -12,7 +12,7 @@ use super::rows::{self, Rows};
 use super::separable::{self, Separable};
 use super::winograd::{self, Tiling, Winograd};
 use crate::Result;
-use crate::kernels::gemm::{self, Block};
+use crate::kernels::gemm::{self, Block, RowBlock};
 use crate::kernels::panels::{self, Gather, Transpose};
 use crate::simd::{Lanes, Level};
 use crate::tensor::TensorView;
@@ -46,6 +46,7 @@ pub trait Kernels: Lanes {
     fn gather(level: Level, gather: Gather<'_, Self>);
     fn transpose_rows(level: Level, rows: Transpose<'_, Self>);
     fn gemm(level: Level, block: Block<'_, '_, Self>);
+    fn gemm_rows(level: Level, rows: RowBlock<'_, '_, Self>);
     fn rows(level: Level, rows: Rows<'_, Self>);
     fn separable(level: Level, separable: Separable<'_, Self>);
     /// Whether they are all finite.
@@ -113,6 +114,10 @@ macro_rules! floats {
                 gemm::compute(level, block);
             }
 
+            fn gemm_rows(level: Level, rows: RowBlock<'_, '_, Self>) {
+                gemm::compute_rows(level, rows);
+            }
+
             fn rows(level: Level, rows: Rows<'_, Self>) {
                 rows::compute(level, rows);
             }
@@ -164,6 +169,7 @@ macro_rules! integers {
             fn gather(_: Level, _: Gather<'_, Self>) {}
             fn transpose_rows(_: Level, _: Transpose<'_, Self>) {}
             fn gemm(_: Level, _: Block<'_, '_, Self>) {}
+            fn gemm_rows(_: Level, _: RowBlock<'_, '_, Self>) {}
             fn rows(_: Level, _: Rows<'_, Self>) {}
             fn separable(_: Level, _: Separable<'_, Self>) {}
             fn are_finite(_: &TensorView<'_, Self>) -> bool {

@@ -154,8 +154,7 @@ impl<A: Lanes> Block<'_, '_, A> {
             simd,
             #[inline(always)]
             || {
-                let lanes = A::Vector::<S>::LEN;
-                let width = REGISTERS * lanes;
+                let width = REGISTERS * A::Vector::<S>::LEN;
                 let weights = &self.weights[..self.depth * ROWS];
                 let Target::Maps { maps, pixels: of_map, first: start } = &mut self.target else { return };
                 let (of_map, filters) = (*of_map, self.filters);
@@ -163,42 +162,9 @@ impl<A: Lanes> Block<'_, '_, A> {
                 for panel in first..first + count {
                     let pixels = &self.panels[panel * self.distance..][..self.depth * width];
                     let sums = tile::sums::<S, A, ROWS, REGISTERS>(simd, weights, pixels);
-                    let mut sums = sums;
-                    if let Some(bias) = self.epilogue.bias {
-                        for row in 0..ROWS {
-                            let bias = A::Vector::<S>::splat(simd, bias[row.min(bias.len() - 1)]);
-                            for register in 0..REGISTERS {
-                                sums[row][register] += bias;
-                            }
-                        }
-                    }
-                    if self.epilogue.relu {
-                        for row in 0..ROWS {
-                            for register in 0..REGISTERS {
-                                sums[row][register] = A::rectified(simd, sums[row][register]);
-                            }
-                        }
-                    }
-                    if at + width <= of_map {
-                        let maps = &mut maps[image * filters..][..filters];
-                        for row in 0..ROWS {
-                            if let Some(map) = maps.get_mut(row) {
-                                let place = &mut map[at..][..width];
-                                for register in 0..REGISTERS {
-                                    sums[row][register].store_slice(&mut place[register * lanes..][..lanes]);
-                                }
-                            }
-                        }
-                    } else {
-                        let mut rows = [[A::default(); MOST_WIDTH]; ROWS];
-                        for row in 0..ROWS {
-                            for register in 0..REGISTERS {
-                                sums[row][register].store_slice(&mut rows[row][register * lanes..][..lanes]);
-                            }
-                        }
-                        let count = width.min(self.pixels - panel * self.tile);
-                        scatter(&rows, count, &mut maps[image * filters..], filters, at);
-                    }
+                    let maps = &mut maps[image * filters..];
+                    let count = width.min(self.pixels - panel * self.tile);
+                    store_pixels::<S, A, ROWS, REGISTERS>(simd, sums, self.epilogue, (maps, filters), [at, count]);
                     at += width;
                     if at >= of_map {
                         (image, at) = place(image * of_map + at, of_map);
@@ -206,6 +172,121 @@ impl<A: Lanes> Block<'_, '_, A> {
                 }
             },
         );
+    }
+}
+
+/// Finishes the sums of so many pixels of some filters, and stores them in the maps of these filters. They may spoil pixels that come
+/// after them.
+#[inline(always)]
+fn store_pixels<S: Simd, A: Lanes, const ROWS: usize, const REGISTERS: usize>(
+    simd: S,
+    mut sums: tile::Sums<S, A, ROWS, REGISTERS>,
+    epilogue: Epilogue<'_, A>,
+    (maps, filters): (&mut [&mut [A]], usize),
+    [at, count]: [usize; 2],
+) {
+    let lanes = A::Vector::<S>::LEN;
+    let width = REGISTERS * lanes;
+    if let Some(bias) = epilogue.bias {
+        for row in 0..ROWS {
+            let bias = A::Vector::<S>::splat(simd, bias[row.min(bias.len() - 1)]);
+            for register in 0..REGISTERS {
+                sums[row][register] += bias;
+            }
+        }
+    }
+    if epilogue.relu {
+        for row in 0..ROWS {
+            for register in 0..REGISTERS {
+                sums[row][register] = A::rectified(simd, sums[row][register]);
+            }
+        }
+    }
+    if at + width <= maps[0].len() {
+        for row in 0..ROWS {
+            if row < filters {
+                let place = &mut maps[row][at..][..width];
+                for register in 0..REGISTERS {
+                    sums[row][register].store_slice(&mut place[register * lanes..][..lanes]);
+                }
+            }
+        }
+    } else {
+        let mut rows = [[A::default(); MOST_WIDTH]; ROWS];
+        for row in 0..ROWS {
+            for register in 0..REGISTERS {
+                sums[row][register].store_slice(&mut rows[row][register * lanes..][..lanes]);
+            }
+        }
+        scatter(&rows, count, maps, filters, at);
+    }
+}
+
+/// Rows of pixels that are read where they lie, under a block of filters: so few that panels would take longer to write than to use.
+pub struct RowBlock<'a, 'm, A> {
+    /// All that is read, and as much behind it as a tile is wide.
+    pub(crate) source: &'a [A],
+    /// Of every step of the depth into the source.
+    pub(crate) offsets: &'a [u32],
+    /// Where pixels begin, but for the offset, and how many stand side by side.
+    pub(crate) rows: &'a [[u32; 2]],
+    pub(crate) weights: &'a [A],
+    pub(crate) width: usize,
+    pub(crate) epilogue: Epilogue<'a, A>,
+    /// The map of each filter; there may be fewer pixels in it than in the rows.
+    pub(crate) maps: &'a mut [&'m mut [A]],
+}
+
+/// Computes rows with the instructions of a level.
+#[inline(never)]
+pub(crate) fn compute_rows<A: Lanes>(level: Level, rows: RowBlock<'_, '_, A>) {
+    run(level, rows);
+}
+
+impl<A: Lanes> Kernel for RowBlock<'_, '_, A> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(mut self, simd: S) {
+        with_height!(Facts::<S, A>::MANY_REGISTERS, self.width, |ROWS| self.tiles::<S, ROWS>(simd));
+    }
+}
+
+impl<A: Lanes> RowBlock<'_, '_, A> {
+    #[inline(always)]
+    fn tiles<S: Simd, const ROWS: usize>(&mut self, simd: S) {
+        outlined(
+            simd,
+            #[inline(always)]
+            || {
+                let lanes = A::Vector::<S>::LEN;
+                let (mut at, of_map) = (0, self.maps[0].len());
+                for &[from, length] in self.rows {
+                    let (from, length) = (from as usize, (length as usize).min(of_map - at));
+                    let mut done = 0;
+                    while length - done > lanes {
+                        let count = (length - done).min(2 * lanes);
+                        self.tile::<S, ROWS, 2>(simd, from + done, [at + done, count]);
+                        done += count;
+                    }
+                    if done < length {
+                        self.tile::<S, ROWS, 1>(simd, from + done, [at + done, length - done]);
+                    }
+                    at += length;
+                    if at == of_map {
+                        return;
+                    }
+                }
+            },
+        );
+    }
+
+    #[inline(always)]
+    fn tile<S: Simd, const ROWS: usize, const REGISTERS: usize>(&mut self, simd: S, from: usize, pixels: [usize; 2]) {
+        let source = &self.source[from..];
+        let sums = tile::sums_in_place::<S, A, ROWS, REGISTERS>(simd, self.weights, source, self.offsets);
+        let filters = self.maps.len();
+        store_pixels::<S, A, ROWS, REGISTERS>(simd, sums, self.epilogue, (&mut *self.maps, filters), pixels);
     }
 }
 

@@ -110,6 +110,30 @@ fn chain<S: Simd, A: Lanes, const ROWS: usize, const COLUMNS: usize>(
     sums
 }
 
+/// The same where the columns of every step lie side by side in a source, so far from its start.
+#[inline(always)]
+pub(crate) fn sums_in_place<S: Simd, A: Lanes, const ROWS: usize, const COLUMNS: usize>(
+    simd: S,
+    rows: &[A],
+    source: &[A],
+    offsets: &[u32],
+) -> Sums<S, A, ROWS, COLUMNS> {
+    let width = COLUMNS * A::Vector::<S>::LEN;
+    let mut sums = [[A::Vector::<S>::splat(simd, A::default()); COLUMNS]; ROWS];
+    for (rows, offsets) in rows.chunks(CHAIN * ROWS).zip(offsets.chunks(CHAIN)) {
+        let mut more = [[A::Vector::<S>::splat(simd, A::default()); COLUMNS]; ROWS];
+        for (rows, &offset) in rows.chunks_exact(ROWS).zip(offsets) {
+            more = step::<S, A, ROWS, COLUMNS>(simd, more, rows, &source[offset as usize..][..width]);
+        }
+        for row in 0..ROWS {
+            for column in 0..COLUMNS {
+                sums[row][column] += more[row][column];
+            }
+        }
+    }
+    sums
+}
+
 #[inline(always)]
 fn step<S: Simd, A: Lanes, const ROWS: usize, const COLUMNS: usize>(
     simd: S,
