@@ -20,7 +20,8 @@ if [ "$(cat "$before.revision" 2>/dev/null)" != "$revision" ]; then
     rm -rf "$before"
     mkdir -p "$before"
     git archive "$revision" | tar x -C "$before"
-    # Two packages in one program need two versions, or two names.
+    # Two packages of one name need two versions.
+    sed -i '0,/^version = .*/s//version = "0.0.0"/' "$before/Cargo.toml"
     echo "$revision" >"$before.revision"
 fi
 

@@ -156,6 +156,26 @@ pub enum Error {
         found: Vec<usize>,
     },
 
+    /// A band of rows that a module does not have, or not of the rows that it would be computed from.
+    #[error("rows {rows:?} on axis {axis} of the {what}, whose shape is {shape:?}, are no band of this module")]
+    Band {
+        /// "input" or "output".
+        what: &'static str,
+        /// The rows.
+        rows: std::ops::Range<usize>,
+        /// The axis that they lie along.
+        axis: usize,
+        /// The shape of the whole input or output.
+        shape: Vec<usize>,
+    },
+
+    /// A plan of a module whose parameters have been written to since.
+    #[error(
+        "the parameters of this plan's module have been loaded, or taken to be written to, since it was made: \
+         make another plan"
+    )]
+    Outdated,
+
     /// Two shapes that must be equal and are not.
     #[error("{what} must have shape {expected:?}; found {found:?}")]
     Shape {

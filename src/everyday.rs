@@ -11,8 +11,8 @@ use crate::window::{Padding, PerAxis};
 use crate::{GlobalAvgPool, GlobalL2Pool, GlobalMaxPool, GlobalMinPool, Result};
 
 macro_rules! convolutions {
-    ($($name:ident $axes:literal,)*) => {$(
-        #[doc = concat!("Convolves (cross-correlates) with `filters` over the last ", stringify!($axes), " axes.")]
+    ($($name:ident $axes:literal over $over:literal,)*) => {$(
+        #[doc = concat!("Convolves (cross-correlates) with `filters` over ", $over, ".")]
         ///
         /// `stride` is a number or one for each axis, `padding` too, or a [`Padding`]; the rank rule is that of
         /// [`Conv`], which has more parameters: bias, dilation, groups, padding modes.
@@ -34,10 +34,8 @@ macro_rules! convolutions {
 }
 
 macro_rules! pools {
-    ($($name:ident $reduction:ident $what:literal $axes:literal,)*) => {$(
-        #[doc = concat!(
-            $what, " of windows of this size, this stride apart, over the last ", stringify!($axes), " axes."
-        )]
+    ($($name:ident $reduction:ident $what:literal $axes:literal over $over:literal,)*) => {$(
+        #[doc = concat!($what, " of windows of this size, this stride apart, over ", $over, ".")]
         ///
         /// [`Pool`] has more parameters: padding, dilation, ceil mode.
         ///
@@ -56,7 +54,7 @@ macro_rules! pools {
 
 macro_rules! global_pools {
     ($($name:ident $module:ident $what:literal,)*) => {$(
-        #[doc = concat!($what, " of each channel, over the last 2 axes, which stay with length 1.")]
+        #[doc = concat!($what, " of each channel, over the last two axes, which stay with length 1.")]
         ///
         /// # Errors
         ///
@@ -70,9 +68,9 @@ macro_rules! global_pools {
 /// Operations on tensors of any element type.
 impl<T: Element> Tensor<T> {
     convolutions! {
-        conv1d 1,
-        conv2d 2,
-        conv3d 3,
+        conv1d 1 over "the last axis",
+        conv2d 2 over "the last two axes",
+        conv3d 3 over "the last three axes",
     }
 
     /// `max(x, 0)` of every element, as a tensor of its own.
@@ -86,12 +84,12 @@ impl<T: Element> Tensor<T> {
     }
 
     pools! {
-        max_pool1d Max "The maximum" 1,
-        max_pool2d Max "The maximum" 2,
-        max_pool3d Max "The maximum" 3,
-        min_pool1d Min "The minimum" 1,
-        min_pool2d Min "The minimum" 2,
-        min_pool3d Min "The minimum" 3,
+        max_pool1d Max "The maximum" 1 over "the last axis",
+        max_pool2d Max "The maximum" 2 over "the last two axes",
+        max_pool3d Max "The maximum" 3 over "the last three axes",
+        min_pool1d Min "The minimum" 1 over "the last axis",
+        min_pool2d Min "The minimum" 2 over "the last two axes",
+        min_pool3d Min "The minimum" 3 over "the last three axes",
     }
 
     global_pools! {
@@ -103,12 +101,12 @@ impl<T: Element> Tensor<T> {
 /// Operations on tensors of floats.
 impl<T: Float> Tensor<T> {
     pools! {
-        avg_pool1d Average "The average" 1,
-        avg_pool2d Average "The average" 2,
-        avg_pool3d Average "The average" 3,
-        l2_pool1d L2 "The L2 norm" 1,
-        l2_pool2d L2 "The L2 norm" 2,
-        l2_pool3d L2 "The L2 norm" 3,
+        avg_pool1d Average "The average" 1 over "the last axis",
+        avg_pool2d Average "The average" 2 over "the last two axes",
+        avg_pool3d Average "The average" 3 over "the last three axes",
+        l2_pool1d L2 "The L2 norm" 1 over "the last axis",
+        l2_pool2d L2 "The L2 norm" 2 over "the last two axes",
+        l2_pool3d L2 "The L2 norm" 3 over "the last three axes",
     }
 
     global_pools! {

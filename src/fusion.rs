@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::tensor::TensorViewMut;
-use crate::{Element, Relu};
+use crate::{Element, Error, Relu, Result};
 
 /// Some rows of a module's output, and the rows of its input that they are computed from.
 ///
@@ -89,12 +89,27 @@ impl Band {
         with_axis(whole, self.input_axis, self.input.len())
     }
 
+    /// Refuses a band whose axes or rows are not there, before anything in proportion to it is done.
+    pub(crate) fn check(&self, input: &[usize], output: &[usize]) -> Result<()> {
+        for (what, shape, axis, rows) in
+            [("output", output, self.output_axis, &self.output), ("input", input, self.input_axis, &self.input)]
+        {
+            if rows.is_empty() || shape.get(axis).is_none_or(|&length| rows.end > length) {
+                return Err(Error::Band { what, rows: rows.clone(), axis, shape: shape.to_vec() });
+            }
+        }
+        Ok(())
+    }
+
+    /// The error of input rows that are not those which its output rows are computed from.
+    pub(crate) fn misfit(&self, input: &[usize]) -> Error {
+        let (rows, axis) = (self.input.clone(), self.input_axis);
+        Error::Band { what: "input", rows, axis, shape: input.to_vec() }
+    }
+
     /// Whether its axes and rows are there, in an input and an output of these shapes.
     pub(crate) fn lies_within(&self, input: &[usize], output: &[usize]) -> bool {
-        let has = |shape: &[usize], axis: usize, rows: &Range<usize>| {
-            shape.get(axis).is_some_and(|&length| !rows.is_empty() && rows.end <= length)
-        };
-        has(input, self.input_axis, &self.input) && has(output, self.output_axis, &self.output)
+        self.check(input, output).is_ok()
     }
 
     /// Whether one plan serves both: their rows are as many, on as much padding.

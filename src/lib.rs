@@ -2,7 +2,8 @@
 //!
 //! A convolution and a pooling do the same walk: a window slides over an image, and something is computed from what
 //! lies under it. This crate has one window core, and on it the operations that convolutional networks are made of, with
-//! the semantics of PyTorch and ONNX: their own test cases are part of its tests.
+//! the semantics of PyTorch and ONNX: their own test cases are part of its tests. Where their defaults differ, in whether an
+//! average counts padding, it has ONNX's, and [`Pool::count_include_pad`] gives PyTorch's.
 //!
 //! # Three ways in
 //!
@@ -116,6 +117,7 @@ pub mod sequential;
 mod shape;
 mod simd;
 mod tensor;
+mod version;
 pub mod window;
 
 pub use conv::{Conv, Conv1d, Conv2d, Conv3d, ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d};

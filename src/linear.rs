@@ -79,7 +79,8 @@ impl<T: Element> Linear<T> {
         };
         let pixels = filled(&[inputs, batch], T::default())?;
         let sums = filled(&[outputs, batch], T::Sum::default())?;
-        Ok(Plan::new(input_shape, &output_shape, Planned { way, inputs, outputs, batch, pixels, sums }))
+        let planned = Planned { way, inputs, outputs, batch, pixels, sums };
+        Ok(Plan::new(input_shape, &output_shape, planned).of_version(self.conv.version()))
     }
 }
 
@@ -189,7 +190,8 @@ impl<T: Element> Run<T, T::Sum> for Planned<T> {
                 let rows = if let Some(rows) = input.to_slice() {
                     rows
                 } else {
-                    pixels.iter_mut().zip(input.iter()).for_each(|(place, element)| *place = *element);
+                    let mut places = pixels.iter_mut();
+                    input.each(|element| *places.next().expect("there is one for each") = *element);
                     pixels
                 };
                 let rows = TensorView::from_slice(&[rows.len()], rows)?;
@@ -203,15 +205,24 @@ impl<T: Element> Run<T, T::Sum> for Planned<T> {
                 Ok(())
             }
             Way::Pixels(conv) => {
-                let rows: &[T] = &input.contiguous()?;
-                transpose(rows, *inputs, pixels);
+                if let Some(rows) = input.to_slice() {
+                    transpose(rows, *inputs, pixels);
+                } else {
+                    let mut flat = 0;
+                    input.each(|&element| {
+                        pixels[flat % *inputs * *batch + flat / *inputs] = element;
+                        flat += 1;
+                    });
+                }
                 conv.run(
                     TensorView::from_slice(&[*inputs, *batch], pixels)?,
                     TensorViewMut::from_slice(&[*outputs, *batch], sums)?,
                 )?;
-                for (flat, element) in output.into_array_view_mut().iter_mut().enumerate() {
+                let mut flat = 0;
+                output.each(|element| {
                     *element = sums[flat % *outputs * *batch + flat / *outputs];
-                }
+                    flat += 1;
+                });
                 Ok(())
             }
         }

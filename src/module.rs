@@ -72,7 +72,8 @@ pub trait Module<T: Element, U: Element = T>: OutputShape + Send + Sync {
     /// that gives; [`Error::OutOfMemory`] where a copy is needed (of a view with gaps, say) and there is no room.
     fn forward_into(&self, input: TensorView<'_, T>, output: TensorViewMut<'_, U>) -> Result<()>;
 
-    /// This module made ready for inputs of one shape: checked, its weights prepared, its memory taken. Where there is
+    /// This module made ready for inputs of one shape: checked, its weights prepared, its memory taken. The plan keeps the
+    /// weights of this moment: one that was made before parameters are loaded is [outdated](Error::Outdated). Where there is
     /// nothing to prepare, this is [`Plan::of(self.clone(), input_shape)`](Plan::of).
     ///
     /// # Errors
@@ -127,7 +128,8 @@ pub trait Module<T: Element, U: Element = T>: OutputShape + Send + Sync {
         Vec::new()
     }
 
-    /// The same, to write to.
+    /// The same, to write to. Plans that were made before are [outdated](Error::Outdated) from here on, whether or not something
+    /// is written: they return that error instead of computing with other weights than the module has.
     fn parameters_mut(&mut self) -> Vec<(String, TensorViewMut<'_, U>)> {
         Vec::new()
     }
@@ -187,8 +189,10 @@ pub trait Module<T: Element, U: Element = T>: OutputShape + Send + Sync {
     ///
     /// # Errors
     ///
-    /// As [`plan`](Self::plan).
+    /// [`Error::Band`] for a band that is none of this module for such an input, before any memory is taken; otherwise as
+    /// [`plan`](Self::plan).
     fn plan_band(&self, input_shape: &[usize], band: &Band) -> Result<Plan<T, U>> {
+        band.check(input_shape, &self.output_shape(input_shape)?)?;
         self.plan(&band.input_shape(input_shape))
     }
 }

@@ -4,14 +4,17 @@ use std::fmt;
 
 use crate::module::{Module, check_shape};
 use crate::tensor::{TensorView, TensorViewMut};
+use crate::version::{Seen, Version};
 use crate::{Element, Error, Result};
 
 /// A module made ready for inputs of one shape: everything is checked, the algorithm chosen, weights are prepared and all
 /// memory is taken, so that [`run`](Self::run) only computes.
 ///
 /// [`Module::plan`] makes one. Convolutions of `f32` and `f64` and poolings over one to three spatial axes have something to
-/// prepare, and take no memory when they run, nor does ReLU, but for a few bytes where several threads are given a share from
-/// outside their pool; the plans of other modules do what `forward_into` does.
+/// prepare, and take no memory when they run, nor do ReLU and [`Linear`](crate::Linear), but for a few bytes where several threads
+/// are given a share from outside their pool; the plans of other modules do what `forward_into` does. (`ndarray` takes memory for
+/// the shape of a view with more than six axes, and of a view of a dynamic array with five or six that does not lie in row-major
+/// order.)
 ///
 /// ```
 /// use featuremap::{Conv2d, Module, Tensor};
@@ -37,10 +40,31 @@ use crate::{Element, Error, Result};
 /// A plan is `Send`, and [`Clone`] gives another thread one of its own: the weights are shared, the workspace is not. Its
 /// share of work for each thread is fixed when it is made, from the size of the thread pool that it is made in. Results are
 /// the same to the bit for any number of threads.
+///
+/// **A plan keeps the weights that its module had when it was made.** Load parameters first, then plan. A plan whose module has
+/// been loaded since, or has given out its parameters by [`Module::parameters_mut`], does not compute with the old ones: it returns
+/// [`Error::Outdated`]. A clone of the module has weights of its own, and loading them changes no plan of the other.
+///
+/// ```
+/// use featuremap::{Error, Linear, Module, Tensor};
+/// use ndarray::array;
+///
+/// let mut layer = Linear::new(array![[1.0, 2.0]]);
+/// let mut plan = layer.plan(&[2])?;
+/// layer.parameters_mut()[0].1.map_in_place(|weight| *weight = 5.0);
+///
+/// let mut output = Tensor::zeros(&[1])?;
+/// assert_eq!(plan.run(&array![1.0, 1.0], &mut output), Err(Error::Outdated));
+/// layer.plan(&[2])?.run(&array![1.0, 1.0], &mut output)?;
+/// assert_eq!(output, Tensor::from(array![10.0]));
+/// # Ok::<(), featuremap::Error>(())
+/// ```
 pub struct Plan<T: Element = f32, U: Element = T> {
     input_shape: Vec<usize>,
     output_shape: Vec<usize>,
     run: Box<dyn CloneRun<T, U>>,
+    /// Of the parameters that it was made of, where the module gives them out to be written to.
+    seen: Option<Seen>,
 }
 
 /// What a [`Plan`] does when it runs: for modules of your own that have something to prepare.
@@ -95,7 +119,7 @@ impl<T: Element, U: Element> Plan<T, U> {
     }
 
     fn boxed(input_shape: &[usize], output_shape: Vec<usize>, run: Box<dyn CloneRun<T, U>>) -> Self {
-        Self { input_shape: input_shape.to_vec(), output_shape, run }
+        Self { input_shape: input_shape.to_vec(), output_shape, run, seen: None }
     }
 
     /// A plan that calls the module's [`forward_into`](Module::forward_into): for modules with nothing to prepare.
@@ -107,11 +131,17 @@ impl<T: Element, U: Element> Plan<T, U> {
         module.output_shape(input_shape).map(|shape| Self::boxed(input_shape, shape, Box::new(Unprepared(module))))
     }
 
+    /// The same plan, which refuses to run once the parameters of its module have been given out to be written to.
+    pub(crate) fn of_version(self, version: &Version) -> Self {
+        Self { seen: Some(version.seen()), ..self }
+    }
+
     /// Computes the output of `input` into `output`, every element of it. Both may have any strides.
     ///
     /// # Errors
     ///
-    /// [`Error::Shape`] if one of them has not the shape that the plan was made for.
+    /// [`Error::Shape`] if one of them has not the shape that the plan was made for; [`Error::Outdated`] where the parameters of
+    /// a module of this crate have been loaded, or taken to be written to, since the plan was made.
     pub fn run<'a, 'b>(
         &mut self,
         input: impl Into<TensorView<'a, T>>,
@@ -123,6 +153,9 @@ impl<T: Element, U: Element> Plan<T, U> {
             return Err(Error::Shape { what: "the input of this plan", expected, found });
         }
         check_shape(&self.output_shape, &output)?;
+        if let Some(seen) = &self.seen {
+            seen.check()?;
+        }
         self.run.run(input, output)
     }
 
@@ -153,6 +186,7 @@ impl<T: Element, U: Element> Clone for Plan<T, U> {
             input_shape: self.input_shape.clone(),
             output_shape: self.output_shape.clone(),
             run: (*self.run).boxed_clone(),
+            seen: self.seen.clone(),
         }
     }
 }

@@ -6,7 +6,7 @@ use featuremap::{
     AdaptiveAvgPool2d, AvgPool2d, Conv, GlobalMaxPool, Linear, LpPool1d, MaxPool2d, MaxPool3d, Module, Plan, Relu,
     Sequential, Tensor, TensorView,
 };
-use ndarray::{Array, Array1, ArrayView, ArrayViewMut, Axis, Dimension, Ix2, Ix3, Ix4, Ix5, Slice};
+use ndarray::{Array, Array1, ArrayD, ArrayView, ArrayViewMut, Axis, Dimension, Ix2, Ix3, Ix4, Ix5, IxDyn, Slice};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 #[global_allocator]
@@ -71,6 +71,79 @@ fn turned_mut<D: Dimension>(mut array: ArrayViewMut<'_, f32, D>) -> ArrayViewMut
 
 fn filters<D: Dimension>(shape: impl ndarray::ShapeBuilder<Dim = D>) -> Array<f32, D> {
     Array::from_elem(shape, 0.25)
+}
+
+fn allocations_of(plan: &mut Plan, input: &ArrayD<f32>, output: &mut ArrayD<f32>) -> usize {
+    let region = Region::new(ALLOCATOR);
+    for _ in 0..RUNS {
+        plan.run(input, &mut *output).expect("the shapes fit");
+    }
+    region.change().allocations
+}
+
+/// Dynamic arrays of one to six axes in row-major order, by every module that takes them; and others of fixed rank.
+fn any_rank_takes_no_memory() {
+    let conv1 = || Conv::<f32, 1>::new(filters((3, 2, 3))).padding(1);
+    let conv3 = || Conv::<f32, 3>::new(filters((3, 2, 2, 3, 3))).padding(1);
+    let per_pixel = || Sequential::new().push(Relu).push(Relu);
+    type Layer<'a> = (&'a str, Box<dyn Module<f32>>, &'a [usize]);
+    let layers: [Layer<'_>; 18] = [
+        ("ReLU", Box::new(Relu), &[7]),
+        ("ReLU", Box::new(Relu), &[2, 3]),
+        ("ReLU", Box::new(Relu), &[2, 3, 4]),
+        ("ReLU", Box::new(Relu), &[2, 3, 3, 2]),
+        ("ReLU", Box::new(Relu), &[2, 3, 3, 3, 2]),
+        ("ReLU", Box::new(Relu), &[2, 3, 1, 3, 3, 2]),
+        ("per pixel", Box::new(per_pixel()), &[2, 3, 3, 3, 2]),
+        ("per pixel", Box::new(per_pixel()), &[2, 3, 1, 3, 3, 2]),
+        ("Linear", Box::new(Linear::new(filters((3, 2)))), &[2]),
+        ("Linear", Box::new(Linear::new(filters((3, 2)))), &[2, 3, 3, 2]),
+        ("Linear", Box::new(Linear::new(filters((3, 2)))), &[2, 3, 3, 3, 2]),
+        ("Linear", Box::new(Linear::new(filters((3, 2)))), &[2, 3, 3, 3, 1, 2]),
+        ("Conv1d", Box::new(conv1()), &[2, 9]),
+        ("Conv3d", Box::new(conv3()), &[2, 4, 5, 6]),
+        ("Conv3d", Box::new(conv3()), &[2, 2, 4, 5, 6]),
+        ("network", Box::new(Sequential::new().push(Relu).push(conv3()).push(Relu)), &[2, 2, 4, 5, 6]),
+        ("MaxPool3d", Box::new(MaxPool3d::new(2)), &[2, 2, 4, 5, 6]),
+        ("GlobalAvgPool3d", Box::new(featuremap::GlobalAvgPool3d::default()), &[2, 2, 4, 5, 6]),
+    ];
+    for (name, module, shape) in &layers {
+        let mut place = 0;
+        let rows = ArrayD::from_shape_simple_fn(IxDyn(shape), || {
+            place += 1;
+            (place * 37 % 101) as f32 - 50.0
+        });
+        let expected = module.forward(&rows).expect("the shape fits");
+        let mut plan = module.plan(shape).expect("the shape fits");
+        let mut output = ArrayD::zeros(expected.shape());
+        assert_eq!(allocations_of(&mut plan, &rows, &mut output), 0, "{name} of {shape:?}");
+        assert_eq!(output.view(), expected.as_array().view(), "{name} of {shape:?}");
+    }
+    // In any order, where the rank is known when compiling.
+    let per_pixel = per_pixel();
+    let dense = Linear::new(filters((3, 2)));
+    for (name, module) in [("per pixel", &per_pixel as &dyn Module<f32>), ("Linear", &dense)] {
+        let rows = Array::from_shape_fn((2, 3, 3, 3, 2), |at| (at.0 + at.3 * at.4) as f32 - 2.0);
+        let mut backwards = rows.clone();
+        backwards.invert_axis(Axis(3));
+        let turned =
+            Array::from_shape_fn((2, 3, 3, 3, 2), |at| rows[at]).reversed_axes().as_standard_layout().into_owned();
+        let turned = turned.reversed_axes();
+        for input in [&rows, &backwards, &turned] {
+            let expected = module.forward_view(input.into()).expect("the shape fits");
+            let mut plan = module.plan(input.shape()).expect("the shape fits");
+            let mut output = Array::zeros((3, 3, 2, 3, 3)).permuted_axes([2, 0, 1, 3, 4]);
+            output = if name == "Linear" {
+                output
+            } else {
+                Array::zeros((2, 3, 3, 3, 2)).reversed_axes().as_standard_layout().into_owned().reversed_axes()
+            };
+            let region = Region::new(ALLOCATOR);
+            plan.run(input, &mut output).expect("the shapes fit");
+            assert_eq!(region.change().allocations, 0, "{name} in order {:?}", input.strides());
+            assert_eq!(output.view().into_dyn(), expected.as_array().view(), "{name}");
+        }
+    }
 }
 
 /// Planned in the pool that they run in: two layers in bands, shared among its threads, and dense layers.
@@ -140,6 +213,7 @@ fn running_a_plan_takes_no_memory() {
         all();
         assert_eq!(all(), [0; 6]);
         networks_take_no_memory();
+        any_rank_takes_no_memory();
     });
 
     // From outside, a block for each share that rayon is given, and one of its queue of jobs now and then: that holds 63.

@@ -373,7 +373,7 @@ fn check_not_finite<const N: usize>(case: &ConvCase<N>) {
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "properties hand over all their arguments so")]
 fn check_modes<const N: usize>(window: &WindowCase<N>, mode: &PaddingMode) {
-    let window = WindowCase { ceil: false, ..*window };
+    let window = WindowCase { ceil: false, ..*window }.lengthened();
     let conv = Conv::<i32, N>::new(ArrayD::ones(window.size.as_slice()))
         .stride(window.stride)
         .dilation(window.dilation)

@@ -255,3 +255,43 @@ fn messages_about_saved_parameters() {
     assert!(message(other.load_safetensors(&saved[..9])).starts_with("safetensors: "));
     assert!(message(other.load("no/such/file")).starts_with("no/such/file: "));
 }
+
+/// Files that people take for it: which one, and what it is.
+#[cfg(feature = "safetensors")]
+#[test]
+fn messages_about_files_of_another_format() {
+    let mut model = Sequential::new().push(Linear::<f32>::new(Tensor::zeros(&[1, 2]).unwrap()));
+    let formats: [(&str, &[u8], &str); 6] = [
+        ("zip", b"PK\x03\x04\0\0archive/data.pkl", "a zip archive, as torch.save and numpy.savez write"),
+        ("pickle", b"\x80\x02}q\0.", "a pickle, as torch.save wrote before version 1.6"),
+        ("npy", b"\x93NUMPY\x01\0v\0{'descr': '<f4'}", "an array of NumPy (.npy)"),
+        ("h5", b"\x89HDF\r\n\x1a\n", "an HDF5 file, as Keras writes"),
+        ("lfs", b"version https://git-lfs.github.com/spec/v1", "a pointer of Git LFS"),
+        ("empty", b"", "empty"),
+    ];
+    for (name, bytes, format) in formats {
+        let path = std::env::temp_dir().join(format!("featuremap-{}-{name}.pt", std::process::id()));
+        std::fs::write(&path, bytes).unwrap();
+        let found = message(model.load(&path));
+        std::fs::remove_file(&path).unwrap();
+        assert!(found.starts_with(&format!("{}: {format}", path.display())), "{found}");
+        assert!(found.ends_with(", not a file in the safetensors format"), "{found}");
+    }
+    let found = message(model.load_safetensors(b"something else altogether"));
+    assert!(found.starts_with("safetensors: not a file in the safetensors format: "), "{found}");
+}
+
+/// What a convolution is called for people to read: with its own size, and nothing of how it works.
+#[test]
+fn convolutions_show_their_size() {
+    let conv = Conv2d::new(array![[1.0_f32, 2.0], [3.0, 4.0]]).stride(2).without(featuremap::conv::Algorithm::Rows);
+    let shown = format!("{conv:?}");
+    assert!(shown.starts_with("Conv2d { filters: Tensor"), "{shown}");
+    assert!(shown.contains("window: Window { size: [2, 2], stride: [2, 2], "), "{shown}");
+    assert!(shown.ends_with("groups: 1, relu: false, ruled_out: {Rows}, .. }"), "{shown}");
+    let transposed = format!("{:?}", ConvTranspose2d::new(array![[1.0_f32, 2.0, 3.0]]));
+    assert!(transposed.contains("window: Window { size: [1, 3], "), "{transposed}");
+    for shown in [shown, transposed, format!("{:?}", Linear::new(array![[1.0_f32]]))] {
+        assert!(!shown.contains("Mutex") && !shown.contains("repared"), "{shown}");
+    }
+}

@@ -3,8 +3,9 @@
 //! Edge cases, in the order of the tests:
 //!
 //! - **Output size**: rounded down and up, with no padding, padding of unequal sides and both kinds of `Same`; a window
-//!   larger than the padded input is an error; rounding up, one window too far out is taken back; `Same` gives
-//!   `ceil(n / stride)` outputs and puts the odd pixel after, or before.
+//!   larger than the padded input is an error, or rounding up where it is larger by a stride; one window too far out is
+//!   taken back; all small windows by PyTorch's rule; `Same` gives `ceil(n / stride)` outputs and puts the odd pixel
+//!   after, or before.
 //! - **Both readings** of an axis: by output and by tap name the same pixel for every output and tap, and no more; an
 //!   output or tap that does not exist reads nothing; a window that `ceil_mode` lets reach beyond the padding.
 //! - **Rows of taps**: every pixel that an output reads, once, taps in row-major order.
@@ -63,7 +64,7 @@ fn check_output_size<const N: usize>(case: &WindowCase<N>) {
             let alone = WindowCase {
                 input: [length],
                 size: [case.size[axis]],
-                stride: [1],
+                stride: [case.stride[axis]],
                 dilation: [case.dilation[axis]],
                 padding: match case.padding {
                     Padding::Explicit(sides) => Padding::Explicit([sides[axis]]),
@@ -106,6 +107,40 @@ fn rounding_up_takes_back_a_window_that_starts_on_the_padding_after() {
     assert_eq!(window.output_size([4]).unwrap(), [2]);
     // One pixel more, and the third window starts on it.
     assert_eq!(window.output_size([5]).unwrap(), [3]);
+}
+
+/// `pooling_output_shape_pad_lr` of PyTorch (`ATen/native/Pool.h`), whose division rounds towards −∞; no output is an error.
+fn outputs_in_pytorch(length: i64, [size, stride, dilation]: [i64; 3], [before, after]: [i64; 2], ceil: bool) -> i64 {
+    let room = length + before + after - dilation * (size - 1) - 1;
+    let outputs = (room + if ceil { stride - 1 } else { 0 }).div_euclid(stride) + 1;
+    if ceil && (outputs - 1) * stride >= length + before { outputs - 1 } else { outputs }
+}
+
+#[test]
+fn output_sizes_are_those_of_pytorch_on_both_sides_of_every_limit() {
+    let (mut fit, mut larger) = (0, 0);
+    let sizes = |sizes: [usize; 3]| sizes.map(|size| i64::try_from(size).unwrap());
+    for place in odometer(&[9, 7, 6, 3, 4, 4, 2]) {
+        let (length, size, stride, dilation) = (place[0] + 1, place[1] + 1, place[2] + 1, place[3] + 1);
+        let ([before, after], ceil) = ([place[4], place[5]], place[6] == 1);
+        let [signed_length, signed_before, signed_after] = sizes([length, before, after]);
+        let padding = [signed_before, signed_after];
+        let expected = outputs_in_pytorch(signed_length, sizes([size, stride, dilation]), padding, ceil);
+        let window = Window::new([size]).stride(stride).dilation(dilation).padding([(before, after)]).ceil_mode(ceil);
+        let extent = dilation * (size - 1) + 1;
+        match window.output_size([length]) {
+            Ok([outputs]) => {
+                assert_eq!(i64::try_from(outputs).unwrap(), expected, "{window:?} over {length}");
+                fit += 1;
+                larger += usize::from(extent > length + before + after);
+            }
+            Err(error) => {
+                assert!(matches!(error, Error::WindowTooLarge { extent: named, .. } if named == extent), "{error}");
+                assert!(expected < 1, "{window:?} over {length} has {expected} outputs");
+            }
+        }
+    }
+    assert!(fit > 20_000 && larger > 1_000, "{fit} windows fit, of which {larger} are larger than their input");
 }
 
 fn check_readings<const N: usize>(case: &WindowCase<N>) {

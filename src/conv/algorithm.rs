@@ -72,7 +72,7 @@ impl fmt::Display for Algorithm {
 }
 
 /// A set of algorithms.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Algorithms(u8);
 
 impl Algorithms {
@@ -82,5 +82,11 @@ impl Algorithms {
 
     pub(super) fn contains(self, algorithm: Algorithm) -> bool {
         self.0 & 1 << algorithm as u8 != 0
+    }
+}
+
+impl fmt::Debug for Algorithms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(Algorithm::ALL.iter().filter(|&&algorithm| self.contains(algorithm))).finish()
     }
 }

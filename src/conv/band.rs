@@ -24,7 +24,7 @@ impl<T: Element, const N: usize> Conv<T, N> {
             _ => None,
         };
         let (layer, input_shape) = match band {
-            Some(band) => (whole.band(band)?, band.input_shape(input_shape)),
+            Some(band) => (whole.band(band, input_shape)?, band.input_shape(input_shape)),
             None => (whole, input_shape.to_vec()),
         };
         let output_shape = layer.output.to_vec();
@@ -43,10 +43,11 @@ impl<T: Element, const N: usize> Conv<T, N> {
             }
             _ => None,
         };
-        match fast {
-            Some(fast) => Ok(Plan::new(&input_shape, &output_shape, Planned::<T> { fast, staged: false })),
-            None => Plan::of(self.by_tap_alone(&layer, relu), &input_shape),
-        }
+        let plan = match fast {
+            Some(fast) => Plan::new(&input_shape, &output_shape, Planned::<T> { fast, staged: false }),
+            None => Plan::of(self.by_tap_alone(&layer, relu), &input_shape)?,
+        };
+        Ok(plan.of_version(&self.version))
     }
 
     /// A plan of the same convolution, with this ReLU or without, and a pooling after it: `None` unless it is computed in tiles
@@ -69,7 +70,8 @@ impl<T: Element, const N: usize> Conv<T, N> {
         output_shape[spatial..].copy_from_slice(&problem.stored_size()[1..]);
         let asked = Some((Algorithm::Winograd, Means::of(&problem)));
         let fast = self.fast_with(problem, asked, relu).ok()??;
-        Some(Plan::new(input_shape, &output_shape, Planned::<T> { fast, staged: false }))
+        let plan = Plan::new(input_shape, &output_shape, Planned::<T> { fast, staged: false });
+        Some(plan.of_version(&self.version))
     }
 
     /// Whether the algorithm that is asked for computes the whole layer, which it does not where it would need memory out of
@@ -138,9 +140,10 @@ impl<T: Element, const N: usize> Conv<T, N> {
 
 impl<const N: usize> Layer<N> {
     /// The part of this layer that computes a band.
-    fn band(&self, band: &Band) -> Result<Self> {
-        let banded = self.geometry.band(band.output.clone());
-        let (_, geometry) = banded.ok_or_else(|| Error::TooLarge { what: "a band", sizes: vec![band.output.end] })?;
+    fn band(&self, band: &Band, input_shape: &[usize]) -> Result<Self> {
+        band.check(input_shape, &self.output.to_vec())?;
+        let banded = self.geometry.band(band.output.clone()).filter(|(pixels, _)| *pixels == band.input);
+        let (_, geometry) = banded.ok_or_else(|| band.misfit(input_shape))?;
         Ok(Self { bank: self.bank, geometry, output: self.output.over(geometry.output_size()) })
     }
 }

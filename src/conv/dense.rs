@@ -22,6 +22,7 @@ use crate::kernels::panels::{Aligned, Panels, PixelBlock, Transpose, Widths};
 use crate::parallel::{share, threads};
 use crate::simd::{Level, has_kernels, lanes};
 use crate::tensor::{TensorView, filled};
+use crate::version::Version;
 use crate::{Element, Result, cache};
 
 /// Rows that are computed together, at most.
@@ -58,6 +59,11 @@ pub struct Rows<'a, A> {
 }
 
 impl<T: Element> Conv1d<T> {
+    /// That of its parameters.
+    pub(crate) fn version(&self) -> &Version {
+        &self.version
+    }
+
     /// This convolution, whose windows are one pixel, for so many rows of channels; `None` where there are no kernels for it.
     pub(crate) fn dense(&self, rows: usize, relu: bool) -> Result<Option<Dense<T::Sum>>> {
         let shape = self.filters.shape();

@@ -59,9 +59,19 @@ pub trait Kernels: Lanes {
     fn winograd_weights(level: Level, tiling: Tiling, weights: &[Self], sizes: [usize; 3]) -> Vec<Self>;
 }
 
+/// Whether an algorithm is among these: known to the compiler, so that kernels of others are not compiled.
+const fn lists(mut algorithms: &[Algorithm], algorithm: Algorithm) -> bool {
+    while let [first, rest @ ..] = algorithms {
+        if *first as u8 == algorithm as u8 {
+            return true;
+        }
+        algorithms = rest;
+    }
+    false
+}
+
 macro_rules! floats {
-    ($($float:ident: [$($algorithm:ident),*], |$level:ident, $winograd:ident| $run:expr,
-        |$tiling:ident, $weights:ident, $sizes:ident| $pack:expr;)*) => {$(
+    ($($float:ident: [$($algorithm:ident),*];)*) => {$(
         impl Kernels for $float {
             const ALGORITHMS: &[Algorithm] = &[$(Algorithm::$algorithm),*];
 
@@ -123,7 +133,9 @@ macro_rules! floats {
             }
 
             fn separable(level: Level, separable: Separable<'_, Self>) {
-                separable::compute(level, separable);
+                if const { lists(Self::ALGORITHMS, Algorithm::Separable) } {
+                    separable::compute(level, separable);
+                }
             }
 
             fn are_finite(numbers: &TensorView<'_, Self>) -> bool {
@@ -134,12 +146,14 @@ macro_rules! floats {
                 separable::factors(weights, rows, columns)
             }
 
-            fn winograd($level: Level, $winograd: Winograd<'_, Self>) {
-                $run;
+            fn winograd(level: Level, winograd: Winograd<'_, Self>) {
+                if const { lists(Self::ALGORITHMS, Algorithm::Winograd) } {
+                    winograd::compute(level, winograd);
+                }
             }
 
-            fn winograd_weights($level: Level, $tiling: Tiling, $weights: &[Self], $sizes: [usize; 3]) -> Vec<Self> {
-                $pack
+            fn winograd_weights(level: Level, tiling: Tiling, weights: &[Self], sizes: [usize; 3]) -> Vec<Self> {
+                winograd::pack(level, tiling, weights, sizes)
             }
         }
     )*};
@@ -187,11 +201,8 @@ macro_rules! integers {
 }
 
 floats! {
-    f32: [Pixels, Channels, Rows, Separable, Winograd, Winograd2x2],
-        |level, winograd| winograd::compute(level, winograd),
-        |tiling, weights, sizes| winograd::pack(level, tiling, weights, sizes);
-    // Whoever computes in `f64` wants its accuracy.
-    f64: [Pixels, Channels, Rows, Separable], |_level, _winograd| (), |_tiling, _weights, _sizes| Vec::new();
+    f32: [Pixels, Channels, Rows, Separable, Winograd, Winograd2x2];
+    // Whoever computes in `f64` wants its accuracy: no Winograd. And fewer kernels, as each takes long to compile.
+    f64: [Pixels, Channels, Rows];
 }
-
 integers!(i32, i64);

@@ -42,8 +42,11 @@ pub(crate) use dense::Dense;
 pub(crate) use kernels::Kernels;
 pub use transpose::{ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d};
 
+use std::fmt;
+
 use crate::shape::MapShape;
 use crate::tensor::{Tensor, element_count};
+use crate::version::Version;
 use crate::window::{Axis, Geometry, Padding, PaddingMode, PerAxis, Window};
 use crate::{Element, Result};
 use algorithm::Algorithms;
@@ -104,7 +107,7 @@ pub type Conv3d<T = f32> = Conv<T, 3>;
 /// assert_eq!(blur.output_shape(&[1, 16, 28, 28])?, [1, 16, 28, 28]);
 /// # Ok::<(), featuremap::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Conv<T: Element, const N: usize> {
     filters: Tensor<T>,
     bias: Option<Tensor<T::Sum>>,
@@ -115,6 +118,7 @@ pub struct Conv<T: Element, const N: usize> {
     relu: bool,
     ruled_out: Algorithms,
     prepared: Prepared<T::Sum>,
+    version: Version,
 }
 
 /// A convolution whose parameters fit an input.
@@ -137,6 +141,7 @@ impl<T: Element, const N: usize> Conv<T, N> {
             relu: false,
             ruled_out: Algorithms::default(),
             prepared: Prepared::default(),
+            version: Version::default(),
         }
     }
 
@@ -247,6 +252,26 @@ impl<T: Element, const N: usize> Conv<T, N> {
         element_count::<T::Sum>(&output.to_vec())?;
         Ok(Layer { bank, geometry, output })
     }
+}
+
+/// With the size of its window, which is that of the filters, and without what it has prepared.
+impl<T: Element, const N: usize> fmt::Debug for Conv<T, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct(&format!("Conv{N}d"))
+            .field("filters", &self.filters)
+            .field("bias", &self.bias)
+            .field("window", &window_of(&self.window, self.filters.shape()))
+            .field("padding_mode", &self.padding_mode)
+            .field("groups", &self.groups)
+            .field("relu", &self.relu)
+            .field("ruled_out", &self.ruled_out)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The window with the size that filters of this shape have, if they have one.
+fn window_of<const N: usize>(window: &Window<N>, filters: &[usize]) -> Window<N> {
+    Bank::read(filters).map_or(*window, |bank| window.with_size(bank.size))
 }
 
 /// The bias of an output channel; zero where there is none.

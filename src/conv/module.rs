@@ -131,9 +131,9 @@ impl<T: Element, const N: usize> Module<T, T::Sum> for Conv<T, N> {
         match self.fast(&layer, None)? {
             Some(fast) => {
                 let planned = Planned::<T> { fast: fast.with_staging()?, staged: true };
-                Ok(Plan::new(input_shape, &layer.output.to_vec(), planned))
+                Ok(Plan::new(input_shape, &layer.output.to_vec(), planned).of_version(&self.version))
             }
-            None => Plan::of(self.clone(), input_shape),
+            None => Ok(Plan::of(self.clone(), input_shape)?.of_version(&self.version)),
         }
     }
 
@@ -148,6 +148,7 @@ impl<T: Element, const N: usize> Module<T, T::Sum> for Conv<T, N> {
 
     fn parameters_mut(&mut self) -> Vec<(String, TensorViewMut<'_, T::Sum>)> {
         self.prepared = Prepared::default();
+        self.version.advance();
         let filters = (&mut self.filters as &mut dyn Any).downcast_mut::<Tensor<T::Sum>>();
         let bias = self.bias.as_mut().map(|bias| ("bias".into(), bias.view_mut()));
         filters.map(|filters| ("weight".into(), filters.view_mut())).into_iter().chain(bias).collect()

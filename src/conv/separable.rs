@@ -17,37 +17,125 @@ use crate::simd::{Kernel, Lanes, Level, Simd, run};
 use crate::window::{Axis, AxisSpec};
 
 /// The columns and rows that filters `[filter, row, column]` are the products of, as `[filter, column, row]`; `None` unless
-/// all are products, to a few units in the last place of their largest weight.
+/// all are products.
+///
+/// A filter of integers, or of integers times a power of two, is a product only if it is one of integers: what is exact in one pass
+/// is then exact in two. Of others, each product may be off by a few units in the last place of its own weight, as it was when
+/// somebody multiplied a column by a row; a zero is a zero.
 pub(super) fn factors<A: Float>(weights: &[A], rows: usize, columns: usize) -> Option<Vec<A>> {
     let mut factors = Vec::with_capacity(weights.len() / (rows * columns) * (rows + columns));
     for filter in weights.chunks_exact(rows * columns) {
-        let exact = |row: usize, column: usize| filter[row * columns + column].to_f64();
-        let mut largest = (0, 0);
-        for (place, weight) in filter.iter().enumerate() {
-            if weight.abs() > filter[largest.0 * columns + largest.1].abs() {
-                largest = (place / columns, place % columns);
-            }
-        }
-        let pivot = exact(largest.0, largest.1)?;
-        // A filter of zeros is the product of anything with zeros.
-        let divisor = if pivot == 0.0 { 1.0 } else { pivot };
-        let tolerance = 4.0 * A::epsilon().to_f64()? * pivot.abs();
-        let column: Vec<A> =
-            (0..rows).map(|row| Some(A::from_f64(exact(row, largest.1)? / divisor))).collect::<Option<_>>()?;
-        let row = &filter[largest.0 * columns..][..columns];
-        for (weights, factor) in filter.chunks_exact(columns).zip(&column) {
-            for (weight, other) in weights.iter().zip(row) {
-                let difference = weight.to_f64()? - factor.to_f64()? * other.to_f64()?;
-                // An infinite weight, or one that is not a number, has no factors.
-                if difference.is_nan() || difference.abs() > tolerance {
-                    return None;
-                }
-            }
-        }
+        let filter: Vec<f64> = filter.iter().map(num_traits::ToPrimitive::to_f64).collect::<Option<_>>()?;
+        let (column, row) = factors_of_filter::<A>(&filter, columns)?;
         factors.extend(column);
-        factors.extend_from_slice(row);
+        factors.extend(row);
     }
     Some(factors)
+}
+
+fn factors_of_filter<A: Float>(filter: &[f64], columns: usize) -> Option<(Vec<A>, Vec<A>)> {
+    let largest = filter.iter().map(|weight| weight.abs()).fold(0.0, f64::max);
+    // An infinite weight, or one that is not a number, has no factors.
+    if filter.iter().any(|weight| !weight.is_finite()) {
+        return None;
+    }
+    if largest == 0.0 {
+        return Some((vec![A::ZERO; filter.len() / columns], vec![A::ZERO; columns]));
+    }
+    let place = filter.iter().position(|weight| weight.abs() >= largest)?;
+    let pivot = [place / columns, place % columns];
+    let digits = A::epsilon().to_f64()?.log2().abs() + 1.0;
+    let integers = integers(filter);
+    let (column, row, tolerance) =
+        match integers.as_ref().and_then(|integers| integer_factors(integers, columns, pivot)) {
+            Some((column, row)) => {
+                // The power of two that the weights have in common.
+                let unit = filter[place] / integers.as_ref()?[place] as f64;
+                (
+                    column.iter().map(|&factor| factor as f64 * unit).collect(),
+                    row.iter().map(|&factor| factor as f64).collect(),
+                    0.0,
+                )
+            }
+            // Bytes under weights of so few digits give sums that are exact, but not in two passes.
+            None if integers.is_some_and(|integers| {
+                integers.iter().all(|integer| (integer.unsigned_abs() as f64).log2() < digits - 8.0)
+            }) =>
+            {
+                return None;
+            }
+            None => {
+                let column: Vec<f64> = filter.chunks_exact(columns).map(|row| row[pivot[1]] / filter[place]).collect();
+                (column, filter[pivot[0] * columns..][..columns].to_vec(), 4.0 * A::epsilon().to_f64()?)
+            }
+        };
+    let [column, row]: [Vec<A>; 2] = balanced(column, row);
+    let of_row = |(weights, &factor): (&[f64], &A)| {
+        weights.iter().zip(&row).all(|(&weight, &other)| is_product(weight, factor, other, tolerance))
+    };
+    filter.chunks_exact(columns).zip(&column).all(of_row).then_some((column, row))
+}
+
+/// Whether the exact product of two factors is a weight, but for so much of that weight.
+fn is_product<A: Float>(weight: f64, factor: A, other: A, tolerance: f64) -> bool {
+    let (Some(factor), Some(other)) = (factor.to_f64(), other.to_f64()) else { return false };
+    let off = factor.mul_add(other, -weight).abs();
+    (weight == 0.0) == (factor * other == 0.0) && off <= tolerance * weight.abs()
+}
+
+/// A column and a row, with the same product, of which the column takes the root of what all weights come to: so no number in
+/// between is larger than both pixels and outputs may be. Powers of two change no digit.
+fn balanced<A: Float>(column: Vec<f64>, row: Vec<f64>) -> [Vec<A>; 2] {
+    let size = |factors: &[f64]| factors.iter().map(|factor| factor.abs()).sum::<f64>();
+    let exponent = ((size(&row).log2() - size(&column).log2()) / 2.0).floor();
+    let scaled =
+        |factors: Vec<f64>, power: f64| factors.into_iter().map(|factor| A::from_f64(factor * power)).collect();
+    [scaled(column, exponent.exp2()), scaled(row, (-exponent).exp2())]
+}
+
+/// Weights as integers times one power of two; `None` where these would be longer than can be counted with.
+fn integers(filter: &[f64]) -> Option<Vec<i64>> {
+    let exponent_of_last_digit = |weight: f64| {
+        let (bits, biased) = (weight.to_bits(), weight.to_bits() >> 52 & 0x7ff);
+        let mantissa = (bits & ((1 << 52) - 1)) | u64::from(biased > 0) << 52;
+        biased.max(1).cast_signed() + i64::from(mantissa.trailing_zeros())
+    };
+    let nonzero = || filter.iter().filter(|&&weight| weight != 0.0);
+    let least = nonzero().map(|&weight| exponent_of_last_digit(weight)).min()?;
+    let most = nonzero().map(|&weight| (weight.to_bits() >> 52 & 0x7ff).max(1).cast_signed() + 53).max()?;
+    if most - least > 62 {
+        return None;
+    }
+    // Of a mantissa whose last digit counts 2^(exponent − 1075).
+    let unit = |weight: f64| {
+        let (bits, biased) = (weight.to_bits(), weight.to_bits() >> 52 & 0x7ff);
+        let mantissa = (bits & ((1 << 52) - 1)) | u64::from(biased > 0) << 52;
+        let shift = biased.max(1).cast_signed() - least;
+        let size = if shift < 0 { mantissa >> -shift } else { mantissa << shift };
+        size.cast_signed() * if weight < 0.0 { -1 } else { 1 }
+    };
+    Some(filter.iter().map(|&weight| if weight == 0.0 { 0 } else { unit(weight) }).collect())
+}
+
+/// A column and a row of integers whose products these are. By Gauss's lemma there are some if there are any of fractions: the row
+/// has no divisor in common.
+fn integer_factors(integers: &[i64], columns: usize, pivot: [usize; 2]) -> Option<(Vec<i64>, Vec<i64>)> {
+    let pivot_row = &integers[pivot[0] * columns..][..columns];
+    let divisor = pivot_row.iter().fold(0, |divisor, &integer| common_divisor(divisor, integer.unsigned_abs()));
+    let row: Vec<i64> = pivot_row.iter().map(|integer| integer / divisor.cast_signed()).collect();
+    let mut column = Vec::with_capacity(integers.len() / columns);
+    for weights in integers.chunks_exact(columns) {
+        let factor = weights[pivot[1]] / row[pivot[1]];
+        if weights.iter().zip(&row).any(|(&weight, &other)| factor.checked_mul(other) != Some(weight)) {
+            return None;
+        }
+        column.push(factor);
+    }
+    Some((column, row))
+}
+
+fn common_divisor(one: u64, other: u64) -> u64 {
+    if other == 0 { one } else { common_divisor(other, one % other) }
 }
 
 /// How planes of one geometry are computed.

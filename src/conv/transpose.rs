@@ -1,9 +1,11 @@
 //! Transposed convolution: a convolution's adjoint, which makes a large map of a small one.
 
-use super::bias_of;
+use std::fmt;
+
 use super::filters::Bank;
 use super::kernels::Kernels;
 use super::phases::{Phases, Transposed};
+use super::{bias_of, window_of};
 use crate::module::{Module, OutputShape, check_shape};
 use crate::plan::Run as RunPlan;
 use crate::shape::MapShape;
@@ -41,7 +43,7 @@ pub type ConvTranspose3d<T = f32> = ConvTranspose<T, 3>;
 /// );
 /// # Ok::<(), featuremap::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct ConvTranspose<T: Element, const N: usize> {
     filters: Tensor<T>,
     bias: Option<Tensor<T::Sum>>,
@@ -135,6 +137,18 @@ impl<T: Element, const N: usize> ConvTranspose<T, N> {
         let output = bank.output(&input, geometry.input_size());
         element_count::<T::Sum>(&output.to_vec())?;
         Ok(Layer { bank, geometry, output })
+    }
+}
+
+impl<T: Element, const N: usize> fmt::Debug for ConvTranspose<T, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct(&format!("ConvTranspose{N}d"))
+            .field("filters", &self.filters)
+            .field("bias", &self.bias)
+            .field("window", &window_of(&self.window, self.filters.shape()))
+            .field("output_padding", &self.output_padding)
+            .field("groups", &self.groups)
+            .finish()
     }
 }
 

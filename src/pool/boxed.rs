@@ -86,17 +86,19 @@ impl<T: Element + Kernels> Compute<T, T> for Boxed {
     }
 }
 
-/// Boxes of a reduction that merges. `VECTORS` says whether it is compiled for the vectors of every level.
+/// Boxes by the steps of a reduction. `OWN` says that it may be a user's own, which merges: pixels are then stepped over side by side, in
+/// the vectors of every level. One of this crate has a kernel for that, and comes here where there is none for the level or the pixels:
+/// it takes them in order, so that of equal pixels the first is picked.
 #[derive(Debug, Clone)]
-pub(super) struct Stepped<R, const VECTORS: bool> {
+pub(super) struct Stepped<R, const OWN: bool> {
     pub(super) reduction: R,
     pub(super) level: Level,
     pub(super) layout: Layout,
 }
 
-impl<T: Element, R: Reduction<T>, const VECTORS: bool> Compute<T, T> for Stepped<R, VECTORS> {
+impl<T: Element, R: Reduction<T>, const OWN: bool> Compute<T, T> for Stepped<R, OWN> {
     fn compute(&self, pixels: &[T], first: usize, output: &mut [T], _: &mut [T]) {
-        if VECTORS {
+        if OWN {
             vectorized(
                 self.level,
                 #[inline(always)]
@@ -117,15 +119,15 @@ impl<T: Element, R: Reduction<T>, const VECTORS: bool> Compute<T, T> for Stepped
 }
 
 /// Pools boxes by the steps of a reduction that merges.
-pub(super) fn by_steps<T: Element, R: Reduction<T>, const VECTORS: bool>(
+pub(super) fn by_steps<T: Element, R: Reduction<T>, const OWN: bool>(
     reduction: &R,
     layout: Layout,
     sizes: Sizes,
 ) -> Result<Box<dyn Pooled<T>>> {
-    pooled(Stepped::<R, VECTORS> { reduction: reduction.clone(), level: Level::new(), layout }, sizes)
+    pooled(Stepped::<R, OWN> { reduction: reduction.clone(), level: Level::new(), layout }, sizes)
 }
 
-/// Pools boxes by the kernel of an operation, or by the steps of its reduction where the level has none.
+/// Pools boxes by the kernel of an operation, or by the steps of its reduction where there is none for the pixels or the level.
 pub(super) fn by_kernels<T: Element, R: Reduction<T>>(
     operation: Operation,
     reduction: &R,
@@ -133,13 +135,13 @@ pub(super) fn by_kernels<T: Element, R: Reduction<T>>(
     sizes: Sizes,
 ) -> Result<Box<dyn Pooled<T>>> {
     let level = Level::new();
-    match has_kernels(level) {
+    match T::HAS_KERNELS && has_kernels(level) {
         true => pooled(Boxed { operation, level, layout }, sizes),
         false => by_steps::<T, R, false>(reduction, layout, sizes),
     }
 }
 
-impl<R, const VECTORS: bool> Stepped<R, VECTORS> {
+impl<R, const OWN: bool> Stepped<R, OWN> {
     /// Some boxes that follow each other, from the `first` on.
     #[inline(always)]
     fn boxes<T: Element>(&self, pixels: &[T], first: usize, output: &mut [T])
@@ -150,9 +152,14 @@ impl<R, const VECTORS: bool> Stepped<R, VECTORS> {
         for (number, place) in output.iter_mut().enumerate() {
             let rows = self.layout.rows(first + number);
             let count = rows.length * rows.count * rows.planes;
-            let total = match count < FEW {
-                true => total_of_few(reduction, rows.of(pixels)),
-                false => total(reduction, rows.of(pixels)),
+            let rows = rows.of(pixels);
+            let total = if OWN {
+                match count < FEW {
+                    true => total_of_few(reduction, rows),
+                    false => total(reduction, rows),
+                }
+            } else {
+                rows.fold(reduction.start(), |total, row| reduction.step_all(total, row))
             };
             *place = reduction.finish(total, count);
         }

@@ -34,9 +34,9 @@ enum Way<T> {
 }
 
 impl<T: Element> Fast<T> {
-    /// `None` where the level has no kernels, or the slab of a band would be out of all proportion.
+    /// `None` where the pixels or the level have no kernels, or the slab of a band would be out of all proportion.
     pub(super) fn new(problem: &Problem, operation: Operation, level: Level) -> Option<Self> {
-        if !has_kernels(level) {
+        if !T::HAS_KERNELS || !has_kernels(level) {
             return None;
         }
         let counts = |inverts| Some(Arc::new(Counts::new(problem, operation, inverts, T::number)?));

@@ -26,8 +26,8 @@ impl<R, const N: usize> Pool<R, N> {
         R: Selection<T>,
     {
         let input = input.into();
-        self.reduction.validate()?;
         let layer = self.layer::<i64>(input.shape())?;
+        self.reduction.validate()?;
         let shape = layer.output.to_vec();
         let (mut values, mut indices) = (filled(&shape, T::ZERO)?, filled(&shape, 0_i64)?);
         if !values.is_empty() {

@@ -119,7 +119,9 @@ macro_rules! kernels {
             }
 
             fn band(level: Level, operation: Operation, band: Band<'_, Self>) {
-                $operations!(level, operation, band);
+                if Self::HAS_KERNELS {
+                    $operations!(level, operation, band);
+                }
             }
 
             fn small(level: Level, operation: Operation, small: Rows<'_, Self>) {
@@ -129,11 +131,15 @@ macro_rules! kernels {
             }
 
             fn pairs(level: Level, operation: Operation, pairs: Pairs<'_, Self>) {
-                $operations!(level, operation, pairs);
+                if Self::HAS_KERNELS {
+                    $operations!(level, operation, pairs);
+                }
             }
 
             fn totals(level: Level, operation: Operation, totals: Totals<'_, Self>) {
-                $operations!(level, operation, totals);
+                if Self::HAS_KERNELS {
+                    $operations!(level, operation, totals);
+                }
             }
 
             fn rectify(level: Level, rectify: Rectify<'_, Self>) {

@@ -71,7 +71,8 @@ pools! {
 ///
 /// The stride is the size of the window unless given. Pixels of the padding do not exist: they never win a maximum and
 /// add nothing to a norm; a window with no pixel at all is an error. An average is over the pixels that exist unless
-/// [`count_include_pad`](Pool::count_include_pad) says otherwise.
+/// [`count_include_pad`](Pool::count_include_pad) says otherwise: **that is ONNX's default and not PyTorch's**, whose `AvgPool2d`
+/// counts padding as zeros. Write `.count_include_pad(true)` for a padded `AvgPool2d` of PyTorch.
 ///
 /// ```
 /// use featuremap::{AvgPool2d, MaxPool2d, Module, Tensor};
@@ -207,9 +208,10 @@ impl<const N: usize> Layer<N> {
     }
 
     /// The window that computes a band alone.
-    fn window_of(&self, window: Window<N>, band: &Band) -> Window<N> {
-        let banded = self.geometry.band(band.output.clone());
-        banded.and_then(|(_, banded)| window.of_geometry(&banded)).unwrap_or(window)
+    fn window_of(&self, window: &Window<N>, input_shape: &[usize], band: &Band) -> Result<Window<N>> {
+        band.check(input_shape, &self.output.to_vec())?;
+        let banded = self.geometry.band(band.output.clone()).filter(|(pixels, _)| *pixels == band.input);
+        banded.and_then(|(_, banded)| window.of_geometry(&banded)).ok_or_else(|| band.misfit(input_shape))
     }
 
     fn windows(&self) -> Result<Option<Windows>> {
@@ -250,8 +252,8 @@ impl<R, const N: usize> Pool<R, N> {
 
 impl<T: Element, R: Reduction<T>, const N: usize> Module<T> for Pool<R, N> {
     fn forward_into(&self, input: TensorView<'_, T>, output: TensorViewMut<'_, T>) -> Result<()> {
-        self.reduction.validate()?;
         let layer = self.layer::<T>(input.shape())?;
+        self.reduction.validate()?;
         check_shape(&layer.output.to_vec(), &output)?;
         let pixels = input.contiguous()?;
         // More axes than three are rare, and what few programs need is not compiled for the others.
@@ -267,8 +269,8 @@ impl<T: Element, R: Reduction<T>, const N: usize> Module<T> for Pool<R, N> {
     }
 
     fn plan(&self, input_shape: &[usize]) -> Result<Plan<T>> {
-        self.reduction.validate()?;
         let layer = self.layer::<T>(input_shape)?;
+        self.reduction.validate()?;
         let output_shape = layer.output.to_vec();
         if layer.is_vast() || output_shape.contains(&0) {
             return Plan::of(self.clone(), input_shape);
@@ -297,7 +299,8 @@ impl<T: Element, R: Reduction<T>, const N: usize> Module<T> for Pool<R, N> {
     }
 
     fn plan_band(&self, input_shape: &[usize], band: &Band) -> Result<Plan<T>> {
-        let window = self.layer::<T>(input_shape)?.window_of(self.window, band);
+        let layer = self.layer::<T>(input_shape)?;
+        let window = layer.window_of(&self.window, input_shape, band)?;
         Self { window, ..self.clone() }.plan(&band.input_shape(input_shape))
     }
 }

@@ -114,7 +114,7 @@ impl Passes {
         let overlap = overlap.saturating_sub(rows.stride()).div_ceil(rows.stride());
         // The slab of another row of outputs.
         let more = if outputs > 1 { Self::with_band(problem, 2)?.slab - least.slab } else { 1 };
-        let fit = 1 + (BAND_BYTES / size_of::<T>()).saturating_sub(least.slab) / more.max(1);
+        let fit = 1 + (BAND_BYTES / size_of::<T>().max(1)).saturating_sub(least.slab) / more.max(1);
         // Rows that two bands have in common are done twice: not more than a few of them.
         let most = fit.max(3 * overlap).min(outputs);
         Self::with_band(problem, outputs.div_ceil(outputs.div_ceil(most)))

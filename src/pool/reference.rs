@@ -25,8 +25,8 @@ pub fn forward<'a, T: Element, R: Reduction<T>, const N: usize>(
     input: impl Into<TensorView<'a, T>>,
 ) -> Result<Tensor<T>> {
     let input = input.into();
-    pool.reduction.validate()?;
     let layer = pool.layer::<T>(input.shape())?;
+    pool.reduction.validate()?;
     let mut output = Tensor::zeros(&layer.output.to_vec())?;
     let pixels = input.contiguous()?;
     output.view_mut().write_with(&mut |output| write(pool, &layer, &pixels, output))?;

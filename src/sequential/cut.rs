@@ -102,8 +102,7 @@ impl<T: Element> Group<'_, T> {
         let whole = whole.of_all_rows(self.shapes);
         let image = bytes.of(&whole);
         if image <= self.room {
-            let together = (self.room / image).min(images.div_ceil(threads));
-            let groups = images.div_ceil(together);
+            let groups = groups(images, (self.room / image).min(images.div_ceil(threads)), threads);
             let fit = (2..=MOST_PARTS).contains(&groups);
             return fit.then(|| Cut { images: even(images, groups), batched, bands: vec![whole] });
         }
@@ -168,6 +167,19 @@ impl Bytes {
         let input = self.of_input_row.saturating_mul(pair.first.input.len());
         self.of_map_row.saturating_mul(pair.first.output.len()).saturating_add(input).max(1)
     }
+}
+
+/// In how many groups images are computed, of so many at most: such that the threads, each of which holds the maps of the largest
+/// group, hold no more than all images have; then, that they are done soonest; and then, as few as can be.
+fn groups(images: usize, most: usize, threads: usize) -> usize {
+    let measures = |&groups: &usize| {
+        let (largest, workers) = (images.div_ceil(groups), groups.min(threads));
+        (workers * largest > images, groups.div_ceil(threads) * largest, groups)
+    };
+    let fewest = images.div_ceil(most.max(1));
+    // With a group for each image no thread holds more than one.
+    let candidates = (1..=most).rev().map(|together| images.div_ceil(together)).filter(|&groups| groups >= fewest);
+    candidates.min_by_key(measures).unwrap_or(images)
 }
 
 /// `0..whole` in so many parts that differ by one at most.

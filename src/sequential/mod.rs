@@ -16,6 +16,7 @@ mod weights;
 use crate::module::{Module, OutputShape, check_shape};
 use crate::plan::Run;
 use crate::tensor::{TensorView, TensorViewMut, element_count};
+use crate::version::Version;
 use crate::{Element, Error, Plan, Result};
 pub use summary::{LayerSummary, Summary};
 
@@ -68,6 +69,7 @@ use steps::Steps;
 /// All of that holds for modules of your own that say so. A `Sequential` within another is one step of it, fused in itself.
 pub struct Sequential<T: Element = f32> {
     layers: Vec<Layer<T>>,
+    version: Version,
 }
 
 /// A module of a network.
@@ -90,7 +92,7 @@ impl<T: Element> Layer<T> {
 impl<T: Element> Sequential<T> {
     /// A network without layers, whose output is its input.
     pub fn new() -> Self {
-        Self { layers: Vec::new() }
+        Self { layers: Vec::new(), version: Version::default() }
     }
 
     /// Adds a layer at the end, named by its place: the first is `0`.
@@ -124,7 +126,7 @@ impl<T: Element> Sequential<T> {
     fn plan_in(&self, input_shape: &[usize], room: usize) -> Result<Plan<T>> {
         let shapes = self.counted_shapes(input_shape)?;
         let (steps, _) = Steps::new(&self.layers, &shapes, room)?;
-        Ok(Plan::new(input_shape, &shapes[self.layers.len()], steps))
+        Ok(Plan::new(input_shape, &shapes[self.layers.len()], steps).of_version(&self.version))
     }
 
     /// The shapes from that of the input to that of the output: one more than layers.
@@ -184,6 +186,7 @@ impl<T: Element> Module<T> for Sequential<T> {
     }
 
     fn parameters_mut(&mut self) -> Vec<(String, TensorViewMut<'_, T>)> {
+        self.version.advance();
         self.layers.iter_mut().flat_map(|layer| within(&layer.name, layer.module.parameters_mut())).collect()
     }
 

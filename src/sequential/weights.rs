@@ -49,7 +49,8 @@ impl<T: Float> Sequential<T> {
         std::fs::write(path, self.to_safetensors()?).map_err(|error| file_error(&path.display(), &error))
     }
 
-    /// Loads the parameters from a file, all of them or, on an error, none.
+    /// Loads the parameters from a file, all of them or, on an error, none. Load before you plan: a plan that was made before
+    /// keeps nothing of the old parameters' results, but returns [`Error::Outdated`] when it runs.
     ///
     /// # Errors
     ///
@@ -57,7 +58,7 @@ impl<T: Float> Sequential<T> {
     pub fn load(&mut self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         let bytes = std::fs::read(path).map_err(|error| file_error(&path.display(), &error))?;
-        self.load_safetensors(&bytes)
+        self.load_from(&path.display(), &bytes)
     }
 
     /// The parameters in the safetensors format.
@@ -92,7 +93,14 @@ impl<T: Float> Sequential<T> {
     /// [`Error::ParameterType`] where they are not the parameters of this network; [`Error::Parameter`] where two parameters of
     /// the network have one name, or belong to a module in an `Arc` or behind a reference that others hold, too.
     pub fn load_safetensors(&mut self, bytes: &[u8]) -> Result<()> {
-        let file = SafeTensors::deserialize(bytes).map_err(|error| file_error(&"safetensors", &error))?;
+        self.load_from(&"safetensors", bytes)
+    }
+
+    fn load_from(&mut self, file: &impl ToString, bytes: &[u8]) -> Result<()> {
+        let file = SafeTensors::deserialize(bytes).map_err(|error| match other_format(bytes) {
+            Some(format) => file_error(file, &format!("{format}, not a file in the safetensors format")),
+            None => file_error(file, &format!("not a file in the safetensors format: {error}")),
+        })?;
         let mut found: HashMap<String, Stored<'_>> = file.tensors().into_iter().collect();
         let mut missing = Vec::new();
         let mut taken = HashMap::new();
@@ -127,6 +135,28 @@ impl<T: Float> Sequential<T> {
 
 const TWICE: &str = "is there twice: two layers have one name";
 const SHARED: &str = "cannot be written to: others hold its module, too";
+
+/// What a file is that is none in the safetensors format, by how it begins, where it is one that people take for it.
+fn other_format(bytes: &[u8]) -> Option<&'static str> {
+    let formats: [(&[u8], &str); 6] = [
+        (
+            b"PK\x03\x04",
+            "a zip archive, as torch.save and numpy.savez write (torch.load reads it, and safetensors.torch.save_file saves what it has)",
+        ),
+        (b"\x93NUMPY", "an array of NumPy (.npy)"),
+        (b"\x89HDF\r\n", "an HDF5 file, as Keras writes"),
+        (b"GGUF", "a GGUF file"),
+        (b"\x1f\x8b", "a gzip archive"),
+        (b"version https://git-lfs", "a pointer of Git LFS, which stands for a file that has not been fetched"),
+    ];
+    let known = formats.into_iter().find(|(start, _)| bytes.starts_with(start)).map(|(_, format)| format);
+    match bytes {
+        [] => Some("empty"),
+        // Of protocols 2 to 5.
+        [0x80, 2..=5, ..] if bytes.ends_with(b".") => Some("a pickle, as torch.save wrote before version 1.6"),
+        _ => known,
+    }
+}
 
 fn check(name: &str, shape: &[usize], dtype: Dtype, stored: &Stored<'_>) -> Result<()> {
     if stored.shape() != shape {

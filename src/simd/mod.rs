@@ -22,8 +22,14 @@ pub(crate) fn vectorized<R>(level: Level, loops: impl FnOnce() -> R) -> R {
             return simd.vectorize(loops);
         }
     }
-    // What is left is the instructions that all code is compiled for.
     _ = level;
+    plain(loops)
+}
+
+/// The same for the instructions that all code is compiled for. It is apart, as a caller's frame would hold what its copies for all
+/// levels keep on the stack.
+#[inline(never)]
+fn plain<R>(loops: impl FnOnce() -> R) -> R {
     loops()
 }
 

@@ -9,9 +9,12 @@ pub trait Pixel: Copy + Default + PartialOrd + Send + Sync + 'static {
     /// Whether it is a float, so that pixels that are equal, or not, may look otherwise: zeros and NaN.
     const HAS_ORDER: bool;
 
-    /// Whether small windows have a kernel of their own: floats have, and bytes, as those of pictures; for the others it would take
-    /// long to compile, and they gain least.
-    const HAS_SMALL: bool = Self::HAS_ORDER || size_of::<Self>() == 1;
+    /// Whether poolings have kernels: of floats, and of bytes, as those of pictures. The others are pooled by plain loops: kernels take
+    /// long to compile, and few would gain by these.
+    const HAS_KERNELS: bool = Self::HAS_ORDER || size_of::<Self>() == 1;
+
+    /// Whether small windows have a kernel of their own, and short rows: for `f64`, of which a register holds few, they gain least.
+    const HAS_SMALL: bool = Self::HAS_KERNELS && size_of::<Self>() < 8;
 
     /// As many pixels as a register of the level holds.
     type Pixels<S: Simd>: Vector<S, Element = Self>;

@@ -78,6 +78,12 @@ pub(super) fn full_shape(shape: &[usize]) -> Option<Ix6> {
     Some(Ix6(full[0], full[1], full[2], full[3], full[4], full[5]))
 }
 
+/// Whether `ndarray` takes memory for the shape of a view of so many axes, where it is dynamic, and a view held at rank 6 needs
+/// none: then it is better made of a shape and a slice.
+pub(super) fn is_long(rank: usize) -> bool {
+    (5..=6).contains(&rank)
+}
+
 /// Where the axes of a volume lie at rank 6, behind one that is not used. Of the six axes those in front have length 1 and can
 /// stand anywhere.
 pub(super) fn volume_order(spatial_axes: usize) -> [usize; 6] {

@@ -1,4 +1,5 @@
-//! Borrowed tensors to read from. Making one allocates nothing up to rank 6.
+//! Borrowed tensors to read from. Making one allocates nothing up to rank 6, but of an array of dynamic rank 5 or 6 that does not
+//! lie in row-major order.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,7 +7,7 @@ use std::ops::Range;
 
 use ndarray::{ArrayBase, ArrayView5, ArrayView6, ArrayViewD, Axis, Data, Dimension, IndexLonger, IxDyn, ViewRepr};
 
-use super::inline::{Inline, full_shape, part_of, volume_order, wrong_length};
+use super::inline::{Inline, full_shape, is_long, part_of, volume_order, wrong_length};
 use super::{Tensor, TensorViewMut, filled};
 use crate::Result;
 
@@ -158,6 +159,14 @@ impl<'a, T> TensorView<'a, T> {
         self.clone().into_array_view().into_iter()
     }
 
+    /// Calls `f` with every element, in row-major order. An iterator of its own would take memory from rank 5 on.
+    pub(crate) fn each(&self, f: impl FnMut(&T)) {
+        match &self.array {
+            Inline::UpToSix { array, .. } => array.iter().for_each(f),
+            Inline::Deep(array) => array.iter().for_each(f),
+        }
+    }
+
     /// The elements in row-major order: borrowed where they lie so, else copied.
     pub(crate) fn contiguous(&self) -> Result<Cow<'a, [T]>>
     where
@@ -199,6 +208,13 @@ impl<T> Clone for TensorView<'_, T> {
 
 impl<'a, T, S: Data<Elem = T>, D: Dimension> From<&'a ArrayBase<S, D>> for TensorView<'a, T> {
     fn from(array: &'a ArrayBase<S, D>) -> Self {
-        Self::new(array.view())
+        match array
+            .as_slice()
+            .filter(|_| is_long(array.ndim()))
+            .map(|elements| Self::from_slice(array.shape(), elements))
+        {
+            Some(Ok(view)) => view,
+            _ => Self::new(array.view()),
+        }
     }
 }

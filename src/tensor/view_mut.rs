@@ -7,7 +7,7 @@ use ndarray::{
     ArrayBase, ArrayViewMut, ArrayViewMut5, ArrayViewMut6, ArrayViewMutD, Axis, DataMut, Dimension, IxDyn, ViewRepr,
 };
 
-use super::inline::{Inline, full_shape, part_of, volume_order, wrong_length};
+use super::inline::{Inline, full_shape, is_long, part_of, volume_order, wrong_length};
 use super::{TensorView, filled};
 use crate::Result;
 
@@ -134,6 +134,14 @@ impl<'a, T> TensorViewMut<'a, T> {
         }
     }
 
+    /// Calls `f` with every element, in row-major order, to write to.
+    pub(crate) fn each(&mut self, f: impl FnMut(&mut T)) {
+        match &mut self.array {
+            Inline::UpToSix { array, .. } => array.iter_mut().for_each(f),
+            Inline::Deep(array) => array.iter_mut().for_each(f),
+        }
+    }
+
     /// Replaces every element by `f` of it.
     pub fn map_in_place(&mut self, f: impl FnMut(&mut T)) {
         match &mut self.array {
@@ -213,6 +221,13 @@ impl<T: fmt::Debug> fmt::Debug for TensorViewMut<'_, T> {
 
 impl<'a, T, S: DataMut<Elem = T>, D: Dimension> From<&'a mut ArrayBase<S, D>> for TensorViewMut<'a, T> {
     fn from(array: &'a mut ArrayBase<S, D>) -> Self {
-        Self::new(array.view_mut())
+        if !is_long(array.ndim()) || !array.is_standard_layout() {
+            return Self::new(array.view_mut());
+        }
+        let mut shape = [0; 6];
+        let shape = &mut shape[..array.ndim()];
+        shape.copy_from_slice(array.shape());
+        let elements = array.as_slice_mut().expect("it lies in row-major order");
+        Self::from_slice(shape, elements).expect("the shape is its own")
     }
 }

@@ -91,25 +91,31 @@ impl AxisSpec {
     /// The axis with the given padding, its outputs counted by
     /// `(length + before + after − extent) / stride + 1`, rounded down, or up for `ceil`.
     ///
-    /// Rounding up, the last window is dropped if it would start neither on a pixel nor on the padding before them
-    /// (PyTorch's rule, and ONNX's since opset 19).
+    /// Rounding up, a window larger than all of that has one output while it is larger by less than a stride, and the last
+    /// window is dropped if it would start neither on a pixel nor on the padding before them (PyTorch's rule, and ONNX's
+    /// since opset 19).
     pub(crate) fn with_padding(self, before: usize, after: usize, ceil: bool) -> Result<Axis> {
         let extent = self.extent()?;
         if before > LARGEST || after > LARGEST {
             return Err(Error::TooLarge { what: "padding of a spatial axis", sizes: vec![before, after] });
         }
-        let Some(room) = (self.length + before + after).checked_sub(extent) else {
-            return Err(Error::WindowTooLarge {
-                axis: self.axis,
-                extent,
-                size: self.size,
-                dilation: self.dilation,
-                length: self.length,
-                before,
-                after,
-            });
+        let padded = self.length + before + after;
+        let steps = match padded.checked_sub(extent) {
+            Some(room) if ceil => room.div_ceil(self.stride),
+            Some(room) => room / self.stride,
+            None if ceil && extent - padded < self.stride => 0,
+            None => {
+                return Err(Error::WindowTooLarge {
+                    axis: self.axis,
+                    extent,
+                    size: self.size,
+                    dilation: self.dilation,
+                    length: self.length,
+                    before,
+                    after,
+                });
+            }
         };
-        let steps = if ceil { room.div_ceil(self.stride) } else { room / self.stride };
         let last_starts_after_the_input = steps.saturating_mul(self.stride) >= self.length + before;
         let outputs = if ceil && last_starts_after_the_input { steps } else { steps + 1 };
         Ok(self.with_outputs(before, after, outputs))

@@ -126,7 +126,8 @@ impl<const N: usize> Window<N> {
     }
 
     /// Whether output sizes round up, so that the last window may reach beyond the padded input. As in PyTorch and ONNX,
-    /// the last window is dropped again if it would start beyond the input and the padding before it.
+    /// the last window is dropped again if it would start beyond the input and the padding before it, and a window larger
+    /// than the padded input, by less than a stride, has one output.
     /// [`Padding::Same`] never needs to round.
     pub fn ceil_mode(mut self, ceil_mode: bool) -> Self {
         self.ceil_mode = ceil_mode;
@@ -156,8 +157,8 @@ impl<const N: usize> Window<N> {
     /// # Errors
     ///
     /// [`Error::Zero`] for a zero size, stride or dilation, [`Error::EmptyAxis`] for an empty input,
-    /// [`Error::WindowTooLarge`] where the window does not fit into the padded input, [`Error::TooLarge`] for
-    /// sizes that would overflow.
+    /// [`Error::WindowTooLarge`] where the window does not fit into the padded input (in [`ceil_mode`](Self::ceil_mode),
+    /// where it is larger by a stride or more), [`Error::TooLarge`] for sizes that would overflow.
     pub fn geometry(&self, input_size: [usize; N]) -> Result<Geometry<N>> {
         Geometry::new(try_map_axes(|axis| self.padding.axis(self.spec(axis, input_size[axis]), self.ceil_mode))?)
     }

@@ -88,7 +88,7 @@ pub(crate) fn convolutions<const N: usize>() -> impl Strategy<Value = ConvCase<N
     (windows(), modes(), batch, channels, any::<bool>(), memories::<N>(), any::<u64>()).prop_map(
         |(mut window, mode, batch, (groups, inputs_of_group, outputs_of_group), bias, memory, seed)| {
             // A convolution has no ceil mode.
-            window.ceil = false;
+            window = WindowCase { ceil: false, ..window }.lengthened();
             let mode = if mode_fits(mode, &window) { mode } else { PaddingMode::Replicate };
             ConvCase { window, mode, batch, groups, inputs_of_group, outputs_of_group, bias, memory, seed }
         },

@@ -25,6 +25,18 @@ impl<const N: usize> WindowCase<N> {
         Some(Naive { axes: std::array::from_fn(|axis| axes[axis]) })
     }
 
+    /// The same over an input that is as long as its windows need it.
+    pub(crate) fn lengthened(mut self) -> Self {
+        while self.naive().is_none() {
+            for axis in 0..N {
+                if NaiveAxis::new(&self, axis).is_none() {
+                    self.input[axis] += 1;
+                }
+            }
+        }
+        self
+    }
+
     pub(crate) fn fitting(&self) -> Naive<N> {
         self.naive().expect("the generator makes windows that fit")
     }
@@ -97,18 +109,19 @@ fn count_outputs(
 ) -> Option<usize> {
     let padded = before + length + after;
     let mut starts: Vec<usize> = (0..).step_by(stride).take_while(|start| start + extent <= padded).collect();
-    let last = *starts.last()?;
     if ceil {
-        // Rounding up, one more window takes what the others have left over.
-        if last + extent < padded {
-            starts.push(last + stride);
+        // Rounding up, one more window takes what the others have left over: all of the input, where there are no others and a
+        // window one stride before it would not reach its end.
+        let next = starts.len() * stride;
+        if next + extent < padded + stride {
+            starts.push(next);
         }
         // PyTorch and ONNX take one window back, never two, that would start on the padding after the input.
         if starts.last().is_some_and(|&start| start >= before + length) {
             starts.pop();
         }
     }
-    Some(starts.len())
+    (!starts.is_empty()).then_some(starts.len())
 }
 
 /// A window over all its axes.
@@ -188,16 +201,5 @@ pub(crate) fn any_windows<const N: usize>() -> impl Strategy<Value = WindowCase<
 
 /// Windows that fit: an input that is too short for its window is made longer.
 pub(crate) fn windows<const N: usize>() -> impl Strategy<Value = WindowCase<N>> {
-    any_windows().prop_map(|mut case| {
-        for axis in 0..N {
-            let padding = match case.padding {
-                Padding::Explicit(sides) => sides[axis].0 + sides[axis].1,
-                Padding::Valid => 0,
-                _ => continue,
-            };
-            let extent = case.dilation[axis] * (case.size[axis] - 1) + 1;
-            case.input[axis] = case.input[axis].max(extent.saturating_sub(padding));
-        }
-        case
-    })
+    any_windows().prop_map(WindowCase::lengthened)
 }

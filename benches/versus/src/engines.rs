@@ -86,9 +86,9 @@ impl Sizes {
 macro_rules! state {
     ($state:ident) => {
         mod $state {
-            use $state::{
-                Average, AvgPool2d, Conv2d, Element, GlobalAvgPool, GlobalL2Pool, GlobalMaxPool, L2Pool2d, MaxPool2d,
-                Module, Plan, Pool, Reduction, Relu, Sequential, Tensor,
+            use ::$state::{
+                AdaptivePool, Average, AvgPool2d, Conv2d, Element, GlobalAvgPool, GlobalL2Pool, GlobalMaxPool,
+                L2Pool2d, MaxPool2d, Module, Plan, Pool, Reduction, Relu, Sequential, Tensor,
             };
 
             use super::*;
@@ -177,17 +177,13 @@ macro_rules! state {
                         let conv = convolution(&sizes, &mut random);
                         Box::new(Sequential::new().push(conv).push(Relu).push(MaxPool2d::new(2)))
                     }
-                    "max" => {
-                        Box::new(MaxPool2d::new(size).stride(stride).padding(padding).dilation(sizes.dilation))
-                    }
-                    "avg" => {
-                        Box::new(AvgPool2d::new(size).stride(stride).padding(padding).count_include_pad(true))
-                    }
+                    "max" => Box::new(MaxPool2d::new(size).stride(stride).padding(padding).dilation(sizes.dilation)),
+                    "avg" => Box::new(AvgPool2d::new(size).stride(stride).padding(padding).count_include_pad(true)),
                     "l2" => Box::new(L2Pool2d::new(size).stride(stride).padding(padding)),
                     "gavg" => Box::new(GlobalAvgPool::default()),
                     "gmax" => Box::new(GlobalMaxPool::default()),
                     "gl2" => Box::new(GlobalL2Pool::default()),
-                    "adaptive_avg" => Box::new($state::AdaptivePool::<Average, 2>::new(sizes.size)),
+                    "adaptive_avg" => Box::new(AdaptivePool::<Average, 2>::new(sizes.size)),
                     "relu" => Box::new(Relu),
                     "range" => Box::new(Pool::<_, 2>::with(Range, size).stride(stride).padding(padding)),
                     _ => return Ok(None),

@@ -125,7 +125,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     if count > 0 {
-        println!("\ngeometric mean {:.3}, the least {:.2} ({})", (logarithms / f64::from(count)).exp(), worst.0, worst.1);
+        println!(
+            "\ngeometric mean {:.3}, the least {:.2} ({})",
+            (logarithms / f64::from(count)).exp(),
+            worst.0,
+            worst.1
+        );
     }
     Ok(())
 }

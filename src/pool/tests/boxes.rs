@@ -47,7 +47,7 @@ impl<const N: usize> Case<N> {
                     let mut found = vec![T::HIGHEST; expected.len()];
                     let layout = layout.clone();
                     match reduction.operation() {
-                        Some(operation) if has_kernels(level) => {
+                        Some(operation) if T::HAS_KERNELS && has_kernels(level) => {
                             run(Boxed { operation, level, layout }, sizes, workers, pixels, &mut found)
                         }
                         _ => {
