@@ -91,7 +91,7 @@ pub(crate) enum Target<'a, 'm, A> {
 
 /// Sums `[pixel][filter]`, in rows of so many numbers, of which the first `filters` count.
 pub(super) struct Sums<'a, A> {
-    pub(super) sums: &'a [A],
+    pub(super) rows: &'a [A],
     pub(super) width: usize,
     pub(super) pixels: usize,
     pub(super) filters: usize,
@@ -109,7 +109,7 @@ impl<A: Lanes> Sums<'_, A> {
                     let (image, at) = ((*first + done) / *pixels, (*first + done) % *pixels);
                     let count = (*pixels - at).min(self.pixels - done);
                     let maps = &mut maps[image * self.filters..][..self.filters];
-                    let sums = &self.sums[done * self.width..];
+                    let sums = &self.rows[done * self.width..];
                     store_maps(simd, (sums, self.width), maps, [at, count], epilogue);
                     done += count;
                 }
@@ -120,7 +120,7 @@ impl<A: Lanes> Sums<'_, A> {
     #[inline(always)]
     fn store_rows<S: Simd>(&self, simd: S, rows: &mut [&mut [A]], first: usize, epilogue: Epilogue<'_, A>) {
         let lanes = A::Vector::<S>::LEN;
-        for (row, sums) in rows.iter_mut().zip(self.sums.chunks_exact(self.width)).take(self.pixels) {
+        for (row, sums) in rows.iter_mut().zip(self.rows.chunks_exact(self.width)).take(self.pixels) {
             let row = &mut row[first..first + self.filters];
             for (at, (place, sums)) in row.chunks_mut(lanes).zip(sums.chunks_exact(lanes)).enumerate() {
                 let sums = A::Vector::<S>::from_slice(simd, sums);

@@ -100,7 +100,7 @@ impl<A: Lanes> Block<'_, '_, A> {
             simd,
             #[inline(always)]
             || {
-                epilogue::Sums { sums: self.sums, width, pixels, filters }.store(simd, &mut self.target, self.epilogue);
+                epilogue::Sums { rows: self.sums, width, pixels, filters }.store(simd, &mut self.target, self.epilogue);
             },
         );
     }

@@ -92,8 +92,8 @@ impl Widths {
             while first < filters {
                 let width = self.next(filters - first);
                 let (block, after) = rest.split_at_mut(width * depth);
-                let of_block = group[first * depth..].chunks_exact(depth).take(width);
-                pack_block(of_block, width, block);
+                let of_block = &group[first * depth..filters.min(first + width) * depth];
+                pack_block(of_block, depth, width, block);
                 (first, rest) = (first + width, after);
             }
         }
@@ -104,9 +104,10 @@ impl Widths {
 /// Steps of the depth that are written together: those of a cache line of weights.
 const TOGETHER: usize = 16;
 
-fn pack_block<'a, A: Copy + 'a>(filters: impl Iterator<Item = &'a [A]> + Clone, width: usize, block: &mut [A]) {
+/// Writes the weights of a block, `[filter, depth]`, as `[depth, filter]`.
+fn pack_block<A: Copy>(filters: &[A], depth: usize, width: usize, block: &mut [A]) {
     for (number, steps) in block.chunks_mut(TOGETHER * width).enumerate() {
-        for (filter, weights) in filters.clone().enumerate() {
+        for (filter, weights) in filters.chunks_exact(depth).enumerate() {
             let weights = &weights[number * TOGETHER..][..steps.len() / width];
             for (place, weight) in steps[filter..].iter_mut().step_by(width).zip(weights) {
                 *place = *weight;
