@@ -118,18 +118,36 @@ pub(crate) fn sums_in_place<S: Simd, A: Lanes, const ROWS: usize, const COLUMNS:
     source: &[A],
     offsets: &[u32],
 ) -> Sums<S, A, ROWS, COLUMNS> {
-    let width = COLUMNS * A::Vector::<S>::LEN;
-    let mut sums = [[A::Vector::<S>::splat(simd, A::default()); COLUMNS]; ROWS];
-    for (rows, offsets) in rows.chunks(CHAIN * ROWS).zip(offsets.chunks(CHAIN)) {
-        let mut more = [[A::Vector::<S>::splat(simd, A::default()); COLUMNS]; ROWS];
-        for (rows, &offset) in rows.chunks_exact(ROWS).zip(offsets) {
-            more = step::<S, A, ROWS, COLUMNS>(simd, more, rows, &source[offset as usize..][..width]);
-        }
+    let first = CHAIN.min(offsets.len());
+    let (rows, mut rest_of_rows) = rows.split_at(first * ROWS);
+    let (offsets, mut rest_of_offsets) = offsets.split_at(first);
+    let mut sums = chain_in_place::<S, A, ROWS, COLUMNS>(simd, rows, source, offsets);
+    while !rest_of_offsets.is_empty() {
+        let depth = CHAIN.min(rest_of_offsets.len());
+        let (rows, offsets);
+        (rows, rest_of_rows) = rest_of_rows.split_at(depth * ROWS);
+        (offsets, rest_of_offsets) = rest_of_offsets.split_at(depth);
+        let more = chain_in_place::<S, A, ROWS, COLUMNS>(simd, rows, source, offsets);
         for row in 0..ROWS {
             for column in 0..COLUMNS {
                 sums[row][column] += more[row][column];
             }
         }
+    }
+    sums
+}
+
+#[inline(always)]
+fn chain_in_place<S: Simd, A: Lanes, const ROWS: usize, const COLUMNS: usize>(
+    simd: S,
+    rows: &[A],
+    source: &[A],
+    offsets: &[u32],
+) -> Sums<S, A, ROWS, COLUMNS> {
+    let width = COLUMNS * A::Vector::<S>::LEN;
+    let mut sums = [[A::Vector::<S>::splat(simd, A::default()); COLUMNS]; ROWS];
+    for (rows, &offset) in rows.chunks_exact(ROWS).zip(offsets) {
+        sums = step::<S, A, ROWS, COLUMNS>(simd, sums, rows, &source[offset as usize..][..width]);
     }
     sums
 }
