@@ -48,9 +48,13 @@ impl<const N: usize> Case<N> {
                     let layout = layout.clone();
                     match reduction.operation() {
                         Some(operation) if T::HAS_KERNELS && has_kernels(level) => {
-                            run(Boxed { operation, level, layout }, sizes, workers, pixels, &mut found)
+                            run(Boxed { operation, level, layout }, sizes, workers, pixels, &mut found);
                         }
-                        _ => {
+                        Some(_) => {
+                            let stepped = Stepped::<_, false> { reduction: reduction.clone(), level, layout };
+                            run(stepped, sizes, workers, pixels, &mut found);
+                        }
+                        None => {
                             let stepped = Stepped::<_, true> { reduction: reduction.clone(), level, layout };
                             run(stepped, sizes, workers, pixels, &mut found);
                         }
