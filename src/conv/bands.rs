@@ -305,8 +305,8 @@ impl<A: Kernels> Group<'_, A> {
             let images = first_image..last_image + 1;
             maps_of(output, images.clone(), first..first + count, of_map, &mut maps);
             let start = self.filters.start + first;
-            gemm_block(
-                settings,
+            A::gemm(
+                settings.level,
                 Block {
                     along: self.along,
                     panels: self.panels,
@@ -330,10 +330,6 @@ impl<A: Kernels> Group<'_, A> {
             (first, weights) = (first + width, rest);
         }
     }
-}
-
-fn gemm_block<A: Kernels>(settings: &Settings<A>, block: Block<'_, '_, A>) {
-    A::gemm(settings.level, block);
 }
 
 /// The maps of some filters, image by image.

@@ -66,41 +66,44 @@ fn cost<A: Lanes>(algorithm: Algorithm, problem: &Problem, level: Level) -> f64 
             let taps = problem.axes[1].size() + problem.axes[2].size();
             rows as f64 * columns.div_ceil(lanes) as f64 * problem.filters as f64 * (taps as f64 + 18.0)
         }
-        Algorithm::Winograd | Algorithm::Winograd2x2 => {
-            let Some(tiling) = Tiling::of(algorithm, problem) else { return f64::INFINITY };
-            let tiles = tiling.tiles(rows, &problem.axes[1]) * tiling.tiles(columns, &problem.axes[2]);
-            let of_phases = tiling.channels(problem.channels);
-            // Of a tile in one filter; and of the transforms, whose steps grow with the points.
-            let products = tiling.products(of_phases) as f64;
-            let (channels, filters) = (of_phases as f64, problem.filters as f64);
-            let points = tiling.points() as f64 / 36.0;
-            // The outputs of a dilated window, every so many-th, are maps of their own: with blocks and weights to read of their own.
-            let [_, down, across] = &problem.axes;
-            let maps = down.dilation().min(rows) * across.dilation().min(columns);
-            let starting = STARTING_CHANNEL * channels * maps as f64;
-            if tiling.is_shallow(of_phases) {
-                // Where rows of tiles are shorter than a register, its outputs take a detour.
-                let storing = if columns < 4 * lanes * problem.axes[2].dilation() { 220.0 } else { 140.0 };
-                // With 16 registers the products of a tile do not stay in them.
-                let (multiplying, storing) =
-                    if has_many_registers::<A>(level) { (4.0 / 3.0, storing) } else { (2.0, storing + 460.0) };
-                let of_register = filters * (products * multiplying + storing * points) + 320.0 * channels * points;
-                return tiles.div_ceil(lanes) as f64 * of_register + starting;
-            }
-            let registers = problem.filters.div_ceil(lanes) as f64;
-            let images = Part::here().all(problem.images);
-            let of_map = tiles.saturating_mul(images).div_ceil(maps);
-            let with_blanks = winograd::with_blanks::<A>(level, of_map) * maps as f64 / images as f64;
-            let computing =
-                with_blanks * products * registers + tiles as f64 * (45.0 * channels + 500.0 * registers) * points;
-            // All the weights are read for every block of tiles: of few tiles, for all images together, and for many they do not count.
-            let bytes = products * filters * size_of::<A>() as f64;
-            let bytes_an_operation = if bytes > CACHED_BYTES { 5.0 } else { 12.0 };
-            let reading = bytes * maps as f64 / bytes_an_operation / images as f64;
-            let together = if of_map < FEW_TILES { computing + reading } else { computing.max(reading) };
-            together + starting
-        }
+        Algorithm::Winograd | Algorithm::Winograd2x2 => cost_of_tiles::<A>(algorithm, problem, level, [rows, columns]),
     }
+}
+
+/// The same of Winograd's tiles, for so many rows and columns of outputs.
+fn cost_of_tiles<A: Lanes>(algorithm: Algorithm, problem: &Problem, level: Level, [rows, columns]: [usize; 2]) -> f64 {
+    let lanes = lanes::<A>(level);
+    let Some(tiling) = Tiling::of(algorithm, problem) else { return f64::INFINITY };
+    let tiles = tiling.tiles(rows, &problem.axes[1]) * tiling.tiles(columns, &problem.axes[2]);
+    let of_phases = tiling.channels(problem.channels);
+    // Of a tile in one filter; and of the transforms, whose steps grow with the points.
+    let products = tiling.products(of_phases) as f64;
+    let (channels, filters) = (of_phases as f64, problem.filters as f64);
+    let points = tiling.points() as f64 / 36.0;
+    // The outputs of a dilated window, every so many-th, are maps of their own: with blocks and weights to read of their own.
+    let [_, down, across] = &problem.axes;
+    let maps = down.dilation().min(rows) * across.dilation().min(columns);
+    let starting = STARTING_CHANNEL * channels * maps as f64;
+    if tiling.is_shallow(of_phases) {
+        // Where rows of tiles are shorter than a register, its outputs take a detour.
+        let storing = if columns < 4 * lanes * problem.axes[2].dilation() { 220.0 } else { 140.0 };
+        // With 16 registers the products of a tile do not stay in them.
+        let (multiplying, storing) =
+            if has_many_registers::<A>(level) { (4.0 / 3.0, storing) } else { (2.0, storing + 460.0) };
+        let of_register = filters * (products * multiplying + storing * points) + 320.0 * channels * points;
+        return tiles.div_ceil(lanes) as f64 * of_register + starting;
+    }
+    let registers = problem.filters.div_ceil(lanes) as f64;
+    let images = Part::here().all(problem.images);
+    let of_map = tiles.saturating_mul(images).div_ceil(maps);
+    let with_blanks = winograd::with_blanks::<A>(level, of_map) * maps as f64 / images as f64;
+    let computing = with_blanks * products * registers + tiles as f64 * (45.0 * channels + 500.0 * registers) * points;
+    // All the weights are read for every block of tiles: of few tiles, for all images together, and for many they do not count.
+    let bytes = products * filters * size_of::<A>() as f64;
+    let bytes_an_operation = if bytes > CACHED_BYTES { 5.0 } else { 12.0 };
+    let reading = bytes * maps as f64 / bytes_an_operation / images as f64;
+    let together = if of_map < FEW_TILES { computing + reading } else { computing.max(reading) };
+    together + starting
 }
 
 /// What a group of one image takes, in multiply-adds of a register: the products, blanks included, what it takes to store the sums, and
