@@ -263,12 +263,16 @@ impl<A: Lanes> Kernel for Gather<'_, A> {
     }
 }
 
-/// Copies a run in one register or two, as no tile is wider.
+/// Copies a run in one register or two; in three where registers hold two numbers, as the tallest tile has six.
 #[inline(always)]
 fn copy<S: Simd, A: Lanes>(simd: S, source: &[A], run: &Run, length: usize, into: &mut [A]) {
-    let copied = match length <= A::Vector::<S>::LEN {
-        true => copy_registers::<S, A, 1>(simd, source, run, into),
-        false => copy_registers::<S, A, 2>(simd, source, run, into),
+    let lanes = A::Vector::<S>::LEN;
+    let copied = if length <= lanes {
+        copy_registers::<S, A, 1>(simd, source, run, into)
+    } else if lanes > 2 || length <= 2 * lanes {
+        copy_registers::<S, A, 2>(simd, source, run, into)
+    } else {
+        copy_registers::<S, A, 3>(simd, source, run, into)
     };
     if !copied {
         copy_end(source, run, length, into);
