@@ -65,14 +65,12 @@ pub(crate) const PIECES: usize = 16;
 ///
 /// The first worker takes pieces from the front, the others from the back: then threads keep to their parts of memory, from run to
 /// run.
-///
-/// There must be a worker for each of `count` threads; with more, some are not used.
 pub(crate) fn share<W: Send, P>(
-    count: usize,
-    workers: impl Iterator<Item = W> + Send,
+    workers: impl ExactSizeIterator<Item = W> + Send,
     pieces: impl DoubleEndedIterator<Item = P> + Send,
     work: impl Fn(&mut W, P) + Sync,
 ) {
+    let count = workers.len();
     let left = Mutex::new((workers, pieces));
     let lock = || left.lock().unwrap_or_else(PoisonError::into_inner);
     on_threads(count, &|is_first| {

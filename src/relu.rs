@@ -137,12 +137,12 @@ fn rectify<T: Element>(level: Level, workers: usize, input: Option<&[T]>, output
     }
     // Long enough that its end, which fills no register, is of no account.
     let length = output.len().div_ceil(workers * PIECES).max(1).next_multiple_of(1024);
-    let (each, pieces) = (iter::repeat_n((), workers), output.chunks_mut(length));
+    let (workers, pieces) = (iter::repeat_n((), workers), output.chunks_mut(length));
     match input {
-        Some(input) => share(workers, each, pieces.zip(input.chunks(length)), |(), (output, input)| {
+        Some(input) => share(workers, pieces.zip(input.chunks(length)), |(), (output, input)| {
             T::rectify(level, Rectify { input: Some(input), output });
         }),
-        None => share(workers, each, pieces, |(), output| T::rectify(level, Rectify { input: None, output })),
+        None => share(workers, pieces, |(), output| T::rectify(level, Rectify { input: None, output })),
     }
 }
 

@@ -81,12 +81,14 @@ fn allocations_of(plan: &mut Plan, input: &ArrayD<f32>, output: &mut ArrayD<f32>
     region.change().allocations
 }
 
+/// A layer with its name and the shape of its input.
+type Layer<'a> = (&'a str, Box<dyn Module<f32>>, &'a [usize]);
+
 /// Dynamic arrays of one to six axes in row-major order, by every module that takes them; and others of fixed rank.
 fn any_rank_takes_no_memory() {
     let conv1 = || Conv::<f32, 1>::new(filters((3, 2, 3))).padding(1);
     let conv3 = || Conv::<f32, 3>::new(filters((3, 2, 2, 3, 3))).padding(1);
     let per_pixel = || Sequential::new().push(Relu).push(Relu);
-    type Layer<'a> = (&'a str, Box<dyn Module<f32>>, &'a [usize]);
     let layers: [Layer<'_>; 18] = [
         ("ReLU", Box::new(Relu), &[7]),
         ("ReLU", Box::new(Relu), &[2, 3]),

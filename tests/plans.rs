@@ -158,3 +158,19 @@ fn one_error_is_given_where_two_are_possible() {
     let zero = Pool::<Lp, 2>::with(Lp(f64::NAN), 0);
     assert_eq!(zero.forward(&input).unwrap_err(), zero.output_shape(&[5, 5]).unwrap_err());
 }
+
+/// What a summary calls fused takes no more than what it calls plain, for any number of images and threads.
+#[cfg(feature = "rayon")]
+#[test]
+fn fused_takes_no_more_than_plain() {
+    let conv = Conv::<f32, 1>::new(ndarray::Array3::from_elem((16, 1, 80), 0.01)).stride(4);
+    let network = Sequential::new().push(conv).push(Relu).push(featuremap::MaxPool1d::new(4));
+    for threads in 1..=5 {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        for images in 1..=11 {
+            let summary = pool.install(|| network.summary(&[images, 1, 4000])).unwrap();
+            let [fused, plain] = [summary.fused_bytes, summary.plain_bytes];
+            assert!(fused <= plain, "{fused} bytes for {plain}: {images} images, {threads} threads\n{summary}");
+        }
+    }
+}

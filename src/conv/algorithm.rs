@@ -8,7 +8,9 @@ use super::winograd::Tiling;
 /// The ways to compute a convolution. A [`Plan`](crate::Plan) says which one it has chosen.
 ///
 /// All of them follow the definition term by term but [`Separable`](Self::Separable), [`Winograd`](Self::Winograd) and
-/// [`Winograd2x2`](Self::Winograd2x2), which a layer can rule out: see [`Conv::without`](super::Conv::without).
+/// [`Winograd2x2`](Self::Winograd2x2), which a layer can rule out: see [`Conv::without`](super::Conv::without). `f32` has all of them,
+/// `f64` has [`Taps`](Self::Taps), [`Pixels`](Self::Pixels) and [`Rows`](Self::Rows), and integers have [`Taps`](Self::Taps), as has
+/// every number on an x86 without AVX2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Algorithm {
@@ -28,13 +30,14 @@ pub enum Algorithm {
     Separable,
     /// Winograd's tiles of 4×4 outputs, for a quarter of the multiplications: windows of 3×3 and stride 1, of 5×5 or 6×6 and stride
     /// 2, and of 7×7 or 8×8 and stride 2 over a few channels.
-    /// Rounding errors are about three times as large (1e-6 of the norm in `f32`), and an infinity or NaN among the pixels
-    /// spoils all 4×4 outputs of a tile.
+    /// Rounding errors are about three times as large (1e-6 of the norm in `f32`). An output is off by so much of the largest pixel
+    /// of its tile, also of one that it does not see: beside a pixel of 1e9, by hundreds. Tiles with an infinity, a NaN, or a pixel
+    /// whose square overflows are computed by the definition.
     Winograd,
     /// Winograd's tiles of 2×2 outputs, for 4 of 9 multiplications: windows of 3×3 and stride 1, over small maps of many channels.
     /// Less than half as many numbers are made of the weights as for the larger tiles: there, most of the time goes into reading
     /// them, which the images of a batch do together. So it depends on their number which tiles are chosen.
-    /// Rounding errors are up to twice as large, and an infinity or NaN spoils all outputs of the tiles that see it.
+    /// Rounding errors are up to twice as large.
     Winograd2x2,
 }
 

@@ -138,7 +138,7 @@ impl<A: Kernels> Dense<A> {
         let workers = (0..self.workers).map(move |_| rest.split_off_mut(..of_each).unwrap_or_default());
         let axis = Axis(usize::from(self.by_outputs));
         let pieces = output.axis_chunks_iter_mut(axis, self.piece).enumerate();
-        share(self.workers, workers, pieces, |scratch, (piece, output)| {
+        share(workers, pieces, |scratch, (piece, output)| {
             let (count, of_piece) = output.dim();
             let first = piece * self.piece;
             let (rows, outputs) = match self.by_outputs {

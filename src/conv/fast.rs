@@ -60,6 +60,8 @@ pub(super) struct Settings<A> {
     pub(super) level: Level,
     /// As [`Method::prepare`] gives them.
     pub(super) weights: Arc<Aligned<A>>,
+    /// As they were given, for [`Algorithm::Winograd`]; elsewhere none.
+    pub(super) plain: Arc<Aligned<A>>,
     bias: Option<Arc<Vec<A>>>,
     relu: bool,
 }
@@ -128,21 +130,28 @@ impl<A: Kernels> Fast<A> {
         parameters: Parameters<'_, A>,
     ) -> Result<Option<Self>> {
         let Means { level, threads } = means;
-        let Parameters { weights, bias, relu, prepared } = parameters;
+        let Parameters { weights: original, bias, relu, prepared } = parameters;
         if !has_kernels(level) {
             return Ok(None);
         }
-        let Some(method) = method(&problem, algorithm, level, &weights) else { return Ok(None) };
+        let Some(method) = method(&problem, algorithm, level, &original) else { return Ok(None) };
         let weights = match algorithm {
-            Algorithm::Separable => factors(&problem, &weights, prepared),
+            Algorithm::Separable => factors(&problem, &original, prepared),
             _ => prepared.get_or((algorithm, lanes::<A>(level)), || {
-                let weights: Vec<A> = weights.iter().copied().collect();
+                let weights: Vec<A> = original.iter().copied().collect();
                 method.prepare(&problem, &weights)
             }),
         };
+        let plain = match algorithm {
+            Algorithm::Winograd | Algorithm::Winograd2x2 => prepared.get_or((Algorithm::Taps, 0), || {
+                let weights: Vec<A> = original.iter().copied().collect();
+                Aligned::copy_of(&weights)
+            }),
+            _ => Arc::new(Aligned::new(0)),
+        };
         let pieces = Pieces::new(&problem, method.units(&problem), threads);
         let scratch = filled(&[pieces.workers, method.scratch_length(&problem, level)], A::default())?;
-        let settings = Settings { problem, level, weights, bias: bias.map(Arc::new), relu };
+        let settings = Settings { problem, level, weights, plain, bias: bias.map(Arc::new), relu };
         Ok(Some(Self { algorithm, method, settings, pieces, scratch, staging: Vec::new() }))
     }
 
@@ -193,6 +202,18 @@ impl<A: Kernels> Fast<A> {
         self.scratch = scratch;
     }
 
+    /// [`run_into`](Self::run_into) with scratch memory that starts so many numbers behind a line of the cache.
+    #[cfg(test)]
+    pub(super) fn run_at(&mut self, offset: usize, input: &TensorView<'_, A>, output: &mut [A], fill: A) {
+        let own = self.scratch.len();
+        let mut memory = vec![fill; own + 128];
+        let aligned = memory.as_ptr().align_offset(64);
+        let output = ArrayViewMut5::from_shape(self.output_size(), output).expect("the test has counted");
+        let input = input.as_volumes(self.settings.problem.spatial_axes);
+        let scratch = &mut memory[aligned + offset..][..own];
+        self.pieces.each(output, scratch, |piece, output, scratch| self.compute(&input, piece, output, scratch));
+    }
+
     /// Computes one piece: the images, the filters, and the part of the maps that it has.
     fn compute(&self, input: &ArrayView5<'_, A>, piece: usize, output: ArrayViewMut5<'_, A>, scratch: &mut [A]) {
         let problem = &self.settings.problem;
@@ -233,6 +254,13 @@ fn factors<A: Kernels>(problem: &Problem, weights: &TensorView<'_, A>, prepared:
         let weights: Vec<A> = weights.iter().copied().collect();
         Aligned::copy_of(&A::factors(&weights, problem.axes[1].size(), problem.axes[2].size()).unwrap_or_default())
     })
+}
+
+/// Whether all weights are finite, and so small that Winograd's sums are finite over pixels whose squares are: the transforms enlarge
+/// a product by less than 2^26. What is found out is kept as a list with a number in it, or without.
+pub(super) fn are_moderate<A: Kernels>(weights: &TensorView<'_, A>, prepared: &Prepared<A>) -> bool {
+    let list = || Aligned::new(usize::from(A::are_moderate(weights)));
+    !prepared.get_or((Algorithm::Winograd, 0), list).is_empty()
 }
 
 /// Whether every filter is a column times a row.

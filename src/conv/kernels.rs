@@ -10,7 +10,7 @@ use super::phases::{Phases, Transposed};
 use super::problem::Problem;
 use super::rows::{self, Rows};
 use super::separable::{self, Separable};
-use super::winograd::{self, Tiling, Winograd};
+use super::winograd::{self, Mend, Tiling, Winograd};
 use crate::Result;
 use crate::kernels::gemm::{self, Block, RowBlock};
 use crate::kernels::panels::{self, Gather, Transpose};
@@ -53,7 +53,11 @@ pub trait Kernels: Lanes {
     fn are_finite(numbers: &TensorView<'_, Self>) -> bool;
     /// The weights `[filter, row, column]` for [`separable`](Self::separable), if they are.
     fn factors(weights: &[Self], rows: usize, columns: usize) -> Option<Vec<Self>>;
-    fn winograd(level: Level, winograd: Winograd<'_, Self>);
+    /// Whether all outputs are right: else there are pixels for [`mend`](Self::mend).
+    fn winograd(level: Level, winograd: Winograd<'_, Self>) -> bool;
+    fn mend(mend: Mend<'_, Self>);
+    /// Whether the fourth powers of all numbers are finite.
+    fn are_moderate(numbers: &TensorView<'_, Self>) -> bool;
     /// The weights `[filter, channel, row, column]` of one group for [`winograd`](Self::winograd), which has so many filters,
     /// channels, and columns of taps.
     fn winograd_weights(level: Level, tiling: Tiling, weights: &[Self], sizes: [usize; 3]) -> Vec<Self>;
@@ -146,14 +150,28 @@ macro_rules! floats {
                 separable::factors(weights, rows, columns)
             }
 
-            fn winograd(level: Level, winograd: Winograd<'_, Self>) {
+            fn winograd(level: Level, winograd: Winograd<'_, Self>) -> bool {
                 if const { lists(Self::ALGORITHMS, Algorithm::Winograd) } {
-                    winograd::compute(level, winograd);
+                    return winograd::compute(level, winograd);
+                }
+                true
+            }
+
+            fn mend(mend: Mend<'_, Self>) {
+                if const { lists(Self::ALGORITHMS, Algorithm::Winograd) } {
+                    mend.run();
                 }
             }
 
+            fn are_moderate(numbers: &TensorView<'_, Self>) -> bool {
+                numbers.iter().all(|number| (number * number * number * number).is_finite())
+            }
+
             fn winograd_weights(level: Level, tiling: Tiling, weights: &[Self], sizes: [usize; 3]) -> Vec<Self> {
-                winograd::pack(level, tiling, weights, sizes)
+                match const { lists(Self::ALGORITHMS, Algorithm::Winograd) } {
+                    true => winograd::pack(level, tiling, weights, sizes),
+                    false => Vec::new(),
+                }
             }
         }
     )*};
@@ -192,7 +210,13 @@ macro_rules! integers {
             fn factors(_: &[Self], _: usize, _: usize) -> Option<Vec<Self>> {
                 None
             }
-            fn winograd(_: Level, _: Winograd<'_, Self>) {}
+            fn winograd(_: Level, _: Winograd<'_, Self>) -> bool {
+                true
+            }
+            fn mend(_: Mend<'_, Self>) {}
+            fn are_moderate(_: &TensorView<'_, Self>) -> bool {
+                true
+            }
             fn winograd_weights(_: Level, _: Tiling, _: &[Self], _: [usize; 3]) -> Vec<Self> {
                 Vec::new()
             }

@@ -98,6 +98,19 @@ pub type Conv3d<T = f32> = Conv<T, 3>;
 /// # Ok::<(), featuremap::Error>(())
 /// ```
 ///
+/// **Pixels of very different sizes.** Where [`Winograd`](Algorithm::Winograd)'s tiles compute a layer, rounding errors are measured by the
+/// largest pixel of a tile of up to 10×10 pixels, and not by those that an output sees: 2e-6 of it in `f32`, say, for weights that
+/// add up to a few units. A pixel that is not finite does no harm, nor one that is larger than 1e19; but where −1e9 marks missing
+/// data among numbers around 1, its neighbours are off by hundreds. Mark it by NaN then, or rule the tiles out:
+///
+/// ```
+/// use featuremap::conv::Algorithm;
+/// # use featuremap::Conv2d;
+/// # use ndarray::Array4;
+/// let conv = Conv2d::new(Array4::<f32>::ones((8, 3, 3, 3)));
+/// let conv = conv.without(Algorithm::Winograd).without(Algorithm::Winograd2x2);
+/// ```
+///
 /// A depthwise convolution has as many groups as channels, and filters `[channels, 1, kh, kw]`:
 ///
 /// ```

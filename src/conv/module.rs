@@ -68,7 +68,11 @@ impl<T: Element, const N: usize> Conv<T, N> {
     pub(super) fn can(&self, algorithm: Algorithm, problem: &Problem, weights: &TensorView<'_, T::Sum>) -> bool {
         T::Sum::ALGORITHMS.contains(&algorithm)
             && algorithm.suits(problem)
-            && (algorithm != Algorithm::Separable || fast::is_separable(problem, weights, &self.prepared))
+            && match algorithm {
+                Algorithm::Separable => fast::is_separable(problem, weights, &self.prepared),
+                Algorithm::Winograd | Algorithm::Winograd2x2 => fast::are_moderate(weights, &self.prepared),
+                _ => true,
+            }
     }
 
     /// The fastest algorithm that may be used.

@@ -143,14 +143,17 @@ impl<A: Lanes> Pack<'_, A> {
     fn whole_planes<S: Simd>(mut self, simd: S, pixels: &[A]) {
         let (_, planes, rows, columns) = self.image.dim();
         let (first, [_, down, across]) = (self.first[1], self.packing.slots);
-        // In a short band, rows behind the input are not read.
-        let count = (down * across).min((rows - first) * columns);
+        // A short band has rows behind the input. No output sees them, but a tile of Winograd's reads them: what stood there before
+        // would change how its sums are rounded.
+        let whole = down * across;
+        let count = whole.min((rows - first) * columns);
         self.each_plane(
             simd,
             #[inline(always)]
             |channel, plane, packed| {
                 let start = ((channel * planes + plane) * rows + first) * columns;
                 copy_every::<S, A, 1>(simd, &pixels[start..], count, packed);
+                packed[count..whole].fill(A::default());
             },
         );
     }

@@ -230,7 +230,7 @@ impl<A: Kernels> Phases<A> {
         let together = (output.len() / map).div_ceil(PIECES * self.workers);
         let this = &*self;
         let pieces = output.chunks_mut(together * map).enumerate();
-        share(self.workers, 0..self.workers, pieces, |_, (piece, maps)| {
+        share(0..self.workers, pieces, |_, (piece, maps)| {
             vectorized(
                 this.level,
                 #[inline(always)]

@@ -86,6 +86,6 @@ impl Pieces {
         let of_each = scratch.len() / self.workers;
         let workers = (0..self.workers).map(move |_| scratch.split_off_mut(..of_each).unwrap_or_default());
         let pieces = output.axis_chunks_iter_mut(Axis(self.axis), self.piece).enumerate();
-        share(self.workers, workers, pieces, |scratch, (piece, output)| compute(piece, output, scratch));
+        share(workers, pieces, |scratch, (piece, output)| compute(piece, output, scratch));
     }
 }

@@ -26,7 +26,7 @@ pub struct Band<'a, T> {
 impl<T: Kernels> Band<'_, T> {
     #[inline(always)]
     pub(super) fn run<S: Simd, O: Merge<T>>(mut self, simd: S) {
-        if O::EXACT && T::HAS_SMALL && T::Pixels::<S>::LEN >= LEAST_LANES && self.is_short::<S>() {
+        if O::EXACT && T::Pixels::<S>::LEN >= LEAST_LANES && self.is_short::<S>() {
             return self.short::<S, O>(simd);
         }
         let watched = self.stage::<S, O>(simd);

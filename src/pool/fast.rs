@@ -40,7 +40,7 @@ impl<T: Element> Fast<T> {
             return None;
         }
         let counts = |inverts| Some(Arc::new(Counts::new(problem, operation, inverts, T::number)?));
-        let small = if T::HAS_SMALL { Small::new(problem) } else { None };
+        let small = Small::new(problem);
         let way = match small {
             _ if problem.is_pairs() => Way::Pairs(problem.clone()),
             Some(small) => Way::Small { small: Arc::new(small), counts: counts(false)? },

@@ -38,7 +38,7 @@ impl<R, const N: usize> Pool<R, N> {
             let length = units * sizes.unit;
             let picks = Picks { reduction: &self.reduction, taps: Taps::new(layer.geometry)? };
             let pieces = values.chunks_mut(length).zip(indices.chunks_mut(length)).enumerate();
-            share(workers, iter::repeat_n((), workers), pieces, |(), (piece, (values, indices))| {
+            share(iter::repeat_n((), workers), pieces, |(), (piece, (values, indices))| {
                 picks.rows(&pixels, piece * units, values, indices);
             });
         }

@@ -50,8 +50,9 @@ fn of_floats_alone(operation: Operation) -> ! {
     unreachable!("integers have no {operation:?}")
 }
 
-macro_rules! pooled_integers {
-    ($operation:ident, |$reduction:ident| $pooled:expr, |$norm:ident| $by_steps:expr) => {
+/// Pools by the selection that an operation is, or as is said for other operations.
+macro_rules! pooled_selections {
+    ($operation:ident, |$reduction:ident| $pooled:expr, $($other:pat => $otherwise:expr,)*) => {
         match $operation {
             Operation::Max => {
                 let $reduction = Max;
@@ -61,35 +62,35 @@ macro_rules! pooled_integers {
                 let $reduction = Min;
                 $pooled
             }
-            Operation::Average { .. } | Operation::L2 | Operation::Lp { .. } => of_floats_alone($operation),
+            $($other => $otherwise,)*
         }
+    };
+}
+
+macro_rules! pooled_integers {
+    ($operation:ident, |$reduction:ident| $pooled:expr, |$norm:ident| $by_steps:expr) => {
+        pooled_selections!($operation, |$reduction| $pooled,
+            Operation::Average { .. } | Operation::L2 | Operation::Lp { .. } => of_floats_alone($operation),
+        )
     };
 }
 
 macro_rules! pooled_floats {
     ($operation:ident, |$reduction:ident| $pooled:expr, |$norm:ident| $by_steps:expr) => {
-        match $operation {
-            Operation::Max => {
-                let $reduction = Max;
-                $pooled
-            }
-            Operation::Min => {
-                let $reduction = Min;
-                $pooled
-            }
+        pooled_selections!($operation, |$reduction| $pooled,
             Operation::Average { count_include_pad } => {
                 let $reduction = Average { count_include_pad };
                 $pooled
-            }
+            },
             Operation::L2 => {
                 let $reduction = L2;
                 $pooled
-            }
+            },
             Operation::Lp { order } => {
                 let $norm = Lp(order);
                 $by_steps
-            }
-        }
+            },
+        )
     };
 }
 
@@ -125,7 +126,7 @@ macro_rules! kernels {
             }
 
             fn small(level: Level, operation: Operation, small: Rows<'_, Self>) {
-                if Self::HAS_SMALL {
+                if Self::HAS_KERNELS {
                     $operations!(level, operation, small);
                 }
             }

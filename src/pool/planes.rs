@@ -147,7 +147,7 @@ impl<A, T> Scratch<'_, A, T> {
     }
 
     /// The memory of each of so many workers.
-    fn each(self, workers: usize) -> impl Iterator<Item = Self> {
+    fn each(self, workers: usize) -> impl ExactSizeIterator<Item = Self> {
         let Self { mut cells, mut turned, cell_count, pixels } = self;
         (0..workers).map(move |_| Self {
             cells: cells.split_off_mut(..cell_count).unwrap_or_default(),
@@ -157,6 +157,9 @@ impl<A, T> Scratch<'_, A, T> {
         })
     }
 }
+
+/// Computes a piece of the output, whose first unit it is given, in a worker's memory.
+type Piece<'a, T, A> = dyn Fn(&dyn Compute<T, A>, &Sizes, usize, &mut [T], &mut Scratch<'_, A, T>) + Sync + 'a;
 
 impl<T: Element, A: Copy + Send + Sync + 'static> Planes<T, A> {
     pub(super) fn new(compute: Arc<dyn Compute<T, A>>, sizes: Sizes, workers: usize) -> Result<Self> {
@@ -186,15 +189,11 @@ impl<T: Element, A: Copy + Send + Sync + 'static> Planes<T, A> {
     }
 
     /// Calls `compute` with the first unit of each piece of the output, and a worker's memory.
-    fn each_piece(
-        &mut self,
-        output: &mut [T],
-        compute: &(dyn Fn(&dyn Compute<T, A>, &Sizes, usize, &mut [T], &mut Scratch<'_, A, T>) + Sync),
-    ) {
+    fn each_piece(&mut self, output: &mut [T], compute: &Piece<'_, T, A>) {
         let piece = self.piece;
         let (by, sizes, workers, scratch) = self.parts();
         let pieces = output.chunks_mut(piece * sizes.unit).enumerate();
-        share(workers, scratch.each(workers), pieces, |scratch, (number, output)| {
+        share(scratch.each(workers), pieces, |scratch, (number, output)| {
             compute(by, sizes, number * piece, output, scratch);
         });
     }
@@ -272,8 +271,7 @@ fn each_plane<T: Element, A: Copy + Send + Sync + 'static>(
     let length = planes.div_ceil(workers * PIECES).max(1);
     let inputs = input.axis_chunks_iter(Axis(0), length);
     let pieces = inputs.zip(output.axis_chunks_iter_mut(Axis(0), length));
-    let workers = workers.min(planes);
-    share(workers, scratch.each(workers), pieces, |scratch, (input, mut output)| {
+    share(scratch.each(workers.min(planes)), pieces, |scratch, (input, mut output)| {
         for (plane, map) in input.outer_iter().zip(output.outer_iter_mut()) {
             let map = map.into_slice().expect("the caller has seen that rows lie in order");
             compute.compute(in_order(&plane, scratch.turned), 0, map, scratch.cells);

@@ -277,7 +277,7 @@ impl<T: Element> Work<T> {
 impl<T: Element> Run<T> for Fused<T> {
     fn run(&mut self, input: TensorView<'_, T>, mut output: TensorViewMut<'_, T>) -> Result<()> {
         let Self { work, workers } = self;
-        share(workers.len(), workers.iter_mut(), work.pieces(output.view_mut()), |worker, (piece, output)| {
+        share(workers.iter_mut(), work.pieces(output.view_mut()), |worker, (piece, output)| {
             if worker.result.is_ok() {
                 worker.result = work.compute(worker, piece, &input, output);
             }

@@ -13,9 +13,6 @@ pub trait Pixel: Copy + Default + PartialOrd + Send + Sync + 'static {
     /// long to compile, and few would gain by these.
     const HAS_KERNELS: bool = Self::HAS_ORDER || size_of::<Self>() == 1;
 
-    /// Whether small windows have a kernel of their own, and short rows: for `f64`, of which a register holds few, they gain least.
-    const HAS_SMALL: bool = Self::HAS_KERNELS && size_of::<Self>() < 8;
-
     /// As many pixels as a register of the level holds.
     type Pixels<S: Simd>: Vector<S, Element = Self>;
 

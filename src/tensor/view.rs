@@ -208,13 +208,12 @@ impl<T> Clone for TensorView<'_, T> {
 
 impl<'a, T, S: Data<Elem = T>, D: Dimension> From<&'a ArrayBase<S, D>> for TensorView<'a, T> {
     fn from(array: &'a ArrayBase<S, D>) -> Self {
-        match array
-            .as_slice()
-            .filter(|_| is_long(array.ndim()))
-            .map(|elements| Self::from_slice(array.shape(), elements))
+        if is_long(array.ndim())
+            && let Some(elements) = array.as_slice()
+            && let Ok(view) = Self::from_slice(array.shape(), elements)
         {
-            Some(Ok(view)) => view,
-            _ => Self::new(array.view()),
+            return view;
         }
+        Self::new(array.view())
     }
 }

@@ -2,7 +2,7 @@
 
 use ndarray::Axis;
 
-use super::{Block, Tiling, Winograd, packed_length, shallow};
+use super::{Block, Mend, Tiling, Winograd, packed_length, shallow};
 use crate::conv::algorithm::Algorithm;
 use crate::conv::fast::{Method, Part, Settings};
 use crate::conv::kernels::Kernels;
@@ -77,7 +77,7 @@ impl<A: Kernels> Method<A> for Blocks {
 
     fn compute(&self, settings: &Settings<A>, part: Part<'_, A>) {
         let problem = &settings.problem;
-        part.each_group(problem, |part| {
+        part.each_group(problem, |mut part| {
             let (group, first) = (part.filters.start / problem.filters, part.filters.start % problem.filters);
             let weights = group * packed_length::<A>(self.level, self.tiling, problem.filters, problem.channels)
                 + first * self.tiling.channels(problem.channels) * self.tiling.points();
@@ -88,11 +88,24 @@ impl<A: Kernels> Method<A> for Blocks {
                 input: part.input,
                 start: problem.band_start(part.outputs.start * problem.pooled_by()),
                 weights: &settings.weights[weights..],
+                output: part.output.view_mut().index_axis_move(Axis(2), 0),
+                finish: settings.finish(part.filters.clone()),
+                scratch: &mut *part.scratch,
+                finite: true,
+            };
+            if A::winograd(self.level, winograd) {
+                return;
+            }
+            let [_, row, column] = problem.band_start(part.outputs.start * problem.pooled_by());
+            A::mend(Mend {
+                tile: self.tiling.tile,
+                problem,
+                input: part.input,
+                start: [row, column],
+                weights: &settings.plain[part.filters.start * problem.depth()..],
                 output: part.output.index_axis_move(Axis(2), 0),
                 finish: settings.finish(part.filters),
-                scratch: part.scratch,
-            };
-            A::winograd(self.level, winograd);
+            });
         });
     }
 }

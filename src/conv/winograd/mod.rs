@@ -18,7 +18,8 @@
 //! filters in U and M, so that maps of any size fill them. With few channels the sums are short, and writing M and reading it
 //! again would take longer than to compute it: then the vectors lie along the tiles to the end, and M stays in registers
 //! ([`shallow`]). A dilated window is one that is not dilated for every second (or third, …) output of its map: these go through
-//! the steps as maps of their own. An infinity or NaN among the pixels spoils all the outputs of its tiles.
+//! the steps as maps of their own. An infinity or NaN among the pixels spoils all the outputs of its tiles, which are then computed
+//! again ([`mend`]).
 //!
 //! All the weights are read for each block of tiles. Where a layer has so few tiles that this takes longer than the products, smaller
 //! tiles have fewer weights: those of F(2×2, 3×3) have 16 points instead of 36, for 4 products an output.
@@ -26,6 +27,7 @@
 //! [arXiv:1509.09308]: https://arxiv.org/abs/1509.09308
 
 mod blocks;
+mod mend;
 mod patches;
 mod shallow;
 mod steps;
@@ -41,6 +43,7 @@ use crate::Float;
 use crate::kernels::epilogue::Epilogue;
 use crate::simd::{Kernel, Lanes, Level, Simd, Vector, lanes, run};
 pub(super) use blocks::Blocks;
+pub(super) use mend::Mend;
 pub(super) use steps::with_blanks;
 use steps::{Scratch, copy_rows, multiply, outputs_of_row};
 pub(super) use tiling::Tiling;
@@ -180,6 +183,8 @@ pub struct Winograd<'a, A> {
     finish: Epilogue<'a, A>,
     /// Of [`Block::scratch_length`].
     scratch: &'a mut [A],
+    /// Whether all pixels seen so far, and their squares, are finite.
+    finite: bool,
 }
 
 /// Every so many-th output on rows and columns, as many as the window is dilated, from these on: a map of their own, for
@@ -202,17 +207,18 @@ struct Part {
     column: usize,
 }
 
-/// Computes blocks of tiles with the instructions of a level.
+/// Computes blocks of tiles with the instructions of a level. Whether all outputs are right: else there are pixels for [`Mend`].
 #[inline(never)]
-pub(super) fn compute<A: Lanes + Float>(level: Level, winograd: Winograd<'_, A>) {
-    run(level, winograd);
+pub(super) fn compute<A: Lanes + Float>(level: Level, winograd: Winograd<'_, A>) -> bool {
+    run(level, winograd)
 }
 
 impl<A: Lanes + Float> Kernel for Winograd<'_, A> {
-    type Output = ();
+    /// Whether all pixels, and their squares, are finite: else some outputs are wrong.
+    type Output = bool;
 
     #[inline(always)]
-    fn run<S: Simd>(mut self, simd: S) {
+    fn run<S: Simd>(mut self, simd: S) -> bool {
         let (images, _, rows, columns) = self.output.dim();
         let scratch = std::mem::take(&mut self.scratch);
         let mut scratch = Scratch::new(self.block, self.tiling, self.channels(), simd.level(), scratch);
@@ -230,6 +236,7 @@ impl<A: Lanes + Float> Kernel for Winograd<'_, A> {
                 _ => self.phase::<S, MOST_PATCH, LARGE_TILE>(simd, images, phase, &mut scratch),
             }
         }
+        self.finite
     }
 }
 
@@ -273,7 +280,7 @@ impl<A: Lanes + Float> Winograd<'_, A> {
         part: Part,
         scratch: &mut Scratch<'_, A>,
     ) {
-        self.transform_pixels::<S, PATCH, TILE>(simd, part, scratch);
+        self.finite &= self.transform_pixels::<S, PATCH, TILE>(simd, part, scratch);
         // The largest patches are there for few channels alone; the smallest are not, and need not be compiled for them.
         if PATCH == MOST_PATCH || PATCH != SMALL_PATCH && self.tiling.is_shallow(self.channels()) {
             return shallow::outputs_of_block::<S, A, PATCH>(simd, self, part, scratch);

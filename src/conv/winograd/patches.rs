@@ -17,14 +17,14 @@ use crate::window::PaddingMode;
 outline!();
 
 impl<A: Lanes + Float> Winograd<'_, A> {
-    /// All of V.
+    /// All of V; and whether all pixels, and their squares, are finite.
     #[inline(always)]
     pub(super) fn transform_pixels<S: Simd, const PATCH: usize, const TILE: usize>(
         &self,
         simd: S,
         part: Part,
         scratch: &mut Scratch<'_, A>,
-    ) {
+    ) -> bool {
         let Part { phase, block, image, row, column } = part;
         let [rows, columns] = self.block.pixels(self.tiling);
         let start = [self.start[1] / self.tiling.dilation[0], self.start[2] / self.tiling.dilation[1]];
@@ -40,6 +40,7 @@ impl<A: Lanes + Float> Winograd<'_, A> {
             1 => Order::<S, A>::splat(simd, 0),
             _ => order::<S, A>(simd, |tile| (tile / block.columns * of_segment + tile % block.columns).min(lanes - 1)),
         };
+        let mut squares = A::Vector::<S>::splat(simd, A::default());
         for channel in 0..channels {
             let packing = &self.packings[phase.number + channel / channels_of_phase];
             let of_phase = channel % channels_of_phase;
@@ -76,11 +77,11 @@ impl<A: Lanes + Float> Winograd<'_, A> {
                         )
                     };
                 }
-                match segments {
+                squares += match segments {
                     4 if TILE == 4 => transform_rows!(4),
                     2 => transform_rows!(2),
                     _ => transform_rows!(1),
-                }
+                };
                 let before = number * tiles;
                 transform_columns::<S, A, PATCH, TILE>(
                     simd,
@@ -103,6 +104,7 @@ impl<A: Lanes + Float> Winograd<'_, A> {
                 );
             }
         }
+        squares.as_slice().iter().all(|&square| square < A::HIGHEST)
     }
 }
 
@@ -236,7 +238,8 @@ impl<'a, A: Lanes + Float> Source<'a, A> {
     }
 
     /// Transforms the rows of pixels, each for all tiles along it. The lanes are tiles, of `SEGMENTS` rows of tiles; those beyond the
-    /// last one are overwritten by the next row.
+    /// last one are overwritten by the next row. Returns the sums of the squares of all pixels that were read: no number if one of
+    /// them is none, infinite if one is infinite or too large.
     #[inline(always)]
     fn transform_rows<S: Simd, const PATCH: usize, const TILE: usize, const SEGMENTS: usize>(
         &self,
@@ -245,7 +248,8 @@ impl<'a, A: Lanes + Float> Source<'a, A> {
         side_by_side: Order<S, A>,
         half: usize,
         halves: &mut [A],
-    ) {
+    ) -> A::Vector<S> {
+        let mut squares = A::Vector::<S>::splat(simd, A::default());
         let lanes = A::Vector::<S>::LEN;
         let of_segment = lanes / SEGMENTS;
         // The patch of a tile ends with the first pixels of the next, which the last of a segment lacks: they are padding.
@@ -263,6 +267,11 @@ impl<'a, A: Lanes + Float> Source<'a, A> {
                         _ => self.masks::<S, TILE, SEGMENTS>(simd, first * TILE),
                     };
                     let of_tile = self.tiles::<S, TILE, SEGMENTS>(simd, tile_row * TILE + row, first * TILE, masks);
+                    let mut of_these = of_tile[0] * of_tile[0];
+                    for pixel in 1..TILE {
+                        of_these = <A as Lanes>::mul_add::<S>(of_tile[pixel], of_tile[pixel], of_these);
+                    }
+                    squares += of_these;
                     let mut patch = [of_tile[0]; PATCH];
                     patch[..TILE].copy_from_slice(&of_tile);
                     for pixel in TILE..PATCH {
@@ -282,6 +291,7 @@ impl<'a, A: Lanes + Float> Source<'a, A> {
                 }
             }
         }
+        squares
     }
 }
 

@@ -1,0 +1,92 @@
+//! Results depend on the input, the weights and the algorithm, and not on where memory happens to lie, nor on what it held.
+
+use ndarray::ArrayD;
+
+use super::super::module::Means;
+use super::cases::{Case, numbers};
+use crate::conv::{Algorithm, Kernels};
+use crate::simd::levels;
+use crate::window::PaddingMode;
+use crate::{Float, Tensor};
+
+impl Case<2> {
+    /// That scratch memory at any offset, by any number of threads, gives the bits of the first run.
+    fn check_memory<T: Float + Kernels>(&self, offsets: &[usize], fills: &[f64]) {
+        let float = |number| T::from_f64(number);
+        let input: ArrayD<T> = numbers(&self.input_shape(), self.seed).mapv(float);
+        let conv = self.conv(float, float);
+        let layer = conv.layer(input.shape()).expect("the case fits");
+        // Without an optimiser, a case takes a hundred times as long.
+        let every = if cfg!(debug_assertions) { 3 } else { 1 };
+        for algorithm in Algorithm::ALL {
+            for level in levels() {
+                let mut first: Option<Tensor<T>> = None;
+                for threads in [1, 2, 3, 8].into_iter().step_by(every) {
+                    let asked = Some((algorithm, Means { level, threads }));
+                    let Some(mut fast) = conv.fast(&layer, asked).expect("the case is small") else { continue };
+                    let mut output = Tensor::<T>::zeros(&layer.output.to_vec()).expect("the case is small");
+                    for (&offset, &fill) in offsets.iter().step_by(every).zip(fills.iter().cycle()) {
+                        output.view_mut().map_in_place(|sum| *sum = T::HIGHEST);
+                        let sums = output.as_array_mut().as_slice_mut().expect("a fresh tensor is in order");
+                        fast.run_at(offset, &(&input).into(), sums, float(fill));
+                        let first = first.get_or_insert_with(|| output.clone());
+                        let differ = first.iter().zip(&output).filter(|(one, other)| one != other).count();
+                        assert_eq!(
+                            differ, 0,
+                            "{algorithm} of {self:?} at {level:?}, {threads} threads, {offset} numbers on, over {fill}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn case(channels: usize, filters: usize, input: [usize; 2], padding: usize) -> Case<2> {
+    Case {
+        images: 1,
+        groups: 1,
+        channels,
+        filters,
+        size: [3, 3],
+        input,
+        stride: [1, 1],
+        dilation: [1, 1],
+        padding: [(padding, padding); 2],
+        mode: PaddingMode::Zeros,
+        bias: true,
+        relu: false,
+        separable: false,
+        seed: 3,
+    }
+}
+
+const FILLS: [f64; 3] = [0.0, f64::NAN, 1e30];
+
+/// Layers that have been found to give other bits at other offsets.
+#[test]
+fn the_bits_do_not_depend_on_where_scratch_memory_lies() {
+    for (channels, filters, input, padding) in [
+        (25, 64, [23, 22], 0),
+        (7, 6, [23, 22], 0),
+        (7, 6, [44, 42], 0),
+        (16, 16, [23, 22], 0),
+        (16, 64, [19, 18], 1),
+        (16, 64, [19, 18], 0),
+    ] {
+        case(channels, filters, input, padding).check_memory::<f32>(&std::array::from_fn::<_, 16, _>(|at| at), &FILLS);
+        case(channels, filters, input, padding).check_memory::<f64>(&[0, 1, 2, 3, 4, 5, 6, 7], &FILLS);
+    }
+}
+
+/// Rows of every length, so that every end of a register and of a block is met.
+#[test]
+fn nor_for_rows_of_any_length() {
+    let step = if cfg!(debug_assertions) { 7 } else { 1 };
+    for width in (1..=70).step_by(step) {
+        for (channels, filters) in [(3, 5), (26, 17)] {
+            case(channels, filters, [9, width], 1).check_memory::<f32>(&[0, 1, 5, 8, 15], &FILLS);
+            case(channels, filters, [7, width], 1).check_memory::<f64>(&[0, 3, 4], &FILLS);
+        }
+    }
+}
