@@ -256,14 +256,30 @@ fn factors<A: Kernels>(problem: &Problem, weights: &TensorView<'_, A>, prepared:
     })
 }
 
+/// Whether an algorithm computes a layer with these weights.
+pub(super) fn may_use<A: Kernels>(
+    algorithm: Algorithm,
+    problem: &Problem,
+    weights: &TensorView<'_, A>,
+    prepared: &Prepared<A>,
+) -> bool {
+    A::ALGORITHMS.contains(&algorithm)
+        && algorithm.suits(problem)
+        && match algorithm {
+            Algorithm::Separable => is_separable(problem, weights, prepared),
+            Algorithm::Winograd | Algorithm::Winograd2x2 => are_moderate(weights, prepared),
+            Algorithm::Taps | Algorithm::Pixels | Algorithm::Channels | Algorithm::Rows => true,
+        }
+}
+
 /// Whether all weights are finite, and so small that Winograd's sums are finite over pixels whose squares are: the transforms enlarge
 /// a product by less than 2^26. What is found out is kept as a list with a number in it, or without.
-pub(super) fn are_moderate<A: Kernels>(weights: &TensorView<'_, A>, prepared: &Prepared<A>) -> bool {
+fn are_moderate<A: Kernels>(weights: &TensorView<'_, A>, prepared: &Prepared<A>) -> bool {
     let list = || Aligned::new(usize::from(A::are_moderate(weights)));
     !prepared.get_or((Algorithm::Winograd, 0), list).is_empty()
 }
 
 /// Whether every filter is a column times a row.
-pub(super) fn is_separable<A: Kernels>(problem: &Problem, weights: &TensorView<'_, A>, prepared: &Prepared<A>) -> bool {
+fn is_separable<A: Kernels>(problem: &Problem, weights: &TensorView<'_, A>, prepared: &Prepared<A>) -> bool {
     !factors(problem, weights, prepared).is_empty()
 }

@@ -14,9 +14,8 @@
 //! four are. No product is computed that the definition does not have, but for those with the zeros around the input. The maps of the
 //! phases are then dealt into the output.
 
-use super::algorithm::Algorithm;
 use super::choose;
-use super::fast::{Fast, Parameters, WORTH_THREADS};
+use super::fast::{self, Fast, Parameters, WORTH_THREADS};
 use super::kernels::Kernels;
 use super::module::Means;
 use super::prepared::Prepared;
@@ -124,12 +123,12 @@ impl<A: Kernels> Part<A> {
             .bias
             .as_ref()
             .map(|bias| bias.iter().flat_map(|&bias| std::iter::repeat_n(bias, count)).collect());
-        let may = |algorithm: Algorithm| algorithm != Algorithm::Separable && algorithm.suits(&problem);
+        let prepared = Prepared::default();
+        let may = |algorithm| fast::may_use(algorithm, &problem, &weights, &prepared);
         let algorithm = choose::fastest::<A>(&problem, level, &may);
         let maps = problem.images * problem.groups * problem.filters;
         let maps = filled(&[maps, problem.outputs()], A::default())?;
         let means = Means::of(&problem);
-        let prepared = Prepared::default();
         let fast =
             Fast::new(problem, algorithm, means, Parameters { weights, bias, relu: false, prepared: &prepared })?;
         Ok(fast.map(|fast| Self { fast, classes, maps }))
