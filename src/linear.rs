@@ -2,6 +2,7 @@
 
 use ndarray::{ArrayBase, Axis, IxDyn, RawData};
 
+use crate::conv::{Dense, Kernels};
 use crate::module::{Module, OutputShape, check_shape};
 use crate::plan::Run;
 use crate::tensor::{Tensor, TensorView, TensorViewMut, element_count, filled};
@@ -67,14 +68,19 @@ impl<T: Element> Linear<T> {
         Ok((batch, output))
     }
 
-    /// Planned with `conv`, which is that of this layer, or the same with a ReLU.
-    fn plan_by(&self, conv: &dyn Module<T, T::Sum>, input_shape: &[usize]) -> Result<Plan<T, T::Sum>> {
+    /// Planned with a ReLU or without.
+    fn plan_with(&self, input_shape: &[usize], relu: bool) -> Result<Plan<T, T::Sum>> {
         let (batch, output_shape) = self.layer(input_shape)?;
         let [outputs, inputs] = [self.conv.filters().shape()[0], self.conv.filters().shape()[1]];
-        let conv = if batch * outputs == 0 { None } else { Some(conv.plan(&[inputs, batch])?) };
+        let way = match self.conv.dense(batch, relu)? {
+            _ if batch * outputs == 0 => Way::Nothing,
+            Some(dense) => Way::Rows(dense),
+            None => Way::Pixels(self.conv.clone().relu(relu).plan(&[inputs, batch])?),
+        };
         let pixels = filled(&[inputs, batch], T::default())?;
         let sums = filled(&[outputs, batch], T::Sum::default())?;
-        Ok(Plan::new(input_shape, &output_shape, Planned { conv, inputs, outputs, batch, pixels, sums }))
+        let planned = Planned { way, inputs, outputs, batch, pixels, sums };
+        Ok(Plan::new(input_shape, &output_shape, planned).of_version(self.conv.version()))
     }
 }
 
@@ -91,7 +97,7 @@ impl<T: Element> Module<T, T::Sum> for Linear<T> {
     }
 
     fn plan(&self, input_shape: &[usize]) -> Result<Plan<T, T::Sum>> {
-        self.plan_by(&self.conv, input_shape)
+        self.plan_with(input_shape, false)
     }
 
     fn parameters(&self) -> Vec<(String, TensorView<'_, T::Sum>)> {
@@ -147,54 +153,71 @@ impl<T: Element> Module<T, T::Sum> for WithRelu<'_, T> {
     }
 
     fn plan(&self, input_shape: &[usize]) -> Result<Plan<T, T::Sum>> {
-        let conv = self.0.conv.with_relu().expect("a convolution has one");
-        self.0.plan_by(&conv, input_shape)
+        self.0.plan_with(input_shape, true)
     }
+}
+
+/// How a dense layer is computed.
+#[derive(Clone)]
+enum Way<T: Element> {
+    /// There is nothing to compute.
+    Nothing,
+    /// Row by row.
+    Rows(Dense<T::Sum>),
+    /// As a convolution from `[inputs, batch]` to `[outputs, batch]`, for numbers that have no kernels.
+    Pixels(Plan<T, T::Sum>),
 }
 
 /// What the plan of a dense layer holds.
 #[derive(Clone)]
 struct Planned<T: Element> {
-    /// From `[inputs, batch]` to `[outputs, batch]`; none where there is nothing to compute.
-    conv: Option<Plan<T, T::Sum>>,
+    way: Way<T>,
     inputs: usize,
     outputs: usize,
     batch: usize,
-    /// The input, its batch made pixels.
+    /// The input, where it lies otherwise than row by row, or its batch made pixels.
     pixels: Vec<T>,
-    /// The output as the convolution gives it.
+    /// The output before it goes where it belongs.
     sums: Vec<T::Sum>,
 }
 
 impl<T: Element> Run<T, T::Sum> for Planned<T> {
     fn run(&mut self, input: TensorView<'_, T>, mut output: TensorViewMut<'_, T::Sum>) -> Result<()> {
-        let Self { conv, inputs, outputs, batch, pixels, sums } = self;
-        let Some(conv) = conv else { return Ok(()) };
-        let one = *batch == 1;
-        let pixels = match input.to_slice() {
-            Some(elements) if one => elements,
-            Some(elements) => {
-                transpose(elements, *inputs, pixels);
-                pixels
-            }
-            None => {
-                let mut flat = 0;
-                input.each(|&element| {
-                    pixels[flat % *inputs * *batch + flat / *inputs] = element;
-                    flat += 1;
-                });
-                pixels
-            }
-        };
-        let pixels = TensorView::from_slice(&[*inputs, *batch], pixels)?;
-        match output.as_slice_mut() {
-            Some(elements) if one => conv.run(pixels, TensorViewMut::from_slice(&[*outputs, 1], elements)?),
-            slice => {
-                conv.run(pixels, TensorViewMut::from_slice(&[*outputs, *batch], sums)?)?;
-                if let Some(elements) = slice {
-                    transpose(sums, *batch, elements);
-                    return Ok(());
+        let Self { way, inputs, outputs, batch, pixels, sums } = self;
+        match way {
+            Way::Nothing => Ok(()),
+            Way::Rows(dense) => {
+                let rows = if let Some(rows) = input.to_slice() {
+                    rows
+                } else {
+                    let mut places = pixels.iter_mut();
+                    input.each(|element| *places.next().expect("there is one for each") = *element);
+                    pixels
+                };
+                let rows = TensorView::from_slice(&[rows.len()], rows)?;
+                let rows = T::as_sums(rows).and_then(|rows| rows.to_slice()).expect("the weights were sums");
+                if let Some(output) = output.as_slice_mut() {
+                    T::Sum::run_dense(dense, rows, output);
+                } else {
+                    T::Sum::run_dense(dense, rows, sums);
+                    output.assign_elements(sums);
                 }
+                Ok(())
+            }
+            Way::Pixels(conv) => {
+                if let Some(rows) = input.to_slice() {
+                    transpose(rows, *inputs, pixels);
+                } else {
+                    let mut flat = 0;
+                    input.each(|&element| {
+                        pixels[flat % *inputs * *batch + flat / *inputs] = element;
+                        flat += 1;
+                    });
+                }
+                conv.run(
+                    TensorView::from_slice(&[*inputs, *batch], pixels)?,
+                    TensorViewMut::from_slice(&[*outputs, *batch], sums)?,
+                )?;
                 let mut flat = 0;
                 output.each(|element| {
                     *element = sums[flat % *outputs * *batch + flat / *outputs];
@@ -206,12 +229,20 @@ impl<T: Element> Run<T, T::Sum> for Planned<T> {
     }
 
     fn algorithm(&self) -> String {
-        self.conv.as_ref().map_or_else(|| "nothing".into(), Plan::algorithm)
+        match &self.way {
+            Way::Nothing => "nothing".into(),
+            Way::Rows(_) => "channels".into(),
+            Way::Pixels(conv) => conv.algorithm(),
+        }
     }
 
     fn workspace_bytes(&self) -> usize {
         let own = self.pixels.len() * size_of::<T>() + self.sums.len() * size_of::<T::Sum>();
-        own + self.conv.as_ref().map_or(0, Plan::workspace_bytes)
+        own + match &self.way {
+            Way::Nothing => 0,
+            Way::Rows(dense) => dense.workspace_bytes(),
+            Way::Pixels(conv) => conv.workspace_bytes(),
+        }
     }
 }
 

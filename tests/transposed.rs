@@ -184,3 +184,74 @@ fn nothing_in_gives_nothing_or_the_bias() {
     let no_channels = ConvTranspose1d::new(Array3::<f32>::zeros((0, 3, 2))).bias(Array1::ones(3));
     assert_eq!(no_channels.forward(&Array2::zeros((0, 4))).unwrap(), Tensor::from(Array2::ones((3, 5))));
 }
+
+/// Whole numbers from −4 to 4, whose sums floats have exactly.
+fn whole(shape: &[usize], seed: usize) -> ArrayD<i32> {
+    let mut state = seed;
+    ArrayD::from_shape_simple_fn(shape, || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        i32::try_from((state >> 33) % 9).expect("it is small") - 4
+    })
+}
+
+/// A layer large enough for kernels, in `f32`, against the same in integers, which is computed by tap.
+fn check_phases<const N: usize>(
+    [images, groups, channels, filters]: [usize; 4],
+    [size, input, stride, dilation, padding, output_padding]: [[usize; N]; 6],
+    how: &str,
+) {
+    let shape = [&[images, groups * channels], &input[..]].concat();
+    let weights = whole(&[&[groups * channels, filters], &size[..]].concat(), 1);
+    let (bias, pixels) = (whole(&[groups * filters], 2), whole(&shape, 3));
+    macro_rules! layer {
+        ($convert:expr) => {
+            ConvTranspose::new(weights.mapv($convert))
+                .bias(bias.mapv($convert))
+                .stride(stride)
+                .dilation(dilation)
+                .padding(Padding::Explicit(padding.map(|side| (side, side))))
+                .output_padding(output_padding)
+                .groups(groups)
+        };
+    }
+    #[allow(clippy::cast_precision_loss, reason = "the numbers are small")]
+    let float = |number: i32| number as f32;
+    let (exact, layer): (ConvTranspose<i32, N>, ConvTranspose<f32, N>) = (layer!(|number| number), layer!(float));
+    let expected = exact.forward(&pixels).expect("the layer fits").into_array().mapv(float);
+    let mut plan = layer.plan(&shape).expect("the layer fits");
+    assert!(plan.algorithm().ends_with(how), "{plan} for {how}");
+    let mut found = ArrayD::from_elem(plan.output_shape(), f32::NAN);
+    plan.run(&pixels.mapv(float), &mut found).expect("the shapes fit");
+    // Winograd's sums are rounded.
+    assert!(found.iter().zip(&expected).all(|(found, expected)| (found - expected).abs() < 2e-2), "{plan}");
+}
+
+#[test]
+fn phases_give_what_taps_give() {
+    let one = [1, 1, 24, 17];
+    check_phases(one, [[4, 4], [9, 7], [2, 2], [1, 1], [1, 1], [0, 0]], "phases: 4");
+    check_phases(one, [[3, 3], [9, 7], [2, 2], [1, 1], [1, 1], [1, 1]], "phases: 4");
+    check_phases([2, 1, 9, 5], [[5, 2], [6, 11], [3, 2], [1, 1], [0, 0], [2, 0]], "phases: 6");
+    // Every second pixel of a row is reached by no tap, or rows by none, as the stride is longer than the window.
+    check_phases(one, [[3, 3], [6, 7], [2, 4], [2, 2], [1, 0], [0, 1]], "phases: 8");
+    check_phases(one, [[2, 1], [6, 7], [3, 3], [1, 1], [0, 0], [1, 2]], "phases: 9");
+    check_phases([1, 3, 8, 4], [[3, 3], [9, 12], [1, 1], [1, 1], [1, 1], [0, 0]], "phases: 1");
+    check_phases([1, 1, 12, 6], [[3, 3], [9, 9], [3, 2], [2, 3], [2, 5], [0, 0]], "phases: 6");
+    check_phases([1, 1, 70, 1], [[32], [9], [8], [1], [5], [0]], "phases: 8");
+    check_phases([2, 1, 9, 5], [[2, 3, 4], [4, 5, 6], [2, 1, 2], [1, 1, 1], [0, 1, 1], [0, 0, 0]], "phases: 4");
+    // Each group has one channel: rows of pixels, and no product of matrices.
+    check_phases([1, 32, 1, 1], [[4, 4], [12, 12], [2, 2], [1, 1], [1, 1], [0, 0]], "phases: 4");
+}
+
+/// A zero around the input times an infinite weight would be a product that the definition does not have.
+#[test]
+fn infinite_weights_meet_pixels_alone() {
+    let mut weights = ArrayD::from_elem(vec![16, 8, 4, 4], 1.0_f32);
+    weights[[3, 2, 0, 0]] = f32::INFINITY;
+    let layer: ConvTranspose2d = ConvTranspose::new(weights).stride(2);
+    let pixels = ArrayD::from_elem(vec![1, 16, 6, 6], 1.0_f32);
+    let output = layer.forward(&pixels).expect("the layer fits").into_array();
+    assert!(output.iter().all(|number| !number.is_nan()));
+    // Each pixel adds to one output of this filter an infinite product.
+    assert_eq!(output.iter().filter(|number| number.is_infinite()).count(), 36);
+}

@@ -1,19 +1,9 @@
-//! Which algorithm computes a convolution: the one rule that chooses.
+//! The algorithms that compute a convolution, and which layers they suit.
 
 use std::fmt;
 
-use super::kernels::Kernels;
 use super::problem::Problem;
-use super::winograd::{self, Tiling};
-use super::{bands, channels, panels, pixels};
-use crate::parallel::Part;
-use crate::simd::{Lanes, Level, has_kernels, lanes};
-
-/// Outputs of a row that is better computed in bands.
-const LONG_ROW: usize = 4096;
-
-/// Weights of so many bytes, and those of fewer, stay in a cache that cores share: these are read the faster.
-const CACHED_BYTES: f64 = (24 << 20) as f64;
+use super::winograd::Tiling;
 
 /// The ways to compute a convolution. A [`Plan`](crate::Plan) says which one it has chosen.
 ///
@@ -27,9 +17,11 @@ pub enum Algorithm {
     /// Every tap adds a shifted row of the input to a row of outputs, for any layer: small ones, and those with more than
     /// three spatial axes.
     Taps,
-    /// Vectors along the pixels: tiles of neighbouring pixels of a few filters.
+    /// A matrix product whose vectors lie along the pixels: few products are summed for each output, which is stored straight from
+    /// registers.
     Pixels,
-    /// Vectors along the filters: tiles of neighbouring pixels of many filters.
+    /// A matrix product whose vectors lie along the filters: maps of any size fill them, for sums that are transposed before they are
+    /// stored.
     Channels,
     /// Rows of pixels that serve several rows of outputs: for groups of one channel.
     Rows,
@@ -99,81 +91,5 @@ impl Algorithms {
 impl fmt::Debug for Algorithms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(Algorithm::ALL.iter().filter(|&&algorithm| self.contains(algorithm))).finish()
-    }
-}
-
-/// The fastest algorithm for a layer among those that `may` be used, by the number of register operations that each would
-/// take. It is asked for one after the other, from the fastest on, as the answer may take a look at all weights.
-pub(super) fn fastest<A: Kernels>(problem: &Problem, level: Level, may: &dyn Fn(Algorithm) -> bool) -> Algorithm {
-    if !has_kernels(level) {
-        return Algorithm::Taps;
-    }
-    let mut left = A::ALGORITHMS.to_vec();
-    left.sort_by(|&one, &other| cost::<A>(one, problem, level).total_cmp(&cost::<A>(other, problem, level)));
-    left.into_iter().find(|&algorithm| may(algorithm)).unwrap_or(Algorithm::Taps)
-}
-
-/// Register operations of an algorithm for one group of one image of a batch: multiply-adds, blanks included, and what it takes to
-/// store the results.
-fn cost<A: Lanes>(algorithm: Algorithm, problem: &Problem, level: Level) -> f64 {
-    let lanes = lanes::<A>(level);
-    let [planes, rows, columns] = problem.output_size();
-    // Rows that lie side by side in the packed input are one row.
-    let (rows, columns) = match problem.axes.iter().all(|axis| axis.size() == 1) {
-        true => (1, planes * rows * columns),
-        false => (planes * rows, columns),
-    };
-    let depth = problem.depth() as f64;
-    let packing = || bands::cost_of_packing::<A>(problem, algorithm, level);
-    match algorithm {
-        Algorithm::Taps => f64::INFINITY,
-        Algorithm::Pixels => {
-            let filters = pixels::widths::<A>(level).rounded(problem.filters) as f64;
-            let (registers, writing) = match panels::suit::<A>(problem, level) {
-                true => ((rows * columns).div_ceil(lanes), 3.0),
-                false => (rows * columns.div_ceil(lanes), 0.0),
-            };
-            registers as f64 * (filters * (depth + 4.0) + writing * depth) + packing()
-        }
-        Algorithm::Channels => {
-            let pixels = (rows * columns) as f64;
-            let registers = (channels::widths::<A>(level).rounded(problem.filters) / lanes) as f64;
-            // A panel is as wide as a tile.
-            let writing = if panels::suit::<A>(problem, level) { 0.7 } else { 0.0 };
-            pixels * (registers * (depth + 12.0) + writing * depth) + packing()
-        }
-        // A row alone is not cut, and should stay in cache.
-        Algorithm::Rows | Algorithm::Separable if rows == 1 && columns > LONG_ROW => f64::INFINITY,
-        // No filter shares its pixels with another.
-        Algorithm::Rows => rows as f64 * columns.div_ceil(lanes) as f64 * problem.filters as f64 * (depth + 2.0),
-        // The second pass reads from memory what the first has stored there.
-        Algorithm::Separable => {
-            let taps = problem.axes[1].size() + problem.axes[2].size();
-            rows as f64 * columns.div_ceil(lanes) as f64 * problem.filters as f64 * (taps as f64 + 18.0)
-        }
-        Algorithm::Winograd | Algorithm::Winograd2x2 => {
-            let Some(tiling) = Tiling::of(algorithm, problem) else { return f64::INFINITY };
-            let tiles = tiling.tiles(rows, &problem.axes[1]) * tiling.tiles(columns, &problem.axes[2]);
-            let of_phases = tiling.channels(problem.channels);
-            // Of a tile in one filter; and of the transforms, whose steps grow with the points.
-            let products = tiling.products(of_phases) as f64;
-            let (channels, filters) = (of_phases as f64, problem.filters as f64);
-            let points = tiling.points() as f64 / 36.0;
-            if tiling.is_shallow(of_phases) {
-                // Where rows of tiles are shorter than a register, its outputs take a detour.
-                let storing = if columns < 4 * lanes * problem.axes[2].dilation() { 220.0 } else { 140.0 };
-                let of_register = filters * (products * 4.0 / 3.0 + storing * points) + 320.0 * channels * points;
-                return tiles.div_ceil(lanes) as f64 * of_register + 600.0 * channels;
-            }
-            let registers = problem.filters.div_ceil(lanes) as f64;
-            let images = Part::here().all(problem.images);
-            let with_blanks = winograd::with_blanks::<A>(level, tiles.saturating_mul(images)) / images as f64;
-            let computing =
-                with_blanks * products * registers + tiles as f64 * (45.0 * channels + 500.0 * registers) * points;
-            // All the weights are read for every block of tiles: of few tiles, for all images together, and for many they do not count.
-            let bytes = products * filters * size_of::<A>() as f64;
-            let bytes_an_operation = if bytes > CACHED_BYTES { 5.0 } else { 12.0 };
-            computing.max(bytes / bytes_an_operation / images as f64)
-        }
     }
 }

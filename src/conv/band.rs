@@ -78,7 +78,8 @@ impl<T: Element, const N: usize> Conv<T, N> {
     /// all proportion.
     fn has_method(&self, problem: &Problem, asked: Option<(Algorithm, Means)>) -> bool {
         let (Some((algorithm, means)), Some(weights)) = (asked, T::as_sums(self.filters.view())) else { return false };
-        self.can(algorithm, problem, &weights) && fast::method(problem, algorithm, means.level, &weights).is_some()
+        fast::may_use(algorithm, problem, &weights, &self.prepared)
+            && fast::method(problem, algorithm, means.level, &weights).is_some()
     }
 
     /// This convolution of a layer's geometry, with its padding written out.

@@ -1,214 +1,386 @@
-//! Layers of many channels, computed band by band from a packed input: what a plan knows for [`pixels`](super::pixels) and
-//! [`channels`](super::channels).
+//! Layers of several channels, computed band by band: what a plan knows for [`gemm`](crate::kernels::gemm).
+//!
+//! A band is some rows of the maps of an image, or whole maps of some images where they are small. Its pixels are copied with their
+//! padding written out unless they can be read where they lie; then they go to panels, block by block.
 
-use std::iter::from_fn;
+use std::array::from_fn;
 use std::ops::Range;
 
-use ndarray::{ArrayView4, Axis as ArrayAxis, Slice};
+use ndarray::{ArrayView5, ArrayViewMut5, Axis as ArrayAxis, Slice};
 
 use super::algorithm::Algorithm;
-use super::blocks::{Band, Widths};
+use super::choose;
 use super::fast::{Method, Part, Settings};
 use super::kernels::Kernels;
 use super::pack::Pack;
-use super::packing::{Packing, Rows};
-use super::panels::{Gather, Panels};
+use super::packing::Packing;
 use super::pieces::Units;
 use super::problem::Problem;
-use super::{channels, panels, pixels};
 use crate::cache;
-use crate::simd::{Lanes, Level, has_many_registers, lanes};
-use crate::window::{Axis, PaddingMode};
+use crate::kernels::epilogue::Target;
+use crate::kernels::gemm::{self, Along, Block, RowBlock};
+use crate::kernels::panels::{Aligned, Gather, Panels, PixelBlock, Widths};
+use crate::kernels::tile;
+use crate::simd::{Lanes, Level, lanes};
 
-/// The packed input of a band stays within this, so that it and the weights of a block lie in the second-level cache.
+/// The copied pixels of a band stay within this, so that they and the panels of a block lie in the second-level cache.
 const BAND_BYTES: usize = 384 * 1024;
 
-/// The lanes of the widest register.
-const MOST_LANES: usize = 16;
+/// A band that is not copied has so many outputs at most: they are listed, run by run.
+const MOST_OUTPUTS: usize = 1 << 14;
+
+/// Where maps are small, a band has those of several images, of about so many pixels.
+const PIXELS_TOGETHER: usize = 256;
+
+/// The maps of the filters of a block, one for each image of a band, at most.
+const MOST_MAPS: usize = 256;
+/// The same of one image: as many as the widest block has filters.
+const MOST_MAPS_OF_AN_IMAGE: usize = 32;
+
+/// What is read behind the copied pixels: registers are loaded as a whole.
+const OVERREAD: usize = 32;
 
 /// How the bands of a layer are computed.
 #[derive(Debug)]
 pub(super) struct Bands {
-    algorithm: Algorithm,
-    packed: Source,
-    /// The same of the bands at the ends that meet padding, shorter than others, where these are read in place.
-    ends: Option<Source>,
-    /// Where pixels need not be packed if they lie in order: the input itself.
-    in_place: Option<Source>,
-    /// Outputs along the band axis whose windows meet no padding there, where pixels are read in place: the others are in bands of
-    /// their own.
-    whole: Range<usize>,
-    /// Outputs of a band along the band axis.
-    outputs: usize,
+    along: Along,
     widths: Widths,
-    /// At levels where kernels read from them.
-    panels: Option<Panels>,
+    copied: Source,
+    /// Where pixels need not be copied if they lie in order: the input itself.
+    in_place: Option<Source>,
+    /// Images of a band.
+    images: usize,
 }
 
-/// Where a kernel finds its pixels.
+/// Where panels are gathered from.
 #[derive(Debug)]
 struct Source {
+    /// Of one image.
     packing: Packing,
     /// Of every tap of every channel.
     offsets: Vec<u32>,
+    panels: Panels,
+    /// The rows of a band, where they are read as they lie: then there are no panels, and a band is of one image.
+    rows: Option<Vec<[u32; 2]>>,
+    /// Outputs of a band along the band axis.
+    outputs: usize,
+}
+
+/// Where vectors lie for an algorithm.
+pub(super) fn along(algorithm: Algorithm) -> Along {
+    match algorithm {
+        Algorithm::Channels => Along::Filters,
+        _ => Along::Pixels,
+    }
+}
+
+/// Pixels of a panel, and filters of a block, widest first.
+pub(super) fn sizes<A: Lanes>(along: Along, level: Level) -> (&'static [usize], Widths) {
+    let registers: &[usize] = match lanes::<A>(level) {
+        16 => &[32, 16],
+        8 => &[16, 8],
+        4 => &[8, 4],
+        _ => &[4, 2],
+    };
+    match along {
+        Along::Pixels => (registers, Widths(tile::heights::<A>(level))),
+        Along::Filters => (tile::heights::<A>(level), Widths(registers)),
+    }
 }
 
 impl Source {
-    fn new(packing: Option<Packing>, problem: &Problem) -> Option<Self> {
-        let packing = packing?;
+    /// Of so many outputs along the band axis, of so many images, that lie so far apart.
+    fn new<A>(
+        problem: &Problem,
+        packing: Packing,
+        outputs: usize,
+        (images, distance): (usize, usize),
+        tiles: &'static [usize],
+    ) -> Option<Self> {
         let offsets = packing.offsets(problem.channels)?;
-        Some(Self { packing, offsets })
+        let rows = packing.rows(problem.band_size(outputs));
+        let runs =
+            (0..images).flat_map(|image| rows.each().map(move |(from, length)| (image * distance + from, length)));
+        let panels = Panels::new::<A>(tiles, usize::MAX, runs, problem.depth())?;
+        Some(Self { packing, offsets, panels, rows: None, outputs })
+    }
+
+    /// The same with rows that are read as they lie.
+    fn with_rows(self, problem: &Problem) -> Option<Self> {
+        let number = |number: usize| u32::try_from(number).ok();
+        let rows = self.packing.rows(problem.band_size(self.outputs));
+        let rows = rows.each().map(|(from, length)| Some([number(from)?, number(length)?])).collect::<Option<_>>()?;
+        Some(Self { rows: Some(rows), ..self })
+    }
+
+    /// The same where pixels are copied.
+    fn copied<A>(problem: &Problem, most_images: usize, tiles: &'static [usize]) -> Option<(Self, usize)> {
+        let outputs = outputs_of_a_band(problem, BAND_BYTES / size_of::<A>())?;
+        let packing = Packing::new(problem, problem.band_size(outputs))?;
+        let whole = outputs == problem.output_size()[problem.band_axis()];
+        let images = if whole { most_images } else { 1 };
+        let distance = packing.volume().checked_mul(problem.channels)?;
+        Some((Self::new::<A>(problem, packing, outputs, (images, distance), tiles)?, images))
+    }
+
+    /// The same where they stay where they are: they meet no padding, and lie side by side in a row.
+    fn in_place<A>(problem: &Problem, images: usize, tiles: &'static [usize]) -> Option<Self> {
+        let is_bare = problem.axes.iter().all(|axis| axis.whole_windows().len() == axis.outputs());
+        if !is_bare || problem.axes[2].stride() != 1 {
+            return None;
+        }
+        let whole = problem.output_size()[problem.band_axis()];
+        let most = (MOST_OUTPUTS / (problem.outputs() / whole)).clamp(1, whole);
+        let outputs = whole.div_ceil(whole.div_ceil(most));
+        let distance = problem.pixels().checked_mul(problem.channels)?;
+        Self::new::<A>(problem, Packing::in_place(problem)?, outputs, (images, distance), tiles)
     }
 
     fn bytes(&self) -> usize {
-        size_of_val(&self.offsets[..])
-    }
-}
-
-impl Bands {
-    /// `None` where the packed input would be out of all proportion: wide padding under windows far apart.
-    pub(super) fn new<A: Kernels>(problem: &Problem, algorithm: Algorithm, level: Level) -> Option<Self> {
-        let uses_panels = panels::suit::<A>(problem, level);
-        // Panels go on from row to row.
-        let lanes = if uses_panels || algorithm == Algorithm::Channels { 1 } else { lanes::<A>(level) };
-        let outputs = outputs_of_a_band(problem, BAND_BYTES / size_of::<A>(), lanes)?;
-        let size = problem.band_size(outputs);
-        let undealt = reads_every_second::<A>(problem, algorithm, level) && problem.axes[2].size() > 1;
-        let pack = |size| match undealt {
-            true => Packing::with_undealt_rows(problem, size),
-            false => Packing::new(problem, size),
-        };
-        let packed = Source::new(pack(size), problem)?;
-        let in_place = match stays_in_place::<A>(problem, algorithm, level) {
-            true => Source::new(Packing::in_place(problem), problem),
-            false => None,
-        };
-        let band_axis = &problem.axes[problem.band_axis()];
-        let whole = if in_place.is_some() { band_axis.whole_windows() } else { 0..band_axis.outputs() };
-        let at_the_ends = whole.start.max(band_axis.outputs() - whole.end).min(outputs);
-        let ends = match at_the_ends {
-            0 => None,
-            outputs => Source::new(pack(problem.band_size(outputs)), problem),
-        };
-        let widths = match algorithm {
-            Algorithm::Channels => channels::widths::<A>(level),
-            _ => pixels::widths::<A>(level),
-        };
-        let panels = match uses_panels {
-            true => {
-                let rows = packed.packing.rows(size);
-                let tile = match algorithm {
-                    Algorithm::Channels => channels::tile_of_panels(rows.outputs()),
-                    _ => pixels::tile_of_panels::<A>(level, rows.outputs()),
-                };
-                Some(Panels::new::<A>(tile, rows, problem.depth())?)
-            }
-            false => None,
-        };
-        Some(Self { algorithm, packed, ends, in_place, whole, outputs, widths, panels })
-    }
-
-    fn compute_group<A: Kernels>(&self, settings: &Settings<A>, part: Part<'_, A>) {
-        let Part { input, filters, outputs, mut output, scratch } = part;
-        let (problem, level) = (&settings.problem, settings.level);
-        let (group, first) = (filters.start / problem.filters, filters.start % problem.filters);
-        let weights = &settings.weights[(group * self.widths.rounded(problem.filters) + first) * problem.depth()..];
-        let (widths, finish) = (self.widths, settings.finish(filters));
-        let axis = ArrayAxis(1 + problem.band_axis());
-        // Registers of panels should not lie across two cache lines.
-        let before = scratch.as_ptr().align_offset(cache::LINE).min(MOST_LANES);
-        let (packed, panels) = scratch[before..].split_at_mut(self.packed_length(problem));
-        for (image, mut maps) in input.outer_iter().zip(output.outer_iter_mut()) {
-            for band in self.each(outputs.clone()) {
-                let (first, size) = (problem.band_start(band.start), problem.band_size(band.len()));
-                let (packed, source, rows) = match self.in_place(&image, &band, first, size) {
-                    Some(in_place) => in_place,
-                    None => {
-                        let source = self.ends.as_ref().filter(|_| !self.is_whole(&band)).unwrap_or(&self.packed);
-                        let packing = &source.packing;
-                        let of_band = &mut packed[..problem.channels * packing.volume()];
-                        A::pack(level, Pack { packing, image, first, packed: of_band });
-                        (&*packed, source, packing.rows(size))
-                    }
-                };
-                let offsets = &source.offsets[..];
-                let output =
-                    maps.slice_axis_mut(axis, Slice::from(band.start - outputs.start..band.end - outputs.start));
-                let band = Band { packed, in_panels: false, offsets, rows, weights, widths, finish, output };
-                self.compute_band(level, band, panels);
-            }
-        }
+        size_of_val(&self.offsets[..]) + self.panels.bytes()
     }
 
     /// Cuts outputs along the band axis into bands.
     fn each(&self, outputs: Range<usize>) -> impl Iterator<Item = Range<usize>> {
-        let mut next = outputs.start;
-        from_fn(move || {
-            let start = next;
-            next = [self.whole.start, self.whole.end, outputs.end]
-                .into_iter()
-                .filter(|&end| end > start)
-                .fold(start + self.outputs, usize::min);
-            (start < outputs.end).then_some(start..next)
-        })
+        let end = outputs.end;
+        outputs.step_by(self.outputs).map(move |first| first..end.min(first + self.outputs))
+    }
+}
+
+/// The images of a band: several where maps are so small that one fills few registers.
+pub(super) fn images_together(problem: &Problem, images: usize) -> usize {
+    let maps = MOST_MAPS / MOST_MAPS_OF_AN_IMAGE;
+    (PIXELS_TOGETHER / problem.outputs().max(1)).clamp(1, maps).min(images)
+}
+
+impl Bands {
+    /// `None` where the copied pixels would be out of all proportion: wide padding under windows far apart.
+    pub(super) fn new<A: Kernels>(problem: &Problem, algorithm: Algorithm, level: Level) -> Option<Self> {
+        let along = along(algorithm);
+        let (tiles, widths) = sizes::<A>(along, level);
+        if along == Along::Pixels && choose::reads_rows::<A>(problem, level) {
+            let (copied, images) = Source::copied::<A>(problem, 1, tiles)?;
+            return Some(Self { along, widths, copied: copied.with_rows(problem)?, in_place: None, images });
+        }
+        let (copied, images) = Source::copied::<A>(problem, images_together(problem, problem.images), tiles)?;
+        let in_place = Source::in_place::<A>(problem, if problem.groups == 1 { images } else { 1 }, tiles);
+        Some(Self { along, widths, copied, in_place, images })
     }
 
-    fn is_whole(&self, band: &Range<usize>) -> bool {
-        self.whole.start <= band.start && band.end <= self.whole.end
-    }
-
-    /// The pixels under a band where they lie, and its rows; `None` where they have to be packed.
-    fn in_place<'a, A: Kernels>(
-        &'a self,
-        image: &ArrayView4<'a, A>,
-        band: &Range<usize>,
-        first: [usize; 3],
-        size: [usize; 3],
-    ) -> Option<(&'a [A], &'a Source, Rows)> {
-        let source = self.in_place.as_ref()?;
-        let mut rows = source.packing.rows(size);
-        rows.lacks_the_first = source.packing.axes[2].axis.before() > 0;
-        let suits = self.is_whole(band) && channels::reads_no_more(rows.length);
-        let pixels = image.to_slice().filter(|_| suits)?;
-        Some((&pixels[source.packing.start(first)?..], source, rows))
-    }
-
-    fn compute_band<A: Kernels>(&self, level: Level, mut band: Band<'_, A>, panels: &mut [A]) {
-        let compute = match self.algorithm {
-            Algorithm::Channels => A::channels,
-            _ => A::pixels,
-        };
-        let Some(layout) = &self.panels else { return compute(level, band) };
-        let Band { packed, offsets, .. } = band;
-        for outputs in layout.each(band.rows.outputs()) {
-            let rows = layout.rows(outputs.clone());
-            A::gather(level, Gather { layout, packed, offsets, outputs, into: &mut *panels });
-            compute(level, Band { packed: panels, in_panels: true, rows, output: band.output.view_mut(), ..band });
+    fn compute_group<A: Kernels>(&self, settings: &Settings<A>, part: Part<'_, A>) {
+        let Part { input, filters, outputs, mut output, scratch } = part;
+        let problem = &settings.problem;
+        let (group, first) = (filters.start / problem.filters, filters.start % problem.filters);
+        let weights = (group * self.widths.rounded(problem.filters) + first) * problem.depth();
+        let in_place = self.in_place.as_ref().filter(|_| input.is_standard_layout());
+        let source = in_place.unwrap_or(&self.copied);
+        // Several images are listed with all their outputs, and where they lie one after the other.
+        let whole = outputs.len() == problem.output_size()[problem.band_axis()];
+        let images = if !whole || in_place.is_some() && problem.groups > 1 { 1 } else { self.images };
+        // Registers of panels should not lie across two cache lines.
+        let before = scratch.as_ptr().align_offset(cache::LINE).min(cache::LINE / size_of::<A>());
+        let (copy, rest) = scratch[before..].split_at_mut(self.copy_length(problem));
+        let (panels, sums) = rest.split_at_mut(self.panels_length());
+        let mut group =
+            Group { settings, widths: self.widths, along: self.along, source, weights, filters, panels, sums };
+        let all = input.len_of(ArrayAxis(0));
+        for first_image in (0..all).step_by(images) {
+            let images = first_image..all.min(first_image + images);
+            let input = input.slice_axis(ArrayAxis(0), Slice::from(images.clone()));
+            let mut output = output.slice_axis_mut(ArrayAxis(0), Slice::from(images));
+            for band in source.each(outputs.clone()) {
+                let pixels = match input.to_slice().filter(|_| in_place.is_some()) {
+                    Some(pixels) => {
+                        let start = source.packing.start(problem.band_start(band.start));
+                        &pixels[start.expect("there is no padding")..]
+                    }
+                    None => self.copy(settings, &input, band.start, copy),
+                };
+                let here = band.start - outputs.start..band.end - outputs.start;
+                group.band(pixels, &mut output, here);
+            }
         }
     }
 
-    /// The packed input of a band, and what kernels read behind it.
-    fn packed_length(&self, problem: &Problem) -> usize {
-        (problem.channels * self.packed.packing.volume() + pixels::OVERREAD).next_multiple_of(MOST_LANES)
+    /// Copies the pixels of a band that begins with this output.
+    fn copy<'a, A: Kernels>(
+        &self,
+        settings: &Settings<A>,
+        input: &ArrayView5<'_, A>,
+        first: usize,
+        copy: &'a mut [A],
+    ) -> &'a [A] {
+        let (packing, problem) = (&self.copied.packing, &settings.problem);
+        let of_image = packing.volume() * problem.channels;
+        for (image, packed) in input.outer_iter().zip(copy.chunks_exact_mut(of_image)) {
+            A::pack(settings.level, Pack { packing, image, first: problem.band_start(first), packed });
+        }
+        copy
+    }
+
+    /// The copied pixels of a band, and what is read behind them.
+    fn copy_length(&self, problem: &Problem) -> usize {
+        let of_image = self.copied.packing.volume() * problem.channels;
+        (of_image * self.images + OVERREAD).next_multiple_of(OVERREAD)
+    }
+
+    fn panels_length(&self) -> usize {
+        if self.copied.rows.is_some() {
+            return 0;
+        }
+        let in_place = self.in_place.as_ref().map_or(0, |source| source.panels.numbers());
+        self.copied.panels.numbers().max(in_place).next_multiple_of(OVERREAD)
+    }
+
+    fn most_pixels(&self) -> usize {
+        let in_place = self.in_place.as_ref().map_or(0, |source| source.panels.most_pixels());
+        self.copied.panels.most_pixels().max(in_place)
+    }
+}
+
+/// The filters of one group, or some of them, over one band after the other.
+struct Group<'a, A> {
+    settings: &'a Settings<A>,
+    widths: Widths,
+    along: Along,
+    source: &'a Source,
+    /// Where their weights begin.
+    weights: usize,
+    filters: Range<usize>,
+    panels: &'a mut [A],
+    sums: &'a mut [A],
+}
+
+impl<A: Kernels> Group<'_, A> {
+    /// LOOP 5: blocks of pixels.
+    fn band(&mut self, pixels: &[A], output: &mut ArrayViewMut5<'_, A>, band: Range<usize>) {
+        let level = self.settings.level;
+        let axis = ArrayAxis(2 + self.settings.problem.band_axis());
+        let mut output = output.slice_axis_mut(axis, Slice::from(band));
+        let (images, _, planes, rows, columns) = output.dim();
+        let of_map = planes * rows * columns;
+        if let Some(rows) = &self.source.rows {
+            return self.rows(pixels, rows, of_map, &mut output);
+        }
+        let panels = &self.source.panels;
+        for block in panels.blocks(images * of_map) {
+            let offsets = &self.source.offsets[..];
+            A::gather(level, Gather { panels, block: &block, source: pixels, offsets, into: &mut *self.panels });
+            match images {
+                1 => self.filters::<MOST_MAPS_OF_AN_IMAGE>(&block, of_map, &mut output),
+                _ => self.filters::<MOST_MAPS>(&block, of_map, &mut output),
+            }
+        }
+    }
+
+    /// The blocks of filters of a band whose rows are read as they lie.
+    fn rows(&self, source: &[A], rows: &[[u32; 2]], of_map: usize, output: &mut ArrayViewMut5<'_, A>) {
+        let (settings, filters, offsets) = (self.settings, self.filters.len(), &self.source.offsets[..]);
+        let (mut first, mut weights) = (0, &settings.weights[self.weights..]);
+        while first < filters {
+            let width = self.widths.next(filters - first);
+            let count = width.min(filters - first);
+            let of_block;
+            (of_block, weights) = weights.split_at(offsets.len() * width);
+            let mut maps: [&mut [A]; MOST_MAPS_OF_AN_IMAGE] = from_fn(|_| <&mut [A]>::default());
+            maps_of(output, 0..1, first..first + count, of_map, &mut maps);
+            let start = self.filters.start + first;
+            let epilogue = settings.finish(start..start + count);
+            let maps = &mut maps[..count];
+            A::gemm_rows(settings.level, RowBlock { source, offsets, rows, weights: of_block, width, epilogue, maps });
+            first += width;
+        }
+    }
+
+    /// LOOP 3: blocks of filters.
+    fn filters<const MAPS: usize>(&mut self, block: &PixelBlock, of_map: usize, output: &mut ArrayViewMut5<'_, A>) {
+        let (settings, filters) = (self.settings, self.filters.len());
+        let (first_image, last_image) = (block.pixels.start / of_map, (block.pixels.end - 1) / of_map);
+        let (mut first, mut weights) = (0, &settings.weights[self.weights..]);
+        while first < filters {
+            let width = self.widths.next(filters - first);
+            let count = width.min(filters - first);
+            let (of_block, rest) = weights.split_at(self.source.offsets.len() * width);
+            let mut maps: [&mut [A]; MAPS] = from_fn(|_| <&mut [A]>::default());
+            let images = first_image..last_image + 1;
+            maps_of(output, images.clone(), first..first + count, of_map, &mut maps);
+            let start = self.filters.start + first;
+            A::gemm(
+                settings.level,
+                Block {
+                    along: self.along,
+                    panels: self.panels,
+                    distance: block.distance,
+                    tile: block.tile,
+                    last_tile: block.last_tile,
+                    pixels: block.pixels.len(),
+                    depth: self.source.offsets.len(),
+                    weights: of_block,
+                    width,
+                    filters: count,
+                    epilogue: settings.finish(start..start + count),
+                    target: Target::Maps {
+                        maps: &mut maps[..images.len() * count],
+                        pixels: of_map,
+                        first: block.pixels.start - first_image * of_map,
+                    },
+                    sums: self.sums,
+                },
+            );
+            (first, weights) = (first + width, rest);
+        }
+    }
+}
+
+/// The maps of some filters, image by image.
+fn maps_of<'a, A>(
+    output: &'a mut ArrayViewMut5<'_, A>,
+    images: Range<usize>,
+    filters: Range<usize>,
+    of_map: usize,
+    maps: &mut [&'a mut [A]],
+) {
+    let (_, of_image, ..) = output.dim();
+    let mut maps = maps.iter_mut();
+    if output.is_standard_layout() {
+        let output = output.as_slice_mut().expect("it lies in order");
+        for image in output.chunks_exact_mut(of_image * of_map).skip(images.start).take(images.len()) {
+            let of_filters = &mut image[filters.start * of_map..filters.end * of_map];
+            for (map, place) in of_filters.chunks_exact_mut(of_map).zip(&mut maps) {
+                *place = map;
+            }
+        }
+        return;
+    }
+    let output = output.slice_axis_mut(ArrayAxis(0), Slice::from(images));
+    for image in output.into_outer_iter_mut() {
+        for (map, place) in
+            image.slice_axis_move(ArrayAxis(0), Slice::from(filters.clone())).into_outer_iter_mut().zip(&mut maps)
+        {
+            *place = map.into_slice().expect("a band of a map lies in one piece");
+        }
     }
 }
 
 impl<A: Kernels> Method<A> for Bands {
     fn units(&self, _: &Problem) -> Units {
-        Units { filters: self.widths.0[0], outputs: 1, together: [1, usize::MAX, self.outputs] }
+        Units { filters: self.widths.0[0], outputs: 1, together: [self.images, usize::MAX, self.copied.outputs] }
     }
 
-    fn prepare(&self, problem: &Problem, weights: &[A]) -> Vec<A> {
+    fn prepare(&self, problem: &Problem, weights: &[A]) -> Aligned<A> {
         self.widths.pack(weights, problem.filters, problem.depth())
     }
 
-    fn scratch_length(&self, problem: &Problem) -> usize {
-        MOST_LANES + self.packed_length(problem) + self.panels.as_ref().map_or(0, Panels::numbers)
+    fn scratch_length(&self, settings: &Problem, level: Level) -> usize {
+        let sums = match self.along {
+            Along::Filters => gemm::sums_length::<A>(level, self.most_pixels()),
+            Along::Pixels => 0,
+        };
+        cache::LINE / size_of::<A>() + self.copy_length(settings) + self.panels_length() + sums
     }
 
     fn bytes(&self) -> usize {
-        let others: usize = [&self.ends, &self.in_place].into_iter().flatten().map(Source::bytes).sum();
-        self.packed.bytes() + others + self.panels.as_ref().map_or(0, Panels::bytes)
+        self.copied.bytes() + self.in_place.as_ref().map_or(0, Source::bytes)
     }
 
     fn compute(&self, settings: &Settings<A>, part: Part<'_, A>) {
@@ -216,69 +388,19 @@ impl<A: Kernels> Method<A> for Bands {
     }
 }
 
-/// Whether the rows of pixels of a layer are packed in their order, since the kernel reads every second. There are tiles for whole
-/// rows only.
-fn reads_every_second<A: Lanes>(problem: &Problem, algorithm: Algorithm, level: Level) -> bool {
-    let columns = &problem.axes[2];
-    algorithm == Algorithm::Channels
-        && columns.stride() == 2
-        && problem.band_axis() != 2
-        && channels::reads_every_second::<A>(level, columns.outputs(), problem.filters)
-}
-
-/// Whether a kernel can read the pixels of a layer where they lie: not from panels, and without padding; where it reads every second
-/// pixel, also with padding along the band axis, and such as it knows.
-fn stays_in_place<A: Lanes>(problem: &Problem, algorithm: Algorithm, level: Level) -> bool {
-    let columns = &problem.axes[2];
-    let suits = match columns.stride() {
-        1 => has_many_registers::<A>(level),
-        _ => reads_every_second::<A>(problem, algorithm, level),
-    };
-    let is_bare = |number: usize| {
-        let axis = &problem.axes[number];
-        let whole = axis.whole_windows();
-        whole.len() == axis.outputs()
-            || number == problem.band_axis() && !whole.is_empty() && columns.stride() == 2
-            || number == 2 && problem.mode == PaddingMode::Zeros && channels::blanks_the_first(axis)
-    };
-    algorithm == Algorithm::Channels && suits && (0..3).all(is_bare)
-}
-
-/// What packing the pixels of one group takes, in register operations; the few at the ends of what stays in place do not count.
-pub(super) fn cost_of_packing<A: Lanes>(problem: &Problem, algorithm: Algorithm, level: Level) -> f64 {
-    let met = |axis: &Axis| axis.outputs() as f64 * axis.stride().min(axis.size()) as f64;
-    let pixels = problem.channels as f64 * problem.axes.iter().map(met).product::<f64>();
-    if stays_in_place::<A>(problem, algorithm, level) {
-        return 0.0;
-    }
-    match problem.axes.iter().all(|axis| axis.stride() == 1) {
-        true => pixels * 0.25,
-        false if reads_every_second::<A>(problem, algorithm, level) => pixels,
-        false => pixels * 2.0,
-    }
-}
-
-/// How many outputs along the band axis a band has: as many as keep its packed input within so many numbers; and if its rows are
-/// longer for every output, such that they fill registers of so many lanes. `None` where even one would need a packed input out of all proportion to the layer.
-fn outputs_of_a_band(problem: &Problem, room: usize, lanes: usize) -> Option<usize> {
+/// How many outputs along the band axis a band has: as many as keep its packed input within so many numbers. `None` where even one
+/// would need a packed input out of all proportion to the layer.
+fn outputs_of_a_band(problem: &Problem, room: usize) -> Option<usize> {
     let outputs = problem.output_size()[problem.band_axis()];
     let band = |outputs: usize| {
-        let size = problem.band_size(outputs);
-        let packing = Packing::new(problem, size)?;
-        Some((packing.volume().checked_mul(problem.channels)?, packing.rows(size).length))
+        let packing = Packing::new(problem, problem.band_size(outputs))?;
+        packing.volume().checked_mul(problem.channels)
     };
-    let ((one, row_of_one), (two, row_of_two)) = (band(1)?, band(2)?);
+    let (one, two) = (band(1)?, band(2)?);
     if one > problem.proportionate() {
         return None;
     }
     // A band is as long as its outputs and a constant more.
     let most = (1 + room.saturating_sub(one) / (two - one).max(1)).min(outputs);
-    let even = outputs.div_ceil(outputs.div_ceil(most));
-    // So many outputs fill registers; lanes are a power of two.
-    let filling = lanes >> (row_of_two - row_of_one).trailing_zeros().min(lanes.ilog2());
-    Some(match even.next_multiple_of(filling) {
-        filled if filled <= most => filled,
-        _ if most >= filling => most / filling * filling,
-        _ => even,
-    })
+    Some(outputs.div_ceil(outputs.div_ceil(most)))
 }

@@ -8,7 +8,6 @@ use ndarray::{ArrayView5, ArrayViewMut5, Axis, Slice};
 
 use super::algorithm::Algorithm;
 use super::bands::Bands;
-use super::finish::Finish;
 use super::kernels::Kernels;
 use super::module::Means;
 use super::pieces::{Pieces, Units};
@@ -17,6 +16,8 @@ use super::prepared::Prepared;
 use super::problem::Problem;
 use super::winograd::Blocks;
 use crate::Result;
+use crate::kernels::epilogue::Epilogue;
+use crate::kernels::panels::Aligned;
 use crate::simd::{Level, has_kernels, lanes};
 use crate::tensor::{TensorView, TensorViewMut, filled};
 
@@ -39,10 +40,10 @@ pub(super) trait Method<A>: fmt::Debug + Send + Sync {
     fn units(&self, problem: &Problem) -> Units;
 
     /// The weights of all groups, `[filter, channel of its group, tap]`, in the order of the kernel.
-    fn prepare(&self, problem: &Problem, weights: &[A]) -> Vec<A>;
+    fn prepare(&self, problem: &Problem, weights: &[A]) -> Aligned<A>;
 
     /// Numbers of scratch for each worker.
-    fn scratch_length(&self, problem: &Problem) -> usize;
+    fn scratch_length(&self, problem: &Problem, level: Level) -> usize;
 
     /// Bytes that it holds itself.
     fn bytes(&self) -> usize {
@@ -58,17 +59,17 @@ pub(super) struct Settings<A> {
     pub(super) problem: Problem,
     pub(super) level: Level,
     /// As [`Method::prepare`] gives them.
-    pub(super) weights: Arc<Vec<A>>,
+    pub(super) weights: Arc<Aligned<A>>,
     /// As they were given, for [`Algorithm::Winograd`]; elsewhere none.
-    pub(super) plain: Arc<Vec<A>>,
+    pub(super) plain: Arc<Aligned<A>>,
     bias: Option<Arc<Vec<A>>>,
     relu: bool,
 }
 
 impl<A> Settings<A> {
     /// What happens to the sums of some filters.
-    pub(super) fn finish(&self, filters: Range<usize>) -> Finish<'_, A> {
-        Finish { bias: self.bias.as_ref().map(|bias| &bias[filters]), relu: self.relu, quads: self.problem.quads }
+    pub(super) fn finish(&self, filters: Range<usize>) -> Epilogue<'_, A> {
+        Epilogue { bias: self.bias.as_ref().map(|bias| &bias[filters]), relu: self.relu, quads: self.problem.quads }
     }
 }
 
@@ -142,13 +143,14 @@ impl<A: Kernels> Fast<A> {
             }),
         };
         let plain = match algorithm {
-            Algorithm::Winograd | Algorithm::Winograd2x2 => {
-                prepared.get_or((Algorithm::Taps, 0), || original.iter().copied().collect())
-            }
-            _ => Arc::default(),
+            Algorithm::Winograd | Algorithm::Winograd2x2 => prepared.get_or((Algorithm::Taps, 0), || {
+                let weights: Vec<A> = original.iter().copied().collect();
+                Aligned::copy_of(&weights)
+            }),
+            _ => Arc::new(Aligned::new(0)),
         };
         let pieces = Pieces::new(&problem, method.units(&problem), threads);
-        let scratch = filled(&[pieces.workers, method.scratch_length(&problem)], A::default())?;
+        let scratch = filled(&[pieces.workers, method.scratch_length(&problem, level)], A::default())?;
         let settings = Settings { problem, level, weights, plain, bias: bias.map(Arc::new), relu };
         Ok(Some(Self { algorithm, method, settings, pieces, scratch, staging: Vec::new() }))
     }
@@ -247,21 +249,37 @@ fn shared<A>(method: impl Method<A> + 'static) -> Arc<dyn Method<A>> {
 }
 
 /// The factors of separable filters; none where they are not separable.
-fn factors<A: Kernels>(problem: &Problem, weights: &TensorView<'_, A>, prepared: &Prepared<A>) -> Arc<Vec<A>> {
+fn factors<A: Kernels>(problem: &Problem, weights: &TensorView<'_, A>, prepared: &Prepared<A>) -> Arc<Aligned<A>> {
     prepared.get_or((Algorithm::Separable, 0), || {
         let weights: Vec<A> = weights.iter().copied().collect();
-        A::factors(&weights, problem.axes[1].size(), problem.axes[2].size()).unwrap_or_default()
+        Aligned::copy_of(&A::factors(&weights, problem.axes[1].size(), problem.axes[2].size()).unwrap_or_default())
     })
+}
+
+/// Whether an algorithm computes a layer with these weights.
+pub(super) fn may_use<A: Kernels>(
+    algorithm: Algorithm,
+    problem: &Problem,
+    weights: &TensorView<'_, A>,
+    prepared: &Prepared<A>,
+) -> bool {
+    A::ALGORITHMS.contains(&algorithm)
+        && algorithm.suits(problem)
+        && match algorithm {
+            Algorithm::Separable => is_separable(problem, weights, prepared),
+            Algorithm::Winograd | Algorithm::Winograd2x2 => are_moderate(weights, prepared),
+            Algorithm::Taps | Algorithm::Pixels | Algorithm::Channels | Algorithm::Rows => true,
+        }
 }
 
 /// Whether all weights are finite, and so small that Winograd's sums are finite over pixels whose squares are: the transforms enlarge
 /// a product by less than 2^26. What is found out is kept as a list with a number in it, or without.
-pub(super) fn are_moderate<A: Kernels>(weights: &TensorView<'_, A>, prepared: &Prepared<A>) -> bool {
-    let list = || if A::are_moderate(weights) { vec![A::default()] } else { Vec::new() };
+fn are_moderate<A: Kernels>(weights: &TensorView<'_, A>, prepared: &Prepared<A>) -> bool {
+    let list = || Aligned::new(usize::from(A::are_moderate(weights)));
     !prepared.get_or((Algorithm::Winograd, 0), list).is_empty()
 }
 
 /// Whether every filter is a column times a row.
-pub(super) fn is_separable<A: Kernels>(problem: &Problem, weights: &TensorView<'_, A>, prepared: &Prepared<A>) -> bool {
+fn is_separable<A: Kernels>(problem: &Problem, weights: &TensorView<'_, A>, prepared: &Prepared<A>) -> bool {
     !factors(problem, weights, prepared).is_empty()
 }

@@ -1,17 +1,19 @@
 //! The kernels, compiled here for every number and level: a program that uses the crate need not compile them again.
 
-use super::algorithm::{self, Algorithm};
-use super::blocks::Band;
+use super::algorithm::Algorithm;
+use super::choose;
+use super::dense::{Dense, Rows as DenseRows};
 use super::fast::{Fast, Parameters};
 use super::module::Means;
 use super::pack::{self, Pack};
-use super::panels::{self, Gather};
+use super::phases::{Phases, Transposed};
 use super::problem::Problem;
 use super::rows::{self, Rows};
 use super::separable::{self, Separable};
 use super::winograd::{self, Mend, Tiling, Winograd};
-use super::{channels, pixels};
 use crate::Result;
+use crate::kernels::gemm::{self, Block, RowBlock};
+use crate::kernels::panels::{self, Gather, Transpose};
 use crate::simd::{Lanes, Level};
 use crate::tensor::TensorView;
 
@@ -31,13 +33,20 @@ pub trait Kernels: Lanes {
     ) -> Result<Option<Fast<Self>>>;
     /// [`Fast::run_into`]
     fn run(fast: &mut Fast<Self>, input: &TensorView<'_, Self>, output: &mut [Self]);
-    /// [`algorithm::fastest`]
+    /// A dense layer, made ready to run: [`Dense::new`], and [`Dense::run`].
+    fn dense(rows: DenseRows<'_, Self>) -> Result<Option<Dense<Self>>>;
+    fn run_dense(dense: &mut Dense<Self>, input: &[Self], output: &mut [Self]);
+    /// A transposed convolution, made ready to run: [`Phases::new`], and [`Phases::run_into`].
+    fn phases(transposed: &Transposed<'_, Self>) -> Result<Option<Phases<Self>>>;
+    fn run_phases(phases: &mut Phases<Self>, input: &TensorView<'_, Self>, output: &mut [Self]);
+    /// [`choose::fastest`]
     fn fastest(problem: &Problem, level: Level, may: &dyn Fn(Algorithm) -> bool) -> Algorithm;
 
     fn pack(level: Level, pack: Pack<'_, Self>);
     fn gather(level: Level, gather: Gather<'_, Self>);
-    fn pixels(level: Level, band: Band<'_, Self>);
-    fn channels(level: Level, band: Band<'_, Self>);
+    fn transpose_rows(level: Level, rows: Transpose<'_, Self>);
+    fn gemm(level: Level, block: Block<'_, '_, Self>);
+    fn gemm_rows(level: Level, rows: RowBlock<'_, '_, Self>);
     fn rows(level: Level, rows: Rows<'_, Self>);
     fn separable(level: Level, separable: Separable<'_, Self>);
     /// Whether they are all finite.
@@ -83,8 +92,24 @@ macro_rules! floats {
                 fast.run_here(input, output);
             }
 
+            fn dense(rows: DenseRows<'_, Self>) -> Result<Option<Dense<Self>>> {
+                Dense::new(rows)
+            }
+
+            fn run_dense(dense: &mut Dense<Self>, input: &[Self], output: &mut [Self]) {
+                dense.run(input, output);
+            }
+
+            fn phases(transposed: &Transposed<'_, Self>) -> Result<Option<Phases<Self>>> {
+                Phases::new(transposed)
+            }
+
+            fn run_phases(phases: &mut Phases<Self>, input: &TensorView<'_, Self>, output: &mut [Self]) {
+                phases.run_into(input, output);
+            }
+
             fn fastest(problem: &Problem, level: Level, may: &dyn Fn(Algorithm) -> bool) -> Algorithm {
-                algorithm::fastest::<Self>(problem, level, may)
+                choose::fastest::<Self>(problem, level, may)
             }
 
             fn pack(level: Level, pack: Pack<'_, Self>) {
@@ -95,14 +120,16 @@ macro_rules! floats {
                 panels::gather(level, gather);
             }
 
-            fn pixels(level: Level, band: Band<'_, Self>) {
-                pixels::compute_band(level, band);
+            fn transpose_rows(level: Level, rows: Transpose<'_, Self>) {
+                panels::transpose_rows(level, rows);
             }
 
-            fn channels(level: Level, band: Band<'_, Self>) {
-                if const { lists(Self::ALGORITHMS, Algorithm::Channels) } {
-                    channels::compute_band(level, band);
-                }
+            fn gemm(level: Level, block: Block<'_, '_, Self>) {
+                gemm::compute(level, block);
+            }
+
+            fn gemm_rows(level: Level, rows: RowBlock<'_, '_, Self>) {
+                gemm::compute_rows(level, rows);
             }
 
             fn rows(level: Level, rows: Rows<'_, Self>) {
@@ -159,13 +186,22 @@ macro_rules! integers {
                 Ok(None)
             }
             fn run(_: &mut Fast<Self>, _: &TensorView<'_, Self>, _: &mut [Self]) {}
+            fn dense(_: DenseRows<'_, Self>) -> Result<Option<Dense<Self>>> {
+                Ok(None)
+            }
+            fn run_dense(_: &mut Dense<Self>, _: &[Self], _: &mut [Self]) {}
+            fn phases(_: &Transposed<'_, Self>) -> Result<Option<Phases<Self>>> {
+                Ok(None)
+            }
+            fn run_phases(_: &mut Phases<Self>, _: &TensorView<'_, Self>, _: &mut [Self]) {}
             fn fastest(_: &Problem, _: Level, _: &dyn Fn(Algorithm) -> bool) -> Algorithm {
                 Algorithm::Taps
             }
             fn pack(_: Level, _: Pack<'_, Self>) {}
             fn gather(_: Level, _: Gather<'_, Self>) {}
-            fn pixels(_: Level, _: Band<'_, Self>) {}
-            fn channels(_: Level, _: Band<'_, Self>) {}
+            fn transpose_rows(_: Level, _: Transpose<'_, Self>) {}
+            fn gemm(_: Level, _: Block<'_, '_, Self>) {}
+            fn gemm_rows(_: Level, _: RowBlock<'_, '_, Self>) {}
             fn rows(_: Level, _: Rows<'_, Self>) {}
             fn separable(_: Level, _: Separable<'_, Self>) {}
             fn are_finite(_: &TensorView<'_, Self>) -> bool {
@@ -191,6 +227,6 @@ macro_rules! integers {
 floats! {
     f32: [Pixels, Channels, Rows, Separable, Winograd, Winograd2x2];
     // Whoever computes in `f64` wants its accuracy: no Winograd. And fewer kernels, as each takes long to compile.
-    f64: [Pixels, Rows];
+    f64: [Pixels, Channels, Rows];
 }
 integers!(i32, i64);

@@ -4,27 +4,30 @@
 //! [`Conv::flipped`] flips it, for the convolution of signal processing.
 //!
 //! There are several ways to compute the same: see [`Algorithm`]. A layer of floats over one to three spatial axes is cut
-//! into pieces for the threads, and a piece into bands or blocks that stay in cache; a kernel computes these tile by tile, from
-//! a packed copy of the pixels or, where each filter sees one channel, from where they lie. Small layers, integers, and layers
-//! with more axes are computed tap by tap.
+//! into pieces for the threads, and a piece into bands or blocks that stay in cache. Where filters see several channels, pixels and
+//! weights are brought into panels, and one tile multiplies them; so do dense layers, and transposed convolutions, which are
+//! convolutions of their phases. Where each filter sees one channel, a kernel reads pixels from where they lie. Small layers, integers,
+//! and layers with more axes are computed tap by tap.
 
 mod algorithm;
 mod band;
 mod bands;
-mod blocks;
-mod channels;
+mod choose;
+
+mod dense;
 mod direct;
 mod fast;
 mod filters;
-mod finish;
+
 mod kernels;
 mod module;
 mod pack;
 mod packing;
 mod padded;
-mod panels;
+
+mod phases;
 mod pieces;
-mod pixels;
+
 mod planes;
 mod prepared;
 mod problem;
@@ -35,6 +38,7 @@ mod transpose;
 mod winograd;
 
 pub use algorithm::Algorithm;
+pub(crate) use dense::Dense;
 pub(crate) use kernels::Kernels;
 pub use transpose::{ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d};
 

@@ -57,7 +57,7 @@ impl<T: Element, const N: usize> Conv<T, N> {
     ) -> Result<Option<Fast<T::Sum>>> {
         let Some(weights) = T::as_sums(self.filters.view()) else { return Ok(None) };
         let (algorithm, means) = asked.unwrap_or_else(|| (self.fastest(&problem, &weights), Means::of(&problem)));
-        if !self.can(algorithm, &problem, &weights) {
+        if !fast::may_use(algorithm, &problem, &weights, &self.prepared) {
             return Ok(None);
         }
         let bias = self.bias.as_ref().map(|bias| bias.iter().copied().collect());
@@ -65,19 +65,11 @@ impl<T: Element, const N: usize> Conv<T, N> {
         T::Sum::fast(problem, algorithm, means, parameters)
     }
 
-    pub(super) fn can(&self, algorithm: Algorithm, problem: &Problem, weights: &TensorView<'_, T::Sum>) -> bool {
-        T::Sum::ALGORITHMS.contains(&algorithm)
-            && algorithm.suits(problem)
-            && match algorithm {
-                Algorithm::Separable => fast::is_separable(problem, weights, &self.prepared),
-                Algorithm::Winograd | Algorithm::Winograd2x2 => fast::are_moderate(weights, &self.prepared),
-                _ => true,
-            }
-    }
-
     /// The fastest algorithm that may be used.
     pub(super) fn fastest(&self, problem: &Problem, weights: &TensorView<'_, T::Sum>) -> Algorithm {
-        let may = |algorithm| !self.ruled_out.contains(algorithm) && self.can(algorithm, problem, weights);
+        let may = |algorithm| {
+            !self.ruled_out.contains(algorithm) && fast::may_use(algorithm, problem, weights, &self.prepared)
+        };
         T::Sum::fastest(problem, Level::new(), &may)
     }
 

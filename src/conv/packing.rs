@@ -12,8 +12,7 @@
 //!
 //! A tap is then a constant offset into the packed pixels, on every axis at once, and an output adds its own position.
 //!
-//! A kernel that reads pixel by pixel finds them anywhere. For it, rows are not dealt out; and where it meets no padding, or knows where
-//! that is, the input can stay where it lies.
+//! Where windows meet no padding and columns lie side by side, the input can stay where it lies.
 
 use std::ops::Range;
 
@@ -62,19 +61,9 @@ impl PackedAxis {
         Some(Self { axis, mode, stride, step: stride, phases })
     }
 
-    /// All pixels under so many outputs, in their order.
-    fn undealt(axis: Axis, mode: PaddingMode, outputs: usize) -> Option<Self> {
-        let last_tap = (axis.size() - 1) * axis.dilation();
-        let slots = 0..(outputs - 1).checked_mul(axis.stride())?.checked_add(last_tap)?.checked_add(1)?;
-        Some(Self::in_order(axis, mode, slots))
-    }
-
     /// The pixels where they lie, without padding.
     fn in_place(axis: Axis, mode: PaddingMode) -> Self {
-        Self::in_order(axis, mode, 0..axis.length())
-    }
-
-    fn in_order(axis: Axis, mode: PaddingMode, slots: Range<usize>) -> Self {
+        let slots = 0..axis.length();
         Self { axis, mode, stride: 1, step: axis.stride(), phases: vec![Phase { first: 0, slots }] }
     }
 
@@ -184,58 +173,21 @@ pub(super) struct Packing {
     volume: usize,
 }
 
-/// The rows of a band, as one run or as several: outputs whose pixels lie side by side where a kernel reads them.
+/// The rows of a band, as one run or as several: outputs whose pixels lie side by side where they are read.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rows {
     counts: [usize; 2],
     strides: [usize; 2],
     /// Outputs of a row.
-    pub(super) length: usize,
-    /// From the pixels of an output to those of the next.
-    pub(super) step: usize,
-    /// Whether there is no pixel for the first output of a row under the first tap of a row of taps: what lies there is another's.
-    pub(super) lacks_the_first: bool,
-    /// The first output, and where they end.
-    first: usize,
-    end: usize,
+    length: usize,
 }
 
 impl Rows {
-    fn new(counts: [usize; 2], strides: [usize; 2], length: usize) -> Self {
-        let end = counts[0] * counts[1] * length;
-        Self { counts, strides, length, step: 1, lacks_the_first: false, first: 0, end }
-    }
-
-    /// Tiles of some outputs, which lie so far apart.
-    pub(super) fn of_tiles(outputs: Range<usize>, tile: usize, distance: usize) -> Self {
-        let counts = [1, outputs.len().div_ceil(tile)];
-        let Range { start: first, end } = outputs;
-        Self { counts, strides: [0, distance], length: tile, step: 1, lacks_the_first: false, first, end }
-    }
-
-    /// For each row, where its first output reads (add the offset of a tap), where it stands in the band, and how many there are.
-    #[inline(always)]
-    pub(super) fn each(self) -> impl Iterator<Item = (usize, usize, usize)> {
-        (0..self.counts[0] * self.counts[1]).map(move |row| {
-            let to = self.first + row * self.length;
-            (self.start(row), to, self.length.min(self.end - to))
-        })
-    }
-
-    pub(super) fn outputs(self) -> usize {
-        self.end - self.first
-    }
-
-    /// Where an output reads, and how many there are in its row from it on.
-    #[inline(always)]
-    pub(super) fn place(self, output: usize) -> (usize, usize) {
-        let (row, column) = (output / self.length, output % self.length);
-        (self.start(row) + column * self.step, self.length - column)
-    }
-
-    #[inline(always)]
-    fn start(self, row: usize) -> usize {
-        row / self.counts[1] * self.strides[0] + row % self.counts[1] * self.strides[1]
+    /// For each row, where its first output reads (add the offset of a tap), and how many outputs there are.
+    pub(super) fn each(self) -> impl Iterator<Item = (usize, usize)> {
+        let Self { counts, strides, length } = self;
+        let row = move |row| (row / counts[1] * strides[0] + row % counts[1] * strides[1], length);
+        (0..counts[0] * counts[1]).map(row)
     }
 }
 
@@ -244,13 +196,6 @@ impl Packing {
     pub(super) fn new(problem: &Problem, outputs: [usize; 3]) -> Option<Self> {
         let axis = |number: usize| PackedAxis::new(problem.axes[number], problem.mode, outputs[number]);
         Self::with_axes([axis(0)?, axis(1)?, axis(2)?])
-    }
-
-    /// The same with rows of pixels in their order.
-    pub(super) fn with_undealt_rows(problem: &Problem, outputs: [usize; 3]) -> Option<Self> {
-        let axis = |number: usize| PackedAxis::new(problem.axes[number], problem.mode, outputs[number]);
-        let rows = PackedAxis::undealt(problem.axes[2], problem.mode, outputs[2])?;
-        Self::with_axes([axis(0)?, axis(1)?, rows])
     }
 
     /// The input itself, as if it were packed, but for padding.
@@ -312,18 +257,17 @@ impl Packing {
         Some(offsets)
     }
 
-    /// The rows of a band with these outputs, which are those of the packing or fewer. Where rows follow each other without
-    /// a gap they are one.
+    /// The rows of a band with these outputs, whose columns lie side by side. Where rows follow each other without a gap they are one.
     pub(super) fn rows(&self, outputs: [usize; 3]) -> Rows {
         let [_, rows, columns] = self.slots;
-        let [planes_ahead, rows_ahead, step] = [0, 1, 2].map(|axis: usize| self.axes[axis].ahead());
+        let [planes_ahead, rows_ahead, _] = [0, 1, 2].map(|axis: usize| self.axes[axis].ahead());
         let strides = [rows * columns * planes_ahead, columns * rows_ahead];
-        if columns > outputs[2] || step > 1 || rows_ahead > 1 {
-            return Rows { step, ..Rows::new([outputs[0], outputs[1]], strides, outputs[2]) };
+        if columns > outputs[2] || rows_ahead > 1 {
+            return Rows { counts: [outputs[0], outputs[1]], strides, length: outputs[2] };
         }
         if rows > outputs[1] || planes_ahead > 1 {
-            return Rows::new([outputs[0], 1], strides, outputs[1] * columns);
+            return Rows { counts: [outputs[0], 1], strides, length: outputs[1] * columns };
         }
-        Rows::new([1, 1], [0, 0], outputs.iter().product())
+        Rows { counts: [1, 1], strides: [0, 0], length: outputs.iter().product() }
     }
 }

@@ -14,6 +14,7 @@ use super::pieces::Units;
 use super::problem::Problem;
 use super::rows::{Layout, Rows};
 use super::separable::{Passes, Separable};
+use crate::kernels::panels::Aligned;
 use crate::simd::Level;
 use crate::tensor::TensorView;
 use crate::window::{Axis, AxisSpec, PaddingMode};
@@ -118,11 +119,11 @@ impl<A: Kernels> Method<A> for Planes {
         Units { filters: 1, outputs, together: [1, 1, outputs] }
     }
 
-    fn prepare(&self, _: &Problem, weights: &[A]) -> Vec<A> {
-        weights.to_vec()
+    fn prepare(&self, _: &Problem, weights: &[A]) -> Aligned<A> {
+        Aligned::copy_of(weights)
     }
 
-    fn scratch_length(&self, _: &Problem) -> usize {
+    fn scratch_length(&self, _: &Problem, _: Level) -> usize {
         self.kernel_scratch() + self.copying.volume()
     }
 

@@ -3,16 +3,17 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::algorithm::Algorithm;
+use crate::kernels::panels::Aligned;
 
 /// What the order depends on: the algorithm, and how many lanes a register has where that matters.
 type Key = (Algorithm, usize);
 
 /// The orders that have been asked for.
 #[derive(Debug)]
-pub(super) struct Prepared<A>(Mutex<Vec<(Key, Arc<Vec<A>>)>>);
+pub(super) struct Prepared<A>(Mutex<Vec<(Key, Arc<Aligned<A>>)>>);
 
 impl<A> Prepared<A> {
-    pub(super) fn get_or(&self, key: Key, prepare: impl FnOnce() -> Vec<A>) -> Arc<Vec<A>> {
+    pub(super) fn get_or(&self, key: Key, prepare: impl FnOnce() -> Aligned<A>) -> Arc<Aligned<A>> {
         let mut known = self.lock();
         if let Some((_, weights)) = known.iter().find(|(known, _)| *known == key) {
             return weights.clone();
@@ -23,7 +24,7 @@ impl<A> Prepared<A> {
     }
 
     /// Whatever panicked, the list is whole: it is only ever pushed to.
-    fn lock(&self) -> MutexGuard<'_, Vec<(Key, Arc<Vec<A>>)>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<(Key, Arc<Aligned<A>>)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -10,9 +10,9 @@
 
 use ndarray::ArrayViewMut3;
 
-use super::finish::Finish;
 use super::rows::{Layout, Rows};
 use crate::Float;
+use crate::kernels::epilogue::Epilogue;
 use crate::simd::{Kernel, Lanes, Level, Simd, run};
 use crate::window::{Axis, AxisSpec};
 
@@ -230,7 +230,7 @@ impl<A: Lanes> Kernel for Separable<'_, A> {
                     weights: column,
                     finite: true,
                     filters_of_a_channel: 1,
-                    finish: Finish { bias: None, relu: false, quads: None },
+                    finish: Epilogue { bias: None, relu: false, quads: None },
                     band: first..first + block,
                     output: as_map(&mut slots[..block * width], width),
                     scratch: &mut *scratch,

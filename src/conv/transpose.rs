@@ -3,12 +3,18 @@
 use std::fmt;
 
 use super::filters::Bank;
+use super::kernels::Kernels;
+use super::phases::{Phases, Transposed};
 use super::{bias_of, window_of};
 use crate::module::{Module, OutputShape, check_shape};
+use crate::plan::Run as RunPlan;
 use crate::shape::MapShape;
-use crate::tensor::{Tensor, TensorView, TensorViewMut, element_count};
-use crate::window::{Geometry, Padding, PerAxis, Run, Window, try_map_axes, unravel};
+use crate::tensor::{Tensor, TensorView, TensorViewMut, element_count, filled};
+use crate::window::{AxisSpec, Geometry, Padding, PerAxis, Run, Window, try_map_axes, unravel};
 use crate::{Element, Error, Plan, Result};
+
+/// A layer of fewer products than this is computed by tap.
+const SMALL: usize = 2000;
 
 /// A transposed convolution over one spatial axis.
 pub type ConvTranspose1d<T = f32> = ConvTranspose<T, 1>;
@@ -156,6 +162,13 @@ impl<T: Element, const N: usize> Module<T, T::Sum> for ConvTranspose<T, N> {
     fn forward_into(&self, input: TensorView<'_, T>, output: TensorViewMut<'_, T::Sum>) -> Result<()> {
         let layer = self.layer(input.shape())?;
         check_shape(&layer.output.to_vec(), &output)?;
+        let phases = if layer.is_small() { None } else { self.phases(&layer)? };
+        if let (Some(mut phases), Some(input)) = (phases, T::as_sums(input.clone())) {
+            return output.write_with(&mut |output| {
+                T::Sum::run_phases(&mut phases, &input, output);
+                Ok(())
+            });
+        }
         let pixels = input.contiguous()?;
         let weights = self.filters.view().contiguous()?;
         output.write_with(&mut |output| {
@@ -165,11 +178,82 @@ impl<T: Element, const N: usize> Module<T, T::Sum> for ConvTranspose<T, N> {
     }
 
     fn plan(&self, input_shape: &[usize]) -> Result<Plan<T, T::Sum>> {
-        Plan::of(self.clone(), input_shape)
+        let layer = self.layer(input_shape)?;
+        let phases = if layer.is_small() { None } else { self.phases(&layer)? };
+        let Some(phases) = phases else { return Plan::of(self.clone(), input_shape) };
+        let shape = layer.output.to_vec();
+        let staging = filled(&shape, T::Sum::ZERO)?;
+        Ok(Plan::new(input_shape, &shape, Planned::<T> { phases, staging }))
+    }
+}
+
+/// What the plan of a transposed convolution holds.
+struct Planned<T: Element> {
+    phases: Phases<T::Sum>,
+    /// Room for an output that lies otherwise than row by row.
+    staging: Vec<T::Sum>,
+}
+
+impl<T: Element> Clone for Planned<T> {
+    fn clone(&self) -> Self {
+        Self { phases: self.phases.clone(), staging: self.staging.clone() }
+    }
+}
+
+impl<T: Element> RunPlan<T, T::Sum> for Planned<T> {
+    fn run(&mut self, input: TensorView<'_, T>, mut output: TensorViewMut<'_, T::Sum>) -> Result<()> {
+        let input = T::as_sums(input).expect("the weights were sums, so the pixels are");
+        if let Some(output) = output.as_slice_mut() {
+            T::Sum::run_phases(&mut self.phases, &input, output);
+            return Ok(());
+        }
+        T::Sum::run_phases(&mut self.phases, &input, &mut self.staging);
+        output.assign_elements(&self.staging);
+        Ok(())
+    }
+
+    fn algorithm(&self) -> String {
+        self.phases.describe()
+    }
+
+    fn workspace_bytes(&self) -> usize {
+        self.phases.workspace_bytes() + size_of_val(&self.staging[..])
+    }
+}
+
+impl<const N: usize> Layer<N> {
+    /// Whether preparing anything would take longer than the definition.
+    fn is_small(&self) -> bool {
+        let products = self.geometry.outputs().saturating_mul(self.geometry.taps());
+        products.saturating_mul(self.bank.inputs).saturating_mul(self.bank.outputs) < SMALL
     }
 }
 
 impl<T: Element, const N: usize> ConvTranspose<T, N> {
+    /// This layer as convolutions; `None` where it is done by tap.
+    fn phases(&self, layer: &Layer<N>) -> Result<Option<Phases<T::Sum>>> {
+        let Layer { bank, geometry, output } = layer;
+        let images = output.batch.unwrap_or(1);
+        let weights = self.filters.view().contiguous()?;
+        let weights = TensorView::from_slice(&[weights.len()], &weights)?;
+        let Some(weights) = T::as_sums(weights).filter(|_| N <= 3 && images * bank.inputs * bank.outputs > 0) else {
+            return Ok(None);
+        };
+        let point = AxisSpec { axis: 0, length: 1, size: 1, stride: 1, dilation: 1 }.with_padding(0, 0, false)?;
+        let mut axes = [point; 3];
+        axes[3 - N..].copy_from_slice(geometry.axes());
+        T::Sum::phases(&Transposed {
+            images,
+            groups: self.groups,
+            channels: bank.inputs,
+            filters: bank.outputs / self.groups,
+            axes,
+            spatial_axes: N,
+            weights: weights.to_slice().expect("it was made of a slice"),
+            bias: self.bias.as_ref().map(|bias| bias.iter().copied().collect()),
+        })
+    }
+
     /// Fills `output` by tap: where a convolution's tap reads a run of pixels into a run of outputs, its transpose adds
     /// the outputs back to those pixels.
     fn scatter(&self, layer: &Layer<N>, pixels: &[T], weights: &[T], output: &mut [T::Sum]) {

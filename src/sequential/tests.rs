@@ -309,7 +309,10 @@ fn a_network_without_layers_gives_its_input() -> Result<()> {
 
 #[test]
 fn inputs_and_outputs_may_be_views() -> Result<()> {
-    let block = || Sequential::new().push(Conv2d::new(waves(&[8, 3, 3, 3])).padding(1)).push(Relu);
+    // Tiles can be pooled before they are stored, whichever algorithm were the fastest.
+    let others = Algorithm::ALL.into_iter().filter(|&other| other != Algorithm::Winograd);
+    let conv = others.fold(Conv2d::new(waves(&[8, 3, 3, 3])).padding(1), Conv2d::without);
+    let block = || Sequential::new().push(conv.clone()).push(Relu);
     let wide = waves(&[2, 24, 40, 3]).into_dimensionality::<ndarray::Ix4>().expect("rank four");
     let mut input = wide.view().permuted_axes([0, 3, 1, 2]);
     input.slice_axis_inplace(Axis(2), Slice::new(0, None, -1));

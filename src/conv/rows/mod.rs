@@ -33,8 +33,8 @@ use std::ops::Range;
 
 use ndarray::{ArrayViewMut3, Axis};
 
-use super::finish::Finish;
 use crate::cache;
+use crate::kernels::epilogue::Epilogue;
 use crate::simd::{Kernel, Lanes, Level, Simd, Vector, outline, run};
 use layout::Dealt;
 pub(super) use layout::Layout;
@@ -73,7 +73,7 @@ pub struct Rows<'a, A> {
     /// Whether all weights are finite: then taps on rows of padding add nothing, and are left out.
     pub(super) finite: bool,
     pub(super) filters_of_a_channel: usize,
-    pub(super) finish: Finish<'a, A>,
+    pub(super) finish: Epilogue<'a, A>,
     /// The rows of outputs to compute.
     pub(super) band: Range<usize>,
     /// `[filter, row, column]`; of each filter in one piece.

@@ -1,7 +1,7 @@
 //! How the sums of a tile are finished, and come to their place in the output.
 
 use super::{MOST_LANES, WIDEST};
-use crate::conv::finish::Finish;
+use crate::kernels::epilogue::Epilogue;
 use crate::simd::{Lanes, Simd, Vector};
 
 /// Where a tile goes in the output.
@@ -22,7 +22,7 @@ impl Place {
         self,
         simd: S,
         mut sums: [[A::Vector<S>; WIDTH]; ROWS],
-        finish: Finish<'_, A>,
+        finish: Epilogue<'_, A>,
         output: &mut [A],
     ) {
         let lanes = A::Vector::<S>::LEN;

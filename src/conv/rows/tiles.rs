@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::layout::{Layout, Part, registers_under};
 use super::place::Place;
 use super::{BLOCK_ROWS, FREE_REGISTERS, MANY_TAPS, MOST_REGISTERS};
-use crate::conv::finish::Finish;
+use crate::kernels::epilogue::Epilogue;
 use crate::simd::{Facts, Lanes, Mask, Simd, Vector, blank, load, mask, outline};
 
 outline!();
@@ -18,7 +18,7 @@ pub(super) struct Block<'a, A> {
     /// The rows of slots whose taps count.
     pub(super) counted: Range<usize>,
     pub(super) weights: &'a [A],
-    pub(super) finish: Finish<'a, A>,
+    pub(super) finish: Epilogue<'a, A>,
     pub(super) rows: usize,
     /// What is read after this block, as far as it is known.
     pub(super) next: &'a [A],

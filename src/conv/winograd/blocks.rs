@@ -9,6 +9,7 @@ use crate::conv::kernels::Kernels;
 use crate::conv::packing::Packing;
 use crate::conv::pieces::Units;
 use crate::conv::problem::Problem;
+use crate::kernels::panels::Aligned;
 use crate::simd::{Level, lanes};
 
 /// How a layer is computed in blocks of tiles.
@@ -55,9 +56,9 @@ impl<A: Kernels> Method<A> for Blocks {
         Units { filters, outputs, together: [self.block.images, usize::MAX, self.block.rows * outputs] }
     }
 
-    fn prepare(&self, problem: &Problem, weights: &[A]) -> Vec<A> {
+    fn prepare(&self, problem: &Problem, weights: &[A]) -> Aligned<A> {
         let groups = weights.chunks_exact(problem.filters * problem.depth());
-        groups
+        let packed: Vec<A> = groups
             .flat_map(|group| {
                 A::winograd_weights(
                     self.level,
@@ -66,10 +67,11 @@ impl<A: Kernels> Method<A> for Blocks {
                     [problem.filters, problem.channels, problem.axes[2].size()],
                 )
             })
-            .collect()
+            .collect();
+        Aligned::copy_of(&packed)
     }
 
-    fn scratch_length(&self, problem: &Problem) -> usize {
+    fn scratch_length(&self, problem: &Problem, _: Level) -> usize {
         self.block.scratch_length::<A>(self.level, self.tiling, problem.channels)
     }
 

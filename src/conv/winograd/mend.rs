@@ -6,8 +6,8 @@
 
 use ndarray::{ArrayView5, ArrayViewMut4};
 
-use super::super::finish::Finish;
 use crate::conv::problem::Problem;
+use crate::kernels::epilogue::Epilogue;
 use crate::relu::relu;
 use crate::simd::Lanes;
 use crate::window::Axis;
@@ -24,7 +24,7 @@ pub struct Mend<'a, A> {
     pub(super) start: [usize; 2],
     /// `[filter, channel, tap]`.
     pub(super) weights: &'a [A],
-    pub(super) finish: Finish<'a, A>,
+    pub(super) finish: Epilogue<'a, A>,
     /// `[image, filter, row, column]`
     pub(super) output: ArrayViewMut4<'a, A>,
 }

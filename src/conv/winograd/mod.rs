@@ -38,9 +38,9 @@ use std::array::from_fn;
 
 use ndarray::{ArrayView5, ArrayViewMut4, Axis, Slice};
 
-use super::finish::Finish;
 use super::packing::Packing;
 use crate::Float;
+use crate::kernels::epilogue::Epilogue;
 use crate::simd::{Kernel, Lanes, Level, Simd, Vector, lanes, run};
 pub(super) use blocks::Blocks;
 pub(super) use mend::Mend;
@@ -180,7 +180,7 @@ pub struct Winograd<'a, A> {
     weights: &'a [A],
     /// `[image, filter, row, column]`, every map in one piece.
     output: ArrayViewMut4<'a, A>,
-    finish: Finish<'a, A>,
+    finish: Epilogue<'a, A>,
     /// Of [`Block::scratch_length`].
     scratch: &'a mut [A],
     /// Whether all pixels seen so far, and their squares, are finite.

@@ -31,7 +31,7 @@ impl<A: Lanes + Float> Winograd<'_, A> {
         let first = [0, start[0] + row * TILE, start[1] + column * TILE];
         let (tiles, channels, lanes) = (block.rows * block.columns, self.channels(), A::Vector::<S>::LEN);
         let (shallow, channels_of_phase) = (self.tiling.is_shallow(channels), self.input.len_of(Axis(1)));
-        let groups = Groups::new::<S, A>(block.tiles(), channels).filter(|_| !shallow);
+        let groups = (!shallow).then(|| Groups::new::<A>(simd.level(), block.tiles(), channels));
         // Phases of a dilated window are alike.
         let segments = segments::<S, A, PATCH, TILE>(&self.packings[phase.number], block, first[2]);
         let of_segment = lanes / segments;
@@ -91,8 +91,7 @@ impl<A: Lanes + Float> Winograd<'_, A> {
                     #[inline(always)]
                     |first| match groups {
                         Some(groups) => groups.place(before + first, channel),
-                        None if shallow => (lanes, first),
-                        None => (lanes, channel * block.tiles() + before + first),
+                        None => (lanes, first),
                     },
                     #[inline(always)]
                     |place, point @ [row, column], values| {

@@ -12,11 +12,11 @@ use std::ops::Range;
 
 use ndarray::Axis;
 
-use super::super::finish::Finish;
 use super::steps::{Scratch, copy_row};
 use super::transforms::{LARGE_TILE as TILE, outputs};
 use super::{Part, Tiling, Winograd};
 use crate::Float;
+use crate::kernels::epilogue::Epilogue;
 use crate::simd::{Lanes, Level, Simd, Vector, WIDEST_REGISTER, lanes, outline};
 
 outline!();
@@ -124,7 +124,7 @@ struct Filters<'a, 'm, A> {
     width: usize,
     tiling: Tiling,
     weights: &'a [A],
-    finish: Finish<'a, A>,
+    finish: Epilogue<'a, A>,
     maps: [&'m mut [A]; FILTERS],
     /// Whether registers are stored in the maps as they come. Maps that are larger than a cache are written faster in long runs:
     /// of all tiles of a block.

@@ -1,11 +1,11 @@
 //! The steps that tiles go through, and the room that they work in.
 
-use super::super::finish::{Finish, store_transposed};
 use super::transforms::{LARGE_PATCH, LARGE_TILE, outputs};
 use super::{Block, MOST_LANES, Tiling, shallow};
 use crate::Float;
-use crate::conv::blocks::each_step;
-use crate::simd::{Facts, Lanes, Level, Simd, Vector, WIDEST_REGISTER, has_many_registers, lanes, outline};
+use crate::kernels::epilogue::{Epilogue, store_maps};
+use crate::kernels::tile::{self, with_height};
+use crate::simd::{Facts, Lanes, Level, Simd, Vector, lanes, outline};
 
 outline!();
 
@@ -38,7 +38,7 @@ pub(super) struct Scratch<'a, A> {
 
 impl<'a, A: Lanes> Scratch<'a, A> {
     pub(super) fn new(block: Block, tiling: Tiling, channels: usize, level: Level, numbers: &'a mut [A]) -> Self {
-        let [half, point] = Self::distances(block, channels, level);
+        let [half, point] = Self::distances(block, channels);
         // Registers should not lie across two cache lines.
         let before = numbers.as_ptr().align_offset(64).min(MOST_LANES);
         let mut rest = &mut numbers[before..];
@@ -52,19 +52,16 @@ impl<'a, A: Lanes> Scratch<'a, A> {
     }
 
     /// Between the planes of half transformed pixels, and between those of V.
-    fn distances(block: Block, channels: usize, level: Level) -> [usize; 2] {
+    fn distances(block: Block, channels: usize) -> [usize; 2] {
         // An odd number of cache lines, so that planes do not fall on the same sets of the cache.
         let plane = |length: usize| ((length + MOST_LANES).div_ceil(MOST_LANES) | 1) * MOST_LANES;
-        let values = match lanes::<A>(level) * size_of::<A>() {
-            WIDEST_REGISTER => channels * block.tiles(),
-            _ => Groups::most_numbers(block.tiles(), channels),
-        };
+        let values = Groups::most_numbers(block.tiles(), channels);
         [plane((block.rows + 1) * block.columns), plane(values)]
     }
 
     /// Of each part, for so many channels in all phases.
     pub(super) fn lengths(block: Block, tiling: Tiling, channels: usize, level: Level) -> [usize; 6] {
-        let [half, point] = Self::distances(block, channels, level);
+        let [half, point] = Self::distances(block, channels);
         let ([rows, row], lanes) = (block.pixels(tiling), lanes::<A>(level));
         let (patch, points) = (tiling.patch(), tiling.points());
         let tile = tiling.tile;
@@ -84,8 +81,8 @@ impl<'a, A: Lanes> Scratch<'a, A> {
     }
 }
 
-/// Where 16 registers hold the sums, V has the tiles whose products are summed together in groups, and every group in one run,
-/// `[channel, tile]`: a step through the channels is short, and what it takes to find the next tiles would be much of it.
+/// V has the tiles whose products are summed together in groups, and every group in one run, `[channel, tile]`: a panel of the
+/// [`tile`](crate::kernels::tile) that multiplies.
 #[derive(Clone, Copy)]
 pub(super) struct Groups {
     /// Tiles of a group.
@@ -98,11 +95,10 @@ impl Groups {
     /// The fewest tiles of a group.
     const FEWEST: usize = 4;
 
-    /// `None` where there are more registers.
     #[inline(always)]
-    pub(super) fn new<S: Simd, A: Lanes>(tiles: usize, channels: usize) -> Option<Self> {
-        let together = together(&TOGETHER, tiles);
-        (!Facts::<S, A>::MANY_REGISTERS).then(|| Self { together, distance: Self::distance(together, channels) })
+    pub(super) fn new<A: Lanes>(level: Level, tiles: usize, channels: usize) -> Self {
+        let together = together::<A>(level, tiles);
+        Self { together, distance: Self::distance(together, channels) }
     }
 
     /// Registers are stored as a whole, and may reach beyond their group.
@@ -124,20 +120,17 @@ impl Groups {
     }
 }
 
-/// How many tiles have their sums in registers together: of 32 registers 28, of 16 registers 12.
-const TOGETHER_OF_MANY: [usize; 5] = [14, 11, 8, 7, 4];
-const TOGETHER: [usize; 3] = [6, 5, Groups::FEWEST];
-
-/// The one of these numbers that leaves few blanks among so many tiles.
+/// How many tiles have their sums in registers together: the height that leaves few blanks among so many.
 #[inline(always)]
-fn together(numbers: &[usize], tiles: usize) -> usize {
+fn together<A: Lanes>(level: Level, tiles: usize) -> usize {
     let cost = |&together: &usize| tiles.div_ceil(together).saturating_mul(together + 2);
-    numbers.iter().copied().min_by_key(cost).unwrap_or(1)
+    let heights = tile::heights::<A>(level).iter().copied().filter(|&height| height >= Groups::FEWEST);
+    heights.min_by_key(cost).unwrap_or(Groups::FEWEST)
 }
 
 /// So many tiles, and the blanks that are computed with them.
 pub(in crate::conv) fn with_blanks<A: Lanes>(level: Level, tiles: usize) -> f64 {
-    let together = together(if has_many_registers::<A>(level) { &TOGETHER_OF_MANY } else { &TOGETHER[..] }, tiles);
+    let together = together::<A>(level, tiles);
     tiles.div_ceil(together) as f64 * together as f64
 }
 
@@ -150,23 +143,12 @@ pub(super) fn multiply<S: Simd, A: Lanes, const REGISTERS: usize>(
     weights: &[A],
     scratch: &mut Scratch<'_, A>,
 ) {
-    macro_rules! multiply_together {
-        ($together:expr, $($number:literal)*) => {
-            match $together {
-                $($number => outlined(
-                    simd,
-                    #[inline(always)]
-                    || multiply_together::<S, A, $number, REGISTERS>(simd, tiling, tiles, weights, scratch),
-                ),)*
-                _ => unreachable!("there are no other numbers"),
-            }
-        };
-    }
-    if Facts::<S, A>::MANY_REGISTERS {
-        multiply_together!(together(&TOGETHER_OF_MANY, tiles), 14 11 8 7 4);
-    } else {
-        multiply_together!(together(&TOGETHER, tiles), 6 5 4);
-    }
+    let together = together::<A>(simd.level(), tiles);
+    with_height!(Facts::<S, A>::MANY_REGISTERS, together, |TOGETHER| outlined(
+        simd,
+        #[inline(always)]
+        || multiply_together::<S, A, TOGETHER, REGISTERS>(simd, tiling, tiles, weights, scratch),
+    ));
 }
 
 /// The same for `TOGETHER` tiles after the other.
@@ -182,53 +164,22 @@ fn multiply_together<S: Simd, A: Lanes, const TOGETHER: usize, const REGISTERS: 
     let width = REGISTERS * lanes;
     let (patch, points) = (tiling.patch(), tiling.points());
     let of_point = weights.len() / points;
-    let groups = Groups::new::<S, A>(tiles, of_point / width);
+    let groups = Groups { together: TOGETHER, distance: Groups::distance(TOGETHER, of_point / width) };
     for (point, (values, weights)) in
         scratch.values.chunks_exact(scratch.point).zip(weights.chunks_exact(of_point)).enumerate()
     {
         let channels = tiling.channels_at([point / patch, point % patch], of_point / width);
         let weights = &weights[channels.start * width..channels.end * width];
         for first in (0..tiles).step_by(TOGETHER) {
-            let mut sums = [[A::Vector::<S>::splat(simd, A::default()); REGISTERS]; TOGETHER];
-            if let Some(groups) = groups {
-                let group = &values[groups.place(first, channels.start).1..][..channels.len() * TOGETHER];
-                each_step(
-                    [group, weights],
-                    [TOGETHER, width],
-                    #[inline(always)]
-                    |values, weights| add_products::<S, A, TOGETHER, REGISTERS>(simd, &mut sums, values, weights),
-                );
-            } else {
-                let values = &values[channels.start * tiles..];
-                for (channel, weights) in weights.chunks_exact(width).enumerate() {
-                    let values = &values[channel * tiles + first..][..TOGETHER];
-                    add_products::<S, A, TOGETHER, REGISTERS>(simd, &mut sums, values, weights);
-                }
-            }
-            for (tile, sums) in sums.iter().enumerate() {
+            let group = &values[groups.place(first, channels.start).1..][..channels.len() * TOGETHER];
+            let sums = tile::sums::<S, A, TOGETHER, REGISTERS>(simd, group, weights);
+            for tile in 0..TOGETHER {
                 // One check a tile: with more the compiler does not unroll this loop, and keeps the sums in memory.
                 let products = &mut scratch.products[((first + tile) * points + point) * width..][..width];
-                for (register, sum) in sums.iter().enumerate() {
-                    sum.store_slice(&mut products[register * lanes..][..lanes]);
+                for register in 0..REGISTERS {
+                    sums[tile][register].store_slice(&mut products[register * lanes..][..lanes]);
                 }
             }
-        }
-    }
-}
-
-/// Adds the values of some tiles, each times all the weights.
-#[inline(always)]
-fn add_products<S: Simd, A: Lanes, const TOGETHER: usize, const REGISTERS: usize>(
-    simd: S,
-    sums: &mut [[A::Vector<S>; REGISTERS]; TOGETHER],
-    values: &[A],
-    weights: &[A],
-) {
-    let weights = load::<S, A, REGISTERS>(simd, weights, A::Vector::<S>::LEN);
-    for (sums, &value) in sums.iter_mut().zip(values) {
-        let value = A::Vector::<S>::splat(simd, value);
-        for (sum, weight) in sums.iter_mut().zip(weights) {
-            *sum = A::mul_add::<S>(value, weight, *sum);
         }
     }
 }
@@ -242,7 +193,7 @@ pub(super) fn outputs_of_row<S: Simd, A: Lanes + Float, const PATCH: usize, cons
     group: &mut [A],
     maps: &mut [&mut [A]],
     length: usize,
-    finish: Finish<'_, A>,
+    finish: Epilogue<'_, A>,
 ) {
     let lanes = A::Vector::<S>::LEN;
     let (width, side) = (registers * lanes, finish.stored(TILE));
@@ -261,15 +212,7 @@ pub(super) fn outputs_of_row<S: Simd, A: Lanes + Float, const PATCH: usize, cons
             }
         }
         for (row, group) in group.chunks_exact(GROUP * lanes).take(side).enumerate() {
-            store_transposed::<S, A, GROUP, 1>(
-                simd,
-                #[inline(always)]
-                |pixel, _| A::Vector::<S>::from_slice(simd, &group[pixel * lanes..][..lanes]),
-                pixels,
-                maps,
-                row * length + first,
-                finish,
-            );
+            store_maps(simd, (group, lanes), maps, [row * length + first, pixels], finish);
         }
     }
 }
@@ -299,7 +242,7 @@ fn pooled_outputs_of_tile<S: Simd, A: Lanes + Float, const PATCH: usize>(
     products: &[A],
     width: usize,
     group: &mut [A],
-    finish: Finish<'_, A>,
+    finish: Epilogue<'_, A>,
 ) {
     let lanes = A::Vector::<S>::LEN;
     let columns = columns_of_tile::<S, A, PATCH, LARGE_TILE>(simd, products, width);

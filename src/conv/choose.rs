@@ -1,0 +1,199 @@
+//! The one place that chooses: what each algorithm would cost for a layer.
+//!
+//! A cost counts multiply-adds of a register, of which a core does about two in a cycle, for one group of one image. Its terms are
+//!
+//! - the products of a tile, blanks included, and no fewer for each step than it takes one multiply-add to end
+//!   ([`LATENCY`]); what it takes to begin a tile ([`TILE`]), and to store its sums ([`STORE`], [`STORE_TRANSPOSED`]);
+//! - bringing pixels to panels ([`GATHER`]), after copying them where they do not stay in place ([`cost_of_copying`]);
+//! - the transforms of Winograd's tiles, and reading their weights, which may take longer than the products ([`CACHED_BYTES`]).
+
+use super::algorithm::Algorithm;
+use super::bands::{along, images_together, sizes};
+use super::kernels::Kernels;
+use super::problem::Problem;
+use super::winograd::{self, Tiling};
+use crate::kernels::gemm::Along;
+use crate::kernels::panels::Widths;
+use crate::kernels::tile::REGISTERS;
+use crate::parallel::Part;
+use crate::simd::{Lanes, Level, has_kernels, has_many_registers, lanes};
+use crate::window::Axis;
+
+/// Outputs of a row that is better computed in bands.
+const LONG_ROW: usize = 4096;
+
+/// Weights of so many bytes, and those of fewer, stay in a cache that cores share: these are read the faster.
+const CACHED_BYTES: f64 = (24 << 20) as f64;
+
+/// Where maps have fewer tiles than this, weights are not read while others are multiplied.
+const FEW_TILES: usize = 32;
+
+/// What it takes to begin with a channel of a map in tiles.
+const STARTING_CHANNEL: f64 = 600.0;
+
+/// The fastest algorithm for a layer among those that `may` be used, by the number of register operations that each would
+/// take. It is asked for one after the other, from the fastest on, as the answer may take a look at all weights.
+pub(super) fn fastest<A: Kernels>(problem: &Problem, level: Level, may: &dyn Fn(Algorithm) -> bool) -> Algorithm {
+    if !has_kernels(level) {
+        return Algorithm::Taps;
+    }
+    let mut left = A::ALGORITHMS.to_vec();
+    left.sort_by(|&one, &other| cost::<A>(one, problem, level).total_cmp(&cost::<A>(other, problem, level)));
+    left.into_iter().find(|&algorithm| may(algorithm)).unwrap_or(Algorithm::Taps)
+}
+
+/// Register operations of an algorithm for one group of one image of a batch: multiply-adds, blanks included, and what it takes to
+/// store the results.
+fn cost<A: Lanes>(algorithm: Algorithm, problem: &Problem, level: Level) -> f64 {
+    let lanes = lanes::<A>(level);
+    let [planes, rows, columns] = problem.output_size();
+    // Rows that lie side by side in the packed input are one row.
+    let (rows, columns) = match problem.axes.iter().all(|axis| axis.size() == 1) {
+        true => (1, planes * rows * columns),
+        false => (planes * rows, columns),
+    };
+    let depth = problem.depth() as f64;
+    match algorithm {
+        Algorithm::Taps => f64::INFINITY,
+        Algorithm::Pixels if reads_rows::<A>(problem, level) => cost_of_rows::<A>(problem, level),
+        Algorithm::Pixels | Algorithm::Channels => cost_of_product::<A>(problem, algorithm, level),
+        // A row alone is not cut, and should stay in cache.
+        Algorithm::Rows | Algorithm::Separable if rows == 1 && columns > LONG_ROW => f64::INFINITY,
+        // No filter shares its pixels with another.
+        Algorithm::Rows => rows as f64 * columns.div_ceil(lanes) as f64 * problem.filters as f64 * (depth + 2.0),
+        // The second pass reads from memory what the first has stored there.
+        Algorithm::Separable => {
+            let taps = problem.axes[1].size() + problem.axes[2].size();
+            rows as f64 * columns.div_ceil(lanes) as f64 * problem.filters as f64 * (taps as f64 + 18.0)
+        }
+        Algorithm::Winograd | Algorithm::Winograd2x2 => cost_of_tiles::<A>(algorithm, problem, level, [rows, columns]),
+    }
+}
+
+/// The same of Winograd's tiles, for so many rows and columns of outputs.
+fn cost_of_tiles<A: Lanes>(algorithm: Algorithm, problem: &Problem, level: Level, [rows, columns]: [usize; 2]) -> f64 {
+    let lanes = lanes::<A>(level);
+    let Some(tiling) = Tiling::of(algorithm, problem) else { return f64::INFINITY };
+    let tiles = tiling.tiles(rows, &problem.axes[1]) * tiling.tiles(columns, &problem.axes[2]);
+    let of_phases = tiling.channels(problem.channels);
+    // Of a tile in one filter; and of the transforms, whose steps grow with the points.
+    let products = tiling.products(of_phases) as f64;
+    let (channels, filters) = (of_phases as f64, problem.filters as f64);
+    let points = tiling.points() as f64 / 36.0;
+    // The outputs of a dilated window, every so many-th, are maps of their own: with blocks and weights to read of their own.
+    let [_, down, across] = &problem.axes;
+    let maps = down.dilation().min(rows) * across.dilation().min(columns);
+    let starting = STARTING_CHANNEL * channels * maps as f64;
+    if tiling.is_shallow(of_phases) {
+        // Where rows of tiles are shorter than a register, its outputs take a detour.
+        let storing = if columns < 4 * lanes * problem.axes[2].dilation() { 220.0 } else { 140.0 };
+        // With 16 registers the products of a tile do not stay in them.
+        let (multiplying, storing) =
+            if has_many_registers::<A>(level) { (4.0 / 3.0, storing) } else { (2.0, storing + 460.0) };
+        let of_register = filters * (products * multiplying + storing * points) + 320.0 * channels * points;
+        return tiles.div_ceil(lanes) as f64 * of_register + starting;
+    }
+    let registers = problem.filters.div_ceil(lanes) as f64;
+    let images = Part::here().all(problem.images);
+    let of_map = tiles.saturating_mul(images).div_ceil(maps);
+    let with_blanks = winograd::with_blanks::<A>(level, of_map) * maps as f64 / images as f64;
+    let computing = with_blanks * products * registers + tiles as f64 * (45.0 * channels + 500.0 * registers) * points;
+    // All the weights are read for every block of tiles: of few tiles, for all images together, and for many they do not count.
+    let bytes = products * filters * size_of::<A>() as f64;
+    let bytes_an_operation = if bytes > CACHED_BYTES { 5.0 } else { 12.0 };
+    let reading = bytes * maps as f64 / bytes_an_operation / images as f64;
+    let together = if of_map < FEW_TILES { computing + reading } else { computing.max(reading) };
+    together + starting
+}
+
+/// What a group of one image takes, in multiply-adds of a register: the products, blanks included, what it takes to store the sums, and
+/// to bring the pixels to panels.
+fn cost_of_product<A: Lanes>(problem: &Problem, algorithm: Algorithm, level: Level) -> f64 {
+    let along = along(algorithm);
+    let (tiles, widths) = sizes::<A>(along, level);
+    let (lanes, depth) = (lanes::<A>(level), problem.depth() as f64);
+    let images = images_together(problem, Part::here().all(problem.images));
+    let pixels = problem.outputs() * images;
+    let tiles_of_pixels = tile_sizes(Widths(tiles), pixels);
+    let tiles_of_filters = tile_sizes(widths, problem.filters);
+    let mut tiles = 0.0;
+    for &(pixels, panels) in &tiles_of_pixels {
+        for &(filters, blocks) in &tiles_of_filters {
+            let registers = match along {
+                Along::Pixels => pixels / lanes * filters,
+                Along::Filters => filters / lanes * pixels,
+            };
+            let storing = if along == Along::Pixels { STORE } else { STORE_TRANSPOSED };
+            let of_tile = registers.max(LATENCY) as f64 * depth + storing * registers as f64 + TILE;
+            tiles += of_tile * (panels * blocks) as f64;
+        }
+    }
+    let panels: f64 = tiles_of_pixels.iter().map(|&(pixels, panels)| (pixels.div_ceil(lanes) * panels) as f64).sum();
+    // What is side by side in the input ends with each row of outputs, unless windows have one pixel.
+    let rows = if problem.taps() == 1 { 0 } else { pixels / problem.axes[2].outputs() };
+    let gathering = GATHER * depth * (panels + rows as f64);
+    // Maps of several images end within tiles.
+    let ends = if images == 1 { 0.0 } else { (images * problem.filters) as f64 };
+    let ends = ends * if along == Along::Pixels { SCATTER } else { STORE_PART };
+    (tiles + gathering + ends) / images as f64 + cost_of_copying(problem)
+}
+
+/// Whether vectors along pixels are better read where they lie than from panels: where filters are few.
+pub(super) fn reads_rows<A: Lanes>(problem: &Problem, level: Level) -> bool {
+    cost_of_rows::<A>(problem, level) < cost_of_product::<A>(problem, Algorithm::Pixels, level)
+}
+
+/// The same as [`cost_of_product`] for rows of pixels that are read where they lie: no panels, but tiles end with every row.
+fn cost_of_rows<A: Lanes>(problem: &Problem, level: Level) -> f64 {
+    let (_, widths) = sizes::<A>(Along::Pixels, level);
+    let (lanes, depth) = (lanes::<A>(level), problem.depth() as f64);
+    let [planes, rows, columns] = problem.output_size();
+    let mut tiles = 0.0;
+    for (pixels, tiles_of_row) in
+        [(REGISTERS * lanes, columns / (REGISTERS * lanes)), (columns % (REGISTERS * lanes), 1)]
+    {
+        for (filters, blocks) in tile_sizes(widths, problem.filters) {
+            let registers = (pixels.div_ceil(lanes) * filters) as f64;
+            if registers > 0.0 {
+                let of_tile = registers.max(LATENCY as f64) * depth + STEP * depth + STORE * registers + TILE;
+                tiles += of_tile * (tiles_of_row * blocks) as f64;
+            }
+        }
+    }
+    tiles * (planes * rows) as f64 + cost_of_copying(problem).max(0.25 * (problem.channels * problem.outputs()) as f64)
+}
+
+/// What it takes to find the pixels of a step.
+const STEP: f64 = 3.0;
+
+/// A tile of fewer sums waits for each multiply-add to end before the next one on the same sum.
+const LATENCY: usize = 8;
+/// What it takes to store a register of sums straight away, or transposed.
+const STORE: f64 = 3.0;
+const STORE_TRANSPOSED: f64 = 12.0;
+/// The same of sums of a filter that are the last of a map, where that is not the end of a tile.
+const SCATTER: f64 = 300.0;
+const STORE_PART: f64 = 60.0;
+/// What it takes to begin a tile.
+const TILE: f64 = 30.0;
+/// To write a register of a panel.
+const GATHER: f64 = 6.0;
+
+/// Into how many blocks of which sizes so many are cut.
+fn tile_sizes(widths: Widths, count: usize) -> [(usize, usize); 2] {
+    let (whole, left) = (count / widths.0[0], count % widths.0[0]);
+    [(widths.0[0], whole), (widths.next(left), usize::from(left > 0))]
+}
+
+/// What copying the pixels of one group takes, where they do not stay in place.
+fn cost_of_copying(problem: &Problem) -> f64 {
+    let met = |axis: &Axis| axis.outputs() as f64 * axis.stride().min(axis.size()) as f64;
+    let pixels = problem.channels as f64 * problem.axes.iter().map(met).product::<f64>();
+    let is_bare = problem.axes.iter().all(|axis| axis.whole_windows().len() == axis.outputs());
+    match problem.axes[2].stride() {
+        1 if is_bare => 0.0,
+        1 => pixels * 0.25,
+        2 => pixels,
+        _ => pixels * 2.0,
+    }
+}

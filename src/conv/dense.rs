@@ -1,0 +1,208 @@
+//! The product of rows and weights: what a dense layer is, whose pixels are the rows of its input and lie channel by channel.
+//!
+//! It is the convolution of [`bands`](super::bands) but for the two ends: panels are made by transposing rows, and sums are stored as
+//! they are, one row of outputs for each row of the input.
+
+use std::array::from_fn;
+use std::cmp::Ordering;
+use std::ops::Range;
+use std::sync::Arc;
+
+use ndarray::{ArrayViewMut2, Axis};
+
+use super::Conv1d;
+use super::algorithm::Algorithm;
+use super::bands::sizes;
+use super::fast::WORTH_THREADS;
+use super::kernels::Kernels;
+use super::prepared::Prepared;
+use crate::kernels::epilogue::{Epilogue, Target};
+use crate::kernels::gemm::{self, Along, Block};
+use crate::kernels::panels::{Aligned, Panels, PixelBlock, Transpose, Widths};
+use crate::parallel::{share, threads};
+use crate::simd::{Level, has_kernels, lanes};
+use crate::tensor::{TensorView, filled};
+use crate::version::Version;
+use crate::{Element, Result, cache};
+
+/// Rows that are computed together, at most.
+const MOST_ROWS: usize = 256;
+
+/// A dense layer made ready for a number of rows.
+#[derive(Debug, Clone)]
+pub struct Dense<A> {
+    level: Level,
+    weights: Arc<Aligned<A>>,
+    bias: Option<Arc<Vec<A>>>,
+    relu: bool,
+    inputs: usize,
+    outputs: usize,
+    widths: Widths,
+    panels: Arc<Panels>,
+    /// Whether workers share out the outputs of every row, or else the rows; in pieces of so many.
+    by_outputs: bool,
+    piece: usize,
+    workers: usize,
+    /// What each worker computes in.
+    scratch: Vec<A>,
+}
+
+/// What a dense layer is made ready from.
+pub struct Rows<'a, A> {
+    count: usize,
+    /// `[output, input]`
+    weights: TensorView<'a, A>,
+    sizes: [usize; 2],
+    bias: Option<Vec<A>>,
+    relu: bool,
+    prepared: &'a Prepared<A>,
+}
+
+impl<T: Element> Conv1d<T> {
+    /// That of its parameters.
+    pub(crate) fn version(&self) -> &Version {
+        &self.version
+    }
+
+    /// This convolution, whose windows are one pixel, for so many rows of channels; `None` where there are no kernels for it.
+    pub(crate) fn dense(&self, rows: usize, relu: bool) -> Result<Option<Dense<T::Sum>>> {
+        let shape = self.filters.shape();
+        let sizes = [shape[0], shape[1]];
+        let Some(weights) = T::as_sums(self.filters.view()).filter(|_| rows * sizes[0] * sizes[1] > 0) else {
+            return Ok(None);
+        };
+        let bias = self.bias.as_ref().map(|bias| bias.iter().copied().collect());
+        T::Sum::dense(Rows { count: rows, weights, sizes, bias, relu, prepared: &self.prepared })
+    }
+}
+
+impl<A: Kernels> Dense<A> {
+    /// To be called by [`Kernels::dense`] alone, so that it is compiled in this crate.
+    pub(super) fn new(rows: Rows<'_, A>) -> Result<Option<Self>> {
+        let Rows { count: rows, weights, sizes: [outputs, inputs], bias, relu, prepared } = rows;
+        let level = Level::new();
+        if !has_kernels(level) {
+            return Ok(None);
+        }
+        let (tiles, widths) = sizes::<A>(Along::Filters, level);
+        let Some(panels) = Panels::new::<A>(tiles, MOST_ROWS, std::iter::once((0, rows)), inputs) else {
+            return Ok(None);
+        };
+        let weights = prepared.get_or((Algorithm::Channels, lanes::<A>(level)), || {
+            let weights: Vec<A> = weights.iter().copied().collect();
+            widths.pack(&weights, outputs, inputs)
+        });
+        let products = rows as f64 * outputs as f64 * inputs as f64;
+        let threads = if products < WORTH_THREADS { 1 } else { threads() };
+        // Each worker reads all of what it does not share out.
+        let units = |by_outputs| if by_outputs { outputs.div_ceil(widths.0[0]) } else { rows.div_ceil(tiles[0]) };
+        let largest = |units: usize| units.div_ceil(threads.min(units)) as f64 / units as f64;
+        let by_outputs = match largest(units(true)).total_cmp(&largest(units(false))) {
+            Ordering::Equal => outputs > rows,
+            order => order.is_lt(),
+        };
+        let unit = if by_outputs { widths.0[0] } else { tiles[0] };
+        let piece = units(by_outputs).div_ceil(threads) * unit;
+        let workers = threads.min((if by_outputs { outputs } else { rows }).div_ceil(piece));
+        let of_worker = cache::LINE + panels.numbers() + gemm::sums_length::<A>(level, panels.most_pixels());
+        Ok(Some(Self {
+            level,
+            weights,
+            bias: bias.map(Arc::new),
+            relu,
+            inputs,
+            outputs,
+            widths,
+            panels: Arc::new(panels),
+            by_outputs,
+            piece,
+            workers,
+            scratch: filled(&[workers, of_worker], A::default())?,
+        }))
+    }
+}
+
+impl<A: Kernels> Dense<A> {
+    pub(crate) fn workspace_bytes(&self) -> usize {
+        self.scratch.len() * size_of::<A>()
+    }
+
+    /// Computes `[row, output]` from `[row, input]`, both row by row. To be called by [`Kernels::run_dense`] alone.
+    pub(super) fn run(&mut self, input: &[A], output: &mut [A]) {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let rows = input.len() / self.inputs;
+        let mut output =
+            ArrayViewMut2::from_shape((rows, self.outputs), output).expect("the plan has checked the shape");
+        let of_each = scratch.len() / self.workers;
+        let mut rest = &mut scratch[..];
+        let workers = (0..self.workers).map(move |_| rest.split_off_mut(..of_each).unwrap_or_default());
+        let axis = Axis(usize::from(self.by_outputs));
+        let pieces = output.axis_chunks_iter_mut(axis, self.piece).enumerate();
+        share(workers, pieces, |scratch, (piece, output)| {
+            let (count, of_piece) = output.dim();
+            let first = piece * self.piece;
+            let (rows, outputs) = match self.by_outputs {
+                true => (0..count, first..first + of_piece),
+                false => (first..first + count, 0..of_piece),
+            };
+            self.piece(&input[rows.start * self.inputs..rows.end * self.inputs], outputs, output, scratch);
+        });
+        self.scratch = scratch;
+    }
+
+    /// Some outputs of some rows.
+    fn piece(&self, input: &[A], outputs: Range<usize>, mut output: ArrayViewMut2<'_, A>, scratch: &mut [A]) {
+        let before = scratch.as_ptr().align_offset(cache::LINE).min(cache::LINE / size_of::<A>());
+        let (panels, sums) = scratch[before..].split_at_mut(self.panels.numbers());
+        let mut rows = output.outer_iter_mut();
+        for block in self.panels.blocks(input.len() / self.inputs) {
+            let (count, of_block) = (block.pixels.len(), &input[block.pixels.start * self.inputs..]);
+            let mut places: [&mut [A]; MOST_ROWS] = from_fn(|_| <&mut [A]>::default());
+            for (place, row) in places.iter_mut().zip(rows.by_ref().take(count)) {
+                *place = row.into_slice().expect("outputs of a row lie side by side");
+            }
+            // A single row is a panel as it is.
+            let panels = if count == 1 {
+                of_block
+            } else {
+                let transpose = Transpose { block: &block, rows: of_block, depth: self.inputs, into: &mut *panels };
+                A::transpose_rows(self.level, transpose);
+                &*panels
+            };
+            self.filters(&block, panels, &outputs, &mut places[..count], sums);
+        }
+    }
+
+    /// The blocks of filters of a block of rows.
+    fn filters(&self, block: &PixelBlock, panels: &[A], outputs: &Range<usize>, rows: &mut [&mut [A]], sums: &mut [A]) {
+        let mut weights = &self.weights[outputs.start * self.inputs..];
+        let mut done = 0;
+        while done < outputs.len() {
+            let width = self.widths.next(outputs.len() - done);
+            let filters = width.min(outputs.len() - done);
+            let of_block;
+            (of_block, weights) = weights.split_at(width * self.inputs);
+            let first = outputs.start + done;
+            let bias = self.bias.as_ref().map(|bias| &bias[first..first + filters]);
+            A::gemm(
+                self.level,
+                Block {
+                    along: Along::Filters,
+                    panels,
+                    distance: block.distance,
+                    tile: block.tile,
+                    last_tile: block.last_tile,
+                    pixels: block.pixels.len(),
+                    depth: self.inputs,
+                    weights: of_block,
+                    width,
+                    filters,
+                    epilogue: Epilogue { bias, relu: self.relu, quads: None },
+                    target: Target::Rows { rows: &mut *rows, first: done },
+                    sums: &mut *sums,
+                },
+            );
+            done += width;
+        }
+    }
+}

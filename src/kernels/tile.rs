@@ -1,0 +1,170 @@
+//! The tile: the one piece of code that multiplies.
+//!
+//! ```text
+//!     for each step of the depth
+//!         sums[row][register] += broadcast(rows[row]) · columns[register]
+//! ```
+//!
+//! It knows no layer. Rows are pixels and columns filters, or the other way round: see [`gemm`](super::gemm). Its operands are
+//! panels, one run of numbers each, so that a step is a load for each register of columns and a broadcast for each row.
+//!
+//! The tallest tile has 14 rows where there are 32 registers and 6 where there are 16, of two registers each: 28 and 12 sums, and what
+//! is left for operands. A product of bytes (u8 × i8 → i32, as VNNI has it) would be another `step`, on panels whose steps are four
+//! deep, and its sums would be `i32`.
+
+use crate::simd::{Lanes, Level, Simd, Vector, has_many_registers, lanes, load};
+
+/// Sums of more terms than this are taken part by part, so that rounding errors do not grow with the whole depth.
+const CHAIN: usize = 512;
+
+/// Registers of the widest tile.
+pub(crate) const REGISTERS: usize = 2;
+
+/// The heights of tiles at a level, tallest first.
+pub(crate) fn heights<A: Lanes>(level: Level) -> &'static [usize] {
+    if has_many_registers::<A>(level) { &[14, 10, 7, 4, 2, 1] } else { &[6, 4, 3, 2, 1] }
+}
+
+/// The lowest height that holds so many rows, or the tallest.
+pub(crate) fn height_for(heights: &[usize], rows: usize) -> usize {
+    heights.iter().rev().copied().find(|&height| height >= rows).unwrap_or(heights[0])
+}
+
+/// Numbers of the registers of the widest tile at a level.
+pub(crate) fn width<A: Lanes>(level: Level) -> usize {
+    REGISTERS * lanes::<A>(level)
+}
+
+/// Calls a function that is generic in the height of a tile, for a height that is known when it runs.
+macro_rules! with_height {
+    ($many:expr, $height:expr, |$rows:ident| $call:expr) => {
+        $crate::kernels::tile::with_height!(@match $many, $height, $rows, $call, [14 10 7 4 2], [6 4 3 2])
+    };
+    (@match $many:expr, $height:expr, $rows:ident, $call:expr, [$($tall:literal)*], [$($low:literal)*]) => {
+        if $many {
+            match $height {
+                $($tall => { const $rows: usize = $tall; $call })*
+                _ => { const $rows: usize = 1; $call }
+            }
+        } else {
+            match $height {
+                $($low => { const $rows: usize = $low; $call })*
+                _ => { const $rows: usize = 1; $call }
+            }
+        }
+    };
+}
+pub(crate) use with_height;
+
+/// The sums of a tile.
+pub(crate) type Sums<S, A, const ROWS: usize, const COLUMNS: usize> = [[<A as Lanes>::Vector<S>; COLUMNS]; ROWS];
+
+/// The sums of a tile over the whole depth, from a panel of rows, `[depth, row]`, and one of columns, `[depth, column]`.
+///
+/// They are returned by value and must never be borrowed by whoever stores them: a sum that has an address is written to it after every
+/// step.
+#[inline(always)]
+pub(crate) fn sums<S: Simd, A: Lanes, const ROWS: usize, const COLUMNS: usize>(
+    simd: S,
+    rows: &[A],
+    columns: &[A],
+) -> Sums<S, A, ROWS, COLUMNS> {
+    let width = COLUMNS * A::Vector::<S>::LEN;
+    let first = CHAIN.min(rows.len() / ROWS);
+    let (rows, mut rest_of_rows) = rows.split_at(first * ROWS);
+    let (columns, mut rest_of_columns) = columns.split_at(first * width);
+    let mut sums = chain::<S, A, ROWS, COLUMNS>(simd, rows, columns);
+    while !rest_of_rows.is_empty() {
+        let depth = CHAIN.min(rest_of_rows.len() / ROWS);
+        let (rows, columns);
+        (rows, rest_of_rows) = rest_of_rows.split_at(depth * ROWS);
+        (columns, rest_of_columns) = rest_of_columns.split_at(depth * width);
+        let more = chain::<S, A, ROWS, COLUMNS>(simd, rows, columns);
+        for row in 0..ROWS {
+            for column in 0..COLUMNS {
+                sums[row][column] += more[row][column];
+            }
+        }
+    }
+    sums
+}
+
+/// The sums over some of the depth, two steps at a time, as the compiler does not unroll the loop itself.
+#[inline(always)]
+fn chain<S: Simd, A: Lanes, const ROWS: usize, const COLUMNS: usize>(
+    simd: S,
+    rows: &[A],
+    columns: &[A],
+) -> Sums<S, A, ROWS, COLUMNS> {
+    let width = COLUMNS * A::Vector::<S>::LEN;
+    let mut sums = [[A::Vector::<S>::splat(simd, A::default()); COLUMNS]; ROWS];
+    let (row_pairs, column_pairs) = (rows.chunks_exact(2 * ROWS), columns.chunks_exact(2 * width));
+    let last = (row_pairs.remainder(), column_pairs.remainder());
+    for (rows, columns) in row_pairs.zip(column_pairs) {
+        sums = step::<S, A, ROWS, COLUMNS>(simd, sums, &rows[..ROWS], &columns[..width]);
+        sums = step::<S, A, ROWS, COLUMNS>(simd, sums, &rows[ROWS..], &columns[width..]);
+    }
+    if !last.0.is_empty() {
+        sums = step::<S, A, ROWS, COLUMNS>(simd, sums, last.0, last.1);
+    }
+    sums
+}
+
+/// The same where the columns of every step lie side by side in a source, so far from its start.
+#[inline(always)]
+pub(crate) fn sums_in_place<S: Simd, A: Lanes, const ROWS: usize, const COLUMNS: usize>(
+    simd: S,
+    rows: &[A],
+    source: &[A],
+    offsets: &[u32],
+) -> Sums<S, A, ROWS, COLUMNS> {
+    let first = CHAIN.min(offsets.len());
+    let (rows, mut rest_of_rows) = rows.split_at(first * ROWS);
+    let (offsets, mut rest_of_offsets) = offsets.split_at(first);
+    let mut sums = chain_in_place::<S, A, ROWS, COLUMNS>(simd, rows, source, offsets);
+    while !rest_of_offsets.is_empty() {
+        let depth = CHAIN.min(rest_of_offsets.len());
+        let (rows, offsets);
+        (rows, rest_of_rows) = rest_of_rows.split_at(depth * ROWS);
+        (offsets, rest_of_offsets) = rest_of_offsets.split_at(depth);
+        let more = chain_in_place::<S, A, ROWS, COLUMNS>(simd, rows, source, offsets);
+        for row in 0..ROWS {
+            for column in 0..COLUMNS {
+                sums[row][column] += more[row][column];
+            }
+        }
+    }
+    sums
+}
+
+#[inline(always)]
+fn chain_in_place<S: Simd, A: Lanes, const ROWS: usize, const COLUMNS: usize>(
+    simd: S,
+    rows: &[A],
+    source: &[A],
+    offsets: &[u32],
+) -> Sums<S, A, ROWS, COLUMNS> {
+    let width = COLUMNS * A::Vector::<S>::LEN;
+    let mut sums = [[A::Vector::<S>::splat(simd, A::default()); COLUMNS]; ROWS];
+    for (rows, &offset) in rows.chunks_exact(ROWS).zip(offsets) {
+        sums = step::<S, A, ROWS, COLUMNS>(simd, sums, rows, &source[offset as usize..][..width]);
+    }
+    sums
+}
+
+#[inline(always)]
+fn step<S: Simd, A: Lanes, const ROWS: usize, const COLUMNS: usize>(
+    simd: S,
+    mut sums: Sums<S, A, ROWS, COLUMNS>,
+    rows: &[A],
+    columns: &[A],
+) -> Sums<S, A, ROWS, COLUMNS> {
+    let (rows, columns) = (&rows[..ROWS], load::<S, A, COLUMNS>(simd, columns));
+    for row in 0..ROWS {
+        let broadcast = A::Vector::<S>::splat(simd, rows[row]);
+        for column in 0..COLUMNS {
+            sums[row][column] = A::mul_add::<S>(broadcast, columns[column], sums[row][column]);
+        }
+    }
+    sums
+}
