@@ -9,7 +9,7 @@
 
 use super::algorithm::Algorithm;
 use super::bands::{along, images_together, sizes};
-use super::kernels::Kernels;
+use super::kernels::{Kernels, has_all_kernels};
 use super::problem::Problem;
 use super::winograd::{self, Tiling};
 use crate::kernels::gemm::Along;
@@ -60,7 +60,10 @@ fn cost<A: Lanes>(algorithm: Algorithm, problem: &Problem, level: Level) -> f64 
         // A row alone is not cut, and should stay in cache.
         Algorithm::Rows | Algorithm::Separable if rows == 1 && columns > LONG_ROW => f64::INFINITY,
         // No filter shares its pixels with another.
-        Algorithm::Rows => rows as f64 * columns.div_ceil(lanes) as f64 * problem.filters as f64 * (depth + 2.0),
+        Algorithm::Rows => {
+            let registers = rows as f64 * columns.div_ceil(lanes) as f64;
+            problem.filters as f64 * (registers * (depth + STORE_ROW) + MAP)
+        }
         // The second pass reads from memory what the first has stored there.
         Algorithm::Separable => {
             let taps = problem.axes[1].size() + problem.axes[2].size();
@@ -140,7 +143,8 @@ fn cost_of_product<A: Lanes>(problem: &Problem, algorithm: Algorithm, level: Lev
 
 /// Whether vectors along pixels are better read where they lie than from panels: where filters are few.
 pub(super) fn reads_rows<A: Lanes>(problem: &Problem, level: Level) -> bool {
-    cost_of_rows::<A>(problem, level) < cost_of_product::<A>(problem, Algorithm::Pixels, level)
+    has_all_kernels::<A>()
+        && cost_of_rows::<A>(problem, level) < cost_of_product::<A>(problem, Algorithm::Pixels, level)
 }
 
 /// The same as [`cost_of_product`] for rows of pixels that are read where they lie: no panels, but tiles end with every row.
@@ -155,7 +159,7 @@ fn cost_of_rows<A: Lanes>(problem: &Problem, level: Level) -> f64 {
         for (filters, blocks) in tile_sizes(widths, problem.filters) {
             let registers = (pixels.div_ceil(lanes) * filters) as f64;
             if registers > 0.0 {
-                let of_tile = registers.max(LATENCY as f64) * depth + STEP * depth + STORE * registers + TILE;
+                let of_tile = registers.max(FEW_SUMS) * depth + STEP * depth + STORE * registers + SHORT_TILE;
                 tiles += of_tile * (tiles_of_row * blocks) as f64;
             }
         }
@@ -164,7 +168,16 @@ fn cost_of_rows<A: Lanes>(problem: &Problem, level: Level) -> f64 {
 }
 
 /// What it takes to find the pixels of a step.
-const STEP: f64 = 3.0;
+const STEP: f64 = 0.5;
+
+/// Tiles that read pixels where they lie are short: where they have fewer sums than this, several are under way at a time.
+const FEW_SUMS: f64 = 6.0;
+/// What it takes to begin one of them.
+const SHORT_TILE: f64 = 10.0;
+
+/// To store a register of a plane, and to begin with a plane.
+const STORE_ROW: f64 = 11.0;
+const MAP: f64 = 400.0;
 
 /// A tile of fewer sums waits for each multiply-add to end before the next one on the same sum.
 const LATENCY: usize = 8;

@@ -63,6 +63,12 @@ pub trait Kernels: Lanes {
     fn winograd_weights(level: Level, tiling: Tiling, weights: &[Self], sizes: [usize; 3]) -> Vec<Self>;
 }
 
+/// Whether a float has a kernel for everything. Doubles are computed for their accuracy, and each kernel takes long to compile: where
+/// one of a general kind does as well, they have no other.
+pub(super) const fn has_all_kernels<A>() -> bool {
+    size_of::<A>() == size_of::<f32>()
+}
+
 /// Whether an algorithm is among these: known to the compiler, so that kernels of others are not compiled.
 const fn lists(mut algorithms: &[Algorithm], algorithm: Algorithm) -> bool {
     while let [first, rest @ ..] = algorithms {
@@ -129,7 +135,9 @@ macro_rules! floats {
             }
 
             fn gemm_rows(level: Level, rows: RowBlock<'_, '_, Self>) {
-                gemm::compute_rows(level, rows);
+                if const { has_all_kernels::<Self>() } {
+                    gemm::compute_rows(level, rows);
+                }
             }
 
             fn rows(level: Level, rows: Rows<'_, Self>) {

@@ -6,10 +6,8 @@
 use ndarray::{ArrayView1, ArrayView4, Axis as ArrayAxis};
 
 use super::packing::{Packing, Segment, Segments};
-use crate::simd::{Kernel, Lanes, Level, Simd, Vector, outline, run};
+use crate::simd::{Kernel, Lanes, Level, Simd, Vector, run};
 use crate::window::PaddingMode;
-
-outline!();
 
 /// Packs a band.
 pub struct Pack<'a, A> {
@@ -42,78 +40,7 @@ impl<A: Lanes> Kernel for Pack<'_, A> {
         {
             return self.whole_planes(simd, pixels);
         }
-        let steps = Steps::new(&across, A::Vector::<S>::LEN);
-        match (across.axis.stride, steps.registers) {
-            (1, 1) => self.rows::<S, 1, 1>(simd, pixels, &down, &across, steps),
-            (1, 2) => self.rows::<S, 1, 2>(simd, pixels, &down, &across, steps),
-            (1, 3) => self.rows::<S, 1, 3>(simd, pixels, &down, &across, steps),
-            (1, 4) => self.rows::<S, 1, 4>(simd, pixels, &down, &across, steps),
-            (2, 1) => self.rows::<S, 2, 1>(simd, pixels, &down, &across, steps),
-            (2, 2) => self.rows::<S, 2, 2>(simd, pixels, &down, &across, steps),
-            (2, 3) => self.rows::<S, 2, 3>(simd, pixels, &down, &across, steps),
-            (2, 4) => self.rows::<S, 2, 4>(simd, pixels, &down, &across, steps),
-            _ => self.rows::<S, 0, 0>(simd, pixels, &down, &across, steps),
-        }
-    }
-}
-
-/// How rows of a few registers are packed, where their padding is zeros, of a register at most: all in the same steps.
-#[derive(Clone, Copy, Default)]
-struct Steps {
-    /// As many as the longest phase has; none for other rows.
-    registers: usize,
-    /// How far the steps reach in a row of pixels, and in a packed one.
-    reads: usize,
-    writes: usize,
-}
-
-impl Steps {
-    fn new(across: &Segments<'_>, lanes: usize) -> Self {
-        let fits = |segment: &Segment| (segment.start - segment.here).max(segment.end_of_phase - segment.end) <= lanes;
-        let segments = across.few().filter(|segments| segments.iter().all(fits));
-        let Some(segments) = segments.filter(|_| across.axis.mode == PaddingMode::Zeros) else {
-            return Self::default();
-        };
-        let registers = |segment: &Segment| (segment.end - segment.start).div_ceil(lanes);
-        let registers = segments.iter().map(registers).max().unwrap_or(0);
-        let reads = |segment: &Segment| segment.pixel + registers * lanes * across.axis.stride;
-        let writes = |segment: &Segment| (segment.start + registers * lanes).max(segment.end + lanes);
-        Self {
-            registers,
-            reads: segments.iter().map(reads).max().unwrap_or(0),
-            writes: segments.iter().map(writes).max().unwrap_or(0),
-        }
-    }
-
-    /// Fills a packed row from one of pixels and what follows it, in steps of so many registers if it is not none.
-    #[inline(always)]
-    fn pack_row<S: Simd, A: Lanes, const STRIDE: usize, const REGISTERS: usize>(
-        self,
-        simd: S,
-        row: &[A],
-        across: &Segments<'_>,
-        packed: &mut [A],
-    ) {
-        if REGISTERS == 0 {
-            return pack_row(simd, Row::Slice(row), across, packed);
-        }
-        let (Some(row), Some(packed)) = (row.get(..self.reads), packed.get_mut(..self.writes)) else {
-            return outlined(
-                simd,
-                #[inline(always)]
-                || pack_row(simd, Row::Slice(row), across, packed),
-            );
-        };
-        let (lanes, blank) = (A::Vector::<S>::LEN, A::Vector::<S>::splat(simd, A::default()));
-        for &Segment { here, start, end, end_of_phase, pixel, .. } in across.few().unwrap_or_default() {
-            if here < start {
-                blank.store_slice(&mut packed[here..][..lanes]);
-            }
-            copy_registers::<S, A, STRIDE, REGISTERS>(simd, &row[pixel..], &mut packed[start..]);
-            if end < end_of_phase {
-                blank.store_slice(&mut packed[end..][..lanes]);
-            }
-        }
+        self.rows(simd, pixels, &down, &across);
     }
 }
 
@@ -158,43 +85,23 @@ impl<A: Lanes> Pack<'_, A> {
         );
     }
 
-    /// Planes that lie in order, row by row: in steps of so many registers, or of none, if these are not for such rows.
+    /// Planes that lie in order, row by row.
     #[inline(always)]
-    fn rows<S: Simd, const STRIDE: usize, const REGISTERS: usize>(
-        mut self,
-        simd: S,
-        pixels: &[A],
-        down: &Segments<'_>,
-        across: &Segments<'_>,
-        steps: Steps,
-    ) {
+    fn rows<S: Simd>(mut self, simd: S, pixels: &[A], down: &Segments<'_>, across: &Segments<'_>) {
         let (_, planes, rows, columns) = self.image.dim();
         let pitch = self.packing.slots[2];
-        outlined(
+        self.each_plane(
             simd,
             #[inline(always)]
-            || {
-                self.each_plane(
+            |channel, plane, packed| {
+                let pixels = &pixels[(channel * planes + plane) * rows * columns..];
+                each_row(
                     simd,
+                    down,
+                    pitch,
+                    packed,
                     #[inline(always)]
-                    |channel, plane, packed| {
-                        let pixels = &pixels[(channel * planes + plane) * rows * columns..];
-                        each_row(
-                            simd,
-                            down,
-                            pitch,
-                            packed,
-                            #[inline(always)]
-                            |row, packed| {
-                                steps.pack_row::<S, A, STRIDE, REGISTERS>(
-                                    simd,
-                                    &pixels[row * columns..],
-                                    across,
-                                    packed,
-                                );
-                            },
-                        );
-                    },
+                    |row, packed| pack_row(simd, Row::Slice(&pixels[row * columns..]), across, packed),
                 );
             },
         );
@@ -329,25 +236,14 @@ fn copy_every<S: Simd, A: Lanes, const STRIDE: usize>(simd: S, from: &[A], count
     let registers = if has_room { all } else { all - 1 };
     let registers_of = from.chunks_exact(STRIDE * lanes).zip(into.chunks_exact_mut(lanes)).take(registers);
     for (from, into) in registers_of {
-        copy_registers::<S, A, STRIDE, 1>(simd, from, into);
-    }
-    for at in registers * lanes..count {
-        into[at] = from[STRIDE * at];
-    }
-}
-
-/// So many registers of [`copy_every`].
-#[inline(always)]
-fn copy_registers<S: Simd, A: Lanes, const STRIDE: usize, const COUNT: usize>(simd: S, from: &[A], into: &mut [A]) {
-    let lanes = A::Vector::<S>::LEN;
-    let (from, into) = (&from[..STRIDE * COUNT * lanes], &mut into[..COUNT * lanes]);
-    for register in 0..COUNT {
-        let from = &from[STRIDE * register * lanes..][..STRIDE * lanes];
         let one = A::Vector::<S>::from_slice(simd, &from[..lanes]);
         let every = match STRIDE {
             1 => one,
             _ => one.unzip_low(A::Vector::<S>::from_slice(simd, &from[lanes..][..lanes])),
         };
-        every.store_slice(&mut into[register * lanes..][..lanes]);
+        every.store_slice(into);
+    }
+    for at in registers * lanes..count {
+        into[at] = from[STRIDE * at];
     }
 }

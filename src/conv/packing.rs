@@ -136,12 +136,6 @@ impl<'a> Segments<'a> {
         Self { axis, first, known: [axis.segment(first, one), axis.segment(first, other)] }
     }
 
-    /// All of them, if they are few.
-    #[inline(always)]
-    pub(super) fn few(&self) -> Option<&[Segment]> {
-        self.known.get(..self.axis.phases.len())
-    }
-
     #[inline(always)]
     pub(super) fn each(&self) -> impl Iterator<Item = Segment> {
         let Self { axis, first, known } = *self;

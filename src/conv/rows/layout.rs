@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::{BLOCK_BYTES, BLOCK_ROWS, MOST_OFFSETS, TALLEST, WIDEST};
+use crate::conv::kernels::has_all_kernels;
 use crate::simd::{Lanes, Level, has_many_registers, lanes, narrower};
 use crate::window::Axis;
 
@@ -70,7 +71,8 @@ impl Layout {
         let lanes = lanes::<A>(level);
         let many_registers = has_many_registers::<A>(level);
         let registers = columns.outputs().div_ceil(lanes);
-        let is_narrow = columns.dilation() == 1
+        let is_narrow = has_all_kernels::<A>()
+            && columns.dilation() == 1
             && columns.before().max(columns.after()) < columns.size()
             && match (columns.size(), columns.stride()) {
                 (1, 1) | (3, 1 | 2) => true,

@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::layout::{Layout, Part, registers_under};
 use super::place::Place;
 use super::{BLOCK_ROWS, FREE_REGISTERS, MANY_TAPS, MOST_REGISTERS};
+use crate::conv::kernels::has_all_kernels;
 use crate::kernels::epilogue::Epilogue;
 use crate::simd::{Facts, Lanes, Mask, Simd, Vector, blank, load, mask, outline};
 
@@ -44,6 +45,10 @@ impl<A: Lanes> Block<'_, A> {
     pub(super) fn compute<S: Simd>(&self, simd: S, output: &mut [A]) {
         let (columns, rolls) = (self.layout.columns, self.rolls::<S>());
         for part in &self.layout.parts {
+            if const { !has_all_kernels::<A>() } {
+                self.compute_wide(simd, part, output);
+                continue;
+            }
             match (part.width, columns.size()) {
                 (4, 3) if Facts::<S, A>::MANY_REGISTERS && rolls => rolling::<S, A, 3, 4>(simd, self, part, output),
                 (2, 5) if Facts::<S, A>::MANY_REGISTERS && rolls => rolling::<S, A, 5, 2>(simd, self, part, output),
@@ -75,9 +80,17 @@ impl<A: Lanes> Block<'_, A> {
             (false, _, 5, 1) => tiles::<S, A, 7, 1, 5, 1>(simd, self, part, output),
             (false, _, 5, _) => tiles::<S, A, 7, 1, 5, 2>(simd, self, part, output),
             (false, ..) => tiles::<S, A, 7, 1, 7, 1>(simd, self, part, output),
-            (true, 1, ..) => tiles::<S, A, 7, 1, 0, 1>(simd, self, part, output),
-            (true, ..) if Facts::<S, A>::MANY_REGISTERS => tiles::<S, A, 4, 4, 0, 1>(simd, self, part, output),
-            (true, ..) => tiles::<S, A, 3, 3, 0, 1>(simd, self, part, output),
+            (true, ..) => self.compute_wide(simd, part, output),
+        }
+    }
+
+    /// The same under a filter of any columns, from a patch that is dealt out.
+    #[inline(always)]
+    fn compute_wide<S: Simd>(&self, simd: S, part: &Part, output: &mut [A]) {
+        match part.width {
+            1 => tiles::<S, A, 7, 1, 0, 1>(simd, self, part, output),
+            _ if Facts::<S, A>::MANY_REGISTERS => tiles::<S, A, 4, 4, 0, 1>(simd, self, part, output),
+            _ => tiles::<S, A, 3, 3, 0, 1>(simd, self, part, output),
         }
     }
 }
