@@ -7,8 +7,9 @@ use super::kernels::Kernels;
 use super::module::{Means, Planned};
 use super::problem::Problem;
 use super::winograd::Tiling;
-use super::{Conv, Layer, fast};
+use super::{Conv, Layer, choose, fast};
 use crate::module::{Module, OutputShape};
+use crate::simd::Level;
 use crate::tensor::{TensorView, TensorViewMut};
 use crate::window::{Axis, Geometry, Padding, PaddingMode};
 use crate::{Band, Element, Error, Plan, Quads, Result};
@@ -58,7 +59,8 @@ impl<T: Element, const N: usize> Conv<T, N> {
         let weights = T::as_sums(self.filters.view())?;
         let plain = problem.axes.iter().all(|axis| axis.dilation() == 1 && axis.stride() == 1);
         let finite = self.bias.as_ref().is_none_or(|bias| T::Sum::are_finite(&bias.view()));
-        if self.fastest(&problem, &weights) != Algorithm::Winograd || !plain || !finite {
+        let algorithm = self.fastest(&problem, &weights);
+        if !choose::pools::<T::Sum>(algorithm, &problem, Level::new()) || !plain || !finite {
             return None;
         }
         let problem = Problem { quads: Some(quads), ..problem };
@@ -68,7 +70,7 @@ impl<T: Element, const N: usize> Conv<T, N> {
         let mut output_shape = layer.output.to_vec();
         let spatial = output_shape.len() - 2;
         output_shape[spatial..].copy_from_slice(&problem.stored_size()[1..]);
-        let asked = Some((Algorithm::Winograd, Means::of(&problem)));
+        let asked = Some((algorithm, Means::of(&problem)));
         let fast = self.fast_with(problem, asked, relu).ok()??;
         let plan = Plan::new(input_shape, &output_shape, Planned::<T> { fast, staged: false });
         Some(plan.of_version(&self.version))

@@ -62,7 +62,7 @@ struct Source {
     panels: Panels,
     /// The rows of a band, where they are read as they lie: then there are no panels, and a band is of one image.
     rows: Option<Vec<[u32; 2]>>,
-    /// Outputs of a band along the band axis.
+    /// Outputs of a band along the band axis, as they are stored.
     outputs: usize,
 }
 
@@ -98,26 +98,30 @@ impl Source {
         tiles: &'static [usize],
     ) -> Option<Self> {
         let offsets = packing.offsets(problem.channels)?;
-        let rows = packing.rows(problem.band_size(outputs));
+        let rows = packing.rows(problem.band_size(outputs * problem.pooled_by()));
         let runs =
             (0..images).flat_map(|image| rows.each().map(move |(from, length)| (image * distance + from, length)));
         let panels = Panels::new::<A>(tiles, usize::MAX, runs, problem.depth())?;
         Some(Self { packing, offsets, panels, rows: None, outputs })
     }
 
-    /// The same with rows that are read as they lie.
+    /// The same with rows that are read as they lie: one for each row of outputs if these are pooled, however they follow each other.
     fn with_rows(self, problem: &Problem) -> Option<Self> {
         let number = |number: usize| u32::try_from(number).ok();
-        let rows = self.packing.rows(problem.band_size(self.outputs));
-        let rows = rows.each().map(|(from, length)| Some([number(from)?, number(length)?])).collect::<Option<_>>()?;
+        let rows = self.packing.rows(problem.band_size(self.outputs * problem.pooled_by()));
+        let most = if problem.quads.is_some() { problem.axes[2].outputs() } else { usize::MAX };
+        let cut = |(from, length): (usize, usize)| {
+            (0..length).step_by(most).map(move |done| Some([number(from + done)?, number(most.min(length - done))?]))
+        };
+        let rows = rows.each().flat_map(cut).collect::<Option<_>>()?;
         Some(Self { rows: Some(rows), ..self })
     }
 
     /// The same where pixels are copied.
     fn copied<A>(problem: &Problem, most_images: usize, tiles: &'static [usize]) -> Option<(Self, usize)> {
         let outputs = outputs_of_a_band(problem, BAND_BYTES / size_of::<A>())?;
-        let packing = Packing::new(problem, problem.band_size(outputs))?;
-        let whole = outputs == problem.output_size()[problem.band_axis()];
+        let packing = Packing::new(problem, problem.band_size(outputs * problem.pooled_by()))?;
+        let whole = outputs == problem.stored_size()[problem.band_axis()];
         let images = if whole { most_images } else { 1 };
         let distance = packing.volume().checked_mul(problem.channels)?;
         Some((Self::new::<A>(problem, packing, outputs, (images, distance), tiles)?, images))
@@ -158,7 +162,7 @@ impl Bands {
     pub(super) fn new<A: Kernels>(problem: &Problem, algorithm: Algorithm, level: Level) -> Option<Self> {
         let along = along(algorithm);
         let (tiles, widths) = sizes::<A>(along, level);
-        if along == Along::Pixels && choose::reads_rows::<A>(problem, level) {
+        if along == Along::Pixels && (problem.quads.is_some() || choose::reads_rows::<A>(problem, level)) {
             let (copied, images) = Source::copied::<A>(problem, 1, tiles)?;
             return Some(Self { along, widths, copied: copied.with_rows(problem)?, in_place: None, images });
         }
@@ -213,7 +217,8 @@ impl Bands {
         let (packing, problem) = (&self.copied.packing, &settings.problem);
         let of_image = packing.volume() * problem.channels;
         for (image, packed) in input.outer_iter().zip(copy.chunks_exact_mut(of_image)) {
-            A::pack(settings.level, Pack { packing, image, first: problem.band_start(first), packed });
+            let first = problem.band_start(first * problem.pooled_by());
+            A::pack(settings.level, Pack { packing, image, first, packed });
         }
         copy
     }
@@ -388,12 +393,12 @@ impl<A: Kernels> Method<A> for Bands {
     }
 }
 
-/// How many outputs along the band axis a band has: as many as keep its packed input within so many numbers. `None` where even one
+/// How many outputs along the band axis a band has, as they are stored: as many as keep its packed input within so many numbers. `None` where even one
 /// would need a packed input out of all proportion to the layer.
 fn outputs_of_a_band(problem: &Problem, room: usize) -> Option<usize> {
-    let outputs = problem.output_size()[problem.band_axis()];
+    let outputs = problem.stored_size()[problem.band_axis()];
     let band = |outputs: usize| {
-        let packing = Packing::new(problem, problem.band_size(outputs))?;
+        let packing = Packing::new(problem, problem.band_size(outputs * problem.pooled_by()))?;
         packing.volume().checked_mul(problem.channels)
     };
     let (one, two) = (band(1)?, band(2)?);

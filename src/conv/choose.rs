@@ -147,6 +147,17 @@ pub(super) fn reads_rows<A: Lanes>(problem: &Problem, level: Level) -> bool {
         && cost_of_rows::<A>(problem, level) < cost_of_product::<A>(problem, Algorithm::Pixels, level)
 }
 
+/// Whether an algorithm has all 2×2 outputs of a pooling in registers at a time.
+pub(super) fn pools<A: Lanes>(algorithm: Algorithm, problem: &Problem, level: Level) -> bool {
+    match algorithm {
+        Algorithm::Winograd => true,
+        Algorithm::Pixels => problem.is_flat() && problem.band_axis() == 1 && reads_rows::<A>(problem, level),
+        Algorithm::Taps | Algorithm::Channels | Algorithm::Rows | Algorithm::Separable | Algorithm::Winograd2x2 => {
+            false
+        }
+    }
+}
+
 /// The same as [`cost_of_product`] for rows of pixels that are read where they lie: no panels, but tiles end with every row.
 fn cost_of_rows<A: Lanes>(problem: &Problem, level: Level) -> f64 {
     let (_, widths) = sizes::<A>(Along::Pixels, level);

@@ -8,12 +8,12 @@ use proptest::prelude::*;
 
 use super::module::Means;
 use super::problem::Problem;
-use super::{Algorithm, Conv, Kernels, reference};
+use super::{Algorithm, Conv, Kernels, choose, reference};
 use crate::simd::kernel_levels;
 use crate::tensor::{TensorView, TensorViewMut};
 use crate::window::PaddingMode;
 use crate::{Float, Module, OutputShape, Plan, Quads, Tensor};
-use cases::{Case, cases, depthwise, every_second, numbers, strided, three_by_three};
+use cases::{Case, cases, depthwise, every_second, few_channels, numbers, strided, three_by_three};
 
 /// Without an optimiser, which puts the kernels together, a case takes a hundred times as long.
 const CASES: u32 = if cfg!(debug_assertions) { 1 } else { 60 };
@@ -151,8 +151,8 @@ fn pooled<T: Float>(maps: &ArrayD<T>, quads: Quads) -> ArrayD<T> {
 
 impl Case<2> {
     /// That tiles which are pooled before they are stored give what is pooled afterwards, to the bit, at every level and with one
-    /// to three threads.
-    fn check_quads<T: Float + Kernels>(&self) {
+    /// to three threads. Returns whether there are any.
+    fn check_quads<T: Float + Kernels>(&self, algorithm: Algorithm) -> bool {
         let float = |number| T::from_f64(number);
         let mut input = numbers(&self.input_shape(), self.seed).mapv(float);
         if self.seed.is_multiple_of(3) {
@@ -162,23 +162,28 @@ impl Case<2> {
         let conv = self.conv(float, float);
         let layer = conv.layer(input.shape()).expect("the case fits");
         let problem = Problem::new(&layer, self.groups, self.mode).expect("the case fits").expect("it has two axes");
+        if problem.output_size()[1..].iter().any(|&outputs| outputs < 2) {
+            return false;
+        }
+        let mut some = false;
         for quads in [Quads::Max, Quads::Min] {
             for level in kernel_levels() {
+                if !choose::pools::<T>(algorithm, &problem, level) {
+                    continue;
+                }
+                some = true;
                 for threads in 1..=3 {
                     let run = |quads| {
                         let problem = Problem { quads, ..problem.clone() };
                         let [_, rows, columns] = problem.stored_size();
                         let shape = [self.images, self.groups * self.filters, rows, columns];
-                        let asked = Some((Algorithm::Winograd, Means { level, threads }));
+                        let asked = Some((algorithm, Means { level, threads }));
                         let fast = conv.fast_with(problem, asked, self.relu).expect("the case is small");
                         let mut output = ArrayD::from_elem(IxDyn(&shape), T::HIGHEST);
                         let slice = output.as_slice_mut().expect("a fresh array is in order");
-                        fast.expect("windows are of 3×3").run_into(&(&input).into(), slice);
+                        fast.expect("there is a kernel").run_into(&(&input).into(), slice);
                         output
                     };
-                    if problem.output_size()[1..].iter().any(|&outputs| outputs < 2) {
-                        return;
-                    }
                     let (found, expected) = (run(Some(quads)), pooled(&run(None), quads));
                     for (found, expected) in found.iter().zip(&expected) {
                         let same = found.to_f64().map(f64::to_bits) == expected.to_f64().map(f64::to_bits);
@@ -187,6 +192,7 @@ impl Case<2> {
                 }
             }
         }
+        some
     }
 }
 
@@ -196,7 +202,12 @@ proptest! {
     #[test]
     fn tiles_are_pooled_as_maps_are(case in three_by_three()) {
         let case = Case { dilation: [1; 2], ..case };
-        case.check_quads::<f32>();
+        case.check_quads::<f32>(Algorithm::Winograd);
+    }
+
+    #[test]
+    fn rows_are_pooled_as_maps_are(case in few_channels()) {
+        prop_assume!(case.check_quads::<f32>(Algorithm::Pixels));
     }
 }
 

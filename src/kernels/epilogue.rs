@@ -32,12 +32,16 @@ impl<A: Lanes> Epilogue<'_, A> {
     /// Neighbours in two rows of sums, pooled.
     #[inline(always)]
     pub(crate) fn pooled<S: Simd>(self, simd: S, [upper, lower]: [[A::Vector<S>; 2]; 2]) -> A::Vector<S> {
-        if self.quads == Some(Quads::Min) {
-            let rows = [A::minimum(simd, upper[0], upper[1]), A::minimum(simd, lower[0], lower[1])];
-            return A::minimum(simd, rows[0], rows[1]);
+        self.pick(simd, self.pick(simd, upper[0], upper[1]), self.pick(simd, lower[0], lower[1]))
+    }
+
+    /// What a pooling picks of two sums.
+    #[inline(always)]
+    pub(crate) fn pick<S: Simd>(self, simd: S, one: A::Vector<S>, other: A::Vector<S>) -> A::Vector<S> {
+        match self.quads {
+            Some(Quads::Min) => A::minimum(simd, one, other),
+            _ => A::maximum(simd, one, other),
         }
-        let rows = [A::maximum(simd, upper[0], upper[1]), A::maximum(simd, lower[0], lower[1])];
-        A::maximum(simd, rows[0], rows[1])
     }
 
     /// The sums of one filter, finished.

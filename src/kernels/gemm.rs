@@ -223,6 +223,7 @@ fn store_pixels<S: Simd, A: Lanes, const ROWS: usize, const REGISTERS: usize>(
 }
 
 /// Rows of pixels that are read where they lie, under a block of filters: so few that panels would take longer to write than to use.
+/// Where 2×2 sums are pooled, a tile has a register of two rows each, so that they meet in registers.
 pub struct RowBlock<'a, 'm, A> {
     /// All that is read, and as much behind it as a tile is wide.
     pub(crate) source: &'a [A],
@@ -233,7 +234,7 @@ pub struct RowBlock<'a, 'm, A> {
     pub(crate) weights: &'a [A],
     pub(crate) width: usize,
     pub(crate) epilogue: Epilogue<'a, A>,
-    /// The map of each filter; there may be fewer pixels in it than in the rows.
+    /// The map of each filter, as it is stored; there may be fewer pixels in it than in the rows.
     pub(crate) maps: &'a mut [&'m mut [A]],
 }
 
@@ -259,6 +260,9 @@ impl<A: Lanes> RowBlock<'_, '_, A> {
             simd,
             #[inline(always)]
             || {
+                if self.epilogue.quads.is_some() {
+                    return self.pooled_tiles::<S, ROWS>(simd);
+                }
                 let lanes = A::Vector::<S>::LEN;
                 let (mut at, of_map) = (0, self.maps[0].len());
                 for &[from, length] in self.rows {
@@ -283,10 +287,62 @@ impl<A: Lanes> RowBlock<'_, '_, A> {
 
     #[inline(always)]
     fn tile<S: Simd, const ROWS: usize, const REGISTERS: usize>(&mut self, simd: S, from: usize, pixels: [usize; 2]) {
-        let source = &self.source[from..];
-        let sums = tile::sums_in_place::<S, A, ROWS, REGISTERS>(simd, self.weights, source, self.offsets);
+        let mut sources = [self.source; REGISTERS];
+        for register in 0..REGISTERS {
+            sources[register] = &self.source[from + register * A::Vector::<S>::LEN..];
+        }
+        let sums = tile::sums_in_place::<S, A, ROWS, REGISTERS>(simd, self.weights, sources, self.offsets);
         let filters = self.maps.len();
         store_pixels::<S, A, ROWS, REGISTERS>(simd, sums, self.epilogue, (&mut *self.maps, filters), pixels);
+    }
+
+    /// The same for pairs of rows, whose sums are pooled.
+    #[inline(always)]
+    fn pooled_tiles<S: Simd, const ROWS: usize>(&mut self, simd: S) {
+        let lanes = A::Vector::<S>::LEN;
+        let (mut at, of_map) = (0, self.maps[0].len());
+        for &[[upper, length], [lower, _]] in self.rows.as_chunks::<2>().0 {
+            let length = length as usize / 2;
+            if at == of_map {
+                return;
+            }
+            for done in (0..length).step_by(lanes / 2) {
+                let sources = [upper, lower].map(|from| &self.source[from as usize + 2 * done..]);
+                let sums = tile::sums_in_place::<S, A, ROWS, 2>(simd, self.weights, sources, self.offsets);
+                let count = (length - done).min(lanes / 2);
+                store_pooled::<S, A, ROWS>(simd, sums, self.epilogue, &mut *self.maps, [at + done, count]);
+            }
+            at += length;
+        }
+    }
+}
+
+/// Pools the sums of two rows of pixels, finishes them, and stores so many in the maps of their filters. They may spoil pixels that come
+/// after them.
+#[inline(always)]
+fn store_pooled<S: Simd, A: Lanes, const ROWS: usize>(
+    simd: S,
+    sums: tile::Sums<S, A, ROWS, 2>,
+    epilogue: Epilogue<'_, A>,
+    maps: &mut [&mut [A]],
+    [at, count]: [usize; 2],
+) {
+    let half = A::Vector::<S>::LEN / 2;
+    let mut columns = [sums[0][0]; ROWS];
+    for row in 0..ROWS {
+        let filter = row.min(maps.len() - 1);
+        columns[row] = epilogue.apply(simd, filter, epilogue.pick(simd, sums[row][0], sums[row][1]));
+    }
+    // Neighbours of two filters at a time: the first half of what is picked is of one, the second of the other.
+    for row in (0..ROWS).step_by(2) {
+        let [one, other] = [columns[row], columns[(row + 1).min(ROWS - 1)]];
+        let pooled = epilogue.pick(simd, one.unzip_low(other), one.unzip_high(other));
+        for (map, pooled) in maps.iter_mut().skip(row).zip(pooled.as_slice().chunks_exact(half)) {
+            match map.get_mut(at..at + half) {
+                Some(place) => place.copy_from_slice(pooled),
+                None => map[at..at + count].copy_from_slice(&pooled[..count]),
+            }
+        }
     }
 }
 

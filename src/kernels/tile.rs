@@ -101,33 +101,33 @@ fn chain<S: Simd, A: Lanes, const ROWS: usize, const COLUMNS: usize>(
     let (row_pairs, column_pairs) = (rows.chunks_exact(2 * ROWS), columns.chunks_exact(2 * width));
     let last = (row_pairs.remainder(), column_pairs.remainder());
     for (rows, columns) in row_pairs.zip(column_pairs) {
-        sums = step::<S, A, ROWS, COLUMNS>(simd, sums, &rows[..ROWS], &columns[..width]);
-        sums = step::<S, A, ROWS, COLUMNS>(simd, sums, &rows[ROWS..], &columns[width..]);
+        sums = step::<S, A, ROWS, COLUMNS>(simd, sums, &rows[..ROWS], load(simd, &columns[..width]));
+        sums = step::<S, A, ROWS, COLUMNS>(simd, sums, &rows[ROWS..], load(simd, &columns[width..]));
     }
     if !last.0.is_empty() {
-        sums = step::<S, A, ROWS, COLUMNS>(simd, sums, last.0, last.1);
+        sums = step::<S, A, ROWS, COLUMNS>(simd, sums, last.0, load(simd, last.1));
     }
     sums
 }
 
-/// The same where the columns of every step lie side by side in a source, so far from its start.
+/// The same where the columns of every step lie so far from the start of a source, one for each register.
 #[inline(always)]
 pub(crate) fn sums_in_place<S: Simd, A: Lanes, const ROWS: usize, const COLUMNS: usize>(
     simd: S,
     rows: &[A],
-    source: &[A],
+    sources: [&[A]; COLUMNS],
     offsets: &[u32],
 ) -> Sums<S, A, ROWS, COLUMNS> {
     let first = CHAIN.min(offsets.len());
     let (rows, mut rest_of_rows) = rows.split_at(first * ROWS);
     let (offsets, mut rest_of_offsets) = offsets.split_at(first);
-    let mut sums = chain_in_place::<S, A, ROWS, COLUMNS>(simd, rows, source, offsets);
+    let mut sums = chain_in_place::<S, A, ROWS, COLUMNS>(simd, rows, sources, offsets);
     while !rest_of_offsets.is_empty() {
         let depth = CHAIN.min(rest_of_offsets.len());
         let (rows, offsets);
         (rows, rest_of_rows) = rest_of_rows.split_at(depth * ROWS);
         (offsets, rest_of_offsets) = rest_of_offsets.split_at(depth);
-        let more = chain_in_place::<S, A, ROWS, COLUMNS>(simd, rows, source, offsets);
+        let more = chain_in_place::<S, A, ROWS, COLUMNS>(simd, rows, sources, offsets);
         for row in 0..ROWS {
             for column in 0..COLUMNS {
                 sums[row][column] += more[row][column];
@@ -141,13 +141,18 @@ pub(crate) fn sums_in_place<S: Simd, A: Lanes, const ROWS: usize, const COLUMNS:
 fn chain_in_place<S: Simd, A: Lanes, const ROWS: usize, const COLUMNS: usize>(
     simd: S,
     rows: &[A],
-    source: &[A],
+    sources: [&[A]; COLUMNS],
     offsets: &[u32],
 ) -> Sums<S, A, ROWS, COLUMNS> {
-    let width = COLUMNS * A::Vector::<S>::LEN;
-    let mut sums = [[A::Vector::<S>::splat(simd, A::default()); COLUMNS]; ROWS];
+    let zero = A::Vector::<S>::splat(simd, A::default());
+    let mut sums = [[zero; COLUMNS]; ROWS];
     for (rows, &offset) in rows.chunks_exact(ROWS).zip(offsets) {
-        sums = step::<S, A, ROWS, COLUMNS>(simd, sums, rows, &source[offset as usize..][..width]);
+        let mut columns = [zero; COLUMNS];
+        for register in 0..COLUMNS {
+            let source = &sources[register][offset as usize..][..A::Vector::<S>::LEN];
+            columns[register] = A::Vector::<S>::from_slice(simd, source);
+        }
+        sums = step::<S, A, ROWS, COLUMNS>(simd, sums, rows, columns);
     }
     sums
 }
@@ -157,9 +162,9 @@ fn step<S: Simd, A: Lanes, const ROWS: usize, const COLUMNS: usize>(
     simd: S,
     mut sums: Sums<S, A, ROWS, COLUMNS>,
     rows: &[A],
-    columns: &[A],
+    columns: [A::Vector<S>; COLUMNS],
 ) -> Sums<S, A, ROWS, COLUMNS> {
-    let (rows, columns) = (&rows[..ROWS], load::<S, A, COLUMNS>(simd, columns));
+    let rows = &rows[..ROWS];
     for row in 0..ROWS {
         let broadcast = A::Vector::<S>::splat(simd, rows[row]);
         for column in 0..COLUMNS {

@@ -80,6 +80,18 @@ pub(super) fn three_by_three() -> impl Strategy<Value = Case<2>> {
     })
 }
 
+/// Layers of so few channels that rows of pixels are read where they lie: of one group, with rows of several registers.
+pub(super) fn few_channels() -> impl Strategy<Value = Case<2>> {
+    let counts = (1..=2_usize, 1..=3_usize, 1..=40_usize);
+    (cases::<2>(), counts, (2..=30_usize, 2..=90_usize)).prop_map(
+        |(case, (images, channels, filters), (rows, columns))| {
+            let least = |axis: usize| (case.size[axis] - 1) * case.dilation[axis] + 1 + case.stride[axis];
+            let input = [rows.max(least(0)), columns.max(least(1))];
+            Case { images, groups: 1, channels, filters, input, ..case }
+        },
+    )
+}
+
 /// Layers with a stride of two, whose windows have an algorithm of their own.
 pub(super) fn strided() -> impl Strategy<Value = Case<2>> {
     let sizes = (3..=4_usize, any::<[bool; 2]>(), 1..=7_usize);
