@@ -148,12 +148,13 @@ fn any_rank_takes_no_memory() {
     }
 }
 
-/// Planned in the pool that they run in: two layers in bands, shared among its threads, and dense layers.
+/// Planned in the pool that they run in: two layers in bands, of averages, as maxima are pooled in registers; shared among its threads.
+/// And dense layers.
 #[cfg(feature = "rayon")]
 fn networks_take_no_memory() {
     let block = |channels| {
         let conv = Conv::<f32, 2>::new(filters((8, channels, 3, 3))).bias(Array1::ones(8)).padding(1);
-        Sequential::new().push(conv).push(Relu).push(MaxPool2d::new(2))
+        Sequential::new().push(conv).push(Relu).push(AvgPool2d::new(2))
     };
     let blocks = Sequential::new().push(Relu).push(block(1)).push(block(8)).push(Relu);
     let dense = Linear::new(filters((20, 30))).bias(Array1::ones(20));
