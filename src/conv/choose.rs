@@ -14,7 +14,7 @@ use super::problem::Problem;
 use super::winograd::{self, Tiling};
 use crate::kernels::gemm::Along;
 use crate::kernels::panels::Widths;
-use crate::kernels::tile::REGISTERS;
+use crate::kernels::tile::{CHAIN, REGISTERS};
 use crate::parallel::Part;
 use crate::simd::{Lanes, Level, has_kernels, has_many_registers, lanes};
 use crate::window::Axis;
@@ -144,6 +144,7 @@ fn cost_of_product<A: Lanes>(problem: &Problem, algorithm: Algorithm, level: Lev
 /// Whether vectors along pixels are better read where they lie than from panels: where filters are few.
 pub(super) fn reads_rows<A: Lanes>(problem: &Problem, level: Level) -> bool {
     has_all_kernels::<A>()
+        && problem.depth() <= CHAIN
         && cost_of_rows::<A>(problem, level) < cost_of_product::<A>(problem, Algorithm::Pixels, level)
 }
 

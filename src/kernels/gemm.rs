@@ -18,6 +18,7 @@
 
 use super::epilogue::{self, Epilogue, Target};
 use super::tile::{self, with_height};
+use crate::Quads;
 use crate::simd::{Facts, Kernel, Lanes, Level, Simd, Vector, outline, run};
 
 outline!();
@@ -328,19 +329,36 @@ fn store_pooled<S: Simd, A: Lanes, const ROWS: usize>(
     [at, count]: [usize; 2],
 ) {
     let half = A::Vector::<S>::LEN / 2;
-    let mut columns = [sums[0][0]; ROWS];
+    // What holds for all rows is asked once, not for each.
+    let mut picked = [sums[0][0]; ROWS];
+    let is_min = epilogue.quads == Some(Quads::Min);
     for row in 0..ROWS {
-        let filter = row.min(maps.len() - 1);
-        columns[row] = epilogue.apply(simd, filter, epilogue.pick(simd, sums[row][0], sums[row][1]));
+        let [upper, lower] = sums[row];
+        picked[row] = if is_min { A::minimum(simd, upper, lower) } else { A::maximum(simd, upper, lower) };
     }
-    // Neighbours of two filters at a time: the first half of what is picked is of one, the second of the other.
-    for row in (0..ROWS).step_by(2) {
-        let [one, other] = [columns[row], columns[(row + 1).min(ROWS - 1)]];
+    if let Some(bias) = epilogue.bias {
+        for row in 0..ROWS {
+            picked[row] += A::Vector::<S>::splat(simd, bias[row.min(bias.len() - 1)]);
+        }
+    }
+    if epilogue.relu {
+        for row in 0..ROWS {
+            picked[row] = A::rectified(simd, picked[row]);
+        }
+    }
+    let is_whole = at + half <= maps[0].len();
+    for row in 0..ROWS {
+        if row % 2 == 1 || row >= maps.len() {
+            continue;
+        }
+        // Neighbours of two filters at a time: the first half of what is picked is of one, the second of the other.
+        let [one, other] = [picked[row], picked[(row + 1).min(ROWS - 1)]];
         let pooled = epilogue.pick(simd, one.unzip_low(other), one.unzip_high(other));
-        for (map, pooled) in maps.iter_mut().skip(row).zip(pooled.as_slice().chunks_exact(half)) {
-            match map.get_mut(at..at + half) {
-                Some(place) => place.copy_from_slice(pooled),
-                None => map[at..at + count].copy_from_slice(&pooled[..count]),
+        let pooled = pooled.as_slice();
+        for (map, pooled) in maps[row..].iter_mut().zip([&pooled[..half], &pooled[half..2 * half]]) {
+            match is_whole {
+                true => map[at..at + half].copy_from_slice(pooled),
+                false => map[at..at + count].copy_from_slice(&pooled[..count]),
             }
         }
     }

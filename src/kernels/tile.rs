@@ -15,7 +15,7 @@
 use crate::simd::{Lanes, Level, Simd, Vector, has_many_registers, lanes, load};
 
 /// Sums of more terms than this are taken part by part, so that rounding errors do not grow with the whole depth.
-const CHAIN: usize = 512;
+pub(crate) const CHAIN: usize = 512;
 
 /// Registers of the widest tile.
 pub(crate) const REGISTERS: usize = 2;
@@ -110,7 +110,8 @@ fn chain<S: Simd, A: Lanes, const ROWS: usize, const COLUMNS: usize>(
     sums
 }
 
-/// The same where the columns of every step lie so far from the start of a source, one for each register.
+/// The same where the columns of every step lie so far from the start of a source, one for each register; in one part, so that the depth
+/// is [`CHAIN`] at most.
 #[inline(always)]
 pub(crate) fn sums_in_place<S: Simd, A: Lanes, const ROWS: usize, const COLUMNS: usize>(
     simd: S,
@@ -118,36 +119,9 @@ pub(crate) fn sums_in_place<S: Simd, A: Lanes, const ROWS: usize, const COLUMNS:
     sources: [&[A]; COLUMNS],
     offsets: &[u32],
 ) -> Sums<S, A, ROWS, COLUMNS> {
-    let first = CHAIN.min(offsets.len());
-    let (rows, mut rest_of_rows) = rows.split_at(first * ROWS);
-    let (offsets, mut rest_of_offsets) = offsets.split_at(first);
-    let mut sums = chain_in_place::<S, A, ROWS, COLUMNS>(simd, rows, sources, offsets);
-    while !rest_of_offsets.is_empty() {
-        let depth = CHAIN.min(rest_of_offsets.len());
-        let (rows, offsets);
-        (rows, rest_of_rows) = rest_of_rows.split_at(depth * ROWS);
-        (offsets, rest_of_offsets) = rest_of_offsets.split_at(depth);
-        let more = chain_in_place::<S, A, ROWS, COLUMNS>(simd, rows, sources, offsets);
-        for row in 0..ROWS {
-            for column in 0..COLUMNS {
-                sums[row][column] += more[row][column];
-            }
-        }
-    }
-    sums
-}
-
-#[inline(always)]
-fn chain_in_place<S: Simd, A: Lanes, const ROWS: usize, const COLUMNS: usize>(
-    simd: S,
-    rows: &[A],
-    sources: [&[A]; COLUMNS],
-    offsets: &[u32],
-) -> Sums<S, A, ROWS, COLUMNS> {
-    let zero = A::Vector::<S>::splat(simd, A::default());
-    let mut sums = [[zero; COLUMNS]; ROWS];
+    let mut sums = [[A::Vector::<S>::splat(simd, A::default()); COLUMNS]; ROWS];
     for (rows, &offset) in rows.chunks_exact(ROWS).zip(offsets) {
-        let mut columns = [zero; COLUMNS];
+        let mut columns = [A::Vector::<S>::splat(simd, A::default()); COLUMNS];
         for register in 0..COLUMNS {
             let source = &sources[register][offset as usize..][..A::Vector::<S>::LEN];
             columns[register] = A::Vector::<S>::from_slice(simd, source);
