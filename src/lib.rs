@@ -106,6 +106,7 @@ mod error;
 mod everyday;
 mod flatten;
 mod fusion;
+mod kernels;
 mod linear;
 mod module;
 mod parallel;

@@ -5,7 +5,7 @@
 
 use super::kernels::Kernels;
 use super::operation::{Merge, by_operation};
-use super::tiles::WIDEST;
+use super::operation::WIDEST;
 use crate::cache::Ahead;
 use crate::simd::{Simd, Vector, load_pixels};
 

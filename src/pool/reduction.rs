@@ -3,7 +3,7 @@
 use super::boxed::{self, Layout};
 use super::operation::Operation;
 use super::planes::{Pooled, Sizes};
-use super::problem::Windows;
+use super::windows::Windows;
 use crate::element::{Element, Float};
 use crate::{Error, Result};
 

@@ -1,5 +1,7 @@
 //! Boxes, by the kernels and by reductions that merge.
 
+use std::sync::Arc;
+
 use ndarray::ArrayD;
 
 use super::super::Reduction;
@@ -48,15 +50,15 @@ impl<const N: usize> Case<N> {
                     let layout = layout.clone();
                     match reduction.operation() {
                         Some(operation) if T::HAS_KERNELS && has_kernels(level) => {
-                            run(Boxed { operation, level, layout }, sizes, workers, pixels, &mut found);
+                            run(Arc::new(Boxed { operation, level, layout }), sizes, workers, pixels, &mut found);
                         }
                         Some(_) => {
                             let stepped = Stepped::<_, false> { reduction: reduction.clone(), level, layout };
-                            run(stepped, sizes, workers, pixels, &mut found);
+                            run(Arc::new(stepped), sizes, workers, pixels, &mut found);
                         }
                         None => {
                             let stepped = Stepped::<_, true> { reduction: reduction.clone(), level, layout };
-                            run(stepped, sizes, workers, pixels, &mut found);
+                            run(Arc::new(stepped), sizes, workers, pixels, &mut found);
                         }
                     }
                     let found = Tensor::from_vec(expected.shape(), found).expect("as many as expected");
