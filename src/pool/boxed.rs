@@ -155,7 +155,7 @@ pub(super) fn by_kernels<T: Element, R: Reduction<T>>(
     layout: Layout,
     sizes: Sizes,
 ) -> Result<Box<dyn Pooled<T>>> {
-    let level = Level::new();
+    let (operation, level) = (operation.simplest(), Level::new());
     if layout.whole_planes().is_none()
         && let Some(strips) = Strips::of_boxes::<T>(operation, &layout, level)?
     {

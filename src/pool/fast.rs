@@ -32,7 +32,7 @@ enum Way<T> {
 impl<T: Element> Fast<T> {
     /// `None` for other windows, and where the pixels or the level have no such kernels.
     pub(super) fn new(problem: &Problem, operation: Operation, level: Level) -> Option<Self> {
-        if !T::HAS_KERNELS || !has_kernels(level) {
+        if !T::HAS_KERNELS || !has_kernels(level) || matches!(operation, Operation::Lp { .. }) {
             return None;
         }
         let counts = || Some(Arc::new(Counts::new(problem, operation, T::number)?));

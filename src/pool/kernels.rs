@@ -144,7 +144,7 @@ macro_rules! kernels {
                 $pooled!(
                     operation,
                     |reduction| windows.by_kernels(operation, reduction),
-                    |norm| windows.by_steps::<Self, _, false>(&norm)
+                    |norm| windows.by_kernels_or_strips(operation, &norm)
                 )
             }
 
@@ -152,7 +152,7 @@ macro_rules! kernels {
                 $pooled!(
                     operation,
                     |reduction| boxed::by_kernels(operation, &reduction, layout, sizes),
-                    |norm| boxed::by_steps::<Self, _, false>(&norm, layout, sizes)
+                    |norm| boxed::by_kernels(operation, &norm, layout, sizes)
                 )
             }
         }

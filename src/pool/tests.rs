@@ -14,6 +14,7 @@ mod own;
 mod quotients;
 #[path = "../../tests/common/range.rs"]
 mod range;
+mod ways;
 
 use std::sync::Arc;
 

@@ -61,6 +61,18 @@ impl Windows {
         }
     }
 
+    /// The same for a reduction that merges, where windows need not be out of all proportion for it to have no kernel.
+    pub(super) fn by_kernels_or_strips<T: Element, R: Reduction<T>>(
+        self,
+        operation: Operation,
+        reduction: &R,
+    ) -> Result<Box<dyn Pooled<T>>> {
+        match self.kernel(operation, Level::new())? {
+            Some(kernel) => shared(kernel, self.sizes),
+            None => self.by_steps::<T, R, false>(reduction),
+        }
+    }
+
     /// The kernel for an operation; `None` where the pixels or the level have none, or windows are out of all proportion.
     pub(super) fn kernel<T: Element>(
         &self,
@@ -70,6 +82,7 @@ impl Windows {
         if self.is_vast {
             return Ok(None);
         }
+        let operation = operation.simplest();
         if self.are_whole_maps(operation)
             && let Some(boxed) = Boxed::new::<T>(operation, BoxLayout::of_maps(self.sizes.plane), level)
         {
@@ -167,6 +180,8 @@ fn kind(operation: Operation) -> Option<(Kind, Option<bool>)> {
         Operation::Min => Some((Kind::Min, None)),
         Operation::Average { count_include_pad } => Some((Kind::Mean, Some(count_include_pad))),
         Operation::L2 => Some((Kind::Norm, None)),
+        #[allow(clippy::float_cmp, reason = "other orders than one are other norms, however near")]
+        Operation::Lp { order } if order == 1.0 => Some((Kind::Total, None)),
         Operation::Lp { .. } => None,
     }
 }

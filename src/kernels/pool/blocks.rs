@@ -1,7 +1,7 @@
 //! Pooling over blocks of numbers, which the compiler makes vectors of: for types that are pooled rarely, for machines that have few
 //! vectors, and for reductions of the user's own.
 
-use super::Operation;
+use super::{Operation, Terms};
 
 /// An operation that pools: what it does to single pixels.
 pub(crate) trait Single: Copy {
@@ -210,10 +210,24 @@ impl<T: Ordered> Single for Largest<T> {
     }
 }
 
-/// The mean of floats, or the root of the sum of their squares.
+/// The mean of floats, the sum of their magnitudes, or the root of the sum of their squares.
 #[derive(Clone, Copy)]
 pub(crate) struct Sum {
-    pub(crate) squared: bool,
+    squared: bool,
+    /// A pixel is multiplied by the number that has these of its own bits, and those of one.
+    of_pixel: u64,
+    of_one: u64,
+}
+
+impl Sum {
+    pub(crate) fn new(terms: Terms) -> Self {
+        let (of_pixel, of_one) = match terms {
+            Terms::Pixels => (0, 1.0_f64.to_bits()),
+            Terms::Magnitudes => ((-0.0_f64).to_bits(), 1.0_f64.to_bits()),
+            Terms::Squares => (u64::MAX, 0),
+        };
+        Self { squared: terms == Terms::Squares, of_pixel, of_one }
+    }
 }
 
 impl Single for Sum {
@@ -228,7 +242,7 @@ impl Single for Sum {
 
     #[inline(always)]
     fn enter(self, pixel: f64) -> f64 {
-        pixel * if self.squared { pixel } else { 1.0 }
+        pixel * f64::from_bits((pixel.to_bits() & self.of_pixel) | self.of_one)
     }
 
     #[inline(always)]

@@ -1,5 +1,6 @@
 //! The kernels, each compiled in a function of its own: with vectors for `f32` and `u8`, and over blocks for `f64` and `i8`.
 
+use super::Terms;
 use super::blocks::{self, Blocks, Ordered};
 use super::run::{Task, run};
 use super::vectors::{Largest, Sum};
@@ -11,6 +12,8 @@ pub enum Kind {
     Max,
     Min,
     Mean,
+    /// The sum of magnitudes.
+    Total,
     /// The root of the sum of squares.
     Norm,
 }
@@ -23,8 +26,8 @@ pub(crate) const fn lanes<T>() -> usize {
 /// The largest pixel, or the smallest, with vectors.
 struct Selecting<'a, T>(Task<'a, T, T>, bool);
 
-/// The mean of pixels, or the root of the sum of their squares, with vectors.
-struct Summing<'a>(Task<'a, f32, f32>, bool);
+/// A sum of pixels, with vectors.
+struct Summing<'a>(Task<'a, f32, f32>, Terms);
 
 impl Kernel for Selecting<'_, f32> {
     type Output = ();
@@ -70,8 +73,8 @@ fn select_f32(level: Level, is_smallest: bool, task: Task<'_, f32, f32>) {
 }
 
 #[inline(never)]
-fn sum_f32(level: Level, squared: bool, task: Task<'_, f32, f32>) {
-    run_narrow(level, Summing(task, squared));
+fn sum_f32(level: Level, terms: Terms, task: Task<'_, f32, f32>) {
+    run_narrow(level, Summing(task, terms));
 }
 
 #[inline(never)]
@@ -86,8 +89,8 @@ fn select_f64(_: Level, is_smallest: bool, task: Task<'_, f64, f64>) {
 }
 
 #[inline(never)]
-fn sum_f64(_: Level, squared: bool, task: Task<'_, f64, f64>) {
-    run::<_, { lanes::<f64>() }>(Blocks(blocks::Sum { squared }), task);
+fn sum_f64(_: Level, terms: Terms, task: Task<'_, f64, f64>) {
+    run::<_, { lanes::<f64>() }>(Blocks(blocks::Sum::new(terms)), task);
 }
 
 #[inline(never)]
@@ -117,11 +120,12 @@ macro_rules! numbers {
                     Kind::Max => $select(level, false, task),
                     Kind::Min => $select(level, true, task),
                     $(
-                        Kind::Mean => $sum(level, false, task),
-                        Kind::Norm => $sum(level, true, task),
+                        Kind::Mean => $sum(level, Terms::Pixels, task),
+                        Kind::Total => $sum(level, Terms::Magnitudes, task),
+                        Kind::Norm => $sum(level, Terms::Squares, task),
                     )?
                     #[allow(unreachable_patterns, reason = "floats have all of them")]
-                    Kind::Mean | Kind::Norm => unreachable!("integers have no means"),
+                    Kind::Mean | Kind::Total | Kind::Norm => unreachable!("integers have no {kind:?}"),
                 }
             }
         }

@@ -64,3 +64,12 @@ pub(crate) trait Operation<const N: usize>: Copy {
         false
     }
 }
+
+/// What is summed up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Terms {
+    Pixels,
+    Magnitudes,
+    /// The root of the sum is taken.
+    Squares,
+}

@@ -1,6 +1,6 @@
 //! Pooling written with vectors: the largest or smallest pixel, sums of `f32`.
 
-use super::Operation;
+use super::{Operation, Terms};
 use crate::simd::{Bytes, Flip, FloatPixel, Pixel, Simd, SimdMask, Vector};
 
 /// The largest pixel, or the smallest: that is the largest of pixels whose bits are flipped so that their order is reversed. `R`
@@ -13,21 +13,25 @@ pub(crate) struct Largest<S: Simd, T: Flip, const R: usize> {
     pub(crate) lowest: T,
 }
 
-/// The mean of floats, or the root of the sum of their squares.
+/// The mean of floats, the sum of their magnitudes, or the root of the sum of their squares.
 #[derive(Clone, Copy)]
 pub(crate) struct Sum<S: Simd, const R: usize> {
     simd: S,
     squared: bool,
-    /// A pixel is multiplied by these of its bits, and those.
+    /// A pixel is multiplied by the number that has these of its own bits, and those of one.
     of_pixel: S::u32s,
     of_one: S::u32s,
 }
 
 impl<S: Simd, const R: usize> Sum<S, R> {
     #[inline(always)]
-    pub(crate) fn new(simd: S, squared: bool) -> Self {
-        let (of_pixel, of_one) = if squared { (u32::MAX, 0) } else { (0, 1.0_f32.to_bits()) };
-        Self { simd, squared, of_pixel: S::u32s::splat(simd, of_pixel), of_one: S::u32s::splat(simd, of_one) }
+    pub(crate) fn new(simd: S, terms: Terms) -> Self {
+        let (of_pixel, of_one) = match terms {
+            Terms::Pixels => (0, 1.0_f32.to_bits()),
+            Terms::Magnitudes => ((-0.0_f32).to_bits(), 1.0_f32.to_bits()),
+            Terms::Squares => (u32::MAX, 0),
+        };
+        Self { simd, squared: terms == Terms::Squares, of_pixel: S::u32s::splat(simd, of_pixel), of_one: S::u32s::splat(simd, of_one) }
     }
 }
 
