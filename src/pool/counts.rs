@@ -1,8 +1,8 @@
 //! How many pixels the windows of a layer count.
 
+use super::operation::MARGIN;
 use super::operation::Operation;
 use super::problem::Problem;
-use super::operation::MARGIN;
 use crate::tensor::collected;
 use crate::window::Axis;
 

@@ -223,7 +223,13 @@ impl<T: Element, A: Copy + Send + Sync + 'static> Planes<T, A> {
     pub(super) fn run_dense(&mut self, pixels: &[T], output: &mut [T]) {
         self.each_piece(output, &|compute, sizes, first, output, scratch| {
             let skipped = first / sizes.units;
-            compute.compute(&pixels[skipped * sizes.pixels()..], first % sizes.units, output, scratch.cells, scratch.spare);
+            compute.compute(
+                &pixels[skipped * sizes.pixels()..],
+                first % sizes.units,
+                output,
+                scratch.cells,
+                scratch.spare,
+            );
         });
     }
 

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use crate::window::{Axis, AxisSpec, Geometry};
 use crate::Result;
+use crate::window::{Axis, AxisSpec, Geometry};
 
 /// Some rows of outputs of one plane.
 #[derive(Debug, Clone, Copy)]

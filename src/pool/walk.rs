@@ -107,13 +107,7 @@ impl<R, const OWN: bool> Walk<R, OWN> {
         let include_pad = reduction.count_include_pad();
         let last = &problem.axes[2];
         let counts = collected((0..last.outputs()).map(|output| count(last, output, include_pad)))?;
-        Ok(Self {
-            reduction,
-            taps: Arc::new(Taps::new(geometry)?),
-            counts: Arc::new(counts),
-            include_pad,
-            level,
-        })
+        Ok(Self { reduction, taps: Arc::new(Taps::new(geometry)?), counts: Arc::new(counts), include_pad, level })
     }
 
     #[inline(always)]

@@ -287,14 +287,7 @@ impl<R, const OWN: bool> SteppedStrips<R, OWN> {
 }
 
 impl<T: Element, R: Reduction<T>, const OWN: bool> Compute<T, R::Accumulator> for SteppedStrips<R, OWN> {
-    fn compute(
-        &self,
-        pixels: &[T],
-        first: usize,
-        output: &mut [T],
-        cells: &mut [R::Accumulator],
-        spare: &mut [T],
-    ) {
+    fn compute(&self, pixels: &[T], first: usize, output: &mut [T], cells: &mut [R::Accumulator], spare: &mut [T]) {
         let task = Task { layout: &self.layout, pixels, first, output, cells, spare };
         let steps = Blocks(Steps { reduction: &self.reduction, pixel: PhantomData });
         match OWN {

@@ -58,16 +58,7 @@ impl Across {
             let taps = (0..most).map(|tap| (0..padded).map(|output| place(output, tap)).collect::<Option<Vec<_>>>());
             let taps = Taps::Table(taps.collect::<Option<Vec<_>>>()?);
             let pitch = (used.max(lanes) + 1).next_multiple_of(lanes);
-            return Some(Self {
-                lanes,
-                before: 0,
-                lead: 0,
-                used,
-                pitch,
-                shared_pitch: pitch,
-                whole_pitch: None,
-                taps,
-            });
+            return Some(Self { lanes, before: 0, lead: 0, used, pitch, shared_pitch: pitch, whole_pitch: None, taps });
         };
         let dilation = if size == 1 { 1 } else { columns.step };
         let stride = if outputs == 1 { 1 } else { stride };
@@ -79,8 +70,9 @@ impl Across {
         }
         let used = columns.length.min(wide.checked_sub(before)?);
         // Blocks are loaded whole, and rows are no shorter than a block.
-        let loaded =
-            (outputs.next_multiple_of(lanes) * stride.min(2) + extent).max(wide).max(before.next_multiple_of(16) + columns.length + lanes);
+        let loaded = (outputs.next_multiple_of(lanes) * stride.min(2) + extent)
+            .max(wide)
+            .max(before.next_multiple_of(16) + columns.length + lanes);
         let pitch = (loaded + lanes).next_multiple_of(lanes.max(16));
         let shared_pitch = used + before.max(wide - before - used);
         let whole = before == 0 && extent <= stride;

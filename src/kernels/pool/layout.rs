@@ -127,6 +127,9 @@ const NARROW_BYTES: usize = 12 * 1024;
 /// Rows of outputs that are computed together, at most.
 const MOST_ROWS: usize = 16;
 
+/// What would need more cells is better pooled in none.
+const MOST_CELLS: usize = 1 << 25;
+
 /// Windows of more rows than this, and of more than so many strides, are merged by van Herk's way.
 const TALL: usize = 6;
 const TALL_STRIDES: usize = 3;
@@ -135,7 +138,7 @@ impl Layout {
     /// Memory is aligned to 64 bytes where it is used: so many cells are left over at most.
     pub(crate) const ALIGNMENT: usize = 64;
 
-    /// `None` where strips would be out of all proportion: taps far apart, or wide padding.
+    /// `None` where strips would be out of all proportion: taps far apart, wide padding, or rows of many millions of pixels.
     pub(crate) fn new(sides: [Side; 3], mut counts: Option<Counts>, merging: Merging) -> Option<Self> {
         let [planes, rows, columns] = sides;
         let (row, outputs, lanes) = (columns.length, columns.outputs(), merging.lanes);
@@ -165,8 +168,12 @@ impl Layout {
             counts.columns = vec![counts.columns[0]; (group * outputs).next_multiple_of(lanes)];
         }
         let partial = memory.end;
-        let rows_of_its_own = if let Down::VanHerk { size, .. } = down { size.min(rows.length) + 1 } else { 0 };
-        let cells = loaded.checked_mul(rows_of_its_own)?.checked_add(partial + Self::ALIGNMENT)?;
+        let whole = rows.rule.map_or(rows.length, |rule| rule.whole);
+        let rows_of_its_own = if let Down::VanHerk { size, .. } = down { size.min(whole) + 1 } else { 0 };
+        let cells = loaded.checked_mul(rows_of_its_own)?.checked_add(partial)?.checked_add(Self::ALIGNMENT)?;
+        if cells > MOST_CELLS {
+            return None;
+        }
         Some(Self {
             planes,
             rows,
@@ -276,7 +283,7 @@ fn down(planes: &Side, rows: &Side, across: &Across, lanes: usize) -> Down {
     let is_flat = planes.rule.is_some_and(|rule| rule.size == 1);
     let is_tall = size > TALL && size > TALL_STRIDES * stride && rows.step == 1;
     // Windows that reach far beyond the map have few rows of it.
-    let is_near = rows.reach() <= REACH * whole;
+    let is_near = rows.reach() <= whole.saturating_mul(REACH);
     let is_narrow = stride == 1 && size > 1 && across.used <= NARROW_BLOCKS * lanes;
     match is_flat {
         _ if is_near && is_narrow => Down::Narrow { stride, before },

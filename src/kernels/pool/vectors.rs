@@ -31,7 +31,12 @@ impl<S: Simd, const R: usize> Sum<S, R> {
             Terms::Magnitudes => ((-0.0_f32).to_bits(), 1.0_f32.to_bits()),
             Terms::Squares => (u32::MAX, 0),
         };
-        Self { simd, squared: terms == Terms::Squares, of_pixel: S::u32s::splat(simd, of_pixel), of_one: S::u32s::splat(simd, of_one) }
+        Self {
+            simd,
+            squared: terms == Terms::Squares,
+            of_pixel: S::u32s::splat(simd, of_pixel),
+            of_one: S::u32s::splat(simd, of_one),
+        }
     }
 }
 
