@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use super::Reduction;
 use super::kernels::Kernels;
-use super::merged::merge;
 use super::operation::Operation;
 use super::planes::{Compute, Pooled, Sizes, pooled};
 use super::stretches::{Stretches, halved};
 use super::totals::{Rows, Totals};
-use crate::simd::{Level, has_kernels, vectorized};
+use super::windows::{Strips, merge};
+use crate::simd::{Level, has_kernels, vectorized_narrow};
 use crate::{Element, Result};
 
 /// Boxes that share out a plane, each a product of ranges.
@@ -27,6 +27,19 @@ impl Layout {
     pub(super) fn new(plane: [usize; 3], ranges: [Vec<Range<usize>>; 3]) -> Self {
         let (pixels, outputs) = (plane.iter().product(), ranges.iter().map(Vec::len).product());
         Self { plane, pixels, outputs, ranges: Arc::new(ranges) }
+    }
+
+    /// A box for each plane.
+    pub(super) fn of_maps(plane: [usize; 3]) -> Self {
+        Self::new(plane, plane.map(|length| std::iter::once(0..length).collect()))
+    }
+
+    pub(super) fn plane(&self) -> [usize; 3] {
+        self.plane
+    }
+
+    pub(super) fn ranges(&self) -> &[Vec<Range<usize>>; 3] {
+        &self.ranges
     }
 
     /// The pixels of an output, counted through all planes.
@@ -71,8 +84,16 @@ pub(super) struct Boxed {
     pub(super) layout: Layout,
 }
 
+impl Boxed {
+    /// `None` where there is no kernel for the pixels, the level or the operation.
+    pub(super) fn new<T: Element>(operation: Operation, layout: Layout, level: Level) -> Option<Self> {
+        let has_kernel = T::HAS_KERNELS && has_kernels(level) && !matches!(operation, Operation::Lp { .. });
+        has_kernel.then_some(Self { operation, level, layout })
+    }
+}
+
 impl<T: Element + Kernels> Compute<T, T> for Boxed {
-    fn compute(&self, pixels: &[T], first: usize, output: &mut [T], _: &mut [T]) {
+    fn compute(&self, pixels: &[T], first: usize, output: &mut [T], _: &mut [T], _: &mut [T]) {
         let totals = Totals { pixels, boxes: &self.layout, first, start: self.operation.start(), output };
         T::totals(self.level, self.operation, totals);
     }
@@ -97,9 +118,9 @@ pub(super) struct Stepped<R, const OWN: bool> {
 }
 
 impl<T: Element, R: Reduction<T>, const OWN: bool> Compute<T, T> for Stepped<R, OWN> {
-    fn compute(&self, pixels: &[T], first: usize, output: &mut [T], _: &mut [T]) {
+    fn compute(&self, pixels: &[T], first: usize, output: &mut [T], _: &mut [T], _: &mut [T]) {
         if OWN {
-            vectorized(
+            vectorized_narrow(
                 self.level,
                 #[inline(always)]
                 || self.boxes(pixels, first, output),
@@ -134,10 +155,16 @@ pub(super) fn by_kernels<T: Element, R: Reduction<T>>(
     layout: Layout,
     sizes: Sizes,
 ) -> Result<Box<dyn Pooled<T>>> {
-    let level = Level::new();
-    match T::HAS_KERNELS && has_kernels(level) {
-        true => pooled(Boxed { operation, level, layout }, sizes),
-        false => by_steps::<T, R, false>(reduction, layout, sizes),
+    let (operation, level) = (operation.simplest(), Level::new());
+    if layout.whole_planes().is_none()
+        && let Some(strips) = Strips::of_boxes::<T>(operation, &layout, level)?
+    {
+        let [planes, rows, columns] = layout.ranges().each_ref().map(Vec::len);
+        return pooled(strips, Sizes { units: planes * rows, unit: columns, ..sizes });
+    }
+    match Boxed::new::<T>(operation, layout.clone(), level) {
+        Some(boxed) => pooled(boxed, sizes),
+        None => by_steps::<T, R, false>(reduction, layout, sizes),
     }
 }
 

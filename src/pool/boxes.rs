@@ -4,13 +4,13 @@
 use std::ops::Range;
 
 use super::boxed::Layout;
-use super::merged::merges;
 use super::planes::{Pooled, Sizes};
-use super::{Average, L2, Max, Min, Reduction, reduction_name};
+use super::windows::{LONG, merges};
+use super::{Average, L2, Layer, Max, Min, Reduction, reduction_name};
 use crate::module::{Module, OutputShape, check_shape};
 use crate::shape::MapShape;
 use crate::tensor::{TensorView, TensorViewMut, collected, element_count};
-use crate::window::{PerAxis, unravel};
+use crate::window::{PerAxis, Window, unravel};
 use crate::{Band, Element, Error, Plan, Result};
 
 /// A pooling to a given output size: the input is shared out among the outputs, each of which reduces its box. On an axis
@@ -210,7 +210,29 @@ impl<const N: usize> Boxes<N> {
         if reduction.operation().is_none() && !merges(reduction) {
             return Ok(None);
         }
-        self.layout()?.map(|(layout, sizes)| reduction.boxes(layout, sizes)).transpose()
+        let Some((layout, sizes)) = self.layout()? else { return Ok(None) };
+        let windows = match self.window() {
+            Some(window) => Layer::new::<T>(&window, &self.input.to_vec())?.windows(None)?,
+            None => None,
+        };
+        match windows {
+            Some(windows) => reduction.windows(windows).map(Some),
+            None => reduction.boxes(layout, sizes).map(Some),
+        }
+    }
+
+    /// The window that side by side makes these boxes, where the sizes are whole multiples of those of the output.
+    fn window(&self) -> Option<Window<N>> {
+        let mut size = [0; N];
+        for (axis, size) in size.iter_mut().enumerate() {
+            let (pixels, outputs) = (self.input.spatial[axis], self.output.spatial[axis]);
+            *size = pixels / outputs;
+            if !pixels.is_multiple_of(outputs) || *size > LONG {
+                return None;
+            }
+        }
+        let is_one = self.output.spatial.iter().all(|&outputs| outputs == 1);
+        (!is_one).then(|| Window::new(size).stride(size))
     }
 
     /// The plan, if there is anything to prepare.

@@ -1,8 +1,8 @@
 //! How many pixels the windows of a layer count.
 
+use super::operation::MARGIN;
 use super::operation::Operation;
 use super::problem::Problem;
-use super::tiles::MARGIN;
 use crate::tensor::collected;
 use crate::window::Axis;
 
@@ -14,34 +14,23 @@ pub(super) struct Counts<T> {
     /// For each row of outputs on each of the other axes.
     planes: Vec<usize>,
     rows: Vec<usize>,
-    /// Whether they are inverses: all counts are powers of two, so that a product with the inverse, which is faster, is the quotient.
-    pub(super) inverted: bool,
 }
 
 impl<T: Copy + Default> Counts<T> {
-    /// `inverts` says whether the kernel can do with inverses.
-    pub(super) fn new(
-        problem: &Problem,
-        operation: Operation,
-        inverts: bool,
-        number: fn(usize, bool) -> T,
-    ) -> Option<Self> {
+    pub(super) fn new(problem: &Problem, operation: Operation, number: fn(usize, bool) -> T) -> Option<Self> {
         let include_pad = operation.count_include_pad();
-        let (mut columns, mut inverted) = (Vec::new(), false);
+        let mut columns = Vec::new();
         let (mut planes, mut rows) = (Vec::new(), Vec::new());
         if let Operation::Average { .. } = operation {
-            let axis =
-                |axis: &Axis| (0..axis.outputs()).all(|output| count(axis, output, include_pad).is_power_of_two());
-            inverted = inverts && problem.axes.iter().all(axis);
             let outputs = problem.axes[2].outputs();
             columns.try_reserve_exact(outputs + MARGIN).ok()?;
-            columns.extend((0..outputs).map(|output| number(count(&problem.axes[2], output, include_pad), inverted)));
+            columns.extend((0..outputs).map(|output| number(count(&problem.axes[2], output, include_pad), false)));
             columns.resize(outputs + MARGIN, T::default());
             let counts =
                 |axis: &Axis| collected((0..axis.outputs()).map(|output| count(axis, output, include_pad))).ok();
             (planes, rows) = (counts(&problem.axes[0])?, counts(&problem.axes[1])?);
         }
-        Some(Self { columns, planes, rows, inverted })
+        Some(Self { columns, planes, rows })
     }
 
     /// The factor that the row of outputs has in common.

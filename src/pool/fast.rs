@@ -1,16 +1,14 @@
-//! Pooling by the kernels: which one, and plane after plane.
+//! Small windows by kernels of their own: which one, and plane after plane.
 
 use std::sync::Arc;
 
-use super::band::Band;
 use super::counts::Counts;
 use super::kernels::Kernels;
 use super::operation::Operation;
 use super::outputs::Outputs;
 use super::pairs::Pairs;
-use super::passes::Passes;
-use super::planes::{Compute, OF_PASSES};
-use super::problem::Problem;
+use super::planes::Compute;
+use super::problem::{Part, Problem};
 use super::small::{Rows, Small};
 use crate::Element;
 use crate::simd::{Level, has_kernels};
@@ -29,29 +27,27 @@ enum Way<T> {
     Pairs(Problem),
     /// Windows of 2×2 or 3×3.
     Small { small: Arc<Small>, counts: Arc<Counts<T>> },
-    /// Band by band.
-    Bands { passes: Arc<Passes>, counts: Arc<Counts<T>> },
 }
 
 impl<T: Element> Fast<T> {
-    /// `None` where the pixels or the level have no kernels, or the slab of a band would be out of all proportion.
+    /// `None` for other windows, and where the pixels or the level have no such kernels.
     pub(super) fn new(problem: &Problem, operation: Operation, level: Level) -> Option<Self> {
-        if !T::HAS_KERNELS || !has_kernels(level) {
+        if !T::HAS_KERNELS || !has_kernels(level) || matches!(operation, Operation::Lp { .. }) {
             return None;
         }
-        let counts = |inverts| Some(Arc::new(Counts::new(problem, operation, inverts, T::number)?));
+        let counts = || Some(Arc::new(Counts::new(problem, operation, T::number)?));
         let small = Small::new(problem);
         let way = match small {
             _ if problem.is_pairs() => Way::Pairs(problem.clone()),
-            Some(small) => Way::Small { small: Arc::new(small), counts: counts(false)? },
-            None => Way::Bands { passes: Arc::new(Passes::new::<T>(problem)?), counts: counts(true)? },
+            Some(small) => Way::Small { small: Arc::new(small), counts: counts()? },
+            None => return None,
         };
         Some(Self { operation, level, way })
     }
 }
 
 impl<T: Element + Kernels> Compute<T, T> for Fast<T> {
-    fn compute(&self, pixels: &[T], first: usize, output: &mut [T], scratch: &mut [T]) {
+    fn compute(&self, pixels: &[T], first: usize, output: &mut [T], scratch: &mut [T], _: &mut [T]) {
         let (level, operation) = (self.level, self.operation);
         match &self.way {
             Way::Pairs(problem) => {
@@ -64,16 +60,14 @@ impl<T: Element + Kernels> Compute<T, T> for Fast<T> {
                 let (problem, start) = (&small.problem, operation.start());
                 let length = problem.axes[2].outputs();
                 problem.each_band(problem.rows(), pixels, first, output, |pixels, part, output| {
-                    let (memory, outputs) = (&mut *scratch, Outputs { counts, part, length, output });
-                    T::small(level, operation, Rows { small, start, memory, pixels, outputs });
-                });
-            }
-            Way::Bands { passes, counts } => {
-                let (problem, start) = (&passes.problem, operation.start());
-                let length = problem.axes[2].outputs();
-                problem.each_band(passes.band, pixels, first, output, |pixels, part, output| {
-                    let (slab, outputs) = (&mut *scratch, Outputs { counts, part, length, output });
-                    T::band(level, operation, Band { passes, start, slab, pixels, outputs });
+                    let mut is_suspect = false;
+                    let outputs = Outputs { counts, part, length, output: &mut *output };
+                    let (memory, is_suspect_here) = (&mut *scratch, &mut is_suspect);
+                    let rows = Rows { small, start, memory, pixels, outputs, is_suspect: is_suspect_here };
+                    T::small(level, operation, rows);
+                    if is_suspect {
+                        mark_nan(problem, pixels, part, output);
+                    }
                 });
             }
         }
@@ -83,14 +77,6 @@ impl<T: Element + Kernels> Compute<T, T> for Fast<T> {
         match self.way {
             Way::Pairs(_) => "pairs",
             Way::Small { .. } => "small windows",
-            Way::Bands { .. } => "bands",
-        }
-    }
-
-    fn weight(&self) -> usize {
-        match self.way {
-            Way::Pairs(_) | Way::Small { .. } => 1,
-            Way::Bands { .. } => OF_PASSES,
         }
     }
 
@@ -98,11 +84,32 @@ impl<T: Element + Kernels> Compute<T, T> for Fast<T> {
         match &self.way {
             Way::Pairs(problem) => problem.axes[2].outputs(),
             Way::Small { small, .. } => small.memory,
-            Way::Bands { passes, .. } => passes.slab,
         }
     }
 
     fn blank(&self) -> T {
         self.operation.start()
+    }
+}
+
+/// Gives NaN for every window with a NaN in it, the last of several.
+#[cold]
+#[inline(never)]
+fn mark_nan<T: Element>(problem: &Problem, pixels: &[T], part: Part, output: &mut [T]) {
+    let [planes, rows, columns] = &problem.axes;
+    let plane = planes.by_output(part.plane).input * rows.length();
+    for (number, output) in output.chunks_exact_mut(columns.outputs()).take(part.rows).enumerate() {
+        let down = rows.by_output(part.first + number);
+        let row = |tap: usize| &pixels[(plane + down.input + tap * down.step) * columns.length()..][..columns.length()];
+        if (0..down.range.len()).all(|tap| !row(tap).iter().any(|&pixel| T::is_nan(pixel))) {
+            continue;
+        }
+        for (column, output) in output.iter_mut().enumerate() {
+            let across = columns.by_output(column);
+            let under = (0..down.range.len())
+                .flat_map(|tap| row(tap)[across.input..][..across.range.len()].iter().copied())
+                .filter(|&pixel| T::is_nan(pixel));
+            *output = under.last().unwrap_or(*output);
+        }
     }
 }

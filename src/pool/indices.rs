@@ -34,7 +34,7 @@ impl<R, const N: usize> Pool<R, N> {
             let pixels = input.contiguous()?;
             let sizes = layer.sizes();
             let workers = sizes.workers::<i64>(OF_TAPS);
-            let units = sizes.piece::<i64>(workers);
+            let units = sizes.piece::<i64>(workers, 1);
             let length = units * sizes.unit;
             let picks = Picks { reduction: &self.reduction, taps: Taps::new(layer.geometry)? };
             let pieces = values.chunks_mut(length).zip(indices.chunks_mut(length)).enumerate();

@@ -1,14 +1,14 @@
 //! The kernels, compiled here for every pixel and level: a program that uses the crate need not compile them again.
 
-use super::band::{self, Band};
 use super::boxed::{self, Layout};
 use super::operation::{Largest, Mean, Norm, Operation, PlainLargest, PlainSmallest, Smallest};
 use super::pairs::{self, Pairs};
 use super::planes::{Pooled, Sizes};
-use super::problem::Windows;
 use super::small::{self, Rows};
 use super::totals::{self, Totals};
+use super::windows::Windows;
 use super::{Average, L2, Lp, Max, Min};
+use crate::kernels::pool::hosts::Number;
 use crate::relu::{self, Rectify};
 use crate::simd::{Level, Pixel};
 use crate::{Element, Result};
@@ -16,10 +16,9 @@ use crate::{Element, Result};
 /// What every [`Element`](crate::Element) can be pooled by. Averages and norms are for floats alone.
 ///
 /// Its methods are not generic, so this crate has their code.
-pub trait Kernels: Pixel {
+pub trait Kernels: Pixel + Number {
     /// A count as a pixel, or its inverse.
     fn number(count: usize, inverse: bool) -> Self;
-    fn band(level: Level, operation: Operation, band: Band<'_, Self>);
     fn small(level: Level, operation: Operation, small: Rows<'_, Self>);
     fn pairs(level: Level, operation: Operation, pairs: Pairs<'_, Self>);
     fn totals(level: Level, operation: Operation, totals: Totals<'_, Self>);
@@ -119,12 +118,6 @@ macro_rules! kernels {
                 $number as Self
             }
 
-            fn band(level: Level, operation: Operation, band: Band<'_, Self>) {
-                if Self::HAS_KERNELS {
-                    $operations!(level, operation, band);
-                }
-            }
-
             fn small(level: Level, operation: Operation, small: Rows<'_, Self>) {
                 if Self::HAS_KERNELS {
                     $operations!(level, operation, small);
@@ -151,7 +144,7 @@ macro_rules! kernels {
                 $pooled!(
                     operation,
                     |reduction| windows.by_kernels(operation, reduction),
-                    |norm| windows.by_steps::<Self, _, false>(&norm)
+                    |norm| windows.by_kernels_or_strips(operation, &norm)
                 )
             }
 
@@ -159,7 +152,7 @@ macro_rules! kernels {
                 $pooled!(
                     operation,
                     |reduction| boxed::by_kernels(operation, &reduction, layout, sizes),
-                    |norm| boxed::by_steps::<Self, _, false>(&norm, layout, sizes)
+                    |norm| boxed::by_kernels(operation, &norm, layout, sizes)
                 )
             }
         }

@@ -1,31 +1,26 @@
 //! Pooling: a window slides over each channel, and a [`Reduction`] makes one value of the pixels under it.
 
 mod across;
-mod band;
 mod boxed;
 mod boxes;
 mod counts;
 mod fast;
-mod halves;
 mod indices;
 mod kernels;
-mod merged;
 mod operation;
 mod outputs;
 mod pairs;
-mod passes;
 mod planes;
 mod problem;
 mod reduction;
 pub mod reference;
 mod short;
 mod small;
-mod squares;
 mod stretches;
-mod tiles;
 mod totals;
 mod unpool;
 mod walk;
+mod windows;
 
 pub use boxes::{
     AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AdaptiveMaxPool3d,
@@ -41,11 +36,12 @@ use std::ops::Range;
 use crate::module::{Module, OutputShape, check_shape};
 use crate::shape::MapShape;
 use crate::tensor::{TensorView, TensorViewMut, element_count};
-use crate::window::{Geometry, Padding, PerAxis, Window};
+use crate::window::{Axis, Geometry, Padding, PerAxis, Window};
 use crate::{Band, Element, Plan, Quads, Result};
 use operation::Operation;
 use planes::{Pooled, Sizes};
-use problem::{Problem, Windows};
+use problem::Problem;
+use windows::{Of, Windows};
 
 /// Pools whose reduction is known by name, for one to three spatial axes.
 macro_rules! pools {
@@ -214,9 +210,19 @@ impl<const N: usize> Layer<N> {
         banded.and_then(|(_, banded)| window.of_geometry(&banded)).ok_or_else(|| band.misfit(input_shape))
     }
 
-    fn windows(&self) -> Result<Option<Windows>> {
+    fn windows(&self, of: Option<Of>) -> Result<Option<Windows>> {
         let Some(problem) = Problem::new(&self.geometry)? else { return Ok(None) };
-        Ok(Some(Windows { problem, sizes: self.sizes(), is_vast: self.is_vast() }))
+        Ok(Some(Windows { problem, sizes: self.sizes(), is_vast: self.is_vast(), of }))
+    }
+
+    /// What a band of this layer is a band of.
+    fn of(&self, band: &Band) -> Of {
+        let axes = self.geometry.axes();
+        match N {
+            2 => Of { first: band.output.start, rows: axes[0].length() },
+            // Volumes are cut between planes, and what has one axis has one row.
+            _ => Of { first: 0, rows: axes.get(1).map_or(1, Axis::length) },
+        }
     }
 
     /// Whether an axis has so many outputs, or a window so many taps on pixels, that nothing should be laid down for each of them
@@ -241,12 +247,28 @@ impl<const N: usize> Layer<N> {
 }
 
 impl<R, const N: usize> Pool<R, N> {
-    /// What pools the planes of a layer; `None` for more than three spatial axes.
-    fn pooled<T: Element>(&self, layer: &Layer<N>) -> Result<Option<Box<dyn Pooled<T>>>>
+    /// What pools the planes of a layer, which may be a band; `None` for more than three spatial axes.
+    fn pooled<T: Element>(&self, layer: &Layer<N>, of: Option<Of>) -> Result<Option<Box<dyn Pooled<T>>>>
     where
         R: Reduction<T>,
     {
-        layer.windows()?.map(|windows| self.reduction.windows(windows)).transpose()
+        layer.windows(of)?.map(|windows| self.reduction.windows(windows)).transpose()
+    }
+
+    fn planned<T: Element>(&self, input_shape: &[usize], of: Option<Of>) -> Result<Plan<T>>
+    where
+        R: Reduction<T>,
+    {
+        let layer = self.layer::<T>(input_shape)?;
+        self.reduction.validate()?;
+        let output_shape = layer.output.to_vec();
+        if layer.is_vast() || output_shape.contains(&0) {
+            return Plan::of(self.clone(), input_shape);
+        }
+        match self.pooled(&layer, of)? {
+            Some(pooled) => pooled.into_plan(input_shape, &output_shape),
+            None => Plan::of(self.clone(), input_shape),
+        }
     }
 }
 
@@ -261,7 +283,7 @@ impl<T: Element, R: Reduction<T>, const N: usize> Module<T> for Pool<R, N> {
             return output.write_with(&mut |output| reference::write(self, &layer, &pixels, output));
         }
         output.write_with(&mut |output| {
-            if let Some(mut pooled) = self.pooled(&layer)? {
+            if let Some(mut pooled) = self.pooled(&layer, None)? {
                 pooled.run_dense(&pixels, output);
             }
             Ok(())
@@ -269,16 +291,7 @@ impl<T: Element, R: Reduction<T>, const N: usize> Module<T> for Pool<R, N> {
     }
 
     fn plan(&self, input_shape: &[usize]) -> Result<Plan<T>> {
-        let layer = self.layer::<T>(input_shape)?;
-        self.reduction.validate()?;
-        let output_shape = layer.output.to_vec();
-        if layer.is_vast() || output_shape.contains(&0) {
-            return Plan::of(self.clone(), input_shape);
-        }
-        match self.pooled(&layer)? {
-            Some(pooled) => pooled.into_plan(input_shape, &output_shape),
-            None => Plan::of(self.clone(), input_shape),
-        }
+        self.planned(input_shape, None)
     }
 
     fn name(&self) -> String {
@@ -301,7 +314,7 @@ impl<T: Element, R: Reduction<T>, const N: usize> Module<T> for Pool<R, N> {
     fn plan_band(&self, input_shape: &[usize], band: &Band) -> Result<Plan<T>> {
         let layer = self.layer::<T>(input_shape)?;
         let window = layer.window_of(&self.window, input_shape, band)?;
-        Self { window, ..self.clone() }.plan(&band.input_shape(input_shape))
+        Self { window, ..self.clone() }.planned(&band.input_shape(input_shape), Some(layer.of(band)))
     }
 }
 

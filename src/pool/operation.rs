@@ -1,7 +1,13 @@
 //! The reductions that have vector code of their own: what they do to vectors of pixels.
 
 use crate::element::Element;
-use crate::simd::{FloatPixel, Pixel, Simd, Vector};
+use crate::simd::{FloatPixel, Pixel, Simd};
+
+/// Pixels of the widest register, if every level counts.
+pub(super) const WIDEST: usize = 64;
+
+/// Pixels that kernels may read and merge, to no effect, behind the end of a row: five registers.
+pub(super) const MARGIN: usize = 5 * WIDEST;
 
 /// A reduction of this crate. Only this crate can name it: no other reduction can claim to be one of them.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -19,6 +25,15 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// The same by another name that has more kernels.
+    #[allow(clippy::float_cmp, reason = "other orders than two are other norms, however near")]
+    pub(super) fn simplest(self) -> Self {
+        match self {
+            Self::Lp { order } if order == 2.0 => Self::L2,
+            other => other,
+        }
+    }
+
     /// What padding counts as: it changes nothing.
     pub(super) fn start<T: Element>(self) -> T {
         match self {
@@ -37,9 +52,6 @@ impl Operation {
 /// earlier stays, of several NaNs the last.
 pub(super) trait Merge<T: Pixel>: Copy {
     /// What a pixel counts for: itself, or its square.
-    const SQUARED: bool = false;
-
-    /// The same for pixels that are not yet squared.
     #[inline(always)]
     fn enter<S: Simd>(pixels: T::Pixels<S>) -> T::Pixels<S> {
         pixels
@@ -91,16 +103,6 @@ pub(super) trait Merge<T: Pixel>: Copy {
     fn divided_by<S: Simd>(merged: T::Pixels<S>, _divisor: [T::Pixels<S>; 2]) -> T::Pixels<S> {
         merged
     }
-
-    /// Neighbouring pixels, entered one by one: for ends that are shorter than a vector.
-    #[inline(always)]
-    fn enter_few<S: Simd>(simd: S, pixels: &mut [T]) {
-        if Self::SQUARED {
-            for pixel in pixels {
-                *pixel = Self::enter::<S>(T::Pixels::<S>::splat(simd, *pixel)).as_slice()[0];
-            }
-        }
-    }
 }
 
 /// Defines `compute`, which runs a kernel by an operation with the instructions of a level: in the module of the kernel, where its
@@ -128,7 +130,7 @@ macro_rules! by_operation {
             kernel: $kernel<'_, T>,
             operation: O,
         ) {
-            $crate::simd::run(level, By(kernel, operation));
+            $crate::simd::run_narrow(level, By(kernel, operation));
         }
     };
 }
@@ -222,8 +224,6 @@ impl<T: FloatPixel> Merge<T> for Mean {
 
 impl<T: FloatPixel> Merge<T> for Norm {
     type Plain = Self;
-    const SQUARED: bool = true;
-
     #[inline(always)]
     fn enter<S: Simd>(pixels: T::Pixels<S>) -> T::Pixels<S> {
         T::product::<S>(pixels, pixels)

@@ -4,8 +4,8 @@
 //! read in the order in which they lie come from memory several times as fast.
 
 use super::kernels::Kernels;
+use super::operation::WIDEST;
 use super::operation::{Merge, by_operation};
-use super::tiles::WIDEST;
 use crate::cache::Ahead;
 use crate::simd::{Simd, Vector, load_pixels};
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ndarray::{ArrayView3, ArrayView4, ArrayView5, ArrayViewMut3, ArrayViewMut4, Axis};
 
-use super::tiles::WIDEST;
+use super::operation::WIDEST;
 use crate::parallel::{PIECES, share, threads};
 use crate::plan::{Plan, Run};
 use crate::tensor::{TensorView, TensorViewMut, filled};
@@ -25,7 +25,7 @@ pub(super) const OF_PASSES: usize = 4;
 /// compiled once for all ways to pool them.
 pub(super) trait Compute<T, A>: Send + Sync + 'static {
     /// Computes the outputs from the unit `first` on: units are rows of outputs, counted from the first plane of `pixels`.
-    fn compute(&self, pixels: &[T], first: usize, output: &mut [T], scratch: &mut [A]);
+    fn compute(&self, pixels: &[T], first: usize, output: &mut [T], cells: &mut [A], spare: &mut [T]);
 
     /// What it computes by, in a word or two.
     fn algorithm(&self) -> &'static str;
@@ -35,13 +35,23 @@ pub(super) trait Compute<T, A>: Send + Sync + 'static {
         1
     }
 
-    /// Memory that one thread computes in.
+    /// Cells that one thread computes in.
     fn scratch_length(&self) -> usize {
         0
     }
 
-    /// What that memory holds before it is used.
+    /// What they hold before they are used.
     fn blank(&self) -> A;
+
+    /// Pixels that it computes in, beside the cells.
+    fn spare_length(&self) -> usize {
+        0
+    }
+
+    /// Units that are worth computing at a time: what neighbours share is computed twice where they are parted.
+    fn least_units(&self) -> usize {
+        1
+    }
 }
 
 /// How large everything is.
@@ -68,12 +78,13 @@ impl Sizes {
     }
 
     /// Units of a piece, where there are so many workers: whole planes, if there are planes enough, and whole registers of planes.
-    pub(super) fn piece<T>(&self, workers: usize) -> usize {
+    pub(super) fn piece<T>(&self, workers: usize, least: usize) -> usize {
         let all = self.planes * self.units;
         if workers == 1 {
             return all.max(1);
         }
-        let units = all.div_ceil(workers * PIECES).max(LEAST_PIECE / self.bytes::<T>().max(1)).max(1);
+        let least = least.min(all.div_ceil(workers)).max(LEAST_PIECE / self.bytes::<T>().max(1));
+        let units = all.div_ceil(workers * PIECES).max(least).max(1);
         let whole = if self.units == 1 { WIDEST } else { self.units };
         if units > whole { units.next_multiple_of(whole) } else { units }
     }
@@ -97,6 +108,7 @@ pub(super) struct Planes<T, A> {
     piece: usize,
     /// What each worker computes in.
     cells: Vec<A>,
+    spare: Vec<T>,
     /// Where each worker puts planes in order that do not lie so.
     turned: Vec<T>,
     /// Room for an output that lies otherwise than row by row.
@@ -127,33 +139,41 @@ pub(super) fn pooled<T: Element, A: Copy + Send + Sync + 'static>(
     compute: impl Compute<T, A>,
     sizes: Sizes,
 ) -> Result<Box<dyn Pooled<T>>> {
+    shared(Arc::new(compute), sizes)
+}
+
+/// The same for what is shared already.
+pub(super) fn shared<T: Element, A: Copy + Send + Sync + 'static>(
+    compute: Arc<dyn Compute<T, A>>,
+    sizes: Sizes,
+) -> Result<Box<dyn Pooled<T>>> {
     let workers = sizes.workers::<T>(compute.weight());
-    Ok(Box::new(Planes::new(Arc::new(compute), sizes, workers)?))
+    Ok(Box::new(Planes::new(compute, sizes, workers)?))
 }
 
 /// The memory of some workers; each has its own, whose padding is written once for all runs.
 struct Scratch<'a, A, T> {
     cells: &'a mut [A],
+    spare: &'a mut [T],
     turned: &'a mut [T],
-    /// Of one worker.
-    cell_count: usize,
-    pixels: usize,
+    /// How much of each one worker has.
+    of_one: [usize; 3],
 }
 
 impl<A, T> Scratch<'_, A, T> {
     /// The same memory, for a time.
     fn again(&mut self) -> Scratch<'_, A, T> {
-        Scratch { cells: self.cells, turned: self.turned, ..*self }
+        Scratch { cells: self.cells, spare: self.spare, turned: self.turned, of_one: self.of_one }
     }
 
     /// The memory of each of so many workers.
     fn each(self, workers: usize) -> impl ExactSizeIterator<Item = Self> {
-        let Self { mut cells, mut turned, cell_count, pixels } = self;
+        let Self { mut cells, mut spare, mut turned, of_one } = self;
         (0..workers).map(move |_| Self {
-            cells: cells.split_off_mut(..cell_count).unwrap_or_default(),
-            turned: turned.split_off_mut(..pixels).unwrap_or_default(),
-            cell_count,
-            pixels,
+            cells: cells.split_off_mut(..of_one[0]).unwrap_or_default(),
+            spare: spare.split_off_mut(..of_one[1]).unwrap_or_default(),
+            turned: turned.split_off_mut(..of_one[2]).unwrap_or_default(),
+            of_one,
         })
     }
 }
@@ -164,8 +184,9 @@ type Piece<'a, T, A> = dyn Fn(&dyn Compute<T, A>, &Sizes, usize, &mut [T], &mut 
 impl<T: Element, A: Copy + Send + Sync + 'static> Planes<T, A> {
     pub(super) fn new(compute: Arc<dyn Compute<T, A>>, sizes: Sizes, workers: usize) -> Result<Self> {
         let cells = filled(&[workers, compute.scratch_length()], compute.blank())?;
-        let piece = sizes.piece::<T>(workers);
-        Ok(Self { compute, sizes, workers, piece, cells, turned: Vec::new(), staging: Vec::new() })
+        let spare = filled(&[workers, compute.spare_length()], T::ZERO)?;
+        let piece = sizes.piece::<T>(workers, compute.least_units());
+        Ok(Self { compute, sizes, workers, piece, cells, spare, turned: Vec::new(), staging: Vec::new() })
     }
 
     /// The same in pieces of so many units.
@@ -183,9 +204,9 @@ impl<T: Element, A: Copy + Send + Sync + 'static> Planes<T, A> {
 
     /// What it computes by, the number of workers, and their memory.
     fn parts(&mut self) -> (&dyn Compute<T, A>, &Sizes, usize, Scratch<'_, A, T>) {
-        let Self { compute, sizes, workers, cells, turned, .. } = self;
-        let (cell_count, pixels) = (compute.scratch_length(), sizes.pixels());
-        (&**compute, sizes, *workers, Scratch { cells, turned, cell_count, pixels })
+        let Self { compute, sizes, workers, cells, spare, turned, .. } = self;
+        let of_one = [compute.scratch_length(), compute.spare_length(), sizes.pixels()];
+        (&**compute, sizes, *workers, Scratch { cells, spare, turned, of_one })
     }
 
     /// Calls `compute` with the first unit of each piece of the output, and a worker's memory.
@@ -202,7 +223,13 @@ impl<T: Element, A: Copy + Send + Sync + 'static> Planes<T, A> {
     pub(super) fn run_dense(&mut self, pixels: &[T], output: &mut [T]) {
         self.each_piece(output, &|compute, sizes, first, output, scratch| {
             let skipped = first / sizes.units;
-            compute.compute(&pixels[skipped * sizes.pixels()..], first % sizes.units, output, scratch.cells);
+            compute.compute(
+                &pixels[skipped * sizes.pixels()..],
+                first % sizes.units,
+                output,
+                scratch.cells,
+                scratch.spare,
+            );
         });
     }
 
@@ -217,7 +244,7 @@ impl<T: Element, A: Copy + Send + Sync + 'static> Planes<T, A> {
                 let (part, rest) = output.split_at_mut(here.min(output.len()));
                 let image = input.index_axis(Axis(0), plane / channels);
                 let pixels = image.index_axis(Axis(0), plane % channels);
-                compute.compute(in_order(&pixels, scratch.turned), skipped, part, scratch.cells);
+                compute.compute(in_order(&pixels, scratch.turned), skipped, part, scratch.cells, scratch.spare);
                 output = rest;
                 unit += sizes.units - skipped;
             }
@@ -274,7 +301,7 @@ fn each_plane<T: Element, A: Copy + Send + Sync + 'static>(
     share(scratch.each(workers.min(planes)), pieces, |scratch, (input, mut output)| {
         for (plane, map) in input.outer_iter().zip(output.outer_iter_mut()) {
             let map = map.into_slice().expect("the caller has seen that rows lie in order");
-            compute.compute(in_order(&plane, scratch.turned), 0, map, scratch.cells);
+            compute.compute(in_order(&plane, scratch.turned), 0, map, scratch.cells, scratch.spare);
         }
     });
 }
@@ -304,6 +331,6 @@ impl<T: Element, A: Copy + Send + Sync + 'static> Run<T> for Planes<T, A> {
     }
 
     fn workspace_bytes(&self) -> usize {
-        size_of_val(&*self.cells) + (self.turned.len() + self.staging.len()) * size_of::<T>()
+        size_of_val(&*self.cells) + (self.spare.len() + self.turned.len() + self.staging.len()) * size_of::<T>()
     }
 }

@@ -2,15 +2,8 @@
 
 use std::ops::Range;
 
-use super::Reduction;
-use super::fast::Fast;
-use super::merged::Merged;
-use super::operation::Operation;
-use super::planes::{Pooled, Sizes, pooled};
-use super::walk::Walk;
-use crate::simd::Level;
+use crate::Result;
 use crate::window::{Axis, AxisSpec, Geometry};
-use crate::{Element, Result};
 
 /// Some rows of outputs of one plane.
 #[derive(Debug, Clone, Copy)]
@@ -46,49 +39,6 @@ impl Under {
     }
 }
 
-/// The windows of a layer.
-#[derive(Debug)]
-pub struct Windows {
-    pub(super) problem: Problem,
-    pub(super) sizes: Sizes,
-    /// Whether an axis has so many outputs, or a window so many taps, that nothing should be laid down for each of them.
-    pub(super) is_vast: bool,
-}
-
-impl Windows {
-    /// Pools by the steps of any reduction.
-    pub(super) fn by_steps<T: Element, R: Reduction<T>, const OWN: bool>(
-        self,
-        reduction: &R,
-    ) -> Result<Box<dyn Pooled<T>>> {
-        let Self { problem, sizes, is_vast } = self;
-        let level = Level::new();
-        let walk = Walk::<R, OWN>::new(reduction.clone(), &problem, level)?;
-        if walk.is_small() || is_vast {
-            return pooled(walk, sizes);
-        }
-        match Merged::new(reduction, &problem, level)? {
-            Some(merged) => pooled(merged, sizes),
-            None => pooled(walk, sizes),
-        }
-    }
-
-    /// Pools by the kernels of an operation, or by the steps of its reduction where it has none.
-    pub(super) fn by_kernels<T: Element, R: Reduction<T>>(
-        self,
-        operation: Operation,
-        reduction: R,
-    ) -> Result<Box<dyn Pooled<T>>> {
-        let Self { problem, sizes, is_vast } = self;
-        let level = Level::new();
-        let fast = if is_vast { None } else { Fast::new(&problem, operation, level) };
-        match fast {
-            Some(fast) => pooled(fast, sizes),
-            None => pooled(Walk::<R, false>::new(reduction, &problem, level)?, sizes),
-        }
-    }
-}
-
 /// Windows over a plane, axes outermost first; axes that the layer lacks have one pixel and one output.
 #[derive(Debug, Clone)]
 pub(super) struct Problem {
@@ -110,11 +60,6 @@ impl Problem {
     /// Pixels of one plane.
     pub(super) fn pixels(&self) -> usize {
         self.axes.iter().map(Axis::length).fold(1, usize::saturating_mul)
-    }
-
-    /// Outputs of one plane.
-    pub(super) fn outputs(&self) -> usize {
-        self.axes.iter().map(Axis::outputs).product()
     }
 
     /// Rows of outputs of one plane.

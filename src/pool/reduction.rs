@@ -3,7 +3,7 @@
 use super::boxed::{self, Layout};
 use super::operation::Operation;
 use super::planes::{Pooled, Sizes};
-use super::problem::Windows;
+use super::windows::Windows;
 use crate::element::{Element, Float};
 use crate::{Error, Result};
 
@@ -142,11 +142,13 @@ pub trait Selection<T>: Reduction<T> {
     fn prefers(&self, candidate: T, picked: T) -> bool;
 }
 
-/// The largest pixel. NaN passes: a window with a NaN in it gives NaN.
+/// The largest pixel. NaN passes: a window with a NaN in it gives NaN. Zeros of either sign are equal, and which of them comes out
+/// is not specified; it does not depend on the number of threads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Max;
 
-/// The smallest pixel. NaN passes: a window with a NaN in it gives NaN.
+/// The smallest pixel. NaN passes: a window with a NaN in it gives NaN. Zeros of either sign are equal, and which of them comes out
+/// is not specified; it does not depend on the number of threads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Min;
 

@@ -18,11 +18,11 @@ use std::ops::Range;
 use super::across::{Across, Source};
 use super::counts::Counts;
 use super::kernels::Kernels;
+use super::operation::MARGIN;
 use super::operation::{Merge, by_operation};
 use super::outputs::Outputs;
 use super::problem::Problem;
 use super::short::LEAST_LANES;
-use super::tiles::MARGIN;
 use crate::cache::LINE;
 use crate::simd::{Simd, SimdMask, Vector};
 use crate::window::Axis;
@@ -70,6 +70,8 @@ pub struct Rows<'a, T> {
     /// All pixels, from the plane of the rows on.
     pub(super) pixels: &'a [T],
     pub(super) outputs: Outputs<'a, T>,
+    /// Whether a pixel may be NaN; windows with one in them then do not have it.
+    pub(super) is_suspect: &'a mut bool,
 }
 
 impl<T: Kernels> Rows<'_, T> {
@@ -83,13 +85,11 @@ impl<T: Kernels> Rows<'_, T> {
         }
     }
 
-    /// Takes it that there is no NaN, and does it once more where there is.
+    /// Takes it that there is no NaN, and says where there may be.
     #[inline(always)]
     fn sized<S: Simd, O: Merge<T>, const SIZE: usize, const STRIDE: usize>(mut self, simd: S) {
         let watched = self.rows::<S, O::Plain, SIZE, STRIDE>(simd);
-        if O::HAS_PLAIN && !watched.simd_eq(watched).all_true() {
-            self.rows::<S, O, SIZE, STRIDE>(simd);
-        }
+        *self.is_suspect = O::HAS_PLAIN && !watched.simd_eq(watched).all_true();
     }
 
     /// What is returned has NaN where a pixel is NaN, and perhaps where one is infinite.
@@ -102,7 +102,7 @@ impl<T: Kernels> Rows<'_, T> {
                 _ => {}
             }
         }
-        let Self { small, start, memory, pixels, outputs } = self;
+        let Self { small, start, memory, pixels, outputs, .. } = self;
         let (lanes, pitch) = (T::Pixels::<S>::LEN, small.pitch);
         let columns = &small.problem.axes[2];
         let across = Across::<S, T, STRIDE>::new(simd, columns, *start);

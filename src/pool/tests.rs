@@ -14,15 +14,14 @@ mod own;
 mod quotients;
 #[path = "../../tests/common/range.rs"]
 mod range;
+mod ways;
 
 use std::sync::Arc;
 
 use ndarray::{ArrayD, IxDyn};
 use proptest::prelude::*;
 
-use super::fast::Fast;
 use super::planes::{Compute, Planes, Sizes};
-use super::problem::Problem;
 use super::{Layer, Pool, Reduction};
 use crate::Element;
 use crate::simd::Level;
@@ -97,26 +96,26 @@ impl<const N: usize> Case<N> {
     }
 }
 
-/// The windows of a layer, by the kernels of the operation of its reduction.
-fn by_kernels<T: Element, R: Reduction<T>, const N: usize>(
+/// The windows of a layer, by the kernel for the operation of its reduction, if there is one for the pixels and the level.
+fn by_kernel<T: Element, R: Reduction<T>, const N: usize>(
     pool: &Pool<R, N>,
     layer: &Layer<N>,
     level: Level,
-) -> Fast<T> {
-    let problem = Problem::new(&layer.geometry).expect("the case is small").expect("it has three axes at most");
-    let operation = pool.reduction.operation().expect("the reduction has kernels");
-    Fast::new(&problem, operation, level).expect("the window is small")
+) -> Option<Arc<dyn Compute<T, T>>> {
+    let windows = layer.windows(None).expect("the case is small").expect("it has three axes at most");
+    let operation = pool.reduction.operation().expect("the reduction is of this crate");
+    windows.kernel(operation, level).expect("the case is small")
 }
 
 /// Twice, so that what a run leaves in its memory is seen.
 fn run<T: Element, A: Copy + Send + Sync + 'static>(
-    compute: impl Compute<T, A>,
+    compute: Arc<dyn Compute<T, A>>,
     sizes: Sizes,
     workers: usize,
     pixels: &[T],
     found: &mut [T],
 ) {
-    let mut planes = Planes::new(Arc::new(compute), sizes, workers).expect("the case is small");
+    let mut planes = Planes::new(compute, sizes, workers).expect("the case is small");
     if workers > 1 {
         planes = planes.in_pieces((sizes.planes * sizes.units).div_ceil(2 * workers - 1));
     }

@@ -7,18 +7,15 @@
 //!             step_run(accumulators, block of pixels)
 //!         outputs ← finish(accumulators)
 //! ```
-//!
-//! Windows of 2×2 and 3×3 that lie on pixels alone are stepped over otherwise: see [`squares`](super::squares).
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use super::Reduction;
 use super::counts::count;
-use super::planes::{Compute, OF_PASSES, OF_TAPS};
+use super::planes::{Compute, OF_TAPS};
 use super::problem::Problem;
-use super::squares::Squares;
-use crate::simd::{Level, vectorized};
+use crate::simd::{Level, vectorized_narrow};
 use crate::tensor::collected;
 use crate::window::{Geometry, Run};
 use crate::{Element, Result};
@@ -26,18 +23,17 @@ use crate::{Element, Result};
 /// Outputs of a block: enough for the steps to be long loops, and few enough that accumulators need no memory but the stack's.
 pub(super) const BLOCK: usize = 128;
 
-/// The windows of a layer, by tap, and a reduction of any kind. `OWN` says that it may be a user's own: small windows are then stepped
-/// over otherwise, and all is compiled for the vectors of every level. A reduction of this crate has its kernels for that, and comes
-/// here where a level has none, or windows are out of all proportion.
+/// The windows of a layer, by tap, and a reduction of any kind. `OWN` says that it may be a user's own: all is then compiled for wider
+/// vectors, too. A reduction of this crate has its kernels for that, and comes here where a level has none, or windows are out of all
+/// proportion.
 #[derive(Debug, Clone)]
 pub(super) struct Walk<R, const OWN: bool> {
-    pub(super) reduction: R,
-    pub(super) taps: Arc<Taps<3>>,
+    reduction: R,
+    taps: Arc<Taps<3>>,
     /// How many pixels each window counts on the last axis.
-    pub(super) counts: Arc<Vec<usize>>,
+    counts: Arc<Vec<usize>>,
     include_pad: bool,
     level: Level,
-    squares: Option<Arc<Squares>>,
 }
 
 /// The taps of the last axis.
@@ -111,20 +107,7 @@ impl<R, const OWN: bool> Walk<R, OWN> {
         let include_pad = reduction.count_include_pad();
         let last = &problem.axes[2];
         let counts = collected((0..last.outputs()).map(|output| count(last, output, include_pad)))?;
-        let squares = if OWN { Squares::new(&reduction, problem)?.map(Arc::new) } else { None };
-        Ok(Self {
-            reduction,
-            taps: Arc::new(Taps::new(geometry)?),
-            counts: Arc::new(counts),
-            include_pad,
-            level,
-            squares,
-        })
-    }
-
-    /// Whether it has a way for these windows that no other is faster than.
-    pub(super) fn is_small(&self) -> bool {
-        self.squares.is_some() || self.taps.geometry.taps() <= 3
+        Ok(Self { reduction, taps: Arc::new(Taps::new(geometry)?), counts: Arc::new(counts), include_pad, level })
     }
 
     #[inline(always)]
@@ -132,9 +115,6 @@ impl<R, const OWN: bool> Walk<R, OWN> {
     where
         R: Reduction<T>,
     {
-        if OWN && let Some(squares) = self.squares.as_deref() {
-            return self.squares(squares, pixels, first, output);
-        }
         let geometry = &self.taps.geometry;
         let (rows, plane) = (geometry.rows(), geometry.pixels());
         for (number, out) in output.chunks_exact_mut(geometry.row_length()).enumerate() {
@@ -144,7 +124,7 @@ impl<R, const OWN: bool> Walk<R, OWN> {
     }
 
     #[inline(always)]
-    pub(super) fn row<T: Element>(&self, plane: &[T], row: usize, out: &mut [T])
+    fn row<T: Element>(&self, plane: &[T], row: usize, out: &mut [T])
     where
         R: Reduction<T>,
     {
@@ -173,9 +153,9 @@ impl<R, const OWN: bool> Walk<R, OWN> {
 }
 
 impl<T: Element, R: Reduction<T>, const OWN: bool> Compute<T, T> for Walk<R, OWN> {
-    fn compute(&self, pixels: &[T], first: usize, output: &mut [T], _: &mut [T]) {
+    fn compute(&self, pixels: &[T], first: usize, output: &mut [T], _: &mut [T], _: &mut [T]) {
         if OWN {
-            vectorized(
+            vectorized_narrow(
                 self.level,
                 #[inline(always)]
                 || self.rows(pixels, first, output),
@@ -186,11 +166,11 @@ impl<T: Element, R: Reduction<T>, const OWN: bool> Compute<T, T> for Walk<R, OWN
     }
 
     fn algorithm(&self) -> &'static str {
-        if self.squares.is_some() { "small windows" } else { "taps" }
+        "taps"
     }
 
     fn weight(&self) -> usize {
-        if self.squares.is_some() { OF_PASSES } else { OF_TAPS }
+        OF_TAPS
     }
 
     fn blank(&self) -> T {

@@ -6,8 +6,8 @@ use std::marker::PhantomData;
 
 use fearless_simd::{SimdFloat, dispatch};
 
-pub(crate) use fearless_simd::{Level, Select, Simd, SimdBase as Vector, SimdMask};
-pub(crate) use pixels::{FloatPixel, Pixel, load_pixels, store_pixels};
+pub(crate) use fearless_simd::{Bytes, Level, Select, Simd, SimdBase as Vector, SimdMask};
+pub(crate) use pixels::{Flip, FloatPixel, Pixel, load_pixels, store_pixels};
 
 /// Runs `loops` compiled for the instructions of a level: the compiler turns plain loops over slices into vectors of that
 /// width. Everything that `loops` calls must be inlined into it.
@@ -33,6 +33,18 @@ fn plain<R>(loops: impl FnOnce() -> R) -> R {
     loops()
 }
 
+/// The same, with no registers wider than 32 bytes: wider ones gain little where memory is what takes the time, and are as much again
+/// to compile.
+#[inline(always)]
+pub(crate) fn vectorized_narrow<R>(level: Level, loops: impl FnOnce() -> R) -> R {
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    if let Some(simd) = level.as_avx2() {
+        return simd.vectorize(loops);
+    }
+    _ = level;
+    plain(loops)
+}
+
 /// Code written with vectors, for whatever instructions there are.
 ///
 /// Everything that [`run`](Self::run) calls must be `#[inline(always)]`: a function that is not inlined into it is
@@ -53,18 +65,30 @@ pub(crate) trait Kernel {
 /// is not inlined itself, and so the kernels are spread over the codegen units, which the compiler makes of modules.
 #[inline(always)]
 pub(crate) fn run<K: Kernel>(level: Level, kernel: K) -> K::Output {
-    #[inline(always)]
-    fn with<S: Simd, K: Kernel>(simd: S, kernel: K) -> K::Output {
-        simd.vectorize(
-            #[inline(always)]
-            || kernel.run(simd),
-        )
-    }
     #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
     {
         if let Some(simd) = level.as_avx512() {
             return with(simd, kernel);
         }
+        run_narrow(level, kernel)
+    }
+    #[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
+    dispatch!(level, simd => with(simd, kernel))
+}
+
+#[inline(always)]
+fn with<S: Simd, K: Kernel>(simd: S, kernel: K) -> K::Output {
+    simd.vectorize(
+        #[inline(always)]
+        || kernel.run(simd),
+    )
+}
+
+/// The same with no registers wider than 32 bytes: for kernels that wait for memory, which gain little by wider ones.
+#[inline(always)]
+pub(crate) fn run_narrow<K: Kernel>(level: Level, kernel: K) -> K::Output {
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    {
         if let Some(simd) = level.as_avx2() {
             return with(simd, kernel);
         }

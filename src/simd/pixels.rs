@@ -1,6 +1,6 @@
 //! Pixels in vectors: what pooling and the ReLU do with them, for every type of element.
 
-use fearless_simd::SimdFloat;
+use fearless_simd::{Bytes, SimdFloat};
 
 use super::{Select, Simd, Vector};
 
@@ -9,9 +9,9 @@ pub trait Pixel: Copy + Default + PartialOrd + Send + Sync + 'static {
     /// Whether it is a float, so that pixels that are equal, or not, may look otherwise: zeros and NaN.
     const HAS_ORDER: bool;
 
-    /// Whether poolings have kernels: of floats, and of bytes, as those of pictures. The others are pooled by plain loops: kernels take
-    /// long to compile, and few would gain by these.
-    const HAS_KERNELS: bool = Self::HAS_ORDER || size_of::<Self>() == 1;
+    /// Whether poolings have kernels written with vectors: `f32` and `u8`, as features and pictures are. The others are pooled by plain
+    /// loops: kernels take long to compile, and few would gain by these.
+    const HAS_KERNELS: bool;
 
     /// As many pixels as a register of the level holds.
     type Pixels<S: Simd>: Vector<S, Element = Self>;
@@ -50,6 +50,45 @@ pub trait Pixel: Copy + Default + PartialOrd + Send + Sync + 'static {
     }
 }
 
+/// A pixel whose order can be reversed by flipping some of its bits.
+pub(crate) trait Flip: Pixel {
+    type Bits<S: Simd>: Copy;
+
+    /// The bits to flip in every lane.
+    fn bits<S: Simd>(simd: S, bits: u32) -> Self::Bits<S>;
+
+    fn flipped<S: Simd>(pixels: Self::Pixels<S>, bits: Self::Bits<S>) -> Self::Pixels<S>;
+}
+
+impl Flip for f32 {
+    type Bits<S: Simd> = S::u32s;
+
+    #[inline(always)]
+    fn bits<S: Simd>(simd: S, bits: u32) -> S::u32s {
+        S::u32s::splat(simd, bits)
+    }
+
+    #[inline(always)]
+    fn flipped<S: Simd>(pixels: S::f32s, bits: S::u32s) -> S::f32s {
+        (pixels.bitcast::<S::u32s>() ^ bits).bitcast()
+    }
+}
+
+impl Flip for u8 {
+    type Bits<S: Simd> = S::u8s;
+
+    #[inline(always)]
+    #[allow(clippy::cast_possible_truncation, reason = "the caller means these eight bits")]
+    fn bits<S: Simd>(simd: S, bits: u32) -> S::u8s {
+        S::u8s::splat(simd, bits as u8)
+    }
+
+    #[inline(always)]
+    fn flipped<S: Simd>(pixels: S::u8s, bits: S::u8s) -> S::u8s {
+        pixels ^ bits
+    }
+}
+
 /// A pixel that can be averaged.
 pub(crate) trait FloatPixel: Pixel {
     fn product<S: Simd>(one: Self::Pixels<S>, other: Self::Pixels<S>) -> Self::Pixels<S>;
@@ -62,9 +101,10 @@ pub(crate) trait FloatPixel: Pixel {
 }
 
 macro_rules! integer_pixels {
-    ($($pixel:ident in $vectors:ident),*) => {$(
+    ($($pixel:ident in $vectors:ident: $has_kernels:literal),*) => {$(
         impl Pixel for $pixel {
             const HAS_ORDER: bool = false;
+            const HAS_KERNELS: bool = $has_kernels;
             type Pixels<S: Simd> = S::$vectors;
 
             #[inline(always)]
@@ -115,9 +155,10 @@ fn rounds_once<S: Simd>() -> bool {
 }
 
 macro_rules! float_pixels {
-    ($($pixel:ident in $vectors:ident),*) => {$(
+    ($($pixel:ident in $vectors:ident: $has_kernels:literal),*) => {$(
         impl Pixel for $pixel {
             const HAS_ORDER: bool = true;
+            const HAS_KERNELS: bool = $has_kernels;
             type Pixels<S: Simd> = S::$vectors;
 
             #[inline(always)]
@@ -195,8 +236,8 @@ macro_rules! float_pixels {
     )*};
 }
 
-integer_pixels!(u8 in u8s, i8 in i8s, i16 in i16s, i32 in i32s, i64 in i64s);
-float_pixels!(f32 in f32s, f64 in f64s);
+integer_pixels!(u8 in u8s: true, i8 in i8s: false, i16 in i16s: false, i32 in i32s: false, i64 in i64s: false);
+float_pixels!(f32 in f32s: true, f64 in f64s: false);
 
 /// Neighbouring registers of pixels, as many as stand in a row from the start of `pixels` on.
 #[inline(always)]

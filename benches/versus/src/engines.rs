@@ -88,7 +88,7 @@ macro_rules! state {
         mod $state {
             use ::$state::{
                 AdaptivePool, Average, AvgPool2d, Conv2d, Element, GlobalAvgPool, GlobalL2Pool, GlobalMaxPool,
-                L2Pool2d, MaxPool2d, Module, Plan, Pool, Reduction, Relu, Sequential, Tensor,
+                L2Pool2d, Lp, LpPool2d, MaxPool2d, Module, Plan, Pool, Reduction, Relu, Sequential, Tensor,
             };
 
             use super::*;
@@ -180,6 +180,10 @@ macro_rules! state {
                     "max" => Box::new(MaxPool2d::new(size).stride(stride).padding(padding).dilation(sizes.dilation)),
                     "avg" => Box::new(AvgPool2d::new(size).stride(stride).padding(padding).count_include_pad(true)),
                     "l2" => Box::new(L2Pool2d::new(size).stride(stride).padding(padding)),
+                    "lp" => {
+                        let norm = Lp(row["order"].as_f64().unwrap_or(2.0));
+                        Box::new(LpPool2d::with(norm, size).stride(stride).padding(padding))
+                    }
                     "gavg" => Box::new(GlobalAvgPool::default()),
                     "gmax" => Box::new(GlobalMaxPool::default()),
                     "gl2" => Box::new(GlobalL2Pool::default()),

@@ -1,13 +1,11 @@
 //! Maps that lie apart.
 
-use std::sync::Arc;
-
 use ndarray::{ArrayD, ArrayViewMutD, Axis, Slice};
 use proptest::prelude::*;
 
 use super::super::planes::Planes;
 use super::super::{Max, reference};
-use super::{CASES, Case, by_kernels, cases, pixels};
+use super::{CASES, Case, by_kernel, cases, pixels};
 use crate::simd::kernel_levels;
 
 impl<const N: usize> Case<N> {
@@ -39,8 +37,8 @@ impl<const N: usize> Case<N> {
                     let mut images = images.slice_axis_mut(Axis(0), Slice::from(0..3));
                     write(images.slice_axis_mut(Axis(2), Slice::from(1..=rows)));
                 };
-                let fast = by_kernels::<f32, _, N>(&pool, &layer, level);
-                let planes = Planes::new(Arc::new(fast), sizes, workers)
+                let kernel = by_kernel::<f32, _, N>(&pool, &layer, level).expect("it has kernels for f32");
+                let planes = Planes::new(kernel, sizes, workers)
                     .expect("the case is small")
                     .in_pieces(1 + workers)
                     .with_staging();
@@ -50,7 +48,9 @@ impl<const N: usize> Case<N> {
                 });
                 place(&mut maps, &mut |mut maps| {
                     for (place, &expected) in maps.iter_mut().zip(&expected) {
-                        assert_eq!(place.to_bits(), expected.to_bits(), "{level:?} with {workers} workers");
+                        // Which of two zeros comes out is left open.
+                        let same = *place == expected || place.is_nan() && expected.is_nan();
+                        assert!(same, "{level:?} with {workers} workers: {place} instead of {expected}");
                         *place = -7.0;
                     }
                 });

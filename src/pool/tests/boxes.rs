@@ -1,15 +1,48 @@
 //! Boxes, by the kernels and by reductions that merge.
 
+use std::sync::Arc;
+
 use ndarray::ArrayD;
 
 use super::super::Reduction;
 use super::super::boxed::{Boxed, Layout, Stepped};
-use super::super::planes::Sizes;
+use super::super::planes::{Compute, Sizes};
+use super::super::windows::Strips;
 use super::{Case, Oracle, run};
-use crate::simd::{has_kernels, levels};
+use crate::simd::{Level, has_kernels, levels};
 use crate::{Element, Tensor};
 
 impl<const N: usize> Case<N> {
+    /// The same by the kernel for windows, where it has boxes.
+    #[allow(clippy::too_many_arguments, reason = "a part of `each_box`, with all that it has drawn")]
+    fn by_strips<T: Element, R: Reduction<T>>(
+        &self,
+        reduction: &R,
+        layout: &Layout,
+        sizes: Sizes,
+        level: Level,
+        pixels: &[T],
+        bits: &impl Fn(T) -> u64,
+        mut check: impl FnMut(&Tensor<T>),
+    ) {
+        let Some(operation) = reduction.operation() else { return };
+        let strips = Strips::of_boxes::<T>(operation, layout, level).expect("the case is small");
+        let Some(strips) = strips else { return };
+        let strips: Arc<dyn Compute<T, T>> = Arc::new(strips);
+        let [deep, down, across] = layout.ranges().each_ref().map(Vec::len);
+        let sizes = Sizes { units: deep * down, unit: across, ..sizes };
+        let count = self.planes * deep * down * across;
+        let mut first: Option<Tensor<T>> = None;
+        for workers in (1..=3).filter(|&workers| workers <= self.planes * deep * down) {
+            let mut found = vec![T::HIGHEST; count];
+            run(Arc::clone(&strips), sizes, workers, pixels, &mut found);
+            let found = Tensor::from_vec(&[count], found).expect("as many as there are");
+            check(&found);
+            let first = first.get_or_insert_with(|| found.clone());
+            assert!(first.iter().zip(&found).all(|(&one, &other)| bits(one) == bits(other)), "{level:?}, {workers}");
+        }
+    }
+
     /// What boxes give at each level, the same to the bit for one, two and three workers: one for the whole plane, and boxes that overlap.
     pub(super) fn each_box<T: Element, R: Reduction<T>, U: Element>(
         &self,
@@ -43,20 +76,21 @@ impl<const N: usize> Case<N> {
             for level in levels() {
                 let layout = Layout::new(plane, ranges.clone());
                 let mut first: Option<Tensor<T>> = None;
+                self.by_strips(reduction, &layout, sizes, level, pixels, &bits, |found| check(found, &expected));
                 for workers in (1..=3).filter(|&workers| workers <= expected.len()) {
                     let mut found = vec![T::HIGHEST; expected.len()];
                     let layout = layout.clone();
                     match reduction.operation() {
                         Some(operation) if T::HAS_KERNELS && has_kernels(level) => {
-                            run(Boxed { operation, level, layout }, sizes, workers, pixels, &mut found);
+                            run(Arc::new(Boxed { operation, level, layout }), sizes, workers, pixels, &mut found);
                         }
                         Some(_) => {
                             let stepped = Stepped::<_, false> { reduction: reduction.clone(), level, layout };
-                            run(stepped, sizes, workers, pixels, &mut found);
+                            run(Arc::new(stepped), sizes, workers, pixels, &mut found);
                         }
                         None => {
                             let stepped = Stepped::<_, true> { reduction: reduction.clone(), level, layout };
-                            run(stepped, sizes, workers, pixels, &mut found);
+                            run(Arc::new(stepped), sizes, workers, pixels, &mut found);
                         }
                     }
                     let found = Tensor::from_vec(expected.shape(), found).expect("as many as expected");

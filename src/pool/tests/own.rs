@@ -1,12 +1,13 @@
 //! Reductions of a user's own.
 
+use std::sync::Arc;
+
 use ndarray::ArrayD;
 use proptest::prelude::*;
 
-use super::super::merged::Merged;
 use super::super::planes::Sizes;
-use super::super::problem::Problem;
 use super::super::walk::Walk;
+use super::super::windows::SteppedStrips;
 use super::super::{Reduction, reference};
 use super::range::Range;
 use super::{CASES, Case, Oracle, cases, pixels, run, same};
@@ -24,17 +25,18 @@ impl<const N: usize> Case<N> {
         let pool = self.pool(reduction.clone());
         let Ok(expected) = reference::forward(&pool, input) else { return };
         let layer = pool.layer::<T>(input.shape()).expect("the case fits");
-        let problem = Problem::new(&layer.geometry).expect("the case is small").expect("it has three axes at most");
+        let windows = layer.windows(None).expect("the case is small").expect("it has three axes at most");
         let sizes: Sizes = layer.sizes();
         let pixels = input.as_slice().expect("a fresh array is in order");
         for level in levels() {
-            let walk = Walk::<R, true>::new(reduction.clone(), &problem, level).expect("the case is small");
-            let merged = Merged::new(reduction, &problem, level).expect("the case is small").expect("it merges");
+            let walk = Walk::<R, true>::new(reduction.clone(), &windows.problem, level).expect("the case is small");
+            let strips = SteppedStrips::<R, true>::new(reduction, &windows, level).expect("the case is small");
+            let (walk, strips) = (Arc::new(walk), Arc::new(strips.expect("strips are in proportion")));
             for workers in (1..=3).filter(|&workers| workers <= sizes.planes * sizes.units) {
                 // Nothing may be left of what was there before.
                 let mut found = [vec![T::HIGHEST; expected.len()], vec![T::LOWEST; expected.len()]];
                 run(walk.clone(), sizes, workers, pixels, &mut found[0]);
-                run(merged.clone(), sizes, workers, pixels, &mut found[1]);
+                run(strips.clone(), sizes, workers, pixels, &mut found[1]);
                 for found in found {
                     check(&Tensor::from_vec(expected.shape(), found).expect("as many as expected"), &expected);
                 }

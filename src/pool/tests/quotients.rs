@@ -1,7 +1,7 @@
 //! Quotients by the counts of windows, held against the division of the language, bit by bit.
 
 use crate::Float;
-use crate::simd::{FloatPixel, Kernel, Simd, Vector, kernel_levels, run};
+use crate::simd::{FloatPixel, Kernel, Simd, Vector, kernel_levels, run_narrow};
 
 /// Divides every number by a count.
 struct Quotients<'a, T> {
@@ -35,7 +35,7 @@ fn check<T: Float + FloatPixel>(count: u32, from_bits: fn(u64) -> T, bits: fn(T)
     numbers.retain(|&number| number == T::ZERO || number / divisor > small || number / divisor < -small);
     for level in kernel_levels() {
         let mut quotients = numbers.clone();
-        run(level, Quotients { numbers: &mut quotients, count: divisor });
+        run_narrow(level, Quotients { numbers: &mut quotients, count: divisor });
         for (&number, quotient) in numbers.iter().zip(quotients) {
             assert_eq!(bits(quotient), bits(number / divisor), "{number} / {count} at {level:?}: {quotient}");
         }

@@ -1,0 +1,133 @@
+//! Which way windows are pooled, and that bands of a map are pooled as the whole is.
+
+use std::sync::Arc;
+
+use ndarray::{Array4, ArrayD, Axis, IxDyn, Slice};
+
+use super::super::planes::Planes;
+use super::super::{Average, AvgPool2d, L2Pool2d, Max, MaxPool2d, Pool, Reduction, reference};
+use super::{Case, by_kernel, pixels};
+use crate::simd::{has_kernels, levels};
+use crate::{Element, Module, Tensor, TensorView};
+
+/// A window, the input it slides over, and what pools it where pixels have kernels written with vectors, and where they have not.
+struct Way {
+    size: usize,
+    stride: usize,
+    dilation: usize,
+    padding: usize,
+    input: [usize; 2],
+    vectors: &'static str,
+    blocks: &'static str,
+}
+
+const fn way(window: [usize; 4], input: [usize; 2], vectors: &'static str, blocks: &'static str) -> Way {
+    let [size, stride, dilation, padding] = window;
+    Way { size, stride, dilation, padding, input, vectors, blocks }
+}
+
+const WAYS: [Way; 14] = [
+    way([2, 2, 1, 0], [8, 150], "pairs", "rows"),
+    way([2, 2, 1, 0], [14, 14], "pairs", "rows"),
+    way([2, 2, 1, 1], [8, 150], "small windows", "rows"),
+    way([3, 1, 1, 1], [9, 150], "small windows", "rows"),
+    way([3, 2, 1, 1], [9, 150], "small windows", "rows"),
+    way([5, 1, 1, 2], [20, 150], "rows", "rows"),
+    way([3, 1, 2, 2], [20, 150], "rows", "rows"),
+    way([7, 3, 1, 3], [20, 150], "rows", "rows"),
+    way([4, 4, 1, 0], [8, 8], "rows", "rows"),
+    way([9, 1, 1, 4], [40, 150], "van Herk", "van Herk"),
+    way([9, 2, 1, 4], [40, 150], "van Herk", "van Herk"),
+    way([13, 1, 1, 6], [13, 13], "narrow maps", "narrow maps"),
+    way([7, 7, 1, 0], [7, 7], "boxes", "rows"),
+    way([7, 1, 1, 0], [7, 7], "boxes", "narrow maps"),
+];
+
+/// Pools by the way that is expected, and holds it against the reference.
+fn check<T: Element, R: Reduction<T>>(way: &Way, reduction: R, is_written: bool, close: impl Fn(T, T) -> bool) {
+    let Way { size, stride, dilation, padding, input, .. } = *way;
+    let pool = Pool::<R, 2>::with(reduction, size).stride(stride).dilation(dilation).padding(padding);
+    let mut state = 1_u64;
+    let input = ArrayD::from_shape_simple_fn(IxDyn(&[2, input[0], input[1]]), || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        T::number((state >> 33) as usize % 100, false)
+    });
+    let expected = reference::forward(&pool, &input).expect("the case fits");
+    let layer = pool.layer::<T>(input.shape()).expect("the case fits");
+    for level in levels() {
+        let kernel = by_kernel(&pool, &layer, level);
+        let name = kernel.as_ref().map(|kernel| kernel.algorithm());
+        let expected_name = match is_written {
+            true => has_kernels(level).then_some(way.vectors),
+            false => Some(way.blocks),
+        };
+        assert_eq!(name, expected_name, "{size}, {stride}, {dilation}, {padding} at {level:?}");
+        let Some(kernel) = kernel else { continue };
+        let mut found = vec![T::HIGHEST; expected.len()];
+        let mut planes = Planes::new(Arc::clone(&kernel), layer.sizes(), 1).expect("the case is small");
+        planes.run_dense(input.as_slice().expect("a fresh array is in order"), &mut found);
+        for (&found, &expected) in found.iter().zip(&expected) {
+            assert!(close(found, expected), "{found} instead of {expected} by {name:?} at {level:?}");
+        }
+    }
+}
+
+#[test]
+fn every_window_is_pooled_the_way_that_is_meant_for_it() {
+    for way in &WAYS {
+        check::<f32, _>(way, Max, true, |found, expected| found == expected);
+        check::<u8, _>(way, Max, true, |found, expected| found == expected);
+        check::<f64, _>(way, Max, false, |found, expected| found == expected);
+        check::<i8, _>(way, Max, false, |found, expected| found == expected);
+        check::<f32, _>(way, Average::default(), true, |found, expected| (found - expected).abs() < 1e-4);
+        check::<f64, _>(way, Average::default(), false, |found, expected| (found - expected).abs() < 1e-12);
+    }
+}
+
+/// The outputs of a map, computed band by band.
+fn by_bands(module: &dyn Module<f32>, input: &Array4<f32>, cuts: &[usize]) -> Tensor<f32> {
+    let shape = module.output_shape(input.shape()).expect("the input fits");
+    let mut output = Array4::zeros((shape[0], shape[1], shape[2], shape[3]));
+    let ends = cuts.iter().skip(1).chain([&shape[2]]);
+    for (&start, &end) in cuts.iter().zip(ends) {
+        let band = module.band(input.shape(), start..end).expect("pools have bands");
+        let pixels = input.slice_axis(Axis(2), Slice::from(band.input.clone()));
+        let mut plan = module.plan_band(input.shape(), &band).expect("the band fits");
+        let pixels = pixels.as_standard_layout().into_owned();
+        plan.run(&pixels, output.slice_axis_mut(Axis(2), Slice::from(start..end))).expect("the plan is for the band");
+    }
+    Tensor::from(output)
+}
+
+#[test]
+fn bands_have_the_bits_of_the_whole() {
+    for (size, stride, padding, columns) in
+        [(9, 1, 4, 150), (9, 2, 4, 150), (5, 1, 2, 150), (3, 1, 1, 150), (13, 1, 6, 20), (2, 2, 0, 30), (31, 1, 15, 40)]
+    {
+        let case = Case {
+            planes: 2,
+            input: [60, columns],
+            size: [size; 2],
+            stride: [stride; 2],
+            dilation: [1; 2],
+            padding: [(padding, padding); 2],
+            ceil_mode: false,
+            count_include_pad: false,
+            odd: 0,
+            seed: 3,
+        };
+        let input = pixels(&case).mapv(|pixel| pixel as f32);
+        let input = input.into_shape_with_order((1, 2, 60, columns)).expect("as many pixels");
+        let average = AvgPool2d::new(size).stride(stride).padding(padding);
+        let norm = L2Pool2d::new(size).stride(stride).padding(padding);
+        let largest = MaxPool2d::new(size).stride(stride).padding(padding);
+        for module in [&average as &dyn Module<f32>, &norm, &largest] {
+            let whole = module.forward_view(TensorView::from(&input)).expect("the input fits");
+            for cuts in [&[0, 1, 7, 20][..], &[0, 13], &[0, 2, 4, 6, 8, 10, 12, 14, 16]] {
+                let banded = by_bands(module, &input, cuts);
+                let same = whole.iter().zip(&banded).all(|(one, other)| one.to_bits() == other.to_bits());
+                assert!(same, "{} of {size} at stride {stride}, cut at {cuts:?}", module.name());
+            }
+        }
+    }
+}

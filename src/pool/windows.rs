@@ -1,0 +1,371 @@
+//! The one place that chooses how windows are pooled.
+//!
+//! | windows | reduction | by |
+//! | --- | --- | --- |
+//! | one for the whole map | of this crate, of `f32` and `u8` | boxes |
+//! | 2×2 side by side, on pixels alone | of this crate, of `f32` and `u8` | pairs |
+//! | 2×2 at stride 2, 3×3 at strides 1 and 2 | of this crate, of `f32` and `u8` | small windows |
+//! | others | of this crate, of `f32`, `u8`, `f64` and `i8`; any that merges | rows, narrow maps, van Herk: see [`Layout`] |
+//! | any | another, and windows out of all proportion | taps |
+
+use std::marker::PhantomData;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::Reduction;
+use super::boxed::{Boxed, Layout as BoxLayout};
+use super::counts::count;
+use super::fast::Fast;
+use super::operation::Operation;
+use super::planes::{Compute, OF_PASSES, Pooled, Sizes, pooled, shared};
+use super::problem::Problem;
+use super::walk::Walk;
+use crate::kernels::pool::blocks::{Blocks, Single};
+use crate::kernels::pool::hosts::{Kind, lanes};
+use crate::kernels::pool::layout::{Counts, Layout, Merging, Rule, Side, Span};
+use crate::kernels::pool::run::{Task, run};
+use crate::simd::{Level, vectorized_narrow};
+use crate::tensor::collected;
+use crate::window::Axis;
+use crate::{Element, Result};
+
+/// The windows of a layer.
+#[derive(Debug)]
+pub struct Windows {
+    pub(super) problem: Problem,
+    pub(super) sizes: Sizes,
+    /// Whether an axis has so many outputs, or a window so many taps, that nothing should be laid down for each of them.
+    pub(super) is_vast: bool,
+    /// What they are a band of, if they are.
+    pub(super) of: Option<Of>,
+}
+
+/// What a band is a band of: its first row of outputs, and how many rows of pixels the whole has.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Of {
+    pub(super) first: usize,
+    pub(super) rows: usize,
+}
+
+impl Windows {
+    /// Pools by the kernels of an operation, or by the steps of its reduction where it has none.
+    pub(super) fn by_kernels<T: Element, R: Reduction<T>>(
+        self,
+        operation: Operation,
+        reduction: R,
+    ) -> Result<Box<dyn Pooled<T>>> {
+        let level = Level::new();
+        match self.kernel(operation, level)? {
+            Some(kernel) => shared(kernel, self.sizes),
+            None => pooled(Walk::<R, false>::new(reduction, &self.problem, level)?, self.sizes),
+        }
+    }
+
+    /// The same for a reduction that merges, where windows need not be out of all proportion for it to have no kernel.
+    pub(super) fn by_kernels_or_strips<T: Element, R: Reduction<T>>(
+        self,
+        operation: Operation,
+        reduction: &R,
+    ) -> Result<Box<dyn Pooled<T>>> {
+        match self.kernel(operation, Level::new())? {
+            Some(kernel) => shared(kernel, self.sizes),
+            None => self.by_steps::<T, R, false>(reduction),
+        }
+    }
+
+    /// The kernel for an operation; `None` where the pixels or the level have none, or windows are out of all proportion.
+    pub(super) fn kernel<T: Element>(
+        &self,
+        operation: Operation,
+        level: Level,
+    ) -> Result<Option<Arc<dyn Compute<T, T>>>> {
+        if self.is_vast {
+            return Ok(None);
+        }
+        let operation = operation.simplest();
+        if self.are_whole_maps(operation)
+            && let Some(boxed) = Boxed::new::<T>(operation, BoxLayout::of_maps(self.sizes.plane), level)
+        {
+            return Ok(Some(Arc::new(boxed)));
+        }
+        if let Some(fast) = Fast::new(&self.problem, operation, level) {
+            return Ok(Some(Arc::new(fast)));
+        }
+        let strips = Strips::new::<T>(operation, self, level)?;
+        Ok(strips.map(|strips| Arc::new(strips) as Arc<dyn Compute<T, T>>))
+    }
+
+    /// Pools by the steps of any reduction.
+    pub(super) fn by_steps<T: Element, R: Reduction<T>, const OWN: bool>(
+        self,
+        reduction: &R,
+    ) -> Result<Box<dyn Pooled<T>>> {
+        let level = Level::new();
+        if !self.is_vast
+            && merges(reduction)
+            && let Some(stepped) = SteppedStrips::<R, OWN>::new(reduction, &self, level)?
+        {
+            return pooled(stepped, self.sizes);
+        }
+        pooled(Walk::<R, OWN>::new(reduction.clone(), &self.problem, level)?, self.sizes)
+    }
+
+    /// Whether each map is one window, of all its pixels and no others. A band of a map is not one: sums of the whole are taken
+    /// otherwise.
+    fn are_whole_maps(&self, operation: Operation) -> bool {
+        let include_pad = operation.count_include_pad();
+        let is_whole = |axis: &Axis| {
+            let counted = count(axis, 0, include_pad);
+            axis.outputs() == 1 && axis.by_output(0).range.len() == axis.length() && counted == axis.length()
+        };
+        self.of.is_none() && self.problem.pixels() > FEW && self.problem.axes.iter().all(is_whole)
+    }
+
+    /// Lays windows down; their pixels are counted with padding or without, or each as one.
+    fn laid_down(&self, include_pad: Option<bool>, merging: Merging) -> Result<Option<Layout>> {
+        let [planes, rows, columns] = &self.problem.axes;
+        let of = |axis: &Axis| counts_of(axis, include_pad);
+        let (Some(of_planes), Some(of_rows), Some(mut of_columns)) = (of(planes)?, of(rows)?, of(columns)?) else {
+            return Ok(None);
+        };
+        let outputs = of_columns.len();
+        of_columns.resize(outputs.next_multiple_of(merging.lanes), 1);
+        let counts = Counts { planes: of_planes, rows: of_rows, columns: of_columns, outputs };
+        let sides = [side(planes, None)?, side(rows, self.of)?, side(columns, None)?];
+        Ok(Layout::new(sides, Some(counts), merging))
+    }
+}
+
+/// Maps of no more pixels are pooled as windows.
+const FEW: usize = 8;
+
+/// Whether a reduction merges.
+pub(super) fn merges<T, R: Reduction<T>>(reduction: &R) -> bool {
+    reduction.merge(reduction.start(), reduction.start()).is_some()
+}
+
+/// Both accumulators as one, of a reduction that is known to merge.
+#[inline(always)]
+pub(super) fn merge<T, R: Reduction<T>>(reduction: &R, one: R::Accumulator, other: R::Accumulator) -> R::Accumulator {
+    reduction.merge(one, other).unwrap_or(one)
+}
+
+fn side(axis: &Axis, of: Option<Of>) -> Result<Side> {
+    let spans = collected((0..axis.outputs()).map(|output| {
+        let run = axis.by_output(output);
+        Span { first: run.input, count: run.range.len() }
+    }))?;
+    // Where no window has two pixels, the distance between taps is of no account, and might be too large to count.
+    let step = if spans.iter().any(|span| span.count > 1) { axis.dilation() } else { 1 };
+    let (from, whole) = of.map_or((0, axis.length()), |of| (of.first, of.rows));
+    let rule = Rule { before: axis.before(), size: axis.size(), stride: axis.stride(), from, whole };
+    let rule = (axis.size() == 1 || step == axis.dilation()).then_some(rule);
+    Ok(Side { length: axis.length(), step, spans, rule })
+}
+
+/// How many pixels windows count on an axis; `None` where these are too many.
+fn counts_of(axis: &Axis, include_pad: Option<bool>) -> Result<Option<Vec<u32>>> {
+    let of = |output| include_pad.map_or(1, |include_pad| count(axis, output, include_pad));
+    let counts = collected((0..axis.outputs()).map(of))?;
+    Ok(counts.into_iter().map(|count| u32::try_from(count).ok().filter(|&count| count <= u32::MAX / 2)).collect())
+}
+
+/// Boxes that are longer are better summed up in pairs of stretches.
+pub(super) const LONG: usize = 32;
+
+/// The kernel of an operation, and what its windows count: pixels, with padding or without, or nothing.
+fn kind(operation: Operation) -> Option<(Kind, Option<bool>)> {
+    match operation {
+        Operation::Max => Some((Kind::Max, None)),
+        Operation::Min => Some((Kind::Min, None)),
+        Operation::Average { count_include_pad } => Some((Kind::Mean, Some(count_include_pad))),
+        Operation::L2 => Some((Kind::Norm, None)),
+        #[allow(clippy::float_cmp, reason = "other orders than one are other norms, however near")]
+        Operation::Lp { order } if order == 1.0 => Some((Kind::Total, None)),
+        Operation::Lp { .. } => None,
+    }
+}
+
+fn merging<T>(kind: Kind) -> Merging {
+    let idempotent = matches!(kind, Kind::Max | Kind::Min);
+    Merging { lanes: lanes::<T>(), cell_bytes: size_of::<T>(), idempotent }
+}
+
+/// Windows pooled by an operation that has kernels.
+#[derive(Debug, Clone)]
+pub(super) struct Strips {
+    kind: Kind,
+    layout: Arc<Layout>,
+    level: Level,
+}
+
+impl Strips {
+    /// `None` where there is no kernel, or strips would be out of all proportion.
+    pub(super) fn new<T: Element>(operation: Operation, windows: &Windows, level: Level) -> Result<Option<Self>> {
+        let Some((kind, include_pad)) = kind(operation).filter(|_| T::is_pooled(level)) else { return Ok(None) };
+        let layout = windows.laid_down(include_pad, merging::<T>(kind))?;
+        Ok(layout.map(|layout| Self { kind, layout: Arc::new(layout), level }))
+    }
+
+    /// The same for boxes that share out a plane.
+    pub(super) fn of_boxes<T: Element>(operation: Operation, boxes: &BoxLayout, level: Level) -> Result<Option<Self>> {
+        let Some((kind, include_pad)) = kind(operation).filter(|_| T::is_pooled(level)) else { return Ok(None) };
+        let (ranges, plane) = (boxes.ranges(), boxes.plane());
+        if ranges.iter().flatten().any(|range| range.len() > LONG) {
+            return Ok(None);
+        }
+        let merging = merging::<T>(kind);
+        let mut counts = [const { Vec::new() }; 3];
+        let mut spans = [const { Vec::new() }; 3];
+        for (axis, ranges) in ranges.iter().enumerate() {
+            let count = |range: &Range<usize>| if include_pad.is_some() { range.len() as u32 } else { 1 };
+            counts[axis] = collected(ranges.iter().map(count))?;
+            spans[axis] = collected(ranges.iter().map(|range| Span { first: range.start, count: range.len() }))?;
+        }
+        let [of_planes, of_rows, mut of_columns] = counts;
+        let outputs = of_columns.len();
+        of_columns.resize(outputs.next_multiple_of(merging.lanes), 1);
+        let counts = Counts { planes: of_planes, rows: of_rows, columns: of_columns, outputs };
+        let [planes, rows, columns] = spans;
+        let side = |axis: usize, spans| Side { length: plane[axis], step: 1, spans, rule: None };
+        let layout = Layout::new([side(0, planes), side(1, rows), side(2, columns)], Some(counts), merging);
+        Ok(layout.map(|layout| Self { kind, layout: Arc::new(layout), level }))
+    }
+}
+
+impl<T: Element> Compute<T, T> for Strips {
+    fn compute(&self, pixels: &[T], first: usize, output: &mut [T], cells: &mut [T], spare: &mut [T]) {
+        T::pool(self.level, self.kind, Task { layout: &self.layout, pixels, first, output, cells, spare });
+    }
+
+    fn algorithm(&self) -> &'static str {
+        self.layout.name()
+    }
+
+    fn weight(&self) -> usize {
+        OF_PASSES
+    }
+
+    fn scratch_length(&self) -> usize {
+        self.layout.cells
+    }
+
+    fn blank(&self) -> T {
+        T::ZERO
+    }
+
+    fn spare_length(&self) -> usize {
+        self.layout.spare()
+    }
+
+    fn least_units(&self) -> usize {
+        self.layout.least_rows()
+    }
+}
+
+/// Windows pooled by a reduction that merges. `OWN` says that it may be a user's own: it is then compiled for wider vectors, too.
+#[derive(Clone)]
+pub(super) struct SteppedStrips<R, const OWN: bool> {
+    reduction: R,
+    layout: Arc<Layout>,
+    level: Level,
+}
+
+/// Cells of a block of accumulators.
+const LANES: usize = 16;
+
+impl<R, const OWN: bool> SteppedStrips<R, OWN> {
+    /// `None` where strips would be out of all proportion.
+    pub(super) fn new<T>(reduction: &R, windows: &Windows, level: Level) -> Result<Option<Self>>
+    where
+        R: Reduction<T>,
+    {
+        let merging = Merging { lanes: LANES, cell_bytes: size_of::<R::Accumulator>().max(1), idempotent: false };
+        let layout = windows.laid_down(Some(reduction.count_include_pad()), merging)?;
+        Ok(layout.map(|layout| Self { reduction: reduction.clone(), layout: Arc::new(layout), level }))
+    }
+}
+
+impl<T: Element, R: Reduction<T>, const OWN: bool> Compute<T, R::Accumulator> for SteppedStrips<R, OWN> {
+    fn compute(&self, pixels: &[T], first: usize, output: &mut [T], cells: &mut [R::Accumulator], spare: &mut [T]) {
+        let task = Task { layout: &self.layout, pixels, first, output, cells, spare };
+        let steps = Blocks(Steps { reduction: &self.reduction, pixel: PhantomData });
+        match OWN {
+            true => vectorized_narrow(
+                self.level,
+                #[inline(always)]
+                || run::<_, LANES>(steps, task),
+            ),
+            false => run::<_, LANES>(steps, task),
+        }
+    }
+
+    fn algorithm(&self) -> &'static str {
+        self.layout.name()
+    }
+
+    fn weight(&self) -> usize {
+        OF_PASSES
+    }
+
+    fn scratch_length(&self) -> usize {
+        self.layout.cells
+    }
+
+    fn blank(&self) -> R::Accumulator {
+        self.reduction.start()
+    }
+
+    fn spare_length(&self) -> usize {
+        self.layout.spare()
+    }
+
+    fn least_units(&self) -> usize {
+        self.layout.least_rows()
+    }
+}
+
+/// The steps of a reduction.
+struct Steps<'a, R, T> {
+    reduction: &'a R,
+    pixel: PhantomData<T>,
+}
+
+impl<R, T> Clone for Steps<'_, R, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R, T> Copy for Steps<'_, R, T> {}
+
+impl<T: Element, R: Reduction<T>> Single for Steps<'_, R, T> {
+    type Pixel = T;
+    type Cell = R::Accumulator;
+    const COUNTED: bool = true;
+
+    #[inline(always)]
+    fn blank(self) -> R::Accumulator {
+        self.reduction.start()
+    }
+
+    #[inline(always)]
+    fn enter(self, pixel: T) -> R::Accumulator {
+        self.reduction.step(self.reduction.start(), pixel)
+    }
+
+    #[inline(always)]
+    fn onto(self, cell: R::Accumulator, pixel: T) -> R::Accumulator {
+        self.reduction.step(cell, pixel)
+    }
+
+    #[inline(always)]
+    fn merge(self, earlier: R::Accumulator, later: R::Accumulator) -> R::Accumulator {
+        merge(self.reduction, earlier, later)
+    }
+
+    #[inline(always)]
+    fn finish(self, cell: R::Accumulator, column: u32, row: usize) -> T {
+        self.reduction.finish(cell, column as usize * row)
+    }
+}
