@@ -26,10 +26,9 @@ pub enum Operation {
 
 impl Operation {
     /// The same by another name that has more kernels.
-    #[allow(clippy::float_cmp, reason = "other orders than two are other norms, however near")]
     pub(super) fn simplest(self) -> Self {
         match self {
-            Self::Lp { order } if order == 2.0 => Self::L2,
+            Self::Lp { order: 2.0 } => Self::L2,
             other => other,
         }
     }

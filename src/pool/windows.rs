@@ -61,7 +61,7 @@ impl Windows {
         }
     }
 
-    /// The same for a reduction that merges, where windows need not be out of all proportion for it to have no kernel.
+    /// The same for a reduction that merges and has kernels for some of its parameters alone, as norms have for some orders.
     pub(super) fn by_kernels_or_strips<T: Element, R: Reduction<T>>(
         self,
         operation: Operation,
@@ -180,8 +180,7 @@ fn kind(operation: Operation) -> Option<(Kind, Option<bool>)> {
         Operation::Min => Some((Kind::Min, None)),
         Operation::Average { count_include_pad } => Some((Kind::Mean, Some(count_include_pad))),
         Operation::L2 => Some((Kind::Norm, None)),
-        #[allow(clippy::float_cmp, reason = "other orders than one are other norms, however near")]
-        Operation::Lp { order } if order == 1.0 => Some((Kind::Total, None)),
+        Operation::Lp { order: 1.0 } => Some((Kind::Total, None)),
         Operation::Lp { .. } => None,
     }
 }
@@ -218,7 +217,8 @@ impl Strips {
         let mut counts = [const { Vec::new() }; 3];
         let mut spans = [const { Vec::new() }; 3];
         for (axis, ranges) in ranges.iter().enumerate() {
-            let count = |range: &Range<usize>| if include_pad.is_some() { range.len() as u32 } else { 1 };
+            let length = |range: &Range<usize>| u32::try_from(range.len()).unwrap_or(u32::MAX);
+            let count = |range: &Range<usize>| if include_pad.is_some() { length(range) } else { 1 };
             counts[axis] = collected(ranges.iter().map(count))?;
             spans[axis] = collected(ranges.iter().map(|range| Span { first: range.start, count: range.len() }))?;
         }

@@ -258,7 +258,9 @@ impl Single for Sum {
     #[inline(always)]
     fn close(self, output: &mut [f64]) {
         if self.squared {
-            output.iter_mut().for_each(|sum| *sum = sum.sqrt());
+            for sum in output {
+                *sum = sum.sqrt();
+            }
         }
     }
 }

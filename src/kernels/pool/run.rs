@@ -219,8 +219,8 @@ fn mark_nan<O: Operation<N>, const N: usize>(
             continue;
         }
         for (span, output) in layout.columns.spans.iter().zip(output) {
-            let under = (0..span.count).rev().map(|tap| marks[span.first + tap * layout.columns.step]);
-            if let Some(nan) = under.into_iter().find(|&mark| O::is_nan(mark)) {
+            let mut under = (0..span.count).rev().map(|tap| marks[span.first + tap * layout.columns.step]);
+            if let Some(nan) = under.find(|&mark| O::is_nan(mark)) {
                 *output = nan;
             }
         }
