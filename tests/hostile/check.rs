@@ -1,5 +1,7 @@
 //! Every way to compute a module, held against the definition and against each other.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use featuremap::{Error, Module, Plan, Tensor, TensorView, TensorViewMut};
 use ndarray::{ArrayD, Axis, IxDyn, arr0};
 
@@ -81,9 +83,19 @@ pub(crate) fn is_impossible(elements: u128) -> bool {
     elements > (isize::MAX.cast_unsigned() as u128).min(1 << 47)
 }
 
+/// What became of cases.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    /// Modules that were computed, with so many outputs held against the definition, and those that had an error.
+    pub(crate) computed: AtomicUsize,
+    pub(crate) outputs: AtomicUsize,
+    pub(crate) refused: AtomicUsize,
+}
+
 /// What the generator runs with.
 pub(crate) struct Stage {
     pub(crate) budget: Budget,
+    pub(crate) tally: Tally,
     #[cfg(feature = "rayon")]
     pub(crate) pools: Vec<rayon::ThreadPool>,
 }
@@ -122,6 +134,7 @@ impl Stage {
         }
         match shape {
             Err(error) => {
+                self.tally.refused.fetch_add(1, Ordering::Relaxed);
                 subject.facts.iter().for_each(|facts| facts.check(&error));
                 let of_forward = self.within(1 << 20, || module.forward_view(input.into()));
                 let of_plan = self.within(1 << 20, || module.plan(input.shape()));
@@ -160,6 +173,7 @@ impl Stage {
             }
         };
         assert_eq!(first.shape(), shape);
+        self.tally.computed.fetch_add(1, Ordering::Relaxed);
         let plan = self.within(bytes, || module.plan(input.shape())).expect("what can be computed can be planned");
         assert_eq!((plan.input_shape(), plan.output_shape()), (input.shape(), shape));
         let tiles = plan.algorithm().contains("winograd");
@@ -194,6 +208,7 @@ impl Stage {
         for place in places {
             if let Some(expected) = (subject.definition)(place, tiles) {
                 let agrees = agree(elements[place], &expected, true);
+                self.tally.outputs.fetch_add(1, Ordering::Relaxed);
                 assert!(agrees, "{} at {place} of {:?} for {expected:?}", elements[place], found.shape());
             }
         }
@@ -294,7 +309,7 @@ impl<T: Number, U: Number> Ways<'_, T, U> {
                 self.into_any(random, first, &way, &mut |input, output| plan.run(input, output));
             }
         }
-        if random.once_in(8) {
+        if random.once_in(8) && !self.stage.pools.is_empty() {
             let run = |mut plan: Plan<T, U>| {
                 let mut output = ArrayD::from_elem(IxDyn(self.shape), U::ZERO);
                 plan.run(input, &mut output).expect("as before");

@@ -1,13 +1,13 @@
-//! Layers with any parameters: convolutions, transposed ones, dense ones.
+//! Convolutions with any parameters, and transposed ones.
 
 use featuremap::conv::Algorithm;
-use featuremap::{Conv, ConvTranspose, Element, Linear, OutputShape, PaddingMode};
-use ndarray::{Array1, ArrayD};
+use featuremap::{Conv, ConvTranspose, PaddingMode};
+use ndarray::ArrayD;
 
 use super::check::{Input, Stage, Subject, Verdict};
 use super::definition::Convolution;
 use super::facts::Facts;
-use super::layout::{Along, LARGEST, Pad, Spec, all_countable, array, countable, elements, volume};
+use super::layout::{Along, LARGEST, Pad, Spec, all_countable, array, countable, volume};
 use super::random::{Kind, Number, Random, numbers};
 
 /// Calls a function of a number of axes that is known when compiling.
@@ -348,74 +348,4 @@ pub(crate) fn check_transposed<T: Number<Sum: Number>, const N: usize>(stage: &S
     let subject =
         Subject { module: &conv, input: &input, verdict, facts, definition, terms, zeros: false, honest: true, bytes };
     stage.check(random, &subject);
-}
-
-pub(crate) fn check_linear<T: Number<Sum: Number>>(stage: &Stage, random: &mut Random) {
-    let (outputs, features) = (random.from(0, 40), random.from(0, 50));
-    let mut weights = vec![outputs, features];
-    if random.once_in(20) {
-        weights = random.list(4, |random| random.below(4));
-        weights.truncate(random.below(5));
-    }
-    let kind = if random.once_in(3) { Kind::draw(random) } else { Kind::Plain };
-    let filters = numbers::<T>(random, kind, &weights);
-    let mut shape = random.list(7, |random| random.from(1, 3));
-    shape.truncate(random.below(8));
-    if random.once_in(4) {
-        shape = vec![random.from(0, 60)];
-    }
-    shape.push(if random.once_in(12) { random.below(4) } else { features });
-    if random.once_in(30) {
-        shape.clear();
-    }
-    let kind = Kind::draw(random);
-    let input = Input::<T>::draw(random, kind, &shape);
-    let length = if random.once_in(20) { random.below(5) } else { outputs };
-    let bias = random.once_in(2).then(|| numbers::<T::Sum>(random, Kind::Plain, &[length]));
-    let mut linear = Linear::<T>::new(filters.clone());
-    if let Some(bias) = &bias {
-        linear = linear.bias(bias.clone());
-    }
-    let spec = Spec { size: vec![], stride: vec![], dilation: vec![], padding: Pad::Valid, ceil: false };
-    let mut facts = Facts::new(0, &spec, &shape);
-    facts.ranks = ((1..9).collect(), vec![2]);
-    facts.filters = weights.clone();
-    facts.bias = bias.as_ref().map(|bias| bias.shape().to_vec());
-    let fits = weights.len() == 2
-        && shape.last() == Some(&weights[1])
-        && bias.as_ref().is_none_or(|bias| bias.len() == weights[0]);
-    let verdict = match (fits, shape.split_last()) {
-        (true, Some((_, batch))) => Verdict::Shape(batch.iter().copied().chain([weights[0]]).collect()),
-        _ => Verdict::Wrong,
-    };
-    let one = Along { length: 1, size: 1, stride: 1, dilation: 1, before: 0, after: 0, outputs: 1 };
-    let definition = Convolution {
-        axes: vec![one],
-        mode: PaddingMode::Zeros,
-        relu: false,
-        groups: 1,
-        input: input.array.as_slice().expect("it is in order"),
-        filters: filters.as_slice().expect("it is in order"),
-        bias: bias.as_ref().map(|bias| bias.as_slice().expect("it is in order")),
-        outputs: weights.first().copied().unwrap_or(1),
-        inputs: weights.get(1).copied().unwrap_or(1),
-    };
-    let definition = &|place: usize, tiles: bool| Some(definition.at(place, tiles));
-    let (facts, bytes) = (Some(&facts), elements(&weights) * size_of::<T::Sum>() as u128);
-    let terms = features;
-    let subject = Subject {
-        module: &linear,
-        input: &input,
-        verdict,
-        facts,
-        definition,
-        terms,
-        zeros: false,
-        honest: true,
-        bytes,
-    };
-    stage.check(random, &subject);
-    // A bias that fits no weights.
-    let flat = Linear::<T>::new(filters);
-    assert!(flat.bias(Array1::from_elem(outputs + 1, <T::Sum as Element>::ZERO)).output_shape(&shape).is_err());
 }

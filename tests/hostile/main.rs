@@ -29,6 +29,7 @@ mod facts;
 mod layers;
 mod layout;
 mod liars;
+mod linear;
 mod memory;
 mod networks;
 mod own;
@@ -41,7 +42,7 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use check::{Budget, Stage};
+use check::{Budget, Stage, Tally};
 use layers::on_axes;
 use peak_alloc::PeakAlloc;
 use random::Random;
@@ -80,9 +81,9 @@ fn run(stage: &Stage, seed: u64) {
             _ => layers::check_transposed::<u8, 6>(stage, random),
         },
         9 => match random.below(3) {
-            0 => layers::check_linear::<f32>(stage, random),
-            1 => layers::check_linear::<f64>(stage, random),
-            _ => layers::check_linear::<i8>(stage, random),
+            0 => linear::check_linear::<f32>(stage, random),
+            1 => linear::check_linear::<f64>(stage, random),
+            _ => linear::check_linear::<i8>(stage, random),
         },
         10..13 => match random.below(8) {
             0 => pools::check_pool::<f32, 1>(stage, random),
@@ -158,6 +159,7 @@ fn whatever_is_passed() {
     let large = if cfg!(debug_assertions) { 1 } else { 20 };
     let stage = Stage {
         budget: Budget { elements: 20_000 * large, terms: 10_000 * usize::try_from(large).expect("it is small") },
+        tally: Tally::default(),
         #[cfg(feature = "rayon")]
         pools: [1, 2, 3, 8]
             .into_iter()
@@ -186,6 +188,6 @@ fn whatever_is_passed() {
         }
         seed += 1;
     }
-    println!("{} cases, from seed {first} on, in {:?}", seed - first, start.elapsed());
+    println!("{} cases, from seed {first} on, in {:?}: {:?}", seed - first, start.elapsed(), stage.tally);
     assert!(failed.is_empty(), "{} seeds failed: {failed:?}", failed.len());
 }
