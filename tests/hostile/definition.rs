@@ -115,7 +115,8 @@ fn root(found: f64, terms: &Terms, order: f64, precision: Precision) -> bool {
     let off = precision.unit * (16.0 + 2.0 * exponent);
     let low = (terms.sum - most).max(0.0).powf(order.recip()) * (1.0 - off);
     let high = (terms.sum + most).powf(order.recip()) * (1.0 + off);
-    (low - precision.least..=high + precision.least).contains(&found)
+    let overflows = high > precision.largest * 0.999 && found.is_infinite();
+    overflows || (low - precision.least..=high + precision.least).contains(&found)
 }
 
 /// A convolution of `[image, channel, …]` with a bank `[filter, channel of a group, …]`.
