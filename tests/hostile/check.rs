@@ -144,6 +144,24 @@ impl Stage {
         }
     }
 
+    /// The shape rule alone, of an input that need not exist.
+    pub(crate) fn check_rule<T: Number, U: Number>(&self, module: &dyn Module<T, U>, verdict: &Verdict, facts: &Facts) {
+        let shape = self.within(1 << 20, || module.output_shape(&facts.input));
+        match (verdict, shape) {
+            (Verdict::Shape(expected), Ok(found)) => {
+                assert_eq!(&found, expected);
+                let all = elements(&found).max(elements(&facts.input));
+                if is_impossible(all) || all < self.budget.elements {
+                    let planned = self.within(1 << 26, || module.plan(&facts.input));
+                    assert!(planned.is_ok_and(|plan| plan.output_shape() == found) || is_impossible(all));
+                }
+            }
+            (Verdict::Wrong, Err(error)) => facts.check(&error),
+            (Verdict::Unknown, _) => {}
+            (expected, found) => panic!("{found:?}, where {expected:?} comes out of {facts:?}"),
+        }
+    }
+
     fn check_outputs<T: Number, U: Number>(&self, random: &mut Random, subject: &Subject<'_, T, U>, shape: &[usize]) {
         let (module, input) = (subject.module, &subject.input.array);
         let count = elements(shape);

@@ -53,6 +53,16 @@ pub(crate) fn input_shape(random: &mut Random, stage: &Stage, axes: usize, chann
     shape
 }
 
+/// The shape of an input that need not exist.
+fn ghost_shape(random: &mut Random, axes: usize, channels: usize) -> Vec<usize> {
+    let mut shape = random.list(axes, Random::hostile);
+    if random.once_in(3) {
+        shape.insert(0, channels);
+        shape.insert(0, random.clone().below(3));
+    }
+    shape
+}
+
 /// A bank of filters and its groups, that fit the channels of an input or not.
 struct Bank<T: Number<Sum: Number>> {
     filters: ArrayD<T>,
@@ -216,6 +226,11 @@ pub(crate) fn check_conv<T: Number<Sum: Number>, const N: usize>(stage: &Stage, 
         }
         filters = filters.as_standard_layout().into_owned();
     }
+    let mut ghost = facts.clone();
+    ghost.input = ghost_shape(random, N, channels);
+    let verdict =
+        convolved(&ghost, mode, size_of::<T::Sum>()).map_or(Verdict::Wrong, |(_, shape)| Verdict::Shape(shape));
+    stage.check_rule(&conv, &verdict, &ghost);
     let (along, verdict) = match found {
         Some((along, shape)) => (along, Verdict::Shape(shape)),
         None => (Vec::new(), Verdict::Wrong),
@@ -321,6 +336,10 @@ pub(crate) fn check_transposed<T: Number<Sum: Number>, const N: usize>(stage: &S
     facts.groups = bank.groups;
     facts.ranks.1 = vec![N, N + 2];
     facts.bias = bank.bias.as_ref().map(|bias| bias.shape().to_vec());
+    let mut ghost = facts.clone();
+    ghost.input = ghost_shape(random, N, channels);
+    let verdict = transposed(&ghost, size_of::<T::Sum>()).map_or(Verdict::Wrong, |(_, shape)| Verdict::Shape(shape));
+    stage.check_rule(&conv, &verdict, &ghost);
     let (along, verdict) = match transposed(&facts, size_of::<T::Sum>()) {
         Some((along, shape)) => (along, Verdict::Shape(shape)),
         None => (Vec::new(), Verdict::Wrong),

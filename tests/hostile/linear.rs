@@ -1,10 +1,10 @@
-//! Dense layers, of weights and inputs that fit each other or not.
+//! Dense layers, of weights and inputs that fit each other or not; ReLU and Flatten, of tensors of any rank.
 
-use featuremap::{Element, Linear, OutputShape, PaddingMode};
+use featuremap::{Element, Flatten, Linear, OutputShape, PaddingMode, Relu};
 use ndarray::Array1;
 
 use super::check::{Input, Stage, Subject, Verdict};
-use super::definition::Convolution;
+use super::definition::{Convolution, Expected};
 use super::facts::Facts;
 use super::layout::{Along, Pad, Spec, elements};
 use super::random::{Kind, Number, Random, numbers};
@@ -77,4 +77,31 @@ pub(crate) fn check_linear<T: Number<Sum: Number>>(stage: &Stage, random: &mut R
     // A bias that fits no weights.
     let flat = Linear::<T>::new(filters);
     assert!(flat.bias(Array1::from_elem(outputs + 1, <T::Sum as Element>::ZERO)).output_shape(&shape).is_err());
+}
+
+pub(crate) fn check_pointwise<T: Number>(stage: &Stage, random: &mut Random) {
+    let rank = random.below(9);
+    let shape = random.list(rank, |random| if random.once_in(20) { 0 } else { random.from(1, 4) });
+    let kind = Kind::draw(random);
+    let input = Input::<T>::draw(random, kind, &shape);
+    let elements = input.array.as_slice().expect("it is in order");
+    let relu = |place: usize| if elements[place] < T::ZERO { T::ZERO } else { elements[place] };
+    let definition = &|place: usize, _| Some(Expected::Exactly(relu(place)));
+    let (verdict, zeros, honest) = (Verdict::Shape(shape.clone()), true, true);
+    let (input, facts, terms, bytes) = (&input, None, 1, 0);
+    let subject = Subject { module: &Relu, input, verdict, facts, definition, terms, zeros, honest, bytes };
+    stage.check(random, &subject);
+
+    let first = if random.once_in(4) { random.hostile() } else { random.below(5) };
+    let spec = Spec { size: vec![], stride: vec![], dilation: vec![], padding: Pad::Valid, ceil: false };
+    let mut of_flatten = Facts::new(0, &spec, &shape);
+    of_flatten.ranks.0 = (first.saturating_add(1)..first.saturating_add(9)).collect();
+    let verdict = match shape.split_at_checked(first).filter(|(_, joined)| !joined.is_empty()) {
+        Some((kept, joined)) => Verdict::Shape(kept.iter().copied().chain([joined.iter().product()]).collect()),
+        None => Verdict::Wrong,
+    };
+    let definition = &|place: usize, _| Some(Expected::Exactly(elements[place]));
+    let (flatten, facts) = (Flatten::from_axis(first), Some(&of_flatten));
+    let subject = Subject { module: &flatten, input, verdict, facts, definition, terms, zeros, honest, bytes };
+    stage.check(random, &subject);
 }

@@ -80,7 +80,9 @@ fn run(stage: &Stage, seed: u64) {
             2 => layers::check_transposed::<f64, 3>(stage, random),
             _ => layers::check_transposed::<u8, 6>(stage, random),
         },
-        9 => match random.below(3) {
+        9 => match random.below(5) {
+            3 => linear::check_pointwise::<f32>(stage, random),
+            4 => linear::check_pointwise::<i16>(stage, random),
             0 => linear::check_linear::<f32>(stage, random),
             1 => linear::check_linear::<f64>(stage, random),
             _ => linear::check_linear::<i8>(stage, random),
