@@ -9,7 +9,7 @@
 //! - **Ways**: `forward`, into memory of any order, plans, their clones, bands; by 1, 2, 3 and 8 threads, in pools and out of them,
 //!   several at once; with other memory taken in between; plans run with another shape than theirs.
 //! - **Parts of a user's own**: reductions with accumulators of no size and of a thousand bytes, modules that say all of themselves;
-//!   and both that lie.
+//!   and both that lie. Modules with a fault are told apart first.
 //!
 //! Where a call returns, its result is held against the definition, written down here once more in `f64`, and to the bit against every
 //! other way. Where it errs, the error must say what is so. Nothing panics, and nothing takes memory out of proportion.
@@ -26,6 +26,8 @@
 mod check;
 mod definition;
 mod facts;
+#[cfg(panic = "unwind")]
+mod faulty;
 mod layers;
 mod layout;
 mod liars;
@@ -169,8 +171,13 @@ fn whatever_is_passed() {
             .filter_map(|threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().ok())
             .collect(),
     };
-    // Where nobody catches a panic, this is all that is said.
     let usual = std::panic::take_hook();
+    #[cfg(panic = "unwind")]
+    {
+        std::panic::set_hook(Box::new(|_| {}));
+        faulty::all_are_found(&stage);
+    }
+    // Where nobody catches a panic, this is all that is said.
     std::panic::set_hook(Box::new(move |panic| {
         eprintln!("FEATUREMAP_HOSTILE_SEED={}", SEED.get());
         usual(panic);
