@@ -83,6 +83,22 @@ pub(crate) fn is_impossible(elements: u128) -> bool {
     elements > (isize::MAX.cast_unsigned() as u128).min(1 << 47)
 }
 
+/// Calls `f` and sees to it that it takes no more memory than so much.
+pub(crate) fn within<R>(bytes: u128, f: impl FnOnce() -> R) -> R {
+    ALLOCATOR.reset_peak_usage();
+    let before = ALLOCATOR.current_usage();
+    let result = f();
+    let taken = ALLOCATOR.peak_usage().saturating_sub(before);
+    assert!(taken as u128 <= bytes, "{taken} bytes taken, where {bytes} should do");
+    result
+}
+
+/// What a call may take: some buffers for every thread, and so many copies of what it reads and writes.
+fn proportion<T: Number, U: Number>(subject: &Subject<'_, T, U>, count: u128) -> u128 {
+    let input = subject.input.array.len() as u128 * size_of::<T>() as u128;
+    (16 << 20) + 40 * (input + count * size_of::<U>() as u128 + subject.bytes)
+}
+
 /// What became of cases.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
@@ -101,19 +117,9 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// Calls `f` and sees to it that it takes no more memory than so much.
-    pub(crate) fn within<R>(&self, bytes: u128, f: impl FnOnce() -> R) -> R {
-        ALLOCATOR.reset_peak_usage();
-        let before = ALLOCATOR.current_usage();
-        let result = f();
-        let taken = ALLOCATOR.peak_usage().saturating_sub(before);
-        assert!(taken as u128 <= bytes, "{taken} bytes taken, where {bytes} should do");
-        result
-    }
-
     pub(crate) fn check<T: Number, U: Number>(&self, random: &mut Random, subject: &Subject<'_, T, U>) {
         let (module, input) = (subject.module, &subject.input.array);
-        let shape = self.within(1 << 20, || module.output_shape(input.shape()));
+        let shape = within(1 << 20, || module.output_shape(input.shape()));
         match (&subject.verdict, &shape) {
             (Verdict::Shape(expected), Ok(found)) => assert_eq!(found, expected),
             (Verdict::Shape(expected), Err(error)) => panic!("{error}, where {expected:?} comes out"),
@@ -123,7 +129,7 @@ impl Stage {
         // Nothing has an output without axes but what has such an input.
         if !input.shape().is_empty() {
             let mut wrong = arr0(U::ZERO);
-            let error = self.within(1 << 20, || module.forward_into(input.into(), (&mut wrong).into())).unwrap_err();
+            let error = within(1 << 20, || module.forward_into(input.into(), (&mut wrong).into())).unwrap_err();
             match &shape {
                 Err(expected) => assert_eq!(&error, expected),
                 Ok(_) => assert!(
@@ -136,8 +142,8 @@ impl Stage {
             Err(error) => {
                 self.tally.refused.fetch_add(1, Ordering::Relaxed);
                 subject.facts.iter().for_each(|facts| facts.check(&error));
-                let of_forward = self.within(1 << 20, || module.forward_view(input.into()));
-                let of_plan = self.within(1 << 20, || module.plan(input.shape()));
+                let of_forward = within(1 << 20, || module.forward_view(input.into()));
+                let of_plan = within(1 << 20, || module.plan(input.shape()));
                 assert_eq!((of_forward.unwrap_err(), of_plan.unwrap_err()), (error.clone(), error));
             }
             Ok(shape) => self.check_outputs(random, subject, &shape),
@@ -146,13 +152,13 @@ impl Stage {
 
     /// The shape rule alone, of an input that need not exist.
     pub(crate) fn check_rule<T: Number, U: Number>(&self, module: &dyn Module<T, U>, verdict: &Verdict, facts: &Facts) {
-        let shape = self.within(1 << 20, || module.output_shape(&facts.input));
+        let shape = within(1 << 20, || module.output_shape(&facts.input));
         match (verdict, shape) {
             (Verdict::Shape(expected), Ok(found)) => {
                 assert_eq!(&found, expected);
                 let all = elements(&found).max(elements(&facts.input));
                 if is_impossible(all) || all < self.budget.elements {
-                    let planned = self.within(1 << 26, || module.plan(&facts.input));
+                    let planned = within(1 << 26, || module.plan(&facts.input));
                     assert!(planned.is_ok_and(|plan| plan.output_shape() == found) || is_impossible(all));
                 }
             }
@@ -166,7 +172,7 @@ impl Stage {
         let (module, input) = (subject.module, &subject.input.array);
         let count = elements(shape);
         if is_impossible(count * size_of::<U>() as u128) {
-            let error = self.within(1 << 20, || module.forward_view(input.into())).unwrap_err();
+            let error = within(1 << 20, || module.forward_view(input.into())).unwrap_err();
             assert!(
                 matches!(error, Error::OutOfMemory { .. } | Error::TooLarge { .. } | Error::NormOrder { .. }),
                 "{error}"
@@ -177,15 +183,15 @@ impl Stage {
         if count > self.budget.elements || subject.bytes > 1 << 28 {
             return;
         }
-        let bytes = self.proportion(subject, count);
-        let first = match self.within(bytes, || module.forward_view(input.into())) {
+        let bytes = proportion(subject, count);
+        let first = match within(bytes, || module.forward_view(input.into())) {
             Ok(first) => first,
             Err(error) => {
                 let refused =
                     matches!(error, Error::OutOfMemory { .. } | Error::TooLarge { .. } | Error::NormOrder { .. });
                 assert!(refused, "{error}");
                 subject.facts.iter().for_each(|facts| facts.check(&error));
-                let of_plan = self.within(bytes, || module.plan(input.shape()));
+                let of_plan = within(bytes, || module.plan(input.shape()));
                 if let Err(of_plan) = of_plan {
                     // An order of a norm that is NaN is not equal to itself.
                     assert_eq!(of_plan.to_string(), error.to_string());
@@ -195,7 +201,7 @@ impl Stage {
         };
         assert_eq!(first.shape(), shape);
         self.tally.computed.fetch_add(1, Ordering::Relaxed);
-        let plan = self.within(bytes, || module.plan(input.shape())).expect("what can be computed can be planned");
+        let plan = within(bytes, || module.plan(input.shape())).expect("what can be computed can be planned");
         assert_eq!((plan.input_shape(), plan.output_shape()), (input.shape(), shape));
         let tiles = plan.algorithm().contains("winograd");
         self.compare(random, subject, &first, tiles);
@@ -204,12 +210,6 @@ impl Stage {
         let planned = ways.planned(random, plan);
         self.compare(random, subject, &planned, tiles);
         ways.banded(random, &planned);
-    }
-
-    /// What a call may take: some buffers for every thread, and so many copies of what it reads and writes.
-    fn proportion<T: Number, U: Number>(&self, subject: &Subject<'_, T, U>, count: u128) -> u128 {
-        let input = subject.input.array.len() as u128 * size_of::<T>() as u128;
-        (16 << 20) + 40 * (input + count * size_of::<U>() as u128 + subject.bytes)
     }
 
     /// Holds outputs against the definition: all of them, or as many as there is time for.
@@ -236,6 +236,9 @@ impl Stage {
     }
 }
 
+/// A way to compute into memory of any order.
+type RunInto<'a, T, U> = dyn FnMut(TensorView<'_, T>, TensorViewMut<'_, U>) -> featuremap::Result<()> + 'a;
+
 /// Ways to compute a module, all to the same bits.
 struct Ways<'a, T: Number, U: Number> {
     stage: &'a Stage,
@@ -260,7 +263,7 @@ impl<T: Number, U: Number> Ways<'_, T, U> {
         let again = module.forward_view(input.seen(random)).expect("as before");
         self.assert_same(again.iter(), first.iter(), "seen otherwise");
         drop(held);
-        self.into_any(random, first, "into any memory", &mut |input, output| module.forward_into(input, output));
+        self.run_into_any(random, first, "into any memory", &mut |input, output| module.forward_into(input, output));
         #[cfg(feature = "rayon")]
         if random.once_in(2) {
             for pool in &self.stage.pools {
@@ -272,13 +275,7 @@ impl<T: Number, U: Number> Ways<'_, T, U> {
     }
 
     /// Runs into memory of any order, and sees to it that nothing else is written.
-    fn into_any(
-        &self,
-        random: &mut Random,
-        expected: &Tensor<U>,
-        way: &str,
-        run: &mut dyn FnMut(TensorView<'_, T>, TensorViewMut<'_, U>) -> featuremap::Result<()>,
-    ) {
+    fn run_into_any(&self, random: &mut Random, expected: &Tensor<U>, way: &str, run: &mut RunInto<'_, T, U>) {
         let filler = U::draw(random, Kind::Odd);
         let mut output = Held::blank(random, self.shape, filler);
         let input = self.subject.input.seen(random);
@@ -291,9 +288,9 @@ impl<T: Number, U: Number> Ways<'_, T, U> {
         let input = self.subject.input;
         let blank = || ArrayD::from_elem(IxDyn(self.shape), U::ZERO);
         let mut first = blank();
-        self.stage.within(self.bytes, || plan.run(&input.array, &mut first)).expect("it is for this shape");
+        within(self.bytes, || plan.run(&input.array, &mut first)).expect("it is for this shape");
         let first = Tensor::from(first);
-        self.into_any(random, &first, "planned", &mut |input, output| plan.run(input, output));
+        self.run_into_any(random, &first, "planned", &mut |input, output| plan.run(input, output));
 
         let mut other = self.shape.to_vec();
         other.push(2);
@@ -308,7 +305,7 @@ impl<T: Number, U: Number> Ways<'_, T, U> {
         for _ in 0..random.below(4) {
             let held = ballast(random);
             let mut clone = plan.clone();
-            self.into_any(random, &first, "by a clone", &mut |input, output| clone.run(input, output));
+            self.run_into_any(random, &first, "by a clone", &mut |input, output| clone.run(input, output));
             drop(held);
             plan = clone;
         }
@@ -325,9 +322,9 @@ impl<T: Number, U: Number> Ways<'_, T, U> {
                 let threads = pool.current_num_threads();
                 let mut plan = pool.install(|| self.subject.module.plan(input.shape())).expect("as before");
                 let way = format!("planned for {threads} threads");
-                self.into_any(random, first, &way, &mut |input, output| pool.install(|| plan.run(input, output)));
+                self.run_into_any(random, first, &way, &mut |input, output| pool.install(|| plan.run(input, output)));
                 // In another pool than it was made for.
-                self.into_any(random, first, &way, &mut |input, output| plan.run(input, output));
+                self.run_into_any(random, first, &way, &mut |input, output| plan.run(input, output));
             }
         }
         if random.once_in(8) && !self.stage.pools.is_empty() {
@@ -358,7 +355,7 @@ impl<T: Number, U: Number> Ways<'_, T, U> {
         if band.output.is_empty() {
             return;
         }
-        let mut plan = match self.stage.within(self.bytes, || module.plan_band(input.shape(), &band)) {
+        let mut plan = match within(self.bytes, || module.plan_band(input.shape(), &band)) {
             Ok(plan) => plan,
             Err(error) => panic!("{error}, for the module's own {band:?}"),
         };

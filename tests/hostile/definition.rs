@@ -1,5 +1,7 @@
 //! What operations are, one output at a time: sums in `f64` or whole numbers, from the definition and from nothing of the crate.
 
+#![allow(clippy::float_cmp, reason = "infinities are equal or not")]
+
 use featuremap::PaddingMode;
 
 use super::layout::{Along, unravel, walk};
@@ -238,12 +240,12 @@ struct Sum<U> {
     terms: Terms,
     whole: i64,
     relu: bool,
-    sum: std::marker::PhantomData<U>,
+    of: std::marker::PhantomData<U>,
 }
 
 impl<U: Number> Sum<U> {
     fn of(bias: Option<U>, relu: bool) -> Self {
-        let mut sum = Self { terms: Terms::default(), whole: 0, relu, sum: std::marker::PhantomData };
+        let mut sum = Self { terms: Terms::default(), whole: 0, relu, of: std::marker::PhantomData };
         match (bias, U::PRECISION) {
             (Some(bias), Some(_)) => sum.terms.add(bias.float(), 1.0),
             (Some(bias), None) => sum.whole = bias.integer(),

@@ -28,6 +28,9 @@ enum Fault {
     Shape,
 }
 
+const ALL: [Fault; 7] =
+    [Fault::None, Fault::Value, Fault::Bits, Fault::Memory, Fault::Panics, Fault::Error, Fault::Shape];
+
 /// Gives its input, with a fault.
 #[derive(Debug, Clone)]
 struct Faulty(Fault, Arc<AtomicUsize>);
@@ -53,11 +56,9 @@ impl Module<f32> for Faulty {
             Fault::None => place = usize::MAX,
             _ => {}
         }
-        let mut at = 0;
         // In row-major order, as `map_in_place` need not be.
-        for value in &mut output.view_mut().into_array_view_mut() {
+        for (at, value) in output.view_mut().into_array_view_mut().iter_mut().enumerate() {
             *value = elements.next().expect("as many") + if at == place { 1.0 } else { 0.0 };
-            at += 1;
         }
         Ok(())
     }
@@ -75,17 +76,16 @@ pub(crate) fn all_are_found(stage: &Stage) {
     let spec = Spec { size: vec![1; 2], stride: vec![1; 2], dilation: vec![1; 2], padding: Pad::Valid, ceil: false };
     let facts = Facts::new(2, &spec, &shape);
     let definition = &|place: usize, _| Some(Expected::Exactly(elements[place]));
-    use Fault::{Bits, Error, Memory, None, Panics, Shape, Value};
-    for fault in [None, Value, Bits, Memory, Panics, Error, Shape] {
+    for fault in ALL {
         let module = &Faulty(fault, Arc::default());
-        let verdict = if fault == Error { Verdict::Unknown } else { Verdict::Shape(shape.to_vec()) };
+        let verdict = if fault == Fault::Error { Verdict::Unknown } else { Verdict::Shape(shape.to_vec()) };
         // What is known to give other bits is not found by the definition.
-        let anything = &|_: usize, _| Option::None;
-        let definition: super::check::Definition<'_, f32> = if fault == Bits { anything } else { definition };
+        let anything = &|_: usize, _| None;
+        let definition: super::check::Definition<'_, f32> = if fault == Fault::Bits { anything } else { definition };
         let (input, facts, terms, zeros, honest, bytes) = (&input, Some(&facts), 1, false, true, 0);
         let subject = Subject { module, input, verdict, facts, definition, terms, zeros, honest, bytes };
         let is_found = catch_unwind(AssertUnwindSafe(|| stage.check(random, &subject))).is_err();
-        assert_eq!(is_found, fault != None, "{fault:?}");
+        assert_eq!(is_found, fault != Fault::None, "{fault:?}");
     }
     // 0.75 · 0.5 + 0.25 · 2, and how far off it may be.
     let mut terms = Terms::default();

@@ -71,6 +71,35 @@ struct Bank<T: Number<Sum: Number>> {
     channels: usize,
 }
 
+impl<T: Number<Sum: Number>> Bank<T> {
+    /// A convolution with these filters, that may not be computed in every way.
+    fn conv<const N: usize>(&self, random: &mut Random, spec: &Spec) -> Conv<T, N> {
+        let mut conv = Conv::<T, N>::new(self.filters.clone())
+            .stride(array::<_, N>(&spec.stride))
+            .dilation(array::<_, N>(&spec.dilation))
+            .padding(spec.padding.padding::<N>())
+            .groups(self.groups);
+        if let Some(bias) = &self.bias {
+            conv = conv.bias(bias.clone());
+        }
+        for algorithm in Algorithm::ALL {
+            if random.once_in(10) {
+                conv = conv.without(algorithm);
+            }
+        }
+        conv
+    }
+}
+
+/// Filters, and channels of each.
+fn counts(filters: &[usize], axes: usize) -> (usize, usize) {
+    match filters.len() - axes.min(filters.len()) {
+        2 => (filters[0], filters[1]),
+        1 => (1, filters[0]),
+        _ => (1, 1),
+    }
+}
+
 fn draw_bank<T: Number<Sum: Number>>(random: &mut Random, spec: &mut Spec, hostile: bool, transposed: bool) -> Bank<T> {
     let axes = spec.size.len();
     let few = if axes > 3 { 2 } else { 5 };
@@ -198,21 +227,7 @@ pub(crate) fn check_conv<T: Number<Sum: Number>, const N: usize>(stage: &Stage, 
     let input = Input::<T>::draw(random, kind, &shape);
     let (mode, relu) = (mode(random), random.once_in(4));
 
-    let mut conv = Conv::<T, N>::new(bank.filters.clone())
-        .stride(array::<_, N>(&spec.stride))
-        .dilation(array::<_, N>(&spec.dilation))
-        .padding(spec.padding.padding::<N>())
-        .padding_mode(mode)
-        .groups(bank.groups)
-        .relu(relu);
-    if let Some(bias) = &bank.bias {
-        conv = conv.bias(bias.clone());
-    }
-    for algorithm in Algorithm::ALL {
-        if random.once_in(10) {
-            conv = conv.without(algorithm);
-        }
-    }
+    let mut conv = bank.conv::<N>(random, &spec).padding_mode(mode).relu(relu);
     let mut facts = Facts::new(N, &spec, &shape);
     facts.filters = bank.filters.shape().to_vec();
     facts.groups = bank.groups;
@@ -235,11 +250,7 @@ pub(crate) fn check_conv<T: Number<Sum: Number>, const N: usize>(stage: &Stage, 
         Some((along, shape)) => (along, Verdict::Shape(shape)),
         None => (Vec::new(), Verdict::Wrong),
     };
-    let (outputs, inputs) = match filters.ndim() - N.min(filters.ndim()) {
-        2 => (filters.shape()[0], filters.shape()[1]),
-        1 => (1, filters.shape()[0]),
-        _ => (1, 1),
-    };
+    let (outputs, inputs) = counts(filters.shape(), N);
     let terms = filters.len() / outputs.max(1);
     // What is read of the padding, where that is written out.
     let read = along.iter().map(|axis| (axis.outputs as u128).saturating_mul(axis.size as u128));
@@ -257,9 +268,8 @@ pub(crate) fn check_conv<T: Number<Sum: Number>, const N: usize>(stage: &Stage, 
         inputs,
     };
     let definition = &|place: usize, tiles: bool| Some(definition.at(place, tiles));
-    let facts = Some(&facts);
-    let subject =
-        Subject { module: &conv, input: &input, verdict, facts, definition, terms, zeros: false, honest: true, bytes };
+    let (module, input, facts, zeros, honest) = (&conv, &input, Some(&facts), false, true);
+    let subject = Subject { module, input, verdict, facts, definition, terms, zeros, honest, bytes };
     stage.check(random, &subject);
 }
 

@@ -9,15 +9,8 @@ use super::facts::Facts;
 use super::layout::{Along, Pad, Spec, elements};
 use super::random::{Kind, Number, Random, numbers};
 
-pub(crate) fn check_linear<T: Number<Sum: Number>>(stage: &Stage, random: &mut Random) {
-    let (outputs, features) = (random.from(0, 40), random.from(0, 50));
-    let mut weights = vec![outputs, features];
-    if random.once_in(20) {
-        weights = random.list(4, |random| random.below(4));
-        weights.truncate(random.below(5));
-    }
-    let kind = if random.once_in(3) { Kind::draw(random) } else { Kind::Plain };
-    let filters = numbers::<T>(random, kind, &weights);
+/// The shape of features with any axes before them, or with none that fit.
+fn batch(random: &mut Random, features: usize) -> Vec<usize> {
     let mut shape = random.list(7, |random| random.from(1, 3));
     shape.truncate(random.below(8));
     if random.once_in(4) {
@@ -27,6 +20,19 @@ pub(crate) fn check_linear<T: Number<Sum: Number>>(stage: &Stage, random: &mut R
     if random.once_in(30) {
         shape.clear();
     }
+    shape
+}
+
+pub(crate) fn check_linear<T: Number<Sum: Number>>(stage: &Stage, random: &mut Random) {
+    let (outputs, features) = (random.from(0, 40), random.from(0, 50));
+    let mut weights = vec![outputs, features];
+    if random.once_in(20) {
+        weights = random.list(4, |random| random.below(4));
+        weights.truncate(random.below(5));
+    }
+    let kind = if random.once_in(3) { Kind::draw(random) } else { Kind::Plain };
+    let filters = numbers::<T>(random, kind, &weights);
+    let shape = batch(random, features);
     let kind = Kind::draw(random);
     let input = Input::<T>::draw(random, kind, &shape);
     let length = if random.once_in(20) { random.below(5) } else { outputs };
@@ -38,7 +44,7 @@ pub(crate) fn check_linear<T: Number<Sum: Number>>(stage: &Stage, random: &mut R
     let spec = Spec { size: vec![], stride: vec![], dilation: vec![], padding: Pad::Valid, ceil: false };
     let mut facts = Facts::new(0, &spec, &shape);
     facts.ranks = ((1..9).collect(), vec![2]);
-    facts.filters = weights.clone();
+    facts.filters.clone_from(&weights);
     facts.bias = bias.as_ref().map(|bias| bias.shape().to_vec());
     let fits = weights.len() == 2
         && shape.last() == Some(&weights[1])
@@ -62,21 +68,12 @@ pub(crate) fn check_linear<T: Number<Sum: Number>>(stage: &Stage, random: &mut R
     let definition = &|place: usize, tiles: bool| Some(definition.at(place, tiles));
     let (facts, bytes) = (Some(&facts), elements(&weights) * size_of::<T::Sum>() as u128);
     let terms = features;
-    let subject = Subject {
-        module: &linear,
-        input: &input,
-        verdict,
-        facts,
-        definition,
-        terms,
-        zeros: false,
-        honest: true,
-        bytes,
-    };
+    let (module, input, zeros, honest) = (&linear, &input, false, true);
+    let subject = Subject { module, input, verdict, facts, definition, terms, zeros, honest, bytes };
     stage.check(random, &subject);
     // A bias that fits no weights.
     let flat = Linear::<T>::new(filters);
-    assert!(flat.bias(Array1::from_elem(outputs + 1, <T::Sum as Element>::ZERO)).output_shape(&shape).is_err());
+    assert!(flat.bias(Array1::from_elem(outputs + 50, <T::Sum as Element>::ZERO)).output_shape(&shape).is_err());
 }
 
 pub(crate) fn check_pointwise<T: Number>(stage: &Stage, random: &mut Random) {

@@ -31,7 +31,9 @@ impl Reducing {
         };
         let sum = |term: &dyn Fn(f64) -> f64| {
             let mut terms = Terms::default();
-            pixels.iter().for_each(|pixel| terms.add(term(pixel.float()), 1.0));
+            for pixel in pixels {
+                terms.add(term(pixel.float()), 1.0);
+            }
             terms
         };
         Some(match self {
@@ -50,7 +52,9 @@ impl Reducing {
 
 fn squares<T: Number>(pixels: &[T]) -> Terms {
     let mut terms = Terms::default();
-    pixels.iter().for_each(|pixel| terms.add(pixel.float(), pixel.float()));
+    for pixel in pixels {
+        terms.add(pixel.float(), pixel.float());
+    }
     terms
 }
 

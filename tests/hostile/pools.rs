@@ -5,7 +5,7 @@ use featuremap::{
 };
 use ndarray::ArrayD;
 
-use super::check::{Definition, Input, Stage, Subject, Verdict, is_impossible};
+use super::check::{Definition, Input, Stage, Subject, Verdict, is_impossible, within};
 use super::facts::Facts;
 use super::layers::input_shape;
 use super::layout::{Along, Spec, all_countable, array, countable, elements};
@@ -222,7 +222,7 @@ impl<T: Number> Case<T> {
             return;
         }
         let most = (16 << 20) + 40 * 8 * (count.min(1 << 20) + self.input.array.len() as u128);
-        let (values, indices) = match stage.within(most, || pool.forward_with_indices(&self.input.array)) {
+        let (values, indices) = match within(most, || pool.forward_with_indices(&self.input.array)) {
             Ok(found) => found,
             Err(error) => return self.facts.check(&error),
         };
@@ -274,7 +274,7 @@ impl<T: Number> Case<T> {
             if count > stage.budget.elements && !is_impossible(count) {
                 continue;
             }
-            let tried = stage.within(1 << 24, || unpool.forward(values, &wrong));
+            let tried = within(1 << 24, || unpool.forward(values, &wrong));
             match tried {
                 Ok(map) => assert_eq!(map.rank(), values.rank()),
                 Err(Error::IndexOutOfRange { index, position, pixels }) => {

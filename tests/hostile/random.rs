@@ -220,6 +220,7 @@ macro_rules! floats {
                 unreachable!("floats do not wrap")
             }
 
+            #[allow(clippy::float_cmp, reason = "zeros are equal or not")]
             fn same(self, other: Self, zeros: bool) -> bool {
                 self.to_bits() == other.to_bits() || (self.is_nan() && other.is_nan()) || (zeros && self == other)
             }

@@ -3,7 +3,7 @@
 use featuremap::{Error, MaxUnpool, Tensor, TensorView, Window};
 use ndarray::ArrayD;
 
-use super::check::{Input, Stage, is_impossible};
+use super::check::{Input, Stage, is_impossible, within};
 use super::layout::{Along, Spec, all_countable, array, elements};
 use super::random::{Kind, Number, Random};
 
@@ -109,8 +109,7 @@ pub(crate) fn check_tensors<T: Number>(stage: &Stage, random: &mut Random) {
     let shape = random.list(rank, Random::hostile);
     let count = elements(&shape);
     if count <= stage.budget.elements || is_impossible(count) {
-        match stage.within(2 * (count.min(1 << 20) * size_of::<T>() as u128) + (1 << 16), || Tensor::<T>::zeros(&shape))
-        {
+        match within(2 * (count.min(1 << 20) * size_of::<T>() as u128) + (1 << 16), || Tensor::<T>::zeros(&shape)) {
             Ok(tensor) => assert_eq!((tensor.shape(), tensor.len() as u128), (&shape[..], count)),
             Err(error) => assert!(matches!(error, Error::OutOfMemory { .. } | Error::TooLarge { .. }), "{error}"),
         }
