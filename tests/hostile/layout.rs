@@ -68,7 +68,7 @@ impl Spec {
     }
 
     pub(crate) fn extent(&self, axis: usize) -> i128 {
-        self.dilation[axis] as i128 * (self.size[axis] as i128 - 1) + 1
+        (self.dilation[axis] as i128).saturating_mul(self.size[axis] as i128 - 1).saturating_add(1)
     }
 }
 
