@@ -472,3 +472,14 @@ fn a_geometry_is_the_same_for_the_same_window() {
     assert_ne!(geometry(1), geometry(2));
     assert_eq!(odometer(&[2, 2]), [[0, 0], [0, 1], [1, 0], [1, 1]], "the oracle counts in row-major order");
 }
+
+/// Found by the generator of `tests/hostile`: the way to a second row, which there is none of, overflowed.
+#[test]
+fn a_window_of_one_row_may_have_any_dilation() {
+    let plane = ndarray::array![[1, 2, 3], [4, 5, 6]];
+    for dilation in [usize::MAX, usize::MAX / 2, usize::MAX / 3 + 1] {
+        let windows = Window::new([1, 2]).dilation([dilation, 1]).over(&plane).unwrap();
+        let sums: Vec<i32> = windows.map(|window| window.iter().sum()).collect();
+        assert_eq!(sums, [3, 5, 9, 11]);
+    }
+}

@@ -215,7 +215,8 @@ impl<'a, T, const N: usize> Iterator for Pixels<'a, T, N> {
         let (axes, counts) = (&window.geometry.axes, window.counts());
         let (columns, next_column) = (counts[N - 1], axes[N - 1].dilation());
         let (rows, next_row) = match N.checked_sub(2) {
-            Some(outer) => (counts[outer], axes[outer].dilation() * axes[N - 1].length()),
+            // From the only row it leads nowhere, and may be any number.
+            Some(outer) => (counts[outer], axes[outer].dilation().wrapping_mul(axes[N - 1].length())),
             None => (1, 0),
         };
         let mut slabs = counts;
@@ -238,7 +239,7 @@ impl<'a, T, const N: usize> Iterator for Pixels<'a, T, N> {
                     (1, pixels) => pixels[..columns].iter().fold(folded, &mut f),
                     (_, pixels) => pixels.iter().step_by(next_column).take(columns).fold(folded, &mut f),
                 };
-                row += next_row;
+                row = row.wrapping_add(next_row);
             }
             advance(&mut at, &slabs, N.saturating_sub(2));
         }

@@ -1,0 +1,271 @@
+//! What operations are, one output at a time: sums in `f64` or whole numbers, from the definition and from nothing of the crate.
+
+#![allow(clippy::float_cmp, reason = "infinities are equal or not")]
+
+use featuremap::PaddingMode;
+
+use super::layout::{Along, unravel, walk};
+use super::random::{Number, Precision};
+
+/// What an output must be.
+#[derive(Debug)]
+pub(crate) enum Expected<U> {
+    /// Just this. Of two zeros of unlike signs either may be meant.
+    Exactly(U),
+    /// A sum, divided by a number, which may go through a ReLU.
+    Near { terms: Terms, divisor: f64, relu: bool },
+    /// The root of this order of a sum.
+    Root { terms: Terms, order: f64 },
+}
+
+/// A sum of floats by the definition, and what its rounding is measured by.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Terms {
+    /// Of the terms that are finite.
+    sum: f64,
+    /// The same without signs.
+    size: f64,
+    count: usize,
+    nan: bool,
+    up: bool,
+    down: bool,
+    /// The largest pixel that a tile with this output may have, times all weights without signs.
+    beside: f64,
+}
+
+impl Terms {
+    pub(crate) fn add(&mut self, pixel: f64, weight: f64) {
+        let product = pixel * weight;
+        self.count += 1;
+        if pixel.is_finite() && weight.is_finite() {
+            self.sum += product;
+            self.size += product.abs();
+        } else {
+            self.nan |= product.is_nan();
+            self.up |= product == f64::INFINITY;
+            self.down |= product == f64::NEG_INFINITY;
+        }
+    }
+
+    /// The value where that is not a finite number.
+    fn odd(&self) -> Option<f64> {
+        match (self.nan || self.up && self.down, self.up, self.down) {
+            (true, ..) => Some(f64::NAN),
+            (_, true, _) => Some(f64::INFINITY),
+            (.., true) => Some(f64::NEG_INFINITY),
+            _ => None,
+        }
+    }
+
+    /// Whether a part of the sum, added up in some order, might overflow.
+    fn may_overflow(&self, precision: Precision) -> bool {
+        self.size > precision.largest * 0.999 || self.size.is_nan()
+    }
+
+    /// How far a sum of these terms may be off, added up in any order: by half a unit for each product and each sum, of at most the
+    /// sum of sizes (N. Higham, "Accuracy and stability of numerical algorithms", section 3.1), and by as much below the least
+    /// number. The reference has rounding errors itself, where it is no more exact. What tiles of Winograd add is documented at `Conv`.
+    fn tolerance(&self, precision: Precision) -> f64 {
+        let both = if precision.unit < 1e-10 { 2.0 } else { 1.0 };
+        let terms = self.count as f64 + 8.0;
+        both * terms * (precision.unit * self.size + precision.least) + TILES * precision.unit * self.beside
+    }
+}
+
+/// Rounding errors of Winograd's tiles, in units of the largest pixel of a tile times the sum of the weights without their signs.
+const TILES: f64 = 20.0;
+
+pub(crate) fn agree<U: Number>(found: U, expected: &Expected<U>, zeros: bool) -> bool {
+    match expected {
+        Expected::Exactly(value) => found.same(*value, zeros),
+        Expected::Near { terms, divisor, relu } => {
+            near(found.float(), terms, *divisor, *relu, U::PRECISION.expect("floats are near"))
+        }
+        Expected::Root { terms, order } => root(found.float(), terms, *order, U::PRECISION.expect("floats are near")),
+    }
+}
+
+fn rectified(value: f64, relu: bool) -> f64 {
+    if relu && value < 0.0 { 0.0 } else { value }
+}
+
+fn near(found: f64, terms: &Terms, divisor: f64, relu: bool, precision: Precision) -> bool {
+    if let Some(odd) = terms.odd() {
+        let same = rectified(odd, relu) == found || odd.is_nan() && found.is_nan();
+        // Beside an infinity, what overflows to the other side makes NaN.
+        return same || terms.may_overflow(precision) && found.is_nan();
+    }
+    let expected = rectified(terms.sum / divisor, relu);
+    let tolerance = terms.tolerance(precision) / divisor + precision.unit * expected.abs() + precision.least;
+    let close = (found - expected).abs() <= tolerance;
+    if terms.may_overflow(precision) {
+        return close || !found.is_finite() || relu && found == 0.0 || terms.size.is_infinite();
+    }
+    close
+}
+
+fn root(found: f64, terms: &Terms, order: f64, precision: Precision) -> bool {
+    if let Some(odd) = terms.odd() {
+        return found == odd || odd.is_nan() && found.is_nan();
+    }
+    if terms.may_overflow(precision) {
+        return found.is_infinite() || found.powf(order) >= precision.largest * 0.9;
+    }
+    // Each power is off by a few units, as is the root, whose exponent is rounded, too.
+    let most = terms.tolerance(precision) * 4.0;
+    let exponent = (terms.sum + most).ln().abs().max((terms.sum - most).max(precision.least).ln().abs()) / order;
+    let off = precision.unit * (16.0 + 2.0 * exponent);
+    let low = (terms.sum - most).max(0.0).powf(order.recip()) * (1.0 - off);
+    let high = (terms.sum + most).powf(order.recip()) * (1.0 + off);
+    let overflows = high > precision.largest * 0.999 && found.is_infinite();
+    overflows || (low - precision.least..=high + precision.least).contains(&found)
+}
+
+/// A convolution of `[image, channel, …]` with a bank `[filter, channel of a group, …]`.
+#[derive(Debug)]
+pub(crate) struct Convolution<'a, T: Number<Sum: Number>> {
+    pub(crate) axes: Vec<Along>,
+    pub(crate) mode: PaddingMode,
+    pub(crate) relu: bool,
+    pub(crate) groups: usize,
+    pub(crate) input: &'a [T],
+    pub(crate) filters: &'a [T],
+    pub(crate) bias: Option<&'a [T::Sum]>,
+    /// Filters in all, and channels of a group.
+    pub(crate) outputs: usize,
+    pub(crate) inputs: usize,
+}
+
+impl<T: Number<Sum: Number>> Convolution<'_, T> {
+    pub(crate) fn terms(&self) -> usize {
+        self.inputs * self.axes.iter().map(|axis| axis.size).product::<usize>()
+    }
+
+    fn pixels(&self) -> usize {
+        self.axes.iter().map(|axis| axis.length).product()
+    }
+
+    /// The image, the filter, and the place of an output.
+    fn place(&self, flat: usize) -> (usize, usize, Vec<usize>) {
+        let of_map: usize = self.axes.iter().map(|axis| axis.outputs).product();
+        let place = unravel(flat % of_map, self.axes.iter().map(|axis| axis.outputs));
+        (flat / of_map / self.outputs, flat / of_map % self.outputs, place)
+    }
+
+    /// An output; `tiles` says that it may be computed in tiles.
+    pub(crate) fn at(&self, flat: usize, tiles: bool) -> Expected<T::Sum> {
+        let (image, filter, place) = self.place(flat);
+        let group = filter / (self.outputs / self.groups);
+        let taps: usize = self.axes.iter().map(|axis| axis.size).product();
+        let under = |(axis, &output): (&Along, &usize)| {
+            let sources = (0..axis.size).map(|tap| axis.source(self.mode, axis.position(output, tap)));
+            (axis.length, sources.collect())
+        };
+        let under: Vec<_> = self.axes.iter().zip(&place).map(under).collect();
+        let mut sum = Sum::of(self.bias.map(|bias| bias[filter]), self.relu);
+        for channel in 0..self.inputs {
+            let plane = (image * self.inputs * self.groups + group * self.inputs + channel) * self.pixels();
+            let weights = &self.filters[(filter * self.inputs + channel) * taps..][..taps];
+            walk(&under, &mut |pixel, tap| {
+                sum.add(pixel.map_or(T::ZERO, |pixel| self.input[plane + pixel]), weights[tap]);
+            });
+        }
+        let mut expected = sum.expected();
+        if let (true, Expected::Near { terms, .. }) = (tiles, &mut expected) {
+            terms.beside = self.beside(image, filter, group, &place);
+        }
+        expected
+    }
+
+    /// The largest pixel about an output, of those whose square is finite, times its weights.
+    fn beside(&self, image: usize, filter: usize, group: usize, place: &[usize]) -> f64 {
+        let limit = T::PRECISION.expect("floats have tiles").largest.sqrt();
+        let about = |(axis, &output): (&Along, &usize)| {
+            let reach = (4 * axis.stride * axis.dilation) as i128;
+            let (first, last) = (axis.position(output, 0) - reach, axis.position(output, axis.size - 1) + reach);
+            let padded = -(axis.before as i128)..(axis.length + axis.after) as i128;
+            let places = (first..=last).filter(|position| padded.contains(position));
+            (axis.length, places.map(|position| axis.source(self.mode, position)).collect())
+        };
+        let about: Vec<_> = self.axes.iter().zip(place).map(about).collect();
+        let mut largest = 0.0_f64;
+        for channel in 0..self.inputs {
+            let plane = (image * self.inputs * self.groups + group * self.inputs + channel) * self.pixels();
+            walk(&about, &mut |pixel, _| {
+                let size = pixel.map_or(0.0, |pixel| self.input[plane + pixel].float().abs());
+                if size <= limit {
+                    largest = largest.max(size);
+                }
+            });
+        }
+        let weights = &self.filters[filter * self.terms()..][..self.terms()];
+        largest * weights.iter().map(|weight| weight.float().abs()).filter(|size| size.is_finite()).sum::<f64>()
+    }
+
+    /// An output of the transposed convolution: here the axes are those of the small input, their lengths those of the output. The
+    /// filters are `[channel, output of a group, …]`, and `inputs` and `outputs` are those of this convolution.
+    pub(crate) fn transposed_at(&self, flat: usize) -> Expected<T::Sum> {
+        let of_map = self.pixels();
+        let (image, output) = (flat / of_map / self.outputs, flat / of_map % self.outputs);
+        let place = unravel(flat % of_map, self.axes.iter().map(|axis| axis.length));
+        let of_group = self.outputs / self.groups;
+        let taps: usize = self.axes.iter().map(|axis| axis.size).product();
+        let small: usize = self.axes.iter().map(|axis| axis.outputs).product();
+        // Which pixels and taps meet here.
+        let meet = |(axis, &at): (&Along, &usize)| -> Vec<(usize, usize)> {
+            let pixels = (0..axis.outputs).flat_map(|pixel| (0..axis.size).map(move |tap| (pixel, tap)));
+            pixels.filter(|&(pixel, tap)| axis.position(pixel, tap) == at as i128).collect()
+        };
+        let meet: Vec<_> = self.axes.iter().zip(&place).map(meet).collect();
+        let mut sum = Sum::of(self.bias.map(|bias| bias[output]), false);
+        for channel in 0..self.inputs {
+            let channel = output / of_group * self.inputs + channel;
+            let plane = (image * self.inputs * self.groups + channel) * small;
+            let weights = (channel * of_group + output % of_group) * taps;
+            for number in 0..meet.iter().map(Vec::len).product() {
+                let (mut pixel, mut tap) = (0, 0);
+                for (axis, at) in unravel(number, meet.iter().map(Vec::len)).into_iter().enumerate() {
+                    pixel = pixel * self.axes[axis].outputs + meet[axis][at].0;
+                    tap = tap * self.axes[axis].size + meet[axis][at].1;
+                }
+                sum.add(self.input[plane + pixel], self.filters[weights + tap]);
+            }
+        }
+        sum.expected()
+    }
+}
+
+/// A sum of products with a bias, of floats or of integers, which wrap.
+struct Sum<U> {
+    terms: Terms,
+    whole: i64,
+    relu: bool,
+    of: std::marker::PhantomData<U>,
+}
+
+impl<U: Number> Sum<U> {
+    fn of(bias: Option<U>, relu: bool) -> Self {
+        let mut sum = Self { terms: Terms::default(), whole: 0, relu, of: std::marker::PhantomData };
+        match (bias, U::PRECISION) {
+            (Some(bias), Some(_)) => sum.terms.add(bias.float(), 1.0),
+            (Some(bias), None) => sum.whole = bias.integer(),
+            (None, _) => {}
+        }
+        sum
+    }
+
+    fn add<T: Number>(&mut self, pixel: T, weight: T) {
+        match T::PRECISION {
+            Some(_) => self.terms.add(pixel.float(), weight.float()),
+            None => self.whole = self.whole.wrapping_add(pixel.integer().wrapping_mul(weight.integer())),
+        }
+    }
+
+    fn expected(&self) -> Expected<U> {
+        if U::PRECISION.is_some() {
+            return Expected::Near { terms: self.terms, divisor: 1.0, relu: self.relu };
+        }
+        let sum = U::wrapped(self.whole);
+        Expected::Exactly(if self.relu && sum < U::ZERO { U::ZERO } else { sum })
+    }
+}

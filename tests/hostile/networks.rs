@@ -1,0 +1,228 @@
+//! Networks of layers that fit each other, which give to the bit what these give one after the other; and of liars.
+
+use featuremap::{
+    AdaptivePool, Average, Band, Conv, Elementwise, Error, Flatten, GlobalPool, Linear, Max, Min, Module, OutputShape,
+    Plan, Pool, Relu, Result, Sequential, Tensor, TensorView, TensorViewMut,
+};
+use ndarray::ArrayD;
+
+use super::check::{Input, Stage, Subject, Verdict, within};
+use super::definition::Expected;
+use super::layout::{Spec, array, elements};
+use super::liars::Liar;
+use super::random::{Kind, Random, numbers};
+
+/// Twice every element: a module of a user's own, that says all that it may.
+#[derive(Debug, Clone)]
+struct Double {
+    says: bool,
+}
+
+impl OutputShape for Double {
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        Ok(input.to_vec())
+    }
+}
+
+impl Module<f32> for Double {
+    fn forward_into(&self, input: TensorView<'_, f32>, mut output: TensorViewMut<'_, f32>) -> Result<()> {
+        self.check_output(&input, &output)?;
+        output.view_mut().into_array_view_mut().assign(&input.into_array_view());
+        output.map_in_place(|value| *value *= 2.0);
+        Ok(())
+    }
+
+    fn plan(&self, input_shape: &[usize]) -> Result<Plan> {
+        Plan::of(self.clone(), input_shape)
+    }
+
+    fn elementwise(&self) -> Option<Elementwise<f32>> {
+        self.says.then(|| Elementwise::new(|mut map| map.map_in_place(|value| *value *= 2.0)))
+    }
+
+    fn band(&self, input_shape: &[usize], rows: std::ops::Range<usize>) -> Option<Band> {
+        let axis = input_shape.len().checked_sub(2)?;
+        let rows = rows.start..rows.end.min(input_shape[axis]);
+        (self.says && !rows.is_empty()).then(|| Band::new(axis, rows.clone(), rows))
+    }
+}
+
+/// Sizes that fit often: a network of layers that do not is an error soon.
+fn window(random: &mut Random, axes: usize) -> Spec {
+    let mut spec = Spec::draw(random, axes, false);
+    if axes == 2 && random.once_in(2) {
+        (spec.size, spec.dilation) = (vec![3; 2], vec![1; 2]);
+        spec.stride = vec![1; 2];
+        spec.padding = super::layout::Pad::Sides(vec![(1, 1); 2]);
+    }
+    spec
+}
+
+fn conv<const N: usize>(random: &mut Random, channels: usize) -> (Conv<f32, N>, usize) {
+    let outputs = if random.once_in(3) { random.from(8, 24) } else { random.from(1, 6) };
+    let spec = window(random, N);
+    let mut shape = vec![outputs, channels];
+    shape.extend(&spec.size);
+    let filters: ArrayD<f32> = numbers(random, Kind::Plain, &shape);
+    let conv = Conv::new(filters).stride(array::<_, N>(&spec.stride)).dilation(array::<_, N>(&spec.dilation));
+    (conv.padding(spec.padding.padding::<N>()).relu(random.once_in(5)), outputs)
+}
+
+fn pool<R, const N: usize>(random: &mut Random, reduction: R) -> Pool<R, N> {
+    if random.once_in(3) {
+        return Pool::with(reduction, 2).ceil_mode(random.once_in(3));
+    }
+    let spec = window(random, N);
+    let pool = Pool::with(reduction, array::<_, N>(&spec.size)).stride(array::<_, N>(&spec.stride));
+    pool.padding(spec.padding.padding::<N>()).ceil_mode(spec.ceil).dilation(array::<_, N>(&spec.dilation))
+}
+
+/// A few layers for `[image, channel, …]`, and how many channels they give.
+fn network<const N: usize>(random: &mut Random, mut channels: usize, lies: bool) -> Sequential {
+    let mut network = Sequential::new();
+    for _ in 0..random.from(0, 7) {
+        network = match random.below(14) {
+            0..4 => {
+                let (conv, outputs) = conv::<N>(random, channels);
+                channels = outputs;
+                network.push(conv)
+            }
+            4..6 => network.push(Relu),
+            6 => network.push(pool::<_, N>(random, Max)),
+            7 => network.push(pool::<_, N>(random, Min)),
+            8 => network.push(pool::<_, N>(random, Average { count_include_pad: false })),
+            9 => network.push(Double { says: random.once_in(2) }),
+            11 if random.once_in(3) => network.push(self::network::<N>(random, channels, lies)),
+            12 if random.once_in(3) => {
+                let size = random.from(1, 4);
+                network.push(AdaptivePool::<Average, N>::new(size))
+            }
+            _ if lies => network.push(Liar::draw(random)),
+            _ => network.push(Relu),
+        };
+    }
+    if random.once_in(3) {
+        network = network.push(GlobalPool::<Average, N>::default()).push(Flatten::from_axis(random.from(0, 2)));
+        let features = if random.once_in(9) { channels + 1 } else { channels };
+        let weights: ArrayD<f32> = numbers(random, Kind::Plain, &[random.clone().from(0, 5), features]);
+        network = network.push(Linear::new(weights));
+    }
+    network
+}
+
+fn input<const N: usize>(stage: &Stage, random: &mut Random, channels: usize) -> Input<f32> {
+    let most = if stage.budget.elements > 100_000 && random.once_in(6) { 90 } else { 14 };
+    let mut shape = random.list(N, |random| random.from(1, if N == 1 { most * 4 } else { most / (N - 1) }));
+    shape.insert(0, channels);
+    if !random.once_in(5) {
+        shape.insert(0, random.clone().from(0, 3));
+    }
+    let kind = Kind::draw(random);
+    Input::draw(random, kind, &shape)
+}
+
+/// The layers one after the other, each planned for its input.
+fn one_by_one(network: &Sequential, input: &ArrayD<f32>, most: u128) -> Result<Tensor> {
+    let mut map = Tensor::from(input);
+    for (_, layer) in network.layers() {
+        let shape = layer.output_shape(map.shape())?;
+        if elements(&shape) > most {
+            return Err(Error::Outdated);
+        }
+        let mut output = Tensor::zeros(&shape)?;
+        layer.plan(map.shape())?.run(&map, &mut output)?;
+        map = output;
+    }
+    Ok(map)
+}
+
+pub(crate) fn check_network<const N: usize>(stage: &Stage, random: &mut Random) {
+    let channels = random.from(1, 4);
+    let network = network::<N>(random, channels, false);
+    let input = input::<N>(stage, random, channels);
+    let expected = one_by_one(&network, &input.array, stage.budget.elements);
+    let shape = network.output_shape(input.array.shape());
+    assert!(matches!(shape, Ok(_) | Err(Error::Layer { .. })), "{shape:?}");
+    let expected = match expected {
+        Ok(expected) => expected,
+        Err(Error::Outdated) => return,
+        Err(error) => {
+            assert!(shape.is_err(), "{error}, but a network gives {shape:?}");
+            assert!(shape.is_err_and(|of_network| of_network.to_string().ends_with(&error.to_string())));
+            return;
+        }
+    };
+    summarize(&network, input.array.shape());
+    let verdict = Verdict::Shape(expected.shape().to_vec());
+    let elements = expected.as_array().as_slice().expect("it is in order");
+    let definition = &|place: usize, _| Some(Expected::Exactly(elements[place]));
+    let (module, facts, terms) = (&network, None, 1);
+    let subject =
+        Subject { module, input: &input, verdict, facts, definition, terms, zeros: true, honest: true, bytes: 1 << 20 };
+    stage.check(random, &subject);
+}
+
+fn summarize(network: &Sequential, shape: &[usize]) {
+    if let Ok(summary) = network.summary(shape) {
+        assert!(summary.layers.len() >= network.len());
+        assert!(!summary.to_string().is_empty());
+    }
+}
+
+/// Whatever its layers say: an error or an output, in memory that there is.
+pub(crate) fn check_liars<const N: usize>(stage: &Stage, random: &mut Random) {
+    let channels = random.from(1, 4);
+    let network = network::<N>(random, channels, true);
+    let input = input::<N>(stage, random, channels);
+    let most = (32 << 20) + 4000 * input.array.len() as u128;
+    let shape = input.array.shape();
+    within(most, || {
+        for _ in 0..3 {
+            if let Ok(output) = network.forward(&input.array) {
+                assert!(output.len() < 1 << 24);
+            }
+            summarize(&network, shape);
+            let Ok(mut plan) = network.plan(shape) else { continue };
+            if elements(plan.output_shape()) < stage.budget.elements {
+                let mut output = ArrayD::zeros(plan.output_shape());
+                let _either = plan.run(&input.array, &mut output);
+                let _either = plan.clone().run(&input.array, &mut output);
+            }
+        }
+        let liar = Liar::draw(random);
+        let band = Band::new(random.below(4), 0..random.hostile(), 0..random.hostile());
+        let _either = Module::<f32>::plan_band(&liar, shape, &band);
+        let _either = Module::<f32>::plan_band(&network, shape, &band);
+    });
+}
+
+/// Bands that a module may not have: an error before there is memory for them, or a plan for their rows.
+pub(crate) fn check_bands(random: &mut Random) {
+    let (conv, _) = conv::<2>(random, 2);
+    let pools: [Box<dyn Module<f32>>; 3] =
+        [Box::new(conv), Box::new(pool::<_, 2>(random, Max)), Box::new(pool::<_, 2>(random, Average::default()))];
+    let shape = [random.from(1, 2), 2, random.from(1, 20), random.from(1, 20)];
+    for module in &pools {
+        let mut range = || {
+            let start = if random.once_in(3) { random.hostile() } else { random.below(8) };
+            start..if random.once_in(3) { random.hostile() } else { start.saturating_add(random.below(6)) }
+        };
+        let (rows, input) = (range(), range());
+        let mut bands = vec![Band::new(2, input, rows.clone())];
+        bands.extend(module.band(&shape, rows));
+        let (before, after) = (random.hostile(), random.hostile());
+        // None that is there: a band along another axis than that of the rows is taken for one along theirs.
+        let axis = random.hostile().max(4);
+        bands.push(Band { before, after, ..bands[0].clone() });
+        bands.push(Band { input_axis: axis, ..bands[0].clone() });
+        for band in bands {
+            match within(1 << 22, || module.plan_band(&shape, &band)) {
+                Ok(plan) => {
+                    assert_eq!(plan.input_shape(), band.input_shape(&shape), "{band:?}");
+                    assert_eq!(plan.output_shape()[band.output_axis], band.output.len(), "{band:?}");
+                }
+                Err(error) => assert!(error.to_string().len() > 20, "{error}"),
+            }
+        }
+    }
+}
