@@ -174,3 +174,20 @@ fn fused_takes_no_more_than_plain() {
         }
     }
 }
+
+/// Found by the generator of `tests/hostile`, seed 121503: the plan is for the rows of axis 2, whatever axis the band says.
+#[test]
+fn a_band_along_another_axis_is_an_error() {
+    let modules: [Box<dyn Module<f32>>; 2] =
+        [Box::new(MaxPool2d::new(1)), Box::new(Conv2d::new(Array4::<f32>::ones((2, 2, 1, 1))))];
+    for module in &modules {
+        for band in [
+            Band { input_axis: 3, ..Band::new(2, 2..3, 2..3) },
+            Band { output_axis: 3, ..Band::new(2, 2..3, 2..3) },
+            Band::new(3, 2..3, 2..3),
+        ] {
+            let planned = module.plan_band(&[1, 2, 4, 4], &band);
+            assert!(matches!(planned, Err(Error::Band { .. })), "{} of {band:?}: {planned:?}", module.name());
+        }
+    }
+}
