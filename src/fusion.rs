@@ -101,6 +101,18 @@ impl Band {
         Ok(())
     }
 
+    /// The same for a module of so many spatial axes, whose rows lie along the first of them.
+    pub(crate) fn check_over(&self, spatial_axes: usize, input: &[usize], output: &[usize]) -> Result<()> {
+        for (what, shape, axis, rows) in
+            [("output", output, self.output_axis, &self.output), ("input", input, self.input_axis, &self.input)]
+        {
+            if axis + spatial_axes != shape.len() {
+                return Err(Error::Band { what, rows: rows.clone(), axis, shape: shape.to_vec() });
+            }
+        }
+        self.check(input, output)
+    }
+
     /// The error of input rows that are not those which its output rows are computed from.
     pub(crate) fn misfit(&self, input: &[usize]) -> Error {
         let (rows, axis) = (self.input.clone(), self.input_axis);

@@ -144,7 +144,7 @@ impl<T: Element, const N: usize> Conv<T, N> {
 impl<const N: usize> Layer<N> {
     /// The part of this layer that computes a band.
     fn band(&self, band: &Band, input_shape: &[usize]) -> Result<Self> {
-        band.check(input_shape, &self.output.to_vec())?;
+        band.check_over(N, input_shape, &self.output.to_vec())?;
         let banded = self.geometry.band(band.output.clone()).filter(|(pixels, _)| *pixels == band.input);
         let (_, geometry) = banded.ok_or_else(|| band.misfit(input_shape))?;
         Ok(Self { bank: self.bank, geometry, output: self.output.over(geometry.output_size()) })

@@ -205,7 +205,7 @@ impl<const N: usize> Layer<N> {
 
     /// The window that computes a band alone.
     fn window_of(&self, window: &Window<N>, input_shape: &[usize], band: &Band) -> Result<Window<N>> {
-        band.check(input_shape, &self.output.to_vec())?;
+        band.check_over(N, input_shape, &self.output.to_vec())?;
         let banded = self.geometry.band(band.output.clone()).filter(|(pixels, _)| *pixels == band.input);
         banded.and_then(|(_, banded)| window.of_geometry(&banded)).ok_or_else(|| band.misfit(input_shape))
     }
