@@ -271,15 +271,19 @@ pub(super) struct SteppedStrips<R, const OWN: bool> {
     level: Level,
 }
 
-/// Cells of a block of accumulators.
+/// Cells of a block of accumulators, and how many bytes each may have: blocks lie on the stack.
 const LANES: usize = 16;
+const MOST_BYTES: usize = 64;
 
 impl<R, const OWN: bool> SteppedStrips<R, OWN> {
-    /// `None` where strips would be out of all proportion.
+    /// `None` where strips would be out of all proportion, or accumulators are large.
     pub(super) fn new<T>(reduction: &R, windows: &Windows, level: Level) -> Result<Option<Self>>
     where
         R: Reduction<T>,
     {
+        if size_of::<R::Accumulator>() > MOST_BYTES {
+            return Ok(None);
+        }
         let merging = Merging { lanes: LANES, cell_bytes: size_of::<R::Accumulator>().max(1), idempotent: false };
         let layout = windows.laid_down(Some(reduction.count_include_pad()), merging)?;
         Ok(layout.map(|layout| Self { reduction: reduction.clone(), layout: Arc::new(layout), level }))
