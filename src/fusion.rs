@@ -106,7 +106,7 @@ impl Band {
         for (what, shape, axis, rows) in
             [("output", output, self.output_axis, &self.output), ("input", input, self.input_axis, &self.input)]
         {
-            if axis + spatial_axes != shape.len() {
+            if shape.len().checked_sub(spatial_axes) != Some(axis) {
                 return Err(Error::Band { what, rows: rows.clone(), axis, shape: shape.to_vec() });
             }
         }
