@@ -7,8 +7,8 @@ mod common;
 
 use common::{Draw, numbers};
 use featuremap::pool::reference;
-use featuremap::{AdaptivePool, GlobalPool, Module, Padding, Pool, Reduction, Tensor};
-use ndarray::ArrayD;
+use featuremap::{AdaptivePool, GlobalPool, MaxPool2d, Module, Padding, Pool, Reduction, Tensor};
+use ndarray::{Array2, ArrayD};
 
 /// Counts, in no memory at all.
 #[derive(Debug, Clone, Copy)]
@@ -170,4 +170,44 @@ fn a_reduction_that_only_counts() {
     let pool = Pool::<Count, 2>::with(Count { merges: true }, 5).stride(1).padding(2);
     let counts = pool.forward(&ArrayD::from_elem(vec![7, 7], i64::draw(3))).unwrap();
     assert_eq!([counts.get(&[0, 0]), counts.get(&[3, 3]), counts.get(&[0, 6])], [Some(&9), Some(&25), Some(&9)]);
+}
+
+/// A maximum that insists on having seen a pixel.
+#[derive(Clone)]
+struct Insists;
+
+impl Reduction<i32> for Insists {
+    type Accumulator = Option<i32>;
+
+    fn start(&self) -> Option<i32> {
+        None
+    }
+
+    fn step(&self, seen: Option<i32>, pixel: i32) -> Option<i32> {
+        Some(seen.map_or(pixel, |seen| seen.max(pixel)))
+    }
+
+    fn finish(&self, seen: Option<i32>, _: usize) -> i32 {
+        seen.expect("a window has pixels")
+    }
+
+    fn merge(&self, one: Option<i32>, other: Option<i32>) -> Option<Option<i32>> {
+        Some(one.max(other))
+    }
+}
+
+/// The kernels compute in blocks, and may have more cells than there are windows: these are not finished.
+#[test]
+fn only_windows_are_finished() {
+    for (size, stride) in [(1, 1), (2, 2), (3, 1), (3, 2), (5, 1), (9, 4), (13, 1)] {
+        for shape in [[1, 14], [13, 15], [40, 17], [15, 70]] {
+            let input = Array2::from_shape_fn(shape, |(row, column)| {
+                i32::try_from((row * 37 + column * 101) % 89).expect("it is small") - 40
+            });
+            let padding = size / 2;
+            let own = Pool::<_, 2>::with(Insists, size).stride(stride).padding(padding).forward(&input).unwrap();
+            let expected = MaxPool2d::new(size).stride(stride).padding(padding).forward(&input).unwrap();
+            assert_eq!(own, expected, "{size} by {stride} of {shape:?}");
+        }
+    }
 }

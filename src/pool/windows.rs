@@ -347,6 +347,8 @@ impl<T: Element, R: Reduction<T>> Single for Steps<'_, R, T> {
     type Pixel = T;
     type Cell = R::Accumulator;
     const COUNTED: bool = true;
+    /// It may rely on pixels having been seen.
+    const FINISHES_ALL: bool = false;
 
     #[inline(always)]
     fn blank(self) -> R::Accumulator {

@@ -9,6 +9,8 @@ pub(crate) trait Single: Copy {
     type Cell: Copy;
     const COUNTED: bool;
     const PROBES: bool = false;
+    /// Whether what is of no window can be finished, too.
+    const FINISHES_ALL: bool = true;
 
     fn blank(self) -> Self::Cell;
     fn enter(self, pixel: Self::Pixel) -> Self::Cell;
@@ -94,8 +96,9 @@ impl<R: Single, const N: usize> Operation<N> for Blocks<R> {
     }
 
     #[inline(always)]
-    fn finish(self, cells: [R::Cell; N], columns: &[u32; N], row: usize, output: &mut [R::Pixel; N]) {
-        for lane in 0..N {
+    fn finish(self, cells: [R::Cell; N], columns: &[u32; N], row: usize, windows: usize, output: &mut [R::Pixel; N]) {
+        let lanes = if R::FINISHES_ALL { N } else { windows.min(N) };
+        for lane in 0..lanes {
             output[lane] = self.0.finish(cells[lane], columns[lane], row);
         }
     }

@@ -46,7 +46,8 @@ pub(crate) trait Operation<const N: usize>: Copy {
     fn every_second(self, first: Self::Block, second: Self::Block) -> Self::Block;
 
     /// Results of windows of `columns · row` pixels each; the counts are those of nothing unless [`COUNTED`](Self::COUNTED).
-    fn finish(self, cells: Self::Block, columns: &[u32; N], row: usize, output: &mut [Self::Pixel; N]);
+    /// Those after the first `windows` are of no windows.
+    fn finish(self, cells: Self::Block, columns: &[u32; N], row: usize, windows: usize, output: &mut [Self::Pixel; N]);
 
     /// What is left to do to all outputs once they are written.
     #[inline(always)]

@@ -87,11 +87,12 @@ impl<P: Copy + Default> Row<'_, P> {
         let roomy = blocks.min(self.output.len() / N);
         let output = &mut self.output.as_chunks_mut::<N>().0[..roomy];
         for block in 0..roomy {
-            op.finish(merged(block), columns(block), self.factor, &mut output[block]);
+            let windows = self.outputs - block * N;
+            op.finish(merged(block), columns(block), self.factor, windows, &mut output[block]);
         }
         if roomy < blocks {
             let mut last = [P::default(); N];
-            op.finish(merged(roomy), columns(roomy), self.factor, &mut last);
+            op.finish(merged(roomy), columns(roomy), self.factor, self.outputs - roomy * N, &mut last);
             let output = &mut self.output[roomy * N..self.outputs];
             output.copy_from_slice(&last[..output.len()]);
         }

@@ -135,7 +135,7 @@ impl<S: Simd, T: Flip, const R: usize, const N: usize> Operation<N> for Largest<
     }
 
     #[inline(always)]
-    fn finish(self, mut cells: Self::Block, _: &[u32; N], _: usize, output: &mut [T; N]) {
+    fn finish(self, mut cells: Self::Block, _: &[u32; N], _: usize, _: usize, output: &mut [T; N]) {
         for register in 0..R {
             cells[register] = T::flipped::<S>(cells[register], self.flip);
         }
@@ -203,7 +203,7 @@ impl<S: Simd, const R: usize, const N: usize> Operation<N> for Sum<S, R> {
         clippy::cast_possible_wrap,
         reason = "counts on an axis are less than 2^31, and signed numbers are made into floats faster"
     )]
-    fn finish(self, mut cells: Self::Block, columns: &[u32; N], row: usize, output: &mut [f32; N]) {
+    fn finish(self, mut cells: Self::Block, columns: &[u32; N], row: usize, _: usize, output: &mut [f32; N]) {
         let mut counts = [0.0; N];
         for lane in 0..N {
             counts[lane] = columns[lane] as i32 as f32 * row as f32;
