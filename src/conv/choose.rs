@@ -171,25 +171,30 @@ fn cost_of_rows<A: Lanes>(problem: &Problem, level: Level) -> f64 {
         for (filters, blocks) in tile_sizes(widths, problem.filters) {
             let registers = (pixels.div_ceil(lanes) * filters) as f64;
             if registers > 0.0 {
-                let of_tile = registers.max(FEW_SUMS) * depth + STEP * depth + STORE * registers + SHORT_TILE;
+                let least = if depth > FEW_STEPS { LATENCY as f64 } else { FEW_SUMS };
+                let of_tile = registers.max(least) * depth + STEP * depth + STORE * registers + SHORT_TILE;
                 tiles += of_tile * (tiles_of_row * blocks) as f64;
             }
         }
     }
-    tiles * (planes * rows) as f64 + cost_of_copying(problem).max(0.25 * (problem.channels * problem.outputs()) as f64)
+    let copying = cost_of_copying(problem).max(0.25 * (problem.channels * problem.outputs()) as f64);
+    tiles * (planes * rows) as f64 + copying + BAND
 }
 
 /// What it takes to find the pixels of a step.
 const STEP: f64 = 0.5;
 
-/// Tiles that read pixels where they lie are short: where they have fewer sums than this, several are under way at a time.
+/// Of tiles that read pixels where they lie, and have no more steps than this, several are under way at a time: so a step takes less
+/// than [`LATENCY`], but no less than this.
+const FEW_STEPS: f64 = 64.0;
 const FEW_SUMS: f64 = 6.0;
-/// What it takes to begin one of them.
-const SHORT_TILE: f64 = 10.0;
+/// What it takes to begin with such a tile, and with the pixels of an image.
+const SHORT_TILE: f64 = 30.0;
+const BAND: f64 = 1500.0;
 
 /// To store a register of a plane, and to begin with a plane.
-const STORE_ROW: f64 = 11.0;
-const MAP: f64 = 400.0;
+const STORE_ROW: f64 = 14.0;
+const MAP: f64 = 200.0;
 
 /// A tile of fewer sums waits for each multiply-add to end before the next one on the same sum.
 const LATENCY: usize = 8;
