@@ -91,26 +91,32 @@ impl Band {
 
     /// Refuses a band whose axes or rows are not there, before anything in proportion to it is done.
     pub(crate) fn check(&self, input: &[usize], output: &[usize]) -> Result<()> {
-        for (what, shape, axis, rows) in
-            [("output", output, self.output_axis, &self.output), ("input", input, self.input_axis, &self.input)]
-        {
-            if rows.is_empty() || shape.get(axis).is_none_or(|&length| rows.end > length) {
-                return Err(Error::Band { what, rows: rows.clone(), axis, shape: shape.to_vec() });
-            }
-        }
-        Ok(())
+        self.check_each(input, output, |shape, axis, rows| {
+            !rows.is_empty() && shape.get(axis).is_some_and(|&length| rows.end <= length)
+        })
     }
 
     /// The same for a module of so many spatial axes, whose rows lie along the first of them.
     pub(crate) fn check_over(&self, spatial_axes: usize, input: &[usize], output: &[usize]) -> Result<()> {
+        self.check_each(input, output, |shape, axis, _| shape.len().checked_sub(spatial_axes) == Some(axis))?;
+        self.check(input, output)
+    }
+
+    /// Asks of the shape, the axis and the rows of the output, then of the input, whether they are right.
+    fn check_each(
+        &self,
+        input: &[usize],
+        output: &[usize],
+        is_right: impl Fn(&[usize], usize, &Range<usize>) -> bool,
+    ) -> Result<()> {
         for (what, shape, axis, rows) in
             [("output", output, self.output_axis, &self.output), ("input", input, self.input_axis, &self.input)]
         {
-            if shape.len().checked_sub(spatial_axes) != Some(axis) {
+            if !is_right(shape, axis, rows) {
                 return Err(Error::Band { what, rows: rows.clone(), axis, shape: shape.to_vec() });
             }
         }
-        self.check(input, output)
+        Ok(())
     }
 
     /// The error of input rows that are not those which its output rows are computed from.
