@@ -98,7 +98,7 @@ impl Source {
         tiles: &'static [usize],
     ) -> Option<Self> {
         let offsets = packing.offsets(problem.channels)?;
-        let rows = packing.rows(problem.band_size(outputs * problem.pooled_by()));
+        let rows = packing.rows(problem.band_size(outputs));
         let runs =
             (0..images).flat_map(|image| rows.each().map(move |(from, length)| (image * distance + from, length)));
         let panels = Panels::new::<A>(tiles, usize::MAX, runs, problem.depth())?;
@@ -108,7 +108,7 @@ impl Source {
     /// The same with rows that are read as they lie: one for each row of outputs if these are pooled, however they follow each other.
     fn with_rows(self, problem: &Problem) -> Option<Self> {
         let number = |number: usize| u32::try_from(number).ok();
-        let rows = self.packing.rows(problem.band_size(self.outputs * problem.pooled_by()));
+        let rows = self.packing.rows(problem.band_size(self.outputs));
         let most = if problem.quads.is_some() { problem.axes[2].outputs() } else { usize::MAX };
         let cut = |(from, length): (usize, usize)| {
             (0..length).step_by(most).map(move |done| Some([number(from + done)?, number(most.min(length - done))?]))
@@ -120,7 +120,7 @@ impl Source {
     /// The same where pixels are copied.
     fn copied<A>(problem: &Problem, most_images: usize, tiles: &'static [usize]) -> Option<(Self, usize)> {
         let outputs = outputs_of_a_band(problem, BAND_BYTES / size_of::<A>())?;
-        let packing = Packing::new(problem, problem.band_size(outputs * problem.pooled_by()))?;
+        let packing = Packing::new(problem, problem.band_size(outputs))?;
         let whole = outputs == problem.stored_size()[problem.band_axis()];
         let images = if whole { most_images } else { 1 };
         let distance = packing.volume().checked_mul(problem.channels)?;
@@ -217,8 +217,7 @@ impl Bands {
         let (packing, problem) = (&self.copied.packing, &settings.problem);
         let of_image = packing.volume() * problem.channels;
         for (image, packed) in input.outer_iter().zip(copy.chunks_exact_mut(of_image)) {
-            let first = problem.band_start(first * problem.pooled_by());
-            A::pack(settings.level, Pack { packing, image, first, packed });
+            A::pack(settings.level, Pack { packing, image, first: problem.band_start(first), packed });
         }
         copy
     }
@@ -398,7 +397,7 @@ impl<A: Kernels> Method<A> for Bands {
 fn outputs_of_a_band(problem: &Problem, room: usize) -> Option<usize> {
     let outputs = problem.stored_size()[problem.band_axis()];
     let band = |outputs: usize| {
-        let packing = Packing::new(problem, problem.band_size(outputs * problem.pooled_by()))?;
+        let packing = Packing::new(problem, problem.band_size(outputs))?;
         packing.volume().checked_mul(problem.channels)
     };
     let (one, two) = (band(1)?, band(2)?);

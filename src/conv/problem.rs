@@ -108,17 +108,17 @@ impl Problem {
         self.axes.iter().position(|axis| axis.outputs() > 1).unwrap_or(2)
     }
 
-    /// The outputs of a band with so many of them along the band axis.
+    /// The outputs of a band, before they are pooled, with so many of them along the band axis as they are stored.
     pub(super) fn band_size(&self, outputs: usize) -> [usize; 3] {
         let mut size = self.output_size();
-        size[self.band_axis()] = outputs;
+        size[self.band_axis()] = outputs * self.pooled_by();
         size
     }
 
-    /// The first output of a band.
+    /// The first output of a band, before it is pooled, which begins with so many-th along the band axis as they are stored.
     pub(super) fn band_start(&self, first: usize) -> [usize; 3] {
         let mut start = [0; 3];
-        start[self.band_axis()] = first;
+        start[self.band_axis()] = first * self.pooled_by();
         start
     }
 }

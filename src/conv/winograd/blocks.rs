@@ -86,7 +86,7 @@ impl<A: Kernels> Method<A> for Blocks {
                 packings: &self.packings,
                 tiling: self.tiling,
                 input: part.input,
-                start: problem.band_start(part.outputs.start * problem.pooled_by()),
+                start: problem.band_start(part.outputs.start),
                 weights: &settings.weights[weights..],
                 output: part.output.view_mut().index_axis_move(Axis(2), 0),
                 finish: settings.finish(part.filters.clone()),
@@ -96,7 +96,7 @@ impl<A: Kernels> Method<A> for Blocks {
             if A::winograd(self.level, winograd) {
                 return;
             }
-            let [_, row, column] = problem.band_start(part.outputs.start * problem.pooled_by());
+            let [_, row, column] = problem.band_start(part.outputs.start);
             A::mend(Mend {
                 tile: self.tiling.tile,
                 problem,
