@@ -125,12 +125,10 @@ impl Windows {
     fn laid_down(&self, include_pad: Option<bool>, merging: Merging) -> Result<Option<Layout>> {
         let [planes, rows, columns] = &self.problem.axes;
         let of = |axis: &Axis| counts_of(axis, include_pad);
-        let (Some(of_planes), Some(of_rows), Some(mut of_columns)) = (of(planes)?, of(rows)?, of(columns)?) else {
+        let (Some(of_planes), Some(of_rows), Some(of_columns)) = (of(planes)?, of(rows)?, of(columns)?) else {
             return Ok(None);
         };
-        let outputs = of_columns.len();
-        of_columns.resize(outputs.next_multiple_of(merging.lanes), 1);
-        let counts = Counts { planes: of_planes, rows: of_rows, columns: of_columns, outputs };
+        let counts = Counts::new([of_planes, of_rows, of_columns], merging.lanes);
         let sides = [side(planes, None)?, side(rows, self.of)?, side(columns, None)?];
         Ok(Layout::new(sides, Some(counts), merging))
     }
@@ -222,10 +220,7 @@ impl Strips {
             counts[axis] = collected(ranges.iter().map(count))?;
             spans[axis] = collected(ranges.iter().map(|range| Span { first: range.start, count: range.len() }))?;
         }
-        let [of_planes, of_rows, mut of_columns] = counts;
-        let outputs = of_columns.len();
-        of_columns.resize(outputs.next_multiple_of(merging.lanes), 1);
-        let counts = Counts { planes: of_planes, rows: of_rows, columns: of_columns, outputs };
+        let counts = Counts::new(counts, merging.lanes);
         let [planes, rows, columns] = spans;
         let side = |axis: usize, spans| Side { length: plane[axis], step: 1, spans, rule: None };
         let layout = Layout::new([side(0, planes), side(1, rows), side(2, columns)], Some(counts), merging);

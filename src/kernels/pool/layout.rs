@@ -42,11 +42,11 @@ impl Side {
 /// How many pixels windows count: the product of one number for each axis.
 #[derive(Debug, Clone)]
 pub(crate) struct Counts {
-    pub(crate) planes: Vec<u32>,
-    pub(crate) rows: Vec<u32>,
+    pub(super) planes: Vec<u32>,
+    pub(super) rows: Vec<u32>,
     /// Padded to whole blocks.
-    pub(crate) columns: Vec<u32>,
-    pub(crate) outputs: usize,
+    pub(super) columns: Vec<u32>,
+    outputs: usize,
 }
 
 /// How the rows under a window are merged.
@@ -248,6 +248,13 @@ impl Layout {
 }
 
 impl Counts {
+    /// The counts of planes, rows and columns, for blocks of so many lanes.
+    pub(crate) fn new([planes, rows, mut columns]: [Vec<u32>; 3], lanes: usize) -> Self {
+        let outputs = columns.len();
+        columns.resize(outputs.next_multiple_of(lanes), 1);
+        Self { planes, rows, columns, outputs }
+    }
+
     /// Whether all windows count as many pixels.
     fn are_even(&self) -> bool {
         let even = |counts: &[u32]| counts.iter().all(|&count| count == counts[0]);
