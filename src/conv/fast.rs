@@ -135,19 +135,18 @@ impl<A: Kernels> Fast<A> {
             return Ok(None);
         }
         let Some(method) = method(&problem, algorithm, level, &original) else { return Ok(None) };
+        let in_order = || -> Vec<A> { original.iter().copied().collect() };
+        let order = (algorithm, lanes::<A>(level));
+        let mut plain = Arc::new(Aligned::new(0));
         let weights = match algorithm {
             Algorithm::Separable => factors(&problem, &original, prepared),
-            _ => prepared.get_or((algorithm, lanes::<A>(level)), || {
-                let weights: Vec<A> = original.iter().copied().collect();
-                method.prepare(&problem, &weights)
-            }),
-        };
-        let plain = match algorithm {
-            Algorithm::Winograd | Algorithm::Winograd2x2 => prepared.get_or((Algorithm::Taps, 0), || {
-                let weights: Vec<A> = original.iter().copied().collect();
-                Aligned::copy_of(&weights)
-            }),
-            _ => Arc::new(Aligned::new(0)),
+            Algorithm::Winograd | Algorithm::Winograd2x2 => {
+                plain = prepared.get_or((Algorithm::Taps, 0), || Aligned::copy_of(&in_order()));
+                prepared.get_or(order, || method.prepare(&problem, &plain))
+            }
+            Algorithm::Taps | Algorithm::Pixels | Algorithm::Channels | Algorithm::Rows => {
+                prepared.get_or(order, || method.prepare(&problem, &in_order()))
+            }
         };
         let pieces = Pieces::new(&problem, method.units(&problem), threads);
         let scratch = filled(&[pieces.workers, method.scratch_length(&problem, level)], A::default())?;
