@@ -18,7 +18,6 @@
 
 use super::epilogue::{self, Epilogue, Target};
 use super::tile::{self, with_height};
-use crate::Quads;
 use crate::simd::{Facts, Kernel, Lanes, Level, Simd, Vector, outline, run};
 
 outline!();
@@ -176,18 +175,13 @@ impl<A: Lanes> Block<'_, '_, A> {
     }
 }
 
-/// Finishes the sums of so many pixels of some filters, and stores them in the maps of these filters. They may spoil pixels that come
-/// after them.
+/// Bias and activation of sums whose rows are filters. What holds for all rows is asked once, not for each.
 #[inline(always)]
-fn store_pixels<S: Simd, A: Lanes, const ROWS: usize, const REGISTERS: usize>(
+fn finished<S: Simd, A: Lanes, const ROWS: usize, const REGISTERS: usize>(
     simd: S,
     mut sums: tile::Sums<S, A, ROWS, REGISTERS>,
     epilogue: Epilogue<'_, A>,
-    (maps, filters): (&mut [&mut [A]], usize),
-    [at, count]: [usize; 2],
-) {
-    let lanes = A::Vector::<S>::LEN;
-    let width = REGISTERS * lanes;
+) -> tile::Sums<S, A, ROWS, REGISTERS> {
     if let Some(bias) = epilogue.bias {
         for row in 0..ROWS {
             let bias = A::Vector::<S>::splat(simd, bias[row.min(bias.len() - 1)]);
@@ -203,6 +197,22 @@ fn store_pixels<S: Simd, A: Lanes, const ROWS: usize, const REGISTERS: usize>(
             }
         }
     }
+    sums
+}
+
+/// Finishes the sums of so many pixels of some filters, and stores them in the maps of these filters. They may spoil pixels that come
+/// after them.
+#[inline(always)]
+fn store_pixels<S: Simd, A: Lanes, const ROWS: usize, const REGISTERS: usize>(
+    simd: S,
+    sums: tile::Sums<S, A, ROWS, REGISTERS>,
+    epilogue: Epilogue<'_, A>,
+    (maps, filters): (&mut [&mut [A]], usize),
+    [at, count]: [usize; 2],
+) {
+    let lanes = A::Vector::<S>::LEN;
+    let width = REGISTERS * lanes;
+    let sums = finished::<S, A, ROWS, REGISTERS>(simd, sums, epilogue);
     if at + width <= maps[0].len() {
         for row in 0..ROWS {
             if row < filters {
@@ -329,30 +339,18 @@ fn store_pooled<S: Simd, A: Lanes, const ROWS: usize>(
     [at, count]: [usize; 2],
 ) {
     let half = A::Vector::<S>::LEN / 2;
-    // What holds for all rows is asked once, not for each.
-    let mut picked = [sums[0][0]; ROWS];
-    let is_min = epilogue.quads == Some(Quads::Min);
+    let mut picked = [[sums[0][0]; 1]; ROWS];
     for row in 0..ROWS {
-        let [upper, lower] = sums[row];
-        picked[row] = if is_min { A::minimum(simd, upper, lower) } else { A::maximum(simd, upper, lower) };
+        picked[row][0] = epilogue.pick(simd, sums[row][0], sums[row][1]);
     }
-    if let Some(bias) = epilogue.bias {
-        for row in 0..ROWS {
-            picked[row] += A::Vector::<S>::splat(simd, bias[row.min(bias.len() - 1)]);
-        }
-    }
-    if epilogue.relu {
-        for row in 0..ROWS {
-            picked[row] = A::rectified(simd, picked[row]);
-        }
-    }
+    let picked = finished::<S, A, ROWS, 1>(simd, picked, epilogue);
     let is_whole = at + half <= maps[0].len();
     for row in 0..ROWS {
         if row % 2 == 1 || row >= maps.len() {
             continue;
         }
         // Neighbours of two filters at a time: the first half of what is picked is of one, the second of the other.
-        let [one, other] = [picked[row], picked[(row + 1).min(ROWS - 1)]];
+        let ([one], [other]) = (picked[row], picked[(row + 1).min(ROWS - 1)]);
         let pooled = epilogue.pick(simd, one.unzip_low(other), one.unzip_high(other));
         let pooled = pooled.as_slice();
         for (map, pooled) in maps[row..].iter_mut().zip([&pooled[..half], &pooled[half..2 * half]]) {
