@@ -14,23 +14,10 @@ pub(crate) use pixels::{Flip, FloatPixel, Pixel, load_pixels, store_pixels};
 #[inline]
 pub(crate) fn vectorized<R>(level: Level, loops: impl FnOnce() -> R) -> R {
     #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-    {
-        if let Some(simd) = level.as_avx512() {
-            return simd.vectorize(loops);
-        }
-        if let Some(simd) = level.as_avx2() {
-            return simd.vectorize(loops);
-        }
+    if let Some(simd) = level.as_avx512() {
+        return simd.vectorize(loops);
     }
-    _ = level;
-    plain(loops)
-}
-
-/// The same for the instructions that all code is compiled for. It is apart, as a caller's frame would hold what its copies for all
-/// levels keep on the stack.
-#[inline(never)]
-fn plain<R>(loops: impl FnOnce() -> R) -> R {
-    loops()
+    vectorized_narrow(level, loops)
 }
 
 /// The same, with no registers wider than 32 bytes: wider ones gain little where memory is what takes the time, and are as much again
@@ -43,6 +30,13 @@ pub(crate) fn vectorized_narrow<R>(level: Level, loops: impl FnOnce() -> R) -> R
     }
     _ = level;
     plain(loops)
+}
+
+/// The same for the instructions that all code is compiled for. It is apart, as a caller's frame would hold what its copies for all
+/// levels keep on the stack.
+#[inline(never)]
+fn plain<R>(loops: impl FnOnce() -> R) -> R {
+    loops()
 }
 
 /// Code written with vectors, for whatever instructions there are.
