@@ -13,21 +13,15 @@ use super::choose;
 use super::fast::{Method, Part, Settings};
 use super::kernels::Kernels;
 use super::pack::Pack;
-use super::packing::Packing;
 use super::pieces::Units;
 use super::problem::Problem;
+use super::source::Source;
 use crate::cache;
 use crate::kernels::epilogue::Target;
 use crate::kernels::gemm::{self, Along, Block, RowBlock};
-use crate::kernels::panels::{Aligned, Gather, Panels, PixelBlock, Widths};
+use crate::kernels::panels::{Aligned, Gather, PixelBlock, Widths};
 use crate::kernels::tile;
 use crate::simd::{Lanes, Level, lanes};
-
-/// The copied pixels of a band stay within this, so that they and the panels of a block lie in the second-level cache.
-const BAND_BYTES: usize = 384 * 1024;
-
-/// A band that is not copied has so many outputs at most: they are listed, run by run.
-const MOST_OUTPUTS: usize = 1 << 14;
 
 /// Where maps are small, a band has those of several images, of about so many pixels.
 const PIXELS_TOGETHER: usize = 256;
@@ -52,20 +46,6 @@ pub(super) struct Bands {
     images: usize,
 }
 
-/// Where panels are gathered from.
-#[derive(Debug)]
-struct Source {
-    /// Of one image.
-    packing: Packing,
-    /// Of every tap of every channel.
-    offsets: Vec<u32>,
-    panels: Panels,
-    /// The rows of a band, where they are read as they lie: then there are no panels, and a band is of one image.
-    rows: Option<Vec<[u32; 2]>>,
-    /// Outputs of a band along the band axis, as they are stored.
-    outputs: usize,
-}
-
 /// Where vectors lie for an algorithm.
 pub(super) fn along(algorithm: Algorithm) -> Along {
     match algorithm {
@@ -85,69 +65,6 @@ pub(super) fn sizes<A: Lanes>(along: Along, level: Level) -> (&'static [usize], 
     match along {
         Along::Pixels => (registers, Widths(tile::heights::<A>(level))),
         Along::Filters => (tile::heights::<A>(level), Widths(registers)),
-    }
-}
-
-impl Source {
-    /// Of so many outputs along the band axis, of so many images, that lie so far apart.
-    fn new<A>(
-        problem: &Problem,
-        packing: Packing,
-        outputs: usize,
-        (images, distance): (usize, usize),
-        tiles: &'static [usize],
-    ) -> Option<Self> {
-        let offsets = packing.offsets(problem.channels)?;
-        let rows = packing.rows(problem.band_size(outputs));
-        let runs =
-            (0..images).flat_map(|image| rows.each().map(move |(from, length)| (image * distance + from, length)));
-        let panels = Panels::new::<A>(tiles, usize::MAX, runs, problem.depth())?;
-        Some(Self { packing, offsets, panels, rows: None, outputs })
-    }
-
-    /// The same with rows that are read as they lie: one for each row of outputs if these are pooled, however they follow each other.
-    fn with_rows(self, problem: &Problem) -> Option<Self> {
-        let number = |number: usize| u32::try_from(number).ok();
-        let rows = self.packing.rows(problem.band_size(self.outputs));
-        let most = if problem.quads.is_some() { problem.axes[2].outputs() } else { usize::MAX };
-        let cut = |(from, length): (usize, usize)| {
-            (0..length).step_by(most).map(move |done| Some([number(from + done)?, number(most.min(length - done))?]))
-        };
-        let rows = rows.each().flat_map(cut).collect::<Option<_>>()?;
-        Some(Self { rows: Some(rows), ..self })
-    }
-
-    /// The same where pixels are copied.
-    fn copied<A>(problem: &Problem, most_images: usize, tiles: &'static [usize]) -> Option<(Self, usize)> {
-        let outputs = outputs_of_a_band(problem, BAND_BYTES / size_of::<A>())?;
-        let packing = Packing::new(problem, problem.band_size(outputs))?;
-        let whole = outputs == problem.stored_size()[problem.band_axis()];
-        let images = if whole { most_images } else { 1 };
-        let distance = packing.volume().checked_mul(problem.channels)?;
-        Some((Self::new::<A>(problem, packing, outputs, (images, distance), tiles)?, images))
-    }
-
-    /// The same where they stay where they are: they meet no padding, and lie side by side in a row.
-    fn in_place<A>(problem: &Problem, images: usize, tiles: &'static [usize]) -> Option<Self> {
-        let is_bare = problem.axes.iter().all(|axis| axis.whole_windows().len() == axis.outputs());
-        if !is_bare || problem.axes[2].stride() != 1 {
-            return None;
-        }
-        let whole = problem.output_size()[problem.band_axis()];
-        let most = (MOST_OUTPUTS / (problem.outputs() / whole)).clamp(1, whole);
-        let outputs = whole.div_ceil(whole.div_ceil(most));
-        let distance = problem.pixels().checked_mul(problem.channels)?;
-        Self::new::<A>(problem, Packing::in_place(problem)?, outputs, (images, distance), tiles)
-    }
-
-    fn bytes(&self) -> usize {
-        size_of_val(&self.offsets[..]) + self.panels.bytes()
-    }
-
-    /// Cuts outputs along the band axis into bands.
-    fn each(&self, outputs: Range<usize>) -> impl Iterator<Item = Range<usize>> {
-        let end = outputs.end;
-        outputs.step_by(self.outputs).map(move |first| first..end.min(first + self.outputs))
     }
 }
 
@@ -390,21 +307,4 @@ impl<A: Kernels> Method<A> for Bands {
     fn compute(&self, settings: &Settings<A>, part: Part<'_, A>) {
         part.each_group(&settings.problem, |part| self.compute_group(settings, part));
     }
-}
-
-/// How many outputs along the band axis a band has, as they are stored: as many as keep its packed input within so many numbers. `None` where even one
-/// would need a packed input out of all proportion to the layer.
-fn outputs_of_a_band(problem: &Problem, room: usize) -> Option<usize> {
-    let outputs = problem.stored_size()[problem.band_axis()];
-    let band = |outputs: usize| {
-        let packing = Packing::new(problem, problem.band_size(outputs))?;
-        packing.volume().checked_mul(problem.channels)
-    };
-    let (one, two) = (band(1)?, band(2)?);
-    if one > problem.proportionate() {
-        return None;
-    }
-    // A band is as long as its outputs and a constant more.
-    let most = (1 + room.saturating_sub(one) / (two - one).max(1)).min(outputs);
-    Some(outputs.div_ceil(outputs.div_ceil(most)))
 }

@@ -34,6 +34,7 @@ mod problem;
 pub mod reference;
 mod rows;
 mod separable;
+mod source;
 mod transpose;
 mod winograd;
 
