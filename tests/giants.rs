@@ -4,10 +4,10 @@
 //! What else nobody should ask for is in `tests/hostile`.
 
 use featuremap::{
-    AdaptiveMaxPool2d, Average, AvgPool1d, Conv1d, ConvTranspose1d, Error, GlobalPool, Max, MaxPool1d, MaxUnpool1d,
-    Module, PaddingMode, Relu, Result, Tensor, Window,
+    AdaptiveMaxPool2d, Average, AvgPool1d, Conv1d, Conv2d, ConvTranspose1d, Error, GlobalPool, Max, MaxPool1d,
+    MaxUnpool1d, Module, Padding, PaddingMode, Relu, Result, Tensor, Window,
 };
-use ndarray::{ArrayD, IxDyn, arr0, array};
+use ndarray::{Array4, ArrayD, IxDyn, arr0, array};
 
 /// Larger than any address space.
 const GIANT: usize = 1 << 60;
@@ -108,4 +108,13 @@ fn a_window_mostly_on_padding_takes_no_longer_than_its_pixels() {
     // All rows of pixels lie under the window, and no tap of it on their only column.
     let between = Window::new([window, 2]).dilation([1, 2]).padding([0, 1]).geometry([window, 1]).unwrap();
     assert_eq!(between.row_taps(0).next(), None);
+}
+
+/// Found by the generator of `tests/hostile`, seed 3289: a row of the padded input was laid down, of 4 GB, for an output of 2^61 bytes.
+#[test]
+#[cfg(target_pointer_width = "64")]
+fn a_plan_for_an_output_that_cannot_exist_takes_no_memory() {
+    let conv = Conv2d::new(Array4::<f64>::ones((1, 1, 2, 2))).stride([1, 2]).padding(Padding::SameLower);
+    let plan = conv.plan(&[1, 1, (1 << 32) + 1, (1 << 28) - 1]).unwrap();
+    assert!(plan.workspace_bytes() < 1 << 20, "{plan}");
 }

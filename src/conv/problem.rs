@@ -21,12 +21,18 @@ pub struct Problem {
     pub(super) quads: Option<Quads>,
 }
 
+/// No address space holds more numbers: a layer with more of them as its output is never computed.
+const MOST_OUTPUTS: u64 = 1 << 47;
+
 impl Problem {
-    /// `None` for layers with more spatial axes, or with nothing to compute or to compute it from.
+    /// `None` for layers with more spatial axes, with nothing to compute or to compute it from, or with an output that cannot exist: not
+    /// even a band of that should be laid down.
     pub(super) fn new<const N: usize>(layer: &Layer<N>, groups: usize, mode: PaddingMode) -> Result<Option<Self>> {
         let images = layer.output.batch.unwrap_or(1);
         let (channels, filters) = (layer.bank.inputs, layer.bank.outputs / groups);
-        if N > 3 || images == 0 || channels == 0 || filters == 0 {
+        let outputs = layer.output.to_vec().into_iter().fold(1, usize::saturating_mul);
+        let is_impossible = outputs as u64 > MOST_OUTPUTS.min(isize::MAX as u64);
+        if N > 3 || images == 0 || channels == 0 || filters == 0 || is_impossible {
             return Ok(None);
         }
         let point = AxisSpec { axis: 0, length: 1, size: 1, stride: 1, dilation: 1 }.with_padding(0, 0, false)?;
