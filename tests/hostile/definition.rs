@@ -181,10 +181,10 @@ impl<T: Number<Sum: Number>> Convolution<'_, T> {
     fn beside(&self, image: usize, filter: usize, group: usize, place: &[usize]) -> f64 {
         let limit = T::PRECISION.expect("floats have tiles").largest.sqrt();
         let about = |(axis, &output): (&Along, &usize)| {
-            let reach = (4 * axis.stride * axis.dilation) as i128;
-            let (first, last) = (axis.position(output, 0) - reach, axis.position(output, axis.size - 1) + reach);
-            let padded = -(axis.before as i128)..(axis.length + axis.after) as i128;
-            let places = (first..=last).filter(|position| padded.contains(position));
+            let reach = 4_i128.saturating_mul(axis.stride as i128).saturating_mul(axis.dilation as i128);
+            let first = axis.position(output, 0).saturating_sub(reach).max(-(axis.before as i128));
+            let end = axis.position(output, axis.size - 1).saturating_add(reach).saturating_add(1);
+            let places = first..end.min(axis.length as i128 + axis.after as i128);
             (axis.length, places.map(|position| axis.source(self.mode, position)).collect())
         };
         let about: Vec<_> = self.axes.iter().zip(place).map(about).collect();
