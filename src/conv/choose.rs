@@ -143,16 +143,26 @@ fn cost_of_product<A: Lanes>(problem: &Problem, algorithm: Algorithm, level: Lev
 
 /// Whether vectors along pixels are better read where they lie than from panels: where filters are few.
 pub(super) fn reads_rows<A: Lanes>(problem: &Problem, level: Level) -> bool {
+    rows_cost_less::<A>(problem, level, 1.0)
+}
+
+/// Whether rows that are read where they lie cost less than so many times what panels do.
+fn rows_cost_less<A: Lanes>(problem: &Problem, level: Level, times: f64) -> bool {
     has_all_kernels::<A>()
         && problem.depth() <= CHAIN
-        && cost_of_rows::<A>(problem, level) < cost_of_product::<A>(problem, Algorithm::Pixels, level)
+        && cost_of_rows::<A>(problem, level) < times * cost_of_product::<A>(problem, Algorithm::Pixels, level)
 }
+
+/// What rows may cost more than panels where their sums are pooled in registers: a map of them is neither written nor read again.
+const POOLED: f64 = 1.15;
 
 /// Whether an algorithm has all 2×2 outputs of a pooling in registers at a time.
 pub(super) fn pools<A: Lanes>(algorithm: Algorithm, problem: &Problem, level: Level) -> bool {
     match algorithm {
         Algorithm::Winograd => true,
-        Algorithm::Pixels => problem.is_flat() && problem.band_axis() == 1 && reads_rows::<A>(problem, level),
+        Algorithm::Pixels => {
+            problem.is_flat() && problem.band_axis() == 1 && rows_cost_less::<A>(problem, level, POOLED)
+        }
         Algorithm::Taps | Algorithm::Channels | Algorithm::Rows | Algorithm::Separable | Algorithm::Winograd2x2 => {
             false
         }
