@@ -17,7 +17,7 @@ use super::pieces::Units;
 use super::problem::Problem;
 use super::source::Source;
 use crate::cache;
-use crate::kernels::epilogue::Target;
+use crate::kernels::epilogue::{Epilogue, Target};
 use crate::kernels::gemm::{self, Along, Block, RowBlock};
 use crate::kernels::panels::{Aligned, Gather, PixelBlock, Widths};
 use crate::kernels::tile;
@@ -30,6 +30,9 @@ const PIXELS_TOGETHER: usize = 256;
 const MOST_MAPS: usize = 256;
 /// The same of one image: as many as the widest block has filters.
 const MOST_MAPS_OF_AN_IMAGE: usize = 32;
+
+/// Rows of so many pixels, or a row of more, are computed together where their sums wait to be transposed.
+pub(super) const PIXELS_OF_ROWS: usize = 224;
 
 /// What is read behind the copied pixels: registers are loaded as a whole.
 const OVERREAD: usize = 32;
@@ -79,11 +82,21 @@ impl Bands {
     pub(super) fn new<A: Kernels>(problem: &Problem, algorithm: Algorithm, level: Level) -> Option<Self> {
         let along = along(algorithm);
         let (tiles, widths) = sizes::<A>(along, level);
-        if along == Along::Pixels && (problem.quads.is_some() || choose::reads_rows::<A>(problem, level)) {
-            let (copied, images) = Source::copied::<A>(problem, 1, tiles)?;
-            return Some(Self { along, widths, copied: copied.with_rows(problem)?, in_place: None, images });
+        let reads_rows = problem.quads.is_some() || choose::reads_rows::<A>(problem, along, level);
+        let most_images = match along {
+            Along::Pixels if reads_rows => 1,
+            _ => images_together(problem, problem.images),
+        };
+        let (copied, images) = Source::copied::<A>(problem, most_images, tiles)?;
+        if reads_rows {
+            return Some(Self {
+                along,
+                widths,
+                copied: copied.with_rows(problem, along, images)?,
+                in_place: None,
+                images,
+            });
         }
-        let (copied, images) = Source::copied::<A>(problem, images_together(problem, problem.images), tiles)?;
         let in_place = Source::in_place::<A>(problem, if problem.groups == 1 { images } else { 1 }, tiles);
         Some(Self { along, widths, copied, in_place, images })
     }
@@ -154,6 +167,9 @@ impl Bands {
     }
 
     fn most_pixels(&self) -> usize {
+        if self.copied.rows.is_some() {
+            return PIXELS_OF_ROWS;
+        }
         let in_place = self.in_place.as_ref().map_or(0, |source| source.panels.most_pixels());
         self.copied.panels.most_pixels().max(in_place)
     }
@@ -175,82 +191,134 @@ struct Group<'a, A> {
 impl<A: Kernels> Group<'_, A> {
     /// LOOP 5: blocks of pixels.
     fn band(&mut self, pixels: &[A], output: &mut ArrayViewMut5<'_, A>, band: Range<usize>) {
-        let level = self.settings.level;
         let axis = ArrayAxis(2 + self.settings.problem.band_axis());
         let mut output = output.slice_axis_mut(axis, Slice::from(band));
         let (images, _, planes, rows, columns) = output.dim();
         let of_map = planes * rows * columns;
         if let Some(rows) = &self.source.rows {
-            return self.rows(pixels, rows, of_map, &mut output);
+            return match images {
+                1 => self.rows::<MOST_MAPS_OF_AN_IMAGE>(pixels, rows, of_map, &mut output),
+                _ => self.rows::<MOST_MAPS>(pixels, rows, of_map, &mut output),
+            };
         }
-        let panels = &self.source.panels;
-        for block in panels.blocks(images * of_map) {
-            let offsets = &self.source.offsets[..];
-            A::gather(level, Gather { panels, block: &block, source: pixels, offsets, into: &mut *self.panels });
-            match images {
-                1 => self.filters::<MOST_MAPS_OF_AN_IMAGE>(&block, of_map, &mut output),
-                _ => self.filters::<MOST_MAPS>(&block, of_map, &mut output),
-            }
+        match images {
+            1 => self.panels::<MOST_MAPS_OF_AN_IMAGE>(pixels, of_map, &mut output),
+            _ => self.panels::<MOST_MAPS>(pixels, of_map, &mut output),
         }
     }
 
-    /// The blocks of filters of a band whose rows are read as they lie.
-    fn rows(&self, source: &[A], rows: &[[u32; 2]], of_map: usize, output: &mut ArrayViewMut5<'_, A>) {
-        let (settings, filters, offsets) = (self.settings, self.filters.len(), &self.source.offsets[..]);
-        let (mut first, mut weights) = (0, &settings.weights[self.weights..]);
-        while first < filters {
-            let width = self.widths.next(filters - first);
-            let count = width.min(filters - first);
-            let of_block;
-            (of_block, weights) = weights.split_at(offsets.len() * width);
-            let mut maps: [&mut [A]; MOST_MAPS_OF_AN_IMAGE] = from_fn(|_| <&mut [A]>::default());
-            maps_of(output, 0..1, first..first + count, of_map, &mut maps);
+    /// The blocks of a band whose pixels go to panels.
+    fn panels<const MAPS: usize>(&mut self, source: &[A], of_map: usize, output: &mut ArrayViewMut5<'_, A>) {
+        let (panels, offsets) = (&self.source.panels, &self.source.offsets[..]);
+        for block in panels.blocks(output.dim().0 * of_map) {
+            A::gather(self.settings.level, Gather { panels, block: &block, source, offsets, into: &mut *self.panels });
+            let PixelBlock { ref pixels, tile, last_tile, distance } = block;
+            self.filters::<MAPS>(pixels, of_map, output, |group, of_filters| {
+                let OfFilters { weights, width, filters, epilogue, target } = of_filters;
+                let (pixels, depth) = (pixels.len(), offsets.len());
+                let (along, panels, sums) = (group.along, &group.panels[..], &mut group.sums[..]);
+                A::gemm(
+                    group.settings.level,
+                    Block {
+                        along,
+                        panels,
+                        distance,
+                        tile,
+                        last_tile,
+                        pixels,
+                        depth,
+                        weights,
+                        width,
+                        filters,
+                        epilogue,
+                        target,
+                        sums,
+                    },
+                );
+            });
+        }
+    }
+
+    /// The same of a band whose rows are read as they lie.
+    fn rows<const MAPS: usize>(
+        &mut self,
+        source: &[A],
+        rows: &[[u32; 2]],
+        of_map: usize,
+        output: &mut ArrayViewMut5<'_, A>,
+    ) {
+        let (mut rest, mut done, all) = (rows, 0, output.dim().0 * of_map);
+        while done < all {
+            let (count, pixels) = self.rows_of_a_block(rest, all - done);
+            let rows;
+            (rows, rest) = rest.split_at(count);
+            self.filters::<MAPS>(&(done..done + pixels), of_map, output, |group, of_filters| {
+                let OfFilters { weights, width, filters, epilogue, target } = of_filters;
+                let (along, offsets, sums) = (group.along, &group.source.offsets[..], &mut group.sums[..]);
+                A::gemm_rows(
+                    group.settings.level,
+                    RowBlock { along, source, offsets, rows, pixels, weights, width, filters, epilogue, target, sums },
+                );
+            });
+            done += pixels;
+        }
+    }
+
+    /// How many rows there are in the next block, and how many of the `left` pixels, as they are stored: all where tiles are stored
+    /// straight away, otherwise as many as there is room for sums.
+    fn rows_of_a_block(&self, rows: &[[u32; 2]], left: usize) -> (usize, usize) {
+        if self.along == Along::Pixels {
+            return (rows.len(), left);
+        }
+        let (mut count, mut pixels) = (0, 0);
+        for &[_, length] in rows {
+            let more = pixels + length as usize;
+            if count > 0 && more > PIXELS_OF_ROWS || pixels == left {
+                break;
+            }
+            // The last row of a short band may end earlier.
+            (count, pixels) = (count + 1, more.min(left));
+        }
+        (count, pixels)
+    }
+
+    /// LOOP 3: blocks of filters, for some pixels.
+    fn filters<const MAPS: usize>(
+        &mut self,
+        pixels: &Range<usize>,
+        of_map: usize,
+        output: &mut ArrayViewMut5<'_, A>,
+        mut compute: impl FnMut(&mut Self, OfFilters<'_, '_, A>),
+    ) {
+        let (settings, all) = (self.settings, self.filters.len());
+        let (first_image, last_image) = (pixels.start / of_map, (pixels.end - 1) / of_map);
+        let (mut first, mut rest) = (0, &settings.weights[self.weights..]);
+        while first < all {
+            let width = self.widths.next(all - first);
+            let filters = width.min(all - first);
+            let weights;
+            (weights, rest) = rest.split_at(self.source.offsets.len() * width);
+            let mut maps: [&mut [A]; MAPS] = from_fn(|_| <&mut [A]>::default());
+            let images = first_image..last_image + 1;
+            maps_of(output, images.clone(), first..first + filters, of_map, &mut maps);
             let start = self.filters.start + first;
-            let epilogue = settings.finish(start..start + count);
-            let maps = &mut maps[..count];
-            A::gemm_rows(settings.level, RowBlock { source, offsets, rows, weights: of_block, width, epilogue, maps });
+            let epilogue = settings.finish(start..start + filters);
+            let first_pixel = pixels.start - first_image * of_map;
+            let maps = &mut maps[..images.len() * filters];
+            let target = Target::Maps { maps, pixels: of_map, first: first_pixel };
+            compute(self, OfFilters { weights, width, filters, epilogue, target });
             first += width;
         }
     }
+}
 
-    /// LOOP 3: blocks of filters.
-    fn filters<const MAPS: usize>(&mut self, block: &PixelBlock, of_map: usize, output: &mut ArrayViewMut5<'_, A>) {
-        let (settings, filters) = (self.settings, self.filters.len());
-        let (first_image, last_image) = (block.pixels.start / of_map, (block.pixels.end - 1) / of_map);
-        let (mut first, mut weights) = (0, &settings.weights[self.weights..]);
-        while first < filters {
-            let width = self.widths.next(filters - first);
-            let count = width.min(filters - first);
-            let (of_block, rest) = weights.split_at(self.source.offsets.len() * width);
-            let mut maps: [&mut [A]; MAPS] = from_fn(|_| <&mut [A]>::default());
-            let images = first_image..last_image + 1;
-            maps_of(output, images.clone(), first..first + count, of_map, &mut maps);
-            let start = self.filters.start + first;
-            A::gemm(
-                settings.level,
-                Block {
-                    along: self.along,
-                    panels: self.panels,
-                    distance: block.distance,
-                    tile: block.tile,
-                    last_tile: block.last_tile,
-                    pixels: block.pixels.len(),
-                    depth: self.source.offsets.len(),
-                    weights: of_block,
-                    width,
-                    filters: count,
-                    epilogue: settings.finish(start..start + count),
-                    target: Target::Maps {
-                        maps: &mut maps[..images.len() * count],
-                        pixels: of_map,
-                        first: block.pixels.start - first_image * of_map,
-                    },
-                    sums: self.sums,
-                },
-            );
-            (first, weights) = (first + width, rest);
-        }
-    }
+/// A block of filters.
+struct OfFilters<'a, 'm, A> {
+    weights: &'a [A],
+    width: usize,
+    filters: usize,
+    epilogue: Epilogue<'a, A>,
+    target: Target<'a, 'm, A>,
 }
 
 /// The maps of some filters, image by image.

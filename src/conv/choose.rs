@@ -31,6 +31,9 @@ const FEW_TILES: usize = 32;
 /// What it takes to begin with a channel of a map in tiles.
 const STARTING_CHANNEL: f64 = 600.0;
 
+/// What it takes to begin with a register of tiles of few channels.
+const SHALLOW: f64 = 1000.0;
+
 /// The fastest algorithm for a layer among those that `may` be used, by the number of register operations that each would
 /// take. It is asked for one after the other, from the fastest on, as the answer may take a look at all weights.
 pub(super) fn fastest<A: Kernels>(problem: &Problem, level: Level, may: &dyn Fn(Algorithm) -> bool) -> Algorithm {
@@ -44,7 +47,7 @@ pub(super) fn fastest<A: Kernels>(problem: &Problem, level: Level, may: &dyn Fn(
 
 /// Register operations of an algorithm for one group of one image of a batch: multiply-adds, blanks included, and what it takes to
 /// store the results.
-fn cost<A: Lanes>(algorithm: Algorithm, problem: &Problem, level: Level) -> f64 {
+pub(super) fn cost<A: Lanes>(algorithm: Algorithm, problem: &Problem, level: Level) -> f64 {
     let lanes = lanes::<A>(level);
     let [planes, rows, columns] = problem.output_size();
     // Rows that lie side by side in the packed input are one row.
@@ -55,8 +58,13 @@ fn cost<A: Lanes>(algorithm: Algorithm, problem: &Problem, level: Level) -> f64 
     let depth = problem.depth() as f64;
     match algorithm {
         Algorithm::Taps => f64::INFINITY,
-        Algorithm::Pixels if reads_rows::<A>(problem, level) => cost_of_rows::<A>(problem, level),
-        Algorithm::Pixels | Algorithm::Channels => cost_of_product::<A>(problem, algorithm, level),
+        Algorithm::Pixels | Algorithm::Channels => {
+            let along = along(algorithm);
+            match reads_rows::<A>(problem, along, level) {
+                true => cost_of_rows::<A>(problem, along, level),
+                false => cost_of_product::<A>(problem, along, level),
+            }
+        }
         // A row alone is not cut, and should stay in cache.
         Algorithm::Rows | Algorithm::Separable if rows == 1 && columns > LONG_ROW => f64::INFINITY,
         // No filter shares its pixels with another.
@@ -93,7 +101,7 @@ fn cost_of_tiles<A: Lanes>(algorithm: Algorithm, problem: &Problem, level: Level
         // With 16 registers the products of a tile do not stay in them.
         let (multiplying, storing) =
             if has_many_registers::<A>(level) { (4.0 / 3.0, storing) } else { (2.0, storing + 460.0) };
-        let of_register = filters * (products * multiplying + storing * points) + 320.0 * channels * points;
+        let of_register = filters * (products * multiplying + storing * points) + 320.0 * channels * points + SHALLOW;
         return tiles.div_ceil(lanes) as f64 * of_register + starting;
     }
     let registers = problem.filters.div_ceil(lanes) as f64;
@@ -111,8 +119,7 @@ fn cost_of_tiles<A: Lanes>(algorithm: Algorithm, problem: &Problem, level: Level
 
 /// What a group of one image takes, in multiply-adds of a register: the products, blanks included, what it takes to store the sums, and
 /// to bring the pixels to panels.
-fn cost_of_product<A: Lanes>(problem: &Problem, algorithm: Algorithm, level: Level) -> f64 {
-    let along = along(algorithm);
+fn cost_of_product<A: Lanes>(problem: &Problem, along: Along, level: Level) -> f64 {
     let (tiles, widths) = sizes::<A>(along, level);
     let (lanes, depth) = (lanes::<A>(level), problem.depth() as f64);
     let images = images_together(problem, Part::here().all(problem.images));
@@ -141,16 +148,16 @@ fn cost_of_product<A: Lanes>(problem: &Problem, algorithm: Algorithm, level: Lev
     (tiles + gathering + ends) / images as f64 + cost_of_copying(problem)
 }
 
-/// Whether vectors along pixels are better read where they lie than from panels: where filters are few.
-pub(super) fn reads_rows<A: Lanes>(problem: &Problem, level: Level) -> bool {
-    rows_cost_less::<A>(problem, level, 1.0)
+/// Whether pixels are better read where they lie than from panels: where filters are few.
+pub(super) fn reads_rows<A: Lanes>(problem: &Problem, along: Along, level: Level) -> bool {
+    rows_cost_less::<A>(problem, along, level, 1.0)
 }
 
 /// Whether rows that are read where they lie cost less than so many times what panels do.
-fn rows_cost_less<A: Lanes>(problem: &Problem, level: Level, times: f64) -> bool {
+fn rows_cost_less<A: Lanes>(problem: &Problem, along: Along, level: Level, times: f64) -> bool {
     has_all_kernels::<A>()
-        && problem.depth() <= CHAIN
-        && cost_of_rows::<A>(problem, level) < times * cost_of_product::<A>(problem, Algorithm::Pixels, level)
+        && (along == Along::Filters || problem.depth() <= CHAIN)
+        && cost_of_rows::<A>(problem, along, level) < times * cost_of_product::<A>(problem, along, level)
 }
 
 /// What rows may cost more than panels where their sums are pooled in registers: a map of them is neither written nor read again.
@@ -161,7 +168,7 @@ pub(super) fn pools<A: Lanes>(algorithm: Algorithm, problem: &Problem, level: Le
     match algorithm {
         Algorithm::Winograd => true,
         Algorithm::Pixels => {
-            problem.is_flat() && problem.band_axis() == 1 && rows_cost_less::<A>(problem, level, POOLED)
+            problem.is_flat() && problem.band_axis() == 1 && rows_cost_less::<A>(problem, Along::Pixels, level, POOLED)
         }
         Algorithm::Taps | Algorithm::Channels | Algorithm::Rows | Algorithm::Separable | Algorithm::Winograd2x2 => {
             false
@@ -170,7 +177,36 @@ pub(super) fn pools<A: Lanes>(algorithm: Algorithm, problem: &Problem, level: Le
 }
 
 /// The same as [`cost_of_product`] for rows of pixels that are read where they lie: no panels, but tiles end with every row.
-fn cost_of_rows<A: Lanes>(problem: &Problem, level: Level) -> f64 {
+fn cost_of_rows<A: Lanes>(problem: &Problem, along: Along, level: Level) -> f64 {
+    match along {
+        Along::Pixels => cost_of_pixel_rows::<A>(problem, level),
+        Along::Filters => cost_of_filter_rows::<A>(problem, level),
+    }
+}
+
+/// Where vectors lie along filters.
+fn cost_of_filter_rows<A: Lanes>(problem: &Problem, level: Level) -> f64 {
+    let (heights, widths) = sizes::<A>(Along::Filters, level);
+    let (lanes, depth) = (lanes::<A>(level), problem.depth() as f64);
+    let (rows, columns) = match problem.taps() {
+        1 => (1, problem.outputs()),
+        _ => (problem.outputs() / problem.axes[2].outputs(), problem.axes[2].outputs()),
+    };
+    let mut tiles = 0.0;
+    for (filters, blocks) in tile_sizes(widths, problem.filters) {
+        for (pixels, tiles_of_row) in tile_sizes(Widths(heights), columns) {
+            let registers = pixels * filters / lanes;
+            let of_tile =
+                registers.max(LATENCY) as f64 * depth + STEP * depth + STORE_TRANSPOSED * registers as f64 + SHORT_TILE;
+            tiles += of_tile * (tiles_of_row * blocks) as f64;
+        }
+    }
+    let copying = cost_of_copying(problem).max(0.25 * (problem.channels * problem.outputs()) as f64);
+    tiles * rows as f64 + copying + BAND / images_together(problem, Part::here().all(problem.images)) as f64
+}
+
+/// Where vectors lie along pixels.
+fn cost_of_pixel_rows<A: Lanes>(problem: &Problem, level: Level) -> f64 {
     let (_, widths) = sizes::<A>(Along::Pixels, level);
     let (lanes, depth) = (lanes::<A>(level), problem.depth() as f64);
     let [planes, rows, columns] = problem.output_size();

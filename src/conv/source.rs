@@ -2,8 +2,10 @@
 
 use std::ops::Range;
 
+use super::bands::PIXELS_OF_ROWS;
 use super::packing::Packing;
 use super::problem::Problem;
+use crate::kernels::gemm::Along;
 use crate::kernels::panels::Panels;
 
 /// The copied pixels of a band stay within this, so that they and the panels of a block lie in the second-level cache.
@@ -44,14 +46,20 @@ impl Source {
     }
 
     /// The same with rows that are read as they lie: one for each row of outputs if these are pooled, however they follow each other.
-    pub(super) fn with_rows(self, problem: &Problem) -> Option<Self> {
+    pub(super) fn with_rows(self, problem: &Problem, along: Along, images: usize) -> Option<Self> {
         let number = |number: usize| u32::try_from(number).ok();
         let rows = self.packing.rows(problem.band_size(self.outputs));
-        let most = if problem.quads.is_some() { problem.axes[2].outputs() } else { usize::MAX };
+        let most = match along {
+            Along::Filters => PIXELS_OF_ROWS,
+            Along::Pixels if problem.quads.is_some() => problem.axes[2].outputs(),
+            Along::Pixels => usize::MAX,
+        };
         let cut = |(from, length): (usize, usize)| {
             (0..length).step_by(most).map(move |done| Some([number(from + done)?, number(most.min(length - done))?]))
         };
-        let rows = rows.each().flat_map(cut).collect::<Option<_>>()?;
+        let distance = self.packing.volume() * problem.channels;
+        let of_image = |image| rows.each().map(move |(from, length)| (image * distance + from, length));
+        let rows = (0..images).flat_map(of_image).flat_map(cut).collect::<Option<_>>()?;
         Some(Self { rows: Some(rows), ..self })
     }
 
@@ -102,6 +110,8 @@ fn outputs_of_a_band(problem: &Problem, room: usize) -> Option<usize> {
         return None;
     }
     // A band is as long as its outputs and a constant more.
-    let most = (1 + room.saturating_sub(one) / (two - one).max(1)).min(outputs);
+    let more = (two - one).max(1);
+    // What windows of neighbouring bands share is copied for each of them: no band has fewer outputs than it shares rows.
+    let most = (1 + room.saturating_sub(one) / more).max(one / more).min(outputs);
     Some(outputs.div_ceil(outputs.div_ceil(most)))
 }

@@ -1,6 +1,7 @@
 //! Every fast algorithm against the reference: at every level, by one to three threads, on odd sizes.
 
 mod cases;
+mod choices;
 mod memory;
 
 use ndarray::{Array, ArrayD, Axis, IxDyn, Slice};

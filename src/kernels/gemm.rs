@@ -17,7 +17,7 @@
 //! transposed on their way.
 
 use super::epilogue::{self, Epilogue, Target};
-use super::tile::{self, with_height};
+use super::tile::{self, CHAIN, with_height};
 use crate::simd::{Facts, Kernel, Lanes, Level, Simd, Vector, outline, run};
 
 outline!();
@@ -233,20 +233,27 @@ fn store_pixels<S: Simd, A: Lanes, const ROWS: usize, const REGISTERS: usize>(
     }
 }
 
-/// Rows of pixels that are read where they lie, under a block of filters: so few that panels would take longer to write than to use.
-/// Where 2×2 sums are pooled, a tile has a register of two rows each, so that they meet in registers.
+/// Rows of pixels that are read where they lie, under a block of filters: where panels would take longer to write than to use.
+///
+/// Along pixels, there is an image of them; where 2×2 sums are pooled, a tile has a register of two rows each, so that they meet in
+/// registers.
 pub struct RowBlock<'a, 'm, A> {
+    pub(crate) along: Along,
     /// All that is read, and as much behind it as a tile is wide.
     pub(crate) source: &'a [A],
     /// Of every step of the depth into the source.
     pub(crate) offsets: &'a [u32],
     /// Where pixels begin, but for the offset, and how many stand side by side.
     pub(crate) rows: &'a [[u32; 2]],
+    /// How many of the pixels in these rows are stored.
+    pub(crate) pixels: usize,
     pub(crate) weights: &'a [A],
     pub(crate) width: usize,
+    pub(crate) filters: usize,
     pub(crate) epilogue: Epilogue<'a, A>,
-    /// The map of each filter, as it is stored; there may be fewer pixels in it than in the rows.
-    pub(crate) maps: &'a mut [&'m mut [A]],
+    pub(crate) target: Target<'a, 'm, A>,
+    /// Room for the sums of all rows, as in a [`Block`].
+    pub(crate) sums: &'a mut [A],
 }
 
 /// Computes rows with the instructions of a level.
@@ -260,13 +267,72 @@ impl<A: Lanes> Kernel for RowBlock<'_, '_, A> {
 
     #[inline(always)]
     fn run<S: Simd>(mut self, simd: S) {
-        with_height!(Facts::<S, A>::MANY_REGISTERS, self.width, |ROWS| self.tiles::<S, ROWS>(simd));
+        match self.along {
+            Along::Filters if self.width > A::Vector::<S>::LEN => self.along_filters::<S, 2>(simd),
+            Along::Filters => self.along_filters::<S, 1>(simd),
+            Along::Pixels => {
+                with_height!(Facts::<S, A>::MANY_REGISTERS, self.width, |ROWS| self.along_pixels::<S, ROWS>(simd));
+            }
+        }
     }
 }
 
-impl<A: Lanes> RowBlock<'_, '_, A> {
+impl<'m, A: Lanes> RowBlock<'_, 'm, A> {
+    /// All rows are cut into tiles alike: those that begin after so many pixels are computed together.
     #[inline(always)]
-    fn tiles<S: Simd, const ROWS: usize>(&mut self, simd: S) {
+    fn along_filters<S: Simd, const REGISTERS: usize>(&mut self, simd: S) {
+        let width = REGISTERS * A::Vector::<S>::LEN;
+        let longest = self.rows.iter().map(|&[_, length]| length).max().unwrap_or_default() as usize;
+        let heights = tile::heights_of(Facts::<S, A>::MANY_REGISTERS);
+        let mut first = 0;
+        while first < longest {
+            let height = tile::height_for(heights, longest - first);
+            with_height!(Facts::<S, A>::MANY_REGISTERS, height, |ROWS| self
+                .filter_tiles::<S, ROWS, REGISTERS>(simd, first));
+            first += height;
+        }
+        let (pixels, filters) = (self.pixels, self.filters);
+        outlined(
+            simd,
+            #[inline(always)]
+            || {
+                epilogue::Sums { rows: self.sums, width, pixels, filters }.store(simd, &mut self.target, self.epilogue);
+            },
+        );
+    }
+
+    /// The tile of every row that begins after its first so many pixels. A tile may read beyond the end of its row.
+    #[inline(always)]
+    fn filter_tiles<S: Simd, const ROWS: usize, const REGISTERS: usize>(&mut self, simd: S, first: usize) {
+        outlined(
+            simd,
+            #[inline(always)]
+            || {
+                let lanes = A::Vector::<S>::LEN;
+                let width = REGISTERS * lanes;
+                // The parts of a long sum are added up in memory: all rows of one part are done before the next.
+                let parts = self.offsets.chunks(CHAIN).zip(self.weights.chunks(CHAIN * width));
+                for (part, (offsets, weights)) in parts.enumerate() {
+                    let mut at = 0;
+                    for &[from, length] in self.rows {
+                        let length = length as usize;
+                        let count = ROWS.min(length.saturating_sub(first));
+                        if count > 0 {
+                            let source = &self.source[from as usize + first..];
+                            let sums =
+                                tile::sums_under_filters::<S, A, ROWS, REGISTERS>(simd, source, offsets, weights);
+                            let into = &mut self.sums[(at + first) * width..][..count * width];
+                            store_sums::<S, A, ROWS, REGISTERS>(simd, sums, into, part > 0);
+                        }
+                        at += length;
+                    }
+                }
+            },
+        );
+    }
+
+    #[inline(always)]
+    fn along_pixels<S: Simd, const ROWS: usize>(&mut self, simd: S) {
         outlined(
             simd,
             #[inline(always)]
@@ -275,7 +341,7 @@ impl<A: Lanes> RowBlock<'_, '_, A> {
                     return self.pooled_tiles::<S, ROWS>(simd);
                 }
                 let lanes = A::Vector::<S>::LEN;
-                let (mut at, of_map) = (0, self.maps[0].len());
+                let (mut at, of_map) = (0, self.maps()[0].len());
                 for &[from, length] in self.rows {
                     let (from, length) = (from as usize, (length as usize).min(of_map - at));
                     let mut done = 0;
@@ -303,15 +369,24 @@ impl<A: Lanes> RowBlock<'_, '_, A> {
             sources[register] = &self.source[from + register * A::Vector::<S>::LEN..];
         }
         let sums = tile::sums_in_place::<S, A, ROWS, REGISTERS>(simd, self.weights, sources, self.offsets);
-        let filters = self.maps.len();
-        store_pixels::<S, A, ROWS, REGISTERS>(simd, sums, self.epilogue, (&mut *self.maps, filters), pixels);
+        let (epilogue, filters) = (self.epilogue, self.filters);
+        store_pixels::<S, A, ROWS, REGISTERS>(simd, sums, epilogue, (self.maps(), filters), pixels);
+    }
+
+    /// The maps of the only image.
+    #[inline(always)]
+    fn maps(&mut self) -> &mut [&'m mut [A]] {
+        match &mut self.target {
+            Target::Maps { maps, .. } => maps,
+            Target::Rows { .. } => &mut [],
+        }
     }
 
     /// The same for pairs of rows, whose sums are pooled.
     #[inline(always)]
     fn pooled_tiles<S: Simd, const ROWS: usize>(&mut self, simd: S) {
         let lanes = A::Vector::<S>::LEN;
-        let (mut at, of_map) = (0, self.maps[0].len());
+        let (mut at, of_map, epilogue) = (0, self.maps()[0].len(), self.epilogue);
         for &[[upper, length], [lower, _]] in self.rows.as_chunks::<2>().0 {
             let length = length as usize / 2;
             if at == of_map {
@@ -321,7 +396,7 @@ impl<A: Lanes> RowBlock<'_, '_, A> {
                 let sources = [upper, lower].map(|from| &self.source[from as usize + 2 * done..]);
                 let sums = tile::sums_in_place::<S, A, ROWS, 2>(simd, self.weights, sources, self.offsets);
                 let count = (length - done).min(lanes / 2);
-                store_pooled::<S, A, ROWS>(simd, sums, self.epilogue, &mut *self.maps, [at + done, count]);
+                store_pooled::<S, A, ROWS>(simd, sums, epilogue, self.maps(), [at + done, count]);
             }
             at += length;
         }
@@ -357,6 +432,29 @@ fn store_pooled<S: Simd, A: Lanes, const ROWS: usize>(
             match is_whole {
                 true => map[at..at + half].copy_from_slice(pooled),
                 false => map[at..at + count].copy_from_slice(&pooled[..count]),
+            }
+        }
+    }
+}
+
+/// Stores the sums of some pixels, `[pixel][filter]`, as many as there is room for; or adds them to what is there.
+#[inline(always)]
+fn store_sums<S: Simd, A: Lanes, const ROWS: usize, const REGISTERS: usize>(
+    simd: S,
+    sums: tile::Sums<S, A, ROWS, REGISTERS>,
+    into: &mut [A],
+    adds: bool,
+) {
+    let lanes = A::Vector::<S>::LEN;
+    for row in 0..ROWS {
+        for register in 0..REGISTERS {
+            let at = (row * REGISTERS + register) * lanes;
+            if let Some(place) = into.get_mut(at..at + lanes) {
+                let mut sum = sums[row][register];
+                if adds {
+                    sum = A::Vector::<S>::from_slice(simd, place) + sum;
+                }
+                sum.store_slice(place);
             }
         }
     }

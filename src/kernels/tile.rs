@@ -22,7 +22,13 @@ pub(crate) const REGISTERS: usize = 2;
 
 /// The heights of tiles at a level, tallest first.
 pub(crate) fn heights<A: Lanes>(level: Level) -> &'static [usize] {
-    if has_many_registers::<A>(level) { &[14, 10, 7, 4, 2, 1] } else { &[6, 4, 3, 2, 1] }
+    heights_of(has_many_registers::<A>(level))
+}
+
+/// The same with 32 registers, or with 16.
+#[inline(always)]
+pub(crate) const fn heights_of(many_registers: bool) -> &'static [usize] {
+    if many_registers { &[14, 10, 7, 4, 2, 1] } else { &[6, 4, 3, 2, 1] }
 }
 
 /// The lowest height that holds so many rows, or the tallest.
@@ -89,6 +95,32 @@ pub(crate) fn sums<S: Simd, A: Lanes, const ROWS: usize, const COLUMNS: usize>(
     sums
 }
 
+/// What is read at each step: so many numbers of either operand.
+///
+/// It is what `chunks_exact` and `zip` give. But these are called where neither LTO nor the borders between codegen units let them be
+/// inlined, and a call between two steps writes all sums to memory.
+struct Steps<'a, R, C> {
+    rows: &'a [R],
+    height: usize,
+    columns: &'a [C],
+    width: usize,
+}
+
+impl<'a, R, C> Iterator for Steps<'a, R, C> {
+    type Item = (&'a [R], &'a [C]);
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rows.len() < self.height || self.columns.len() < self.width {
+            return None;
+        }
+        let (row, columns);
+        (row, self.rows) = self.rows.split_at(self.height);
+        (columns, self.columns) = self.columns.split_at(self.width);
+        Some((row, columns))
+    }
+}
+
 /// The sums over some of the depth, two steps at a time, as the compiler does not unroll the loop itself.
 #[inline(always)]
 fn chain<S: Simd, A: Lanes, const ROWS: usize, const COLUMNS: usize>(
@@ -98,14 +130,13 @@ fn chain<S: Simd, A: Lanes, const ROWS: usize, const COLUMNS: usize>(
 ) -> Sums<S, A, ROWS, COLUMNS> {
     let width = COLUMNS * A::Vector::<S>::LEN;
     let mut sums = [[A::Vector::<S>::splat(simd, A::default()); COLUMNS]; ROWS];
-    let (row_pairs, column_pairs) = (rows.chunks_exact(2 * ROWS), columns.chunks_exact(2 * width));
-    let last = (row_pairs.remainder(), column_pairs.remainder());
-    for (rows, columns) in row_pairs.zip(column_pairs) {
+    let mut pairs = Steps { rows, height: 2 * ROWS, columns, width: 2 * width };
+    for (rows, columns) in &mut pairs {
         sums = step::<S, A, ROWS, COLUMNS>(simd, sums, &rows[..ROWS], load(simd, &columns[..width]));
         sums = step::<S, A, ROWS, COLUMNS>(simd, sums, &rows[ROWS..], load(simd, &columns[width..]));
     }
-    if !last.0.is_empty() {
-        sums = step::<S, A, ROWS, COLUMNS>(simd, sums, last.0, load(simd, last.1));
+    if !pairs.rows.is_empty() {
+        sums = step::<S, A, ROWS, COLUMNS>(simd, sums, pairs.rows, load(simd, pairs.columns));
     }
     sums
 }
@@ -120,13 +151,32 @@ pub(crate) fn sums_in_place<S: Simd, A: Lanes, const ROWS: usize, const COLUMNS:
     offsets: &[u32],
 ) -> Sums<S, A, ROWS, COLUMNS> {
     let mut sums = [[A::Vector::<S>::splat(simd, A::default()); COLUMNS]; ROWS];
-    for (rows, &offset) in rows.chunks_exact(ROWS).zip(offsets) {
+    for (rows, offset) in (Steps { rows, height: ROWS, columns: offsets, width: 1 }) {
+        let offset = offset[0];
         let mut columns = [A::Vector::<S>::splat(simd, A::default()); COLUMNS];
         for register in 0..COLUMNS {
             let source = &sources[register][offset as usize..][..A::Vector::<S>::LEN];
             columns[register] = A::Vector::<S>::from_slice(simd, source);
         }
         sums = step::<S, A, ROWS, COLUMNS>(simd, sums, rows, columns);
+    }
+    sums
+}
+
+/// The same with filters as columns, which lie in a panel, and neighbouring pixels as rows, which lie so far from the start of a source
+/// at every step.
+#[inline(always)]
+pub(crate) fn sums_under_filters<S: Simd, A: Lanes, const ROWS: usize, const COLUMNS: usize>(
+    simd: S,
+    source: &[A],
+    offsets: &[u32],
+    columns: &[A],
+) -> Sums<S, A, ROWS, COLUMNS> {
+    let width = COLUMNS * A::Vector::<S>::LEN;
+    let mut sums = [[A::Vector::<S>::splat(simd, A::default()); COLUMNS]; ROWS];
+    for (offset, columns) in (Steps { rows: offsets, height: 1, columns, width }) {
+        let rows = &source[offset[0] as usize..][..ROWS];
+        sums = step::<S, A, ROWS, COLUMNS>(simd, sums, rows, load(simd, columns));
     }
     sums
 }
