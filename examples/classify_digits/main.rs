@@ -16,7 +16,7 @@ use featuremap::{Conv2d, Flatten, Linear, MaxPool2d, Module, Relu, Sequential};
 use ndarray::{Array1, Array2, Array3, Array4, ArrayView1, ArrayView2, Axis, Zip, s};
 use ndarray_npy::read_npy;
 
-const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/digits_cnn");
+const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/digits_cnn");
 
 /// Mean and standard deviation of the pixels that the network was trained on, of which each is 0 to 1.
 const MEAN: f32 = 0.1307;
