@@ -99,6 +99,7 @@
 //! - `safetensors`: parameters of a [`Sequential`] from and to files that PyTorch reads and writes, too.
 #![forbid(unsafe_code)]
 
+mod arguments;
 mod cache;
 pub mod conv;
 mod element;
@@ -112,6 +113,7 @@ mod module;
 mod parallel;
 mod plan;
 pub mod pool;
+pub mod prelude;
 mod relu;
 pub mod sequential;
 mod shape;
@@ -120,6 +122,7 @@ mod tensor;
 mod version;
 pub mod window;
 
+pub use arguments::{AsView, AsViewMut, IntoPadding, IntoPerAxis, IntoTensor};
 pub use conv::{Conv, Conv1d, Conv2d, Conv3d, ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d};
 pub use element::{Element, Float};
 pub use error::{Error, Result};
@@ -130,16 +133,22 @@ pub use module::{Module, OutputShape};
 pub use plan::{Plan, Run as RunPlan};
 pub use pool::{
     AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AdaptiveMaxPool3d,
-    AdaptivePool, Average, AvgPool1d, AvgPool2d, AvgPool3d, GlobalAvgPool, GlobalAvgPool1d, GlobalAvgPool3d,
-    GlobalL2Pool, GlobalL2Pool1d, GlobalL2Pool3d, GlobalMaxPool, GlobalMaxPool1d, GlobalMaxPool3d, GlobalMinPool,
-    GlobalMinPool1d, GlobalMinPool3d, GlobalPool, L2, L2Pool1d, L2Pool2d, L2Pool3d, Lp, LpPool1d, LpPool2d, LpPool3d,
-    Max, MaxPool1d, MaxPool2d, MaxPool3d, MaxUnpool, MaxUnpool1d, MaxUnpool2d, MaxUnpool3d, Min, MinPool1d, MinPool2d,
-    MinPool3d, Pool, Reduction, Selection,
+    AdaptivePool, Average, AvgPool1d, AvgPool2d, AvgPool3d, GlobalAvgPool, GlobalAvgPool1d, GlobalAvgPool2d,
+    GlobalAvgPool3d, GlobalL2Pool, GlobalL2Pool1d, GlobalL2Pool2d, GlobalL2Pool3d, GlobalMaxPool, GlobalMaxPool1d,
+    GlobalMaxPool2d, GlobalMaxPool3d, GlobalMinPool, GlobalMinPool1d, GlobalMinPool2d, GlobalMinPool3d, GlobalPool, L2,
+    L2Pool1d, L2Pool2d, L2Pool3d, Lp, LpPool1d, LpPool2d, LpPool3d, Max, MaxPool1d, MaxPool2d, MaxPool3d, MaxUnpool,
+    MaxUnpool1d, MaxUnpool2d, MaxUnpool3d, Min, MinPool1d, MinPool2d, MinPool3d, Pool, Reduction, Selection,
 };
 pub use relu::Relu;
 pub use sequential::Sequential;
 pub use tensor::{Tensor, TensorView, TensorViewMut};
-pub use window::{Axis, Geometry, Padding, PaddingMode, PerAxis, Run, TapRun, Window, WindowView, Windows};
+pub use window::{
+    Axis, Geometry, Padding, PaddingMode, PerAxis, Run, TapRun, Window, Window1d, Window2d, Window3d, WindowView,
+    Windows,
+};
+
+/// The version of `ndarray` that arrays go to and come from.
+pub use ndarray;
 
 /// The README's code, compiled and run with the doc tests.
 #[cfg(doctest)]

@@ -48,8 +48,8 @@ use std::fmt;
 use crate::shape::MapShape;
 use crate::tensor::{Tensor, element_count};
 use crate::version::Version;
-use crate::window::{Axis, Geometry, Padding, PaddingMode, PerAxis, Window};
-use crate::{Element, Result};
+use crate::window::{Axis, Geometry, PaddingMode, Window};
+use crate::{Element, IntoPadding, IntoPerAxis, IntoTensor, Result};
 use algorithm::Algorithms;
 use filters::Bank;
 use prepared::Prepared;
@@ -145,9 +145,9 @@ struct Layer<const N: usize> {
 
 impl<T: Element, const N: usize> Conv<T, N> {
     /// A convolution with these filters, stride 1, no padding and no bias.
-    pub fn new(filters: impl Into<Tensor<T>>) -> Self {
+    pub fn new(filters: impl IntoTensor<T>) -> Self {
         Self {
-            filters: filters.into(),
+            filters: filters.into_tensor(),
             bias: None,
             window: Window::new([1; N]),
             padding_mode: PaddingMode::Zeros,
@@ -160,19 +160,19 @@ impl<T: Element, const N: usize> Conv<T, N> {
     }
 
     /// A number for each output channel, added to every pixel of its map. Of rank 1.
-    pub fn bias(mut self, bias: impl Into<Tensor<T::Sum>>) -> Self {
-        self.bias = Some(bias.into());
+    pub fn bias(mut self, bias: impl IntoTensor<T::Sum>) -> Self {
+        self.bias = Some(bias.into_tensor());
         self
     }
 
     /// The distance between the windows of neighbouring outputs, in pixels; 1 unless given.
-    pub fn stride(mut self, stride: impl Into<PerAxis<N>>) -> Self {
+    pub fn stride(mut self, stride: impl IntoPerAxis<N>) -> Self {
         self.window = self.window.stride(stride);
         self
     }
 
     /// How far windows reach beyond the input; not at all unless given.
-    pub fn padding(mut self, padding: impl Into<Padding<N>>) -> Self {
+    pub fn padding(mut self, padding: impl IntoPadding<N>) -> Self {
         self.window = self.window.padding(padding);
         self
     }
@@ -184,7 +184,7 @@ impl<T: Element, const N: usize> Conv<T, N> {
     }
 
     /// The distance between neighbouring taps, in pixels; 1 unless given.
-    pub fn dilation(mut self, dilation: impl Into<PerAxis<N>>) -> Self {
+    pub fn dilation(mut self, dilation: impl IntoPerAxis<N>) -> Self {
         self.window = self.window.dilation(dilation);
         self
     }

@@ -10,8 +10,8 @@ use crate::module::{Module, OutputShape, check_shape};
 use crate::plan::Run as RunPlan;
 use crate::shape::MapShape;
 use crate::tensor::{Tensor, TensorView, TensorViewMut, element_count, filled};
-use crate::window::{AxisSpec, Geometry, Padding, PerAxis, Run, Window, try_map_axes, unravel};
-use crate::{Element, Error, Plan, Result};
+use crate::window::{AxisSpec, Geometry, Run, Window, try_map_axes, unravel};
+use crate::{Element, Error, IntoPadding, IntoPerAxis, IntoTensor, Plan, Result};
 
 /// A layer of fewer products than this is computed by tap.
 const SMALL: usize = 2000;
@@ -63,37 +63,43 @@ struct Layer<const N: usize> {
 
 impl<T: Element, const N: usize> ConvTranspose<T, N> {
     /// A transposed convolution with these filters, stride 1, no padding and no bias.
-    pub fn new(filters: impl Into<Tensor<T>>) -> Self {
-        Self { filters: filters.into(), bias: None, window: Window::new([1; N]), output_padding: [0; N], groups: 1 }
+    pub fn new(filters: impl IntoTensor<T>) -> Self {
+        Self {
+            filters: filters.into_tensor(),
+            bias: None,
+            window: Window::new([1; N]),
+            output_padding: [0; N],
+            groups: 1,
+        }
     }
 
     /// A number for each output channel, added to every pixel of its map. Of rank 1.
-    pub fn bias(mut self, bias: impl Into<Tensor<T::Sum>>) -> Self {
-        self.bias = Some(bias.into());
+    pub fn bias(mut self, bias: impl IntoTensor<T::Sum>) -> Self {
+        self.bias = Some(bias.into_tensor());
         self
     }
 
     /// The distance, in the output, between the filters of neighbouring pixels; 1 unless given.
-    pub fn stride(mut self, stride: impl Into<PerAxis<N>>) -> Self {
+    pub fn stride(mut self, stride: impl IntoPerAxis<N>) -> Self {
         self.window = self.window.stride(stride);
         self
     }
 
     /// How much is cut off the output on each side; nothing unless given.
-    pub fn padding(mut self, padding: impl Into<Padding<N>>) -> Self {
+    pub fn padding(mut self, padding: impl IntoPadding<N>) -> Self {
         self.window = self.window.padding(padding);
         self
     }
 
     /// Pixels added to the output at the end of each axis, to tell apart the sizes that a stride makes equal. Must
     /// be smaller than the stride or the dilation; 0 unless given.
-    pub fn output_padding(mut self, output_padding: impl Into<PerAxis<N>>) -> Self {
-        self.output_padding = output_padding.into().0;
+    pub fn output_padding(mut self, output_padding: impl IntoPerAxis<N>) -> Self {
+        self.output_padding = output_padding.into_per_axis().0;
         self
     }
 
     /// The distance between neighbouring taps, in pixels; 1 unless given.
-    pub fn dilation(mut self, dilation: impl Into<PerAxis<N>>) -> Self {
+    pub fn dilation(mut self, dilation: impl IntoPerAxis<N>) -> Self {
         self.window = self.window.dilation(dilation);
         self
     }

@@ -10,8 +10,8 @@ use super::{Average, L2, Layer, Max, Min, Reduction, reduction_name};
 use crate::module::{Module, OutputShape, check_shape};
 use crate::shape::MapShape;
 use crate::tensor::{TensorView, TensorViewMut, collected, element_count};
-use crate::window::{PerAxis, Window, unravel};
-use crate::{Band, Element, Error, Plan, Result};
+use crate::window::{Window, unravel};
+use crate::{Band, Element, Error, IntoPerAxis, Plan, Result};
 
 /// A pooling to a given output size: the input is shared out among the outputs, each of which reduces its box. On an axis
 /// of `n` pixels and `m` outputs, output `i` has the pixels from `⌊i·n/m⌋` up to `⌈(i+1)·n/m⌉`, as in PyTorch; boxes
@@ -59,13 +59,24 @@ macro_rules! adaptive_pools {
 }
 
 macro_rules! global_pools {
-    ($($doc:literal $reduction:ident: $one:ident $two:ident $three:ident,)*) => {$(
+    ($($doc:literal $reduction:ident $value:expr, $short:ident: $one:ident $two:ident $three:ident,)*) => {$(
         #[doc = concat!($doc, " of each channel, for one spatial axis.")]
         pub type $one = GlobalPool<$reduction, 1>;
         #[doc = concat!($doc, " of each channel, for two spatial axes.")]
         pub type $two = GlobalPool<$reduction, 2>;
         #[doc = concat!($doc, " of each channel, for three spatial axes.")]
         pub type $three = GlobalPool<$reduction, 3>;
+        #[doc = concat!("[`", stringify!($two), "`] by the name that it has in most networks.")]
+        pub type $short = $two;
+        #[doc = concat!("[`", stringify!($two), "`], which has no parameters: as a value, by its name alone.")]
+        ///
+        /// ```
+        /// use featuremap::Sequential;
+        ///
+        #[doc = concat!("let model = Sequential::<f32>::new().push(featuremap::", stringify!($short), ");")]
+        /// ```
+        #[allow(non_upper_case_globals, reason = "it reads as the unit struct that it stands for, as `Relu` is one")]
+        pub const $short: $two = GlobalPool { reduction: $value };
     )*};
 }
 
@@ -75,15 +86,15 @@ adaptive_pools! {
 }
 
 global_pools! {
-    "The maximum" Max: GlobalMaxPool1d GlobalMaxPool GlobalMaxPool3d,
-    "The minimum" Min: GlobalMinPool1d GlobalMinPool GlobalMinPool3d,
-    "The average" Average: GlobalAvgPool1d GlobalAvgPool GlobalAvgPool3d,
-    "The L2 norm" L2: GlobalL2Pool1d GlobalL2Pool GlobalL2Pool3d,
+    "The maximum" Max Max, GlobalMaxPool: GlobalMaxPool1d GlobalMaxPool2d GlobalMaxPool3d,
+    "The minimum" Min Min, GlobalMinPool: GlobalMinPool1d GlobalMinPool2d GlobalMinPool3d,
+    "The average" Average Average { count_include_pad: false }, GlobalAvgPool: GlobalAvgPool1d GlobalAvgPool2d GlobalAvgPool3d,
+    "The L2 norm" L2 L2, GlobalL2Pool: GlobalL2Pool1d GlobalL2Pool2d GlobalL2Pool3d,
 }
 
 impl<R, const N: usize> AdaptivePool<R, N> {
     /// An adaptive pooling to this output size.
-    pub fn new(output_size: impl Into<PerAxis<N>>) -> Self
+    pub fn new(output_size: impl IntoPerAxis<N>) -> Self
     where
         R: Default,
     {
@@ -91,13 +102,28 @@ impl<R, const N: usize> AdaptivePool<R, N> {
     }
 
     /// As [`new`](Self::new), for a reduction with parameters or one of your own.
-    pub fn with(reduction: R, output_size: impl Into<PerAxis<N>>) -> Self {
-        Self { reduction, output_size: output_size.into().0 }
+    pub fn with(reduction: R, output_size: impl IntoPerAxis<N>) -> Self {
+        Self { reduction, output_size: output_size.into_per_axis().0 }
     }
 }
 
 impl<R, const N: usize> GlobalPool<R, N> {
-    /// A global pooling with a reduction that has parameters, or one of your own; for the others there is `default()`.
+    /// A global pooling.
+    ///
+    /// ```
+    /// use featuremap::{GlobalAvgPool2d, Module, Tensor};
+    ///
+    /// assert_eq!(GlobalAvgPool2d::new().forward([[1., 2.], [3., 6.]])?, Tensor::from([[3.]]));
+    /// # Ok::<(), featuremap::Error>(())
+    /// ```
+    pub fn new() -> Self
+    where
+        R: Default,
+    {
+        Self::with(R::default())
+    }
+
+    /// As [`new`](Self::new), for a reduction with parameters or one of your own.
     pub fn with(reduction: R) -> Self {
         Self { reduction }
     }

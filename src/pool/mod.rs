@@ -24,8 +24,9 @@ mod windows;
 
 pub use boxes::{
     AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AdaptiveMaxPool3d,
-    AdaptivePool, GlobalAvgPool, GlobalAvgPool1d, GlobalAvgPool3d, GlobalL2Pool, GlobalL2Pool1d, GlobalL2Pool3d,
-    GlobalMaxPool, GlobalMaxPool1d, GlobalMaxPool3d, GlobalMinPool, GlobalMinPool1d, GlobalMinPool3d, GlobalPool,
+    AdaptivePool, GlobalAvgPool, GlobalAvgPool1d, GlobalAvgPool2d, GlobalAvgPool3d, GlobalL2Pool, GlobalL2Pool1d,
+    GlobalL2Pool2d, GlobalL2Pool3d, GlobalMaxPool, GlobalMaxPool1d, GlobalMaxPool2d, GlobalMaxPool3d, GlobalMinPool,
+    GlobalMinPool1d, GlobalMinPool2d, GlobalMinPool3d, GlobalPool,
 };
 pub(crate) use kernels::Kernels;
 pub use reduction::{Average, L2, Lp, Max, Min, Reduction, Selection};
@@ -36,8 +37,8 @@ use std::ops::Range;
 use crate::module::{Module, OutputShape, check_shape};
 use crate::shape::MapShape;
 use crate::tensor::{TensorView, TensorViewMut, element_count};
-use crate::window::{Axis, Geometry, Padding, PerAxis, Window};
-use crate::{Band, Element, Plan, Quads, Result};
+use crate::window::{Axis, Geometry, Window};
+use crate::{Band, Element, IntoPadding, IntoPerAxis, Plan, Quads, Result};
 use operation::Operation;
 use planes::{Pooled, Sizes};
 use problem::Problem;
@@ -98,7 +99,7 @@ struct Layer<const N: usize> {
 
 impl<R, const N: usize> Pool<R, N> {
     /// A pooling over windows of this size, with as large a stride and no padding.
-    pub fn new(size: impl Into<PerAxis<N>>) -> Self
+    pub fn new(size: impl IntoPerAxis<N>) -> Self
     where
         R: Default,
     {
@@ -115,25 +116,25 @@ impl<R, const N: usize> Pool<R, N> {
     /// approx::assert_relative_eq!(cubes, Tensor::from(array![6.0]), max_relative = 1e-12);
     /// # Ok::<(), featuremap::Error>(())
     /// ```
-    pub fn with(reduction: R, size: impl Into<PerAxis<N>>) -> Self {
-        let size = size.into();
+    pub fn with(reduction: R, size: impl IntoPerAxis<N>) -> Self {
+        let size = size.into_per_axis();
         Self { reduction, window: Window::new(size).stride(size) }
     }
 
     /// The distance between the windows of neighbouring outputs, in pixels; the size of the window unless given.
-    pub fn stride(mut self, stride: impl Into<PerAxis<N>>) -> Self {
+    pub fn stride(mut self, stride: impl IntoPerAxis<N>) -> Self {
         self.window = self.window.stride(stride);
         self
     }
 
     /// How far windows reach beyond the input; not at all unless given.
-    pub fn padding(mut self, padding: impl Into<Padding<N>>) -> Self {
+    pub fn padding(mut self, padding: impl IntoPadding<N>) -> Self {
         self.window = self.window.padding(padding);
         self
     }
 
     /// The distance between neighbouring taps, in pixels; 1 unless given.
-    pub fn dilation(mut self, dilation: impl Into<PerAxis<N>>) -> Self {
+    pub fn dilation(mut self, dilation: impl IntoPerAxis<N>) -> Self {
         self.window = self.window.dilation(dilation);
         self
     }

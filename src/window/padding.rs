@@ -7,8 +7,8 @@ use crate::{Error, Result};
 
 /// How many pixels are added before and after the input on each of `N` spatial axes.
 ///
-/// Anything that takes a padding takes `usize` (the same on all sides), `[usize; N]` (one number an axis, on both of its
-/// sides), `[(usize, usize); N]` (before and after, for each axis) or a `Padding`.
+/// Anything that takes a padding takes `usize` (the same on all sides), `[usize; N]` or a tuple of `N` (one number an axis, on both of
+/// its sides), `[(usize, usize); N]` (before and after, for each axis) or a `Padding`.
 ///
 /// ```
 /// use featuremap::{Padding, Window};
@@ -52,6 +52,25 @@ impl<const N: usize> From<[usize; N]> for Padding<N> {
 impl<const N: usize> From<[(usize, usize); N]> for Padding<N> {
     fn from(pixels: [(usize, usize); N]) -> Self {
         Self::Explicit(pixels)
+    }
+}
+
+impl From<(usize,)> for Padding<1> {
+    fn from(pixels: (usize,)) -> Self {
+        <[usize; 1]>::from(pixels).into()
+    }
+}
+
+impl From<(usize, usize)> for Padding<2> {
+    /// One number for each axis, as PyTorch reads a pair; not before and after.
+    fn from(pixels: (usize, usize)) -> Self {
+        <[usize; 2]>::from(pixels).into()
+    }
+}
+
+impl From<(usize, usize, usize)> for Padding<3> {
+    fn from(pixels: (usize, usize, usize)) -> Self {
+        <[usize; 3]>::from(pixels).into()
     }
 }
 
