@@ -120,6 +120,8 @@ mod shape;
 mod simd;
 mod tensor;
 mod version;
+#[cfg(feature = "safetensors")]
+mod weights;
 pub mod window;
 
 pub use arguments::{AsView, AsViewMut, IntoPadding, IntoPerAxis, IntoTensor};
@@ -142,6 +144,8 @@ pub use pool::{
 pub use relu::Relu;
 pub use sequential::Sequential;
 pub use tensor::{Tensor, TensorView, TensorViewMut};
+#[cfg(feature = "safetensors")]
+pub use weights::{Unmatched, Weights};
 pub use window::{
     Axis, Geometry, Padding, PaddingMode, PerAxis, Run, TapRun, Window, Window1d, Window2d, Window3d, WindowView,
     Windows,
