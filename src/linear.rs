@@ -26,6 +26,7 @@ use crate::{Conv1d, Element, Error, IntoTensor, Plan, Result};
 /// assert_eq!(error.to_string(), "the input has 2 features on its last axis, but weights [2, 3] take 3");
 /// # Ok::<(), featuremap::Error>(())
 /// ```
+#[doc(alias("Dense", "fully_connected", "InnerProduct", "Gemm"))]
 #[derive(Debug, Clone, PartialEq)]
 pub struct Linear<T: Element = f32> {
     /// `[outputs, inputs, 1]`.

@@ -2,6 +2,8 @@
 //!
 //! Lines that cannot compile are in `tests/diagnostics`: there what the compiler says is to name the remedy.
 
+#![allow(clippy::float_cmp, reason = "the results are exact")]
+
 use featuremap::prelude::*;
 use featuremap::{Error, ndarray};
 use ndarray::{Array4, array, s};

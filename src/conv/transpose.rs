@@ -16,11 +16,35 @@ use crate::{Element, Error, IntoPadding, IntoPerAxis, IntoTensor, Plan, Result};
 /// A layer of fewer products than this is computed by tap.
 const SMALL: usize = 2000;
 
-/// A transposed convolution over one spatial axis.
+/// A transposed convolution over one spatial axis, of a signal: [`ConvTranspose`], whose methods give its parameters.
+#[doc(alias("Deconvolution", "Conv1DTranspose"))]
 pub type ConvTranspose1d<T = f32> = ConvTranspose<T, 1>;
-/// A transposed convolution over two spatial axes.
+/// A transposed convolution over two spatial axes, of an image: [`ConvTranspose`], whose methods give its parameters.
+///
+/// ```text
+///     output[b, o, y·stride + i·dilation − padding, x·…] = bias[o] + Σ input[b, c, y, x] · filters[c, o, i, j]
+/// ```
+///
+/// summed over all channels and all taps that meet at a pixel of the output.
+///
+/// | | shape |
+/// | --- | --- |
+/// | filters, given to [`new`](ConvTranspose::new) | `[channels, out_channels / groups, height, width]`, or `[height, width]` for one channel |
+/// | input | `[batch, channels, height, width]`, `[channels, height, width]` or `[height, width]` |
+/// | output | on each axis `(length − 1) · stride + dilation · (size − 1) + 1 + output_padding − padding` |
+///
+/// ```
+/// use featuremap::{ConvTranspose2d, Module};
+/// use ndarray::Array4;
+///
+/// let upsample = ConvTranspose2d::new(Array4::<f32>::ones((8, 4, 2, 2))).stride(2);
+/// assert_eq!(upsample.forward(Array4::ones((1, 8, 16, 16)))?.shape(), [1, 4, 32, 32]);
+/// # Ok::<(), featuremap::Error>(())
+/// ```
+#[doc(alias("Deconvolution", "Conv2DTranspose", "deconv", "fractionally_strided"))]
 pub type ConvTranspose2d<T = f32> = ConvTranspose<T, 2>;
-/// A transposed convolution over three spatial axes.
+/// A transposed convolution over three spatial axes, of a volume: [`ConvTranspose`], whose methods give its parameters.
+#[doc(alias("Deconvolution", "Conv3DTranspose"))]
 pub type ConvTranspose3d<T = f32> = ConvTranspose<T, 3>;
 
 /// A transposed convolution over `N` spatial axes: every pixel of the input adds its multiple of the filter to the output,
@@ -30,7 +54,7 @@ pub type ConvTranspose3d<T = f32> = ConvTranspose<T, 3>;
 ///
 /// Filters are `[channels, outputs / groups, size…]`, or `[size…]` for one channel; an axis of the output has
 /// `(n − 1) · stride + dilation · (size − 1) + 1 + output_padding − before − after` pixels, or `n · stride` with
-/// [`Padding::Same`]. The input may be `[spatial…]`, `[channel, spatial…]` or `[batch, channel, spatial…]`, as for `Conv`.
+/// [`Padding::Same`](crate::Padding::Same). The input may be `[spatial…]`, `[channel, spatial…]` or `[batch, channel, spatial…]`, as for `Conv`.
 ///
 /// ```
 /// use featuremap::{ConvTranspose2d, Module, Tensor};

@@ -52,6 +52,18 @@ macro_rules! adaptive_pools {
         #[doc = concat!($doc, " to a given output size on one spatial axis.")]
         pub type $one = AdaptivePool<$reduction, 1>;
         #[doc = concat!($doc, " to a given output size on two spatial axes.")]
+        ///
+        /// The input is `[batch, channels, height, width]`, with or without the first two axes; the output has its rank, with the
+        /// sizes that are given to [`new`](AdaptivePool::new). Output `i` of `m` takes the pixels from `⌊i·n/m⌋` up to `⌈(i+1)·n/m⌉`.
+        ///
+        /// ```
+        #[doc = concat!("use featuremap::{Module, ", stringify!($two), "};")]
+        /// use ndarray::Array4;
+        ///
+        #[doc = concat!("let pool = ", stringify!($two), "::new((7, 7));")]
+        /// assert_eq!(pool.forward(Array4::<f32>::ones((1, 64, 17, 23)))?.shape(), [1, 64, 7, 7]);
+        /// # Ok::<(), featuremap::Error>(())
+        /// ```
         pub type $two = AdaptivePool<$reduction, 2>;
         #[doc = concat!($doc, " to a given output size on three spatial axes.")]
         pub type $three = AdaptivePool<$reduction, 3>;
@@ -59,10 +71,23 @@ macro_rules! adaptive_pools {
 }
 
 macro_rules! global_pools {
-    ($($doc:literal $reduction:ident $value:expr, $short:ident: $one:ident $two:ident $three:ident,)*) => {$(
+    ($($doc:literal $reduction:ident $value:expr, [$($alias:literal),+] $short:ident: $one:ident $two:ident $three:ident,)*) => {$(
         #[doc = concat!($doc, " of each channel, for one spatial axis.")]
         pub type $one = GlobalPool<$reduction, 1>;
         #[doc = concat!($doc, " of each channel, for two spatial axes.")]
+        ///
+        /// The input is `[batch, channels, height, width]`, with or without the first two axes, and the output
+        /// `[batch, channels, 1, 1]`. A [`Flatten`](crate::Flatten) makes `[batch, channels]` of it.
+        ///
+        /// ```
+        #[doc = concat!("use featuremap::{Module, ", stringify!($two), "};")]
+        /// use ndarray::Array4;
+        ///
+        #[doc = concat!("let pool = ", stringify!($two), "::new();")]
+        /// assert_eq!(pool.forward(Array4::<f32>::ones((8, 64, 7, 7)))?.shape(), [8, 64, 1, 1]);
+        /// # Ok::<(), featuremap::Error>(())
+        /// ```
+        #[doc(alias($($alias),+))]
         pub type $two = GlobalPool<$reduction, 2>;
         #[doc = concat!($doc, " of each channel, for three spatial axes.")]
         pub type $three = GlobalPool<$reduction, 3>;
@@ -86,10 +111,11 @@ adaptive_pools! {
 }
 
 global_pools! {
-    "The maximum" Max Max, GlobalMaxPool: GlobalMaxPool1d GlobalMaxPool2d GlobalMaxPool3d,
-    "The minimum" Min Min, GlobalMinPool: GlobalMinPool1d GlobalMinPool2d GlobalMinPool3d,
-    "The average" Average Average { count_include_pad: false }, GlobalAvgPool: GlobalAvgPool1d GlobalAvgPool2d GlobalAvgPool3d,
-    "The L2 norm" L2 L2, GlobalL2Pool: GlobalL2Pool1d GlobalL2Pool2d GlobalL2Pool3d,
+    "The maximum" Max Max, ["GlobalMaxPooling2D", "amax"] GlobalMaxPool: GlobalMaxPool1d GlobalMaxPool2d GlobalMaxPool3d,
+    "The minimum" Min Min, ["amin"] GlobalMinPool: GlobalMinPool1d GlobalMinPool2d GlobalMinPool3d,
+    "The average" Average Average { count_include_pad: false }, ["GlobalAveragePooling2D", "GlobalAveragePool"]
+        GlobalAvgPool: GlobalAvgPool1d GlobalAvgPool2d GlobalAvgPool3d,
+    "The L2 norm" L2 L2, ["GlobalLpPool"] GlobalL2Pool: GlobalL2Pool1d GlobalL2Pool2d GlobalL2Pool3d,
 }
 
 impl<R, const N: usize> AdaptivePool<R, N> {

@@ -28,6 +28,7 @@ pub type MaxUnpool3d = MaxUnpool<3>;
 /// assert_eq!(back, Tensor::from(array![[0, 0, 0, 3], [0, 5, 0, 0]]));
 /// # Ok::<(), featuremap::Error>(())
 /// ```
+#[doc(alias("unpool", "MaxUnpooling2D"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MaxUnpool<const N: usize> {
     window: Window<N>,

@@ -52,6 +52,7 @@ pub use network::Unmatched;
 ///
 /// A network that is there already, with layers of the same names, is loaded by [`Sequential::load`](crate::Sequential::load), or
 /// where names or layers differ, by [`Sequential::load_weights`](crate::Sequential::load_weights).
+#[doc(alias("state_dict", "load_state_dict", "from_safetensors"))]
 #[derive(Debug, Clone)]
 pub struct Weights {
     /// The whole file.

@@ -87,6 +87,7 @@ pub type Window3d = Window<3>;
 /// assert_eq!(largest, [5, 3, 7, 4]);
 /// # Ok::<(), featuremap::Error>(())
 /// ```
+#[doc(alias("im2col", "unfold", "sliding_window_view", "extract_patches"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(into = "serial::Window", try_from = "serial::Window"))]
@@ -118,6 +119,7 @@ impl<const N: usize> Window<N> {
     }
 
     /// The distance between neighbouring taps, in pixels; 1 for a window without holes.
+    #[doc(alias = "atrous")]
     pub fn dilation(mut self, dilation: impl IntoPerAxis<N>) -> Self {
         self.dilation = dilation.into_per_axis().0;
         self
@@ -182,6 +184,7 @@ impl<const N: usize> Window<N> {
     /// # Errors
     ///
     /// [`Error::Rank`] for anything but `N` axes; otherwise as [`geometry`](Self::geometry).
+    #[doc(alias("im2col", "unfold", "sliding_window_view", "windows", "generic_filter"))]
     pub fn over<'a, T>(&self, plane: impl Into<TensorView<'a, T>>) -> Result<Windows<'a, T, N>> {
         let plane = plane.into();
         let size = <[usize; N]>::try_from(plane.shape()).map_err(|_| Error::Rank {

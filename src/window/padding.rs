@@ -30,8 +30,10 @@ pub enum Padding<const N: usize> {
     Valid,
     /// As much as gives `ceil(length / stride)` outputs; an odd pixel goes after the input (Keras' `same`, ONNX's
     /// `SAME_UPPER`).
+    #[doc(alias = "SAME_UPPER")]
     Same,
     /// As [`Same`](Self::Same), but an odd pixel goes before the input (ONNX's `SAME_LOWER`).
+    #[doc(alias = "SAME_LOWER")]
     SameLower,
     /// This many pixels before and after the input, for each axis.
     Explicit([(usize, usize); N]),
@@ -112,13 +114,17 @@ impl<const N: usize> Padding<N> {
 #[non_exhaustive]
 pub enum PaddingMode {
     /// Zeros, and they are data: a zero is multiplied like any pixel, so `0 · ∞` is NaN.
+    #[doc(alias("constant", "BORDER_CONSTANT"))]
     #[default]
     Zeros,
     /// The image mirrored at its border pixels, which are not repeated. At most `length − 1` a side.
+    #[doc(alias("BORDER_REFLECT_101", "mirror"))]
     Reflect,
     /// The border pixel, repeated.
+    #[doc(alias("edge", "nearest", "BORDER_REPLICATE"))]
     Replicate,
     /// The image repeated, as on a torus. At most `length` a side.
+    #[doc(alias("wrap", "BORDER_WRAP"))]
     Circular,
 }
 
