@@ -102,6 +102,8 @@
 //! - `serde`: `Serialize` and `Deserialize` for [`Tensor`], [`Window`], [`Padding`], [`PaddingMode`] and [`Relu`].
 //! - `safetensors`: parameters of a [`Sequential`] from and to files that PyTorch reads and writes, too; layers from the shapes in one.
 #![forbid(unsafe_code)]
+// Says on docs.rs which feature an item needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod arguments;
 mod cache;

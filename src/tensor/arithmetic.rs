@@ -66,8 +66,8 @@ fn differ(sign: &str, left: &[usize], right: &[usize]) -> ! {
 
 /// An operator on elements: of tensors by value or by reference, of a tensor and a number, and the same in place.
 macro_rules! operator {
-    ($bound:ident $operator:ident $method:ident $assign:ident $assign_method:ident $sign:literal $of:ident $what:literal) => {
-        #[doc = concat!($what, " of the elements at each place. Integers wrap.")]
+    ($bound:ident $operator:ident $method:ident $assign:ident $assign_method:ident $sign:literal $of:ident $what:literal $note:literal) => {
+        #[doc = concat!($what, " of the elements at each place.", $note)]
         ///
         /// # Panics
         ///
@@ -79,14 +79,14 @@ macro_rules! operator {
             }
         }
 
-        #[doc = concat!($what, " of every element and a number. Integers wrap.")]
+        #[doc = concat!($what, " of every element and a number.", $note)]
         impl<T: $bound> $assign<T> for Tensor<T> {
             fn $assign_method(&mut self, number: T) {
                 self.array.map_inplace(|element| *element = element.$of(number));
             }
         }
 
-        #[doc = concat!($what, " of the elements at each place. Integers wrap.")]
+        #[doc = concat!($what, " of the elements at each place.", $note)]
         ///
         /// # Panics
         ///
@@ -101,7 +101,7 @@ macro_rules! operator {
             }
         }
 
-        #[doc = concat!($what, " of the elements at each place. Integers wrap.")]
+        #[doc = concat!($what, " of the elements at each place.", $note)]
         ///
         /// # Panics
         ///
@@ -115,7 +115,7 @@ macro_rules! operator {
             }
         }
 
-        #[doc = concat!($what, " of the elements at each place. Integers wrap.")]
+        #[doc = concat!($what, " of the elements at each place.", $note)]
         ///
         /// # Panics
         ///
@@ -129,7 +129,7 @@ macro_rules! operator {
             }
         }
 
-        #[doc = concat!($what, " of the elements at each place. Integers wrap.")]
+        #[doc = concat!($what, " of the elements at each place.", $note)]
         ///
         /// # Panics
         ///
@@ -147,7 +147,7 @@ macro_rules! operator {
             }
         }
 
-        #[doc = concat!($what, " of every element and a number. Integers wrap.")]
+        #[doc = concat!($what, " of every element and a number.", $note)]
         impl<T: $bound> $operator<T> for Tensor<T> {
             type Output = Self;
 
@@ -157,7 +157,7 @@ macro_rules! operator {
             }
         }
 
-        #[doc = concat!($what, " of every element and a number. Integers wrap.")]
+        #[doc = concat!($what, " of every element and a number.", $note)]
         impl<T: $bound> $operator<T> for &Tensor<T> {
             type Output = Tensor<T>;
 
@@ -168,10 +168,10 @@ macro_rules! operator {
     };
 }
 
-operator! { Element Add add AddAssign add_assign "+" plus "The sum" }
-operator! { Element Sub sub SubAssign sub_assign "−" minus "The difference" }
-operator! { Element Mul mul MulAssign mul_assign "×" times "The product" }
-operator! { Float Div div DivAssign div_assign "÷" div "The quotient" }
+operator! { Element Add add AddAssign add_assign "+" plus "The sum" " Integers wrap." }
+operator! { Element Sub sub SubAssign sub_assign "−" minus "The difference" " Integers wrap." }
+operator! { Element Mul mul MulAssign mul_assign "×" times "The product" " Integers wrap." }
+operator! { Float Div div DivAssign div_assign "÷" div "The quotient" "" }
 
 /// A number before a tensor, for all types of elements.
 macro_rules! numbers_before {
