@@ -196,7 +196,7 @@ fn names_are_taken_apart_and_changed() {
 
     let net = file.within("module.net").renamed(|name| name.replace("gamma", "weight")).unwrap();
     assert_eq!(net.linear("fc").unwrap(), Linear::new([[2.0_f32]]));
-    let mut model = Sequential::new().push_named("fc", Linear::new([[0.0_f64]]));
+    let mut model = Sequential::<f64>::default().push_named("fc", Linear::new([[0.0]]));
     model.load_weights(&net).unwrap();
     assert_eq!(model.forward([1.0]).unwrap(), Tensor::from([2.0]));
 

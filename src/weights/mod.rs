@@ -113,7 +113,7 @@ impl Weights {
         let prefix = if prefix.is_empty() || prefix.ends_with('.') { prefix.into() } else { format!("{prefix}.") };
         let within = |name: &str| name.strip_prefix(&prefix).map(String::from);
         let stored = self.stored.iter().filter_map(|(name, stored)| Some((within(name)?, stored.clone()))).collect();
-        Self { stored, prefix: format!("{}{prefix}", self.prefix), ..self.clone() }
+        self.with(format!("{}{prefix}", self.prefix), stored)
     }
 
     /// The same under other names.
@@ -139,7 +139,12 @@ impl Weights {
             }
             renamed.insert(name, stored.clone());
         }
-        Ok(Self { stored: renamed, ..self.clone() })
+        Ok(self.with(self.prefix.clone(), renamed))
+    }
+
+    /// The same file with these of its tensors.
+    fn with(&self, prefix: String, stored: BTreeMap<String, Stored>) -> Self {
+        Self { bytes: self.bytes.clone(), file: self.file.clone(), prefix, stored, strict: self.strict }
     }
 
     /// Whether all parameters of a network must be here, and nothing else but whole numbers; they must unless `false` is given. Then

@@ -3,5 +3,5 @@
 use featuremap::{Conv2d, Sequential};
 
 fn main() {
-    let _ = Sequential::<u8>::new().push(Conv2d::new([[1_u8, 1], [1, 1]]));
+    let _ = Sequential::<u8>::default().push(Conv2d::new([[1_u8, 1], [1, 1]]));
 }
