@@ -120,7 +120,7 @@ fn median(mut times: Vec<Duration>) -> f64 {
 fn main() {
     // One thread: two would be timed together with the waking of the second.
     rayon::ThreadPoolBuilder::new().num_threads(1).build_global().expect("this is the first use of the pool");
-    let layers = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers/layers.json");
+    let layers = concat!(env!("CARGO_MANIFEST_DIR"), "/peers/layers.json");
     let layers = std::fs::read_to_string(layers).expect("the layers are in the repository");
     let layers: Value = serde_json::from_str(&layers).expect("the layers are JSON");
     let layers = layers.as_array().expect("the layers are a list").iter().filter(|layer| layer["op"] == "conv");

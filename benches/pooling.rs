@@ -224,7 +224,7 @@ fn median(times: &mut [Duration]) -> f64 {
 fn main() {
     let pools = [1, 2]
         .map(|threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads can be started"));
-    let layers = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers/layers.json");
+    let layers = concat!(env!("CARGO_MANIFEST_DIR"), "/peers/layers.json");
     let layers = std::fs::read_to_string(layers).expect("the layers are in the repository");
     let layers: Value = serde_json::from_str(&layers).expect("the layers are JSON");
     let layers = layers.as_array().expect("the layers are a list");

@@ -46,6 +46,26 @@ pub trait Element:
     #[must_use]
     fn add_product(sum: Self::Sum, pixel: Self, weight: Self) -> Self::Sum;
 
+    /// The sum of two; integers wrap.
+    #[doc(hidden)]
+    #[must_use]
+    fn plus(self, other: Self) -> Self;
+
+    /// The difference of two; integers wrap.
+    #[doc(hidden)]
+    #[must_use]
+    fn minus(self, other: Self) -> Self;
+
+    /// The product of two; integers wrap.
+    #[doc(hidden)]
+    #[must_use]
+    fn times(self, other: Self) -> Self;
+
+    /// With the other sign; integers wrap.
+    #[doc(hidden)]
+    #[must_use]
+    fn negated(self) -> Self;
+
     /// Whether this is not a number. No integer is.
     fn is_nan(self) -> bool;
 
@@ -54,6 +74,11 @@ pub trait Element:
 }
 
 /// A floating-point [`Element`]: `f32` or `f64`. Averages and norms are for these.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no float of this crate: `f32` or `f64`",
+    label = "averages, norms and trained networks are for floats",
+    note = "convert the image first, as by `tensor.map(|&x| f32::from(x))`; maxima and minima are for all types of elements"
+)]
 pub trait Float: Element<Sum = Self> + num_traits::Float {
     /// The nearest value to a count.
     fn from_count(count: usize) -> Self;
@@ -86,6 +111,26 @@ macro_rules! integers {
             }
 
             #[inline]
+            fn plus(self, other: Self) -> Self {
+                self.wrapping_add(other)
+            }
+
+            #[inline]
+            fn minus(self, other: Self) -> Self {
+                self.wrapping_sub(other)
+            }
+
+            #[inline]
+            fn times(self, other: Self) -> Self {
+                self.wrapping_mul(other)
+            }
+
+            #[inline]
+            fn negated(self) -> Self {
+                self.wrapping_neg()
+            }
+
+            #[inline]
             fn is_nan(self) -> bool {
                 false
             }
@@ -115,6 +160,26 @@ macro_rules! floats {
             #[inline]
             fn add_product(sum: Self, pixel: Self, weight: Self) -> Self {
                 sum + pixel * weight
+            }
+
+            #[inline]
+            fn plus(self, other: Self) -> Self {
+                self + other
+            }
+
+            #[inline]
+            fn minus(self, other: Self) -> Self {
+                self - other
+            }
+
+            #[inline]
+            fn times(self, other: Self) -> Self {
+                self * other
+            }
+
+            #[inline]
+            fn negated(self) -> Self {
+                -self
             }
 
             #[inline]

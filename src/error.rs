@@ -284,6 +284,24 @@ pub enum Error {
         reason: String,
     },
 
+    /// What is wrong with what a file holds.
+    #[error("{file}: {source}")]
+    InFile {
+        /// Which file.
+        file: String,
+        /// What is wrong.
+        source: Box<Error>,
+    },
+
+    /// A parameter that a file does not hold.
+    #[error("there is no parameter {name}; there are {}", list_some(found))]
+    MissingParameter {
+        /// Its name.
+        name: String,
+        /// The names that are there.
+        found: Vec<String>,
+    },
+
     /// Parameters whose names are not those of the network.
     #[error("the parameters do not fit the network: {}", list_names(missing, unexpected))]
     ParameterNames {
@@ -323,6 +341,16 @@ pub enum Error {
         /// What is wrong with it.
         reason: &'static str,
     },
+}
+
+/// The first few names, and how many there are more.
+fn list_some(names: &[String]) -> String {
+    const FEW: usize = 8;
+    match names.len().checked_sub(FEW) {
+        _ if names.is_empty() => "none".into(),
+        None | Some(0) => names.join(", "),
+        Some(more) => format!("{} and {more} more", names[..FEW].join(", ")),
+    }
 }
 
 /// `missing 0.bias, 1.weight; unexpected fc.weight`.

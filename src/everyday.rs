@@ -6,27 +6,26 @@ use crate::element::{Element, Float};
 use crate::module::Module;
 use crate::pool::{Average, L2, Max, Min, Pool};
 use crate::relu::{Relu, relu};
-use crate::tensor::{Tensor, TensorView};
-use crate::window::{Padding, PerAxis};
-use crate::{GlobalAvgPool, GlobalL2Pool, GlobalMaxPool, GlobalMinPool, Result};
+use crate::tensor::Tensor;
+use crate::{AsView, GlobalAvgPool, GlobalL2Pool, GlobalMaxPool, GlobalMinPool, IntoPadding, IntoPerAxis, Result};
 
 macro_rules! convolutions {
     ($($name:ident $axes:literal over $over:literal,)*) => {$(
         #[doc = concat!("Convolves (cross-correlates) with `filters` over ", $over, ".")]
         ///
-        /// `stride` is a number or one for each axis, `padding` too, or a [`Padding`]; the rank rule is that of
+        /// `stride` is a number or one for each axis, `padding` too, or a [`Padding`](crate::Padding); the rank rule is that of
         /// [`Conv`], which has more parameters: bias, dilation, groups, padding modes.
         ///
         /// # Errors
         ///
         /// Shapes that do not fit, a zero stride, a window larger than the padded input, memory that is not there.
-        pub fn $name<'a>(
+        pub fn $name(
             &self,
-            filters: impl Into<TensorView<'a, T>>,
-            stride: impl Into<PerAxis<$axes>>,
-            padding: impl Into<Padding<$axes>>,
+            filters: impl AsView<T>,
+            stride: impl IntoPerAxis<$axes>,
+            padding: impl IntoPadding<$axes>,
         ) -> Result<Tensor<T::Sum>> {
-            let filters = filters.into();
+            let filters = filters.as_view();
             let filters = Tensor::from_vec(filters.shape(), filters.contiguous()?.into_owned())?;
             Conv::<T, $axes>::new(filters).stride(stride).padding(padding).forward(self)
         }
@@ -44,8 +43,8 @@ macro_rules! pools {
         /// Shapes that do not fit, a zero size or stride, a window larger than the input.
         pub fn $name(
             &self,
-            size: impl Into<PerAxis<$axes>>,
-            stride: impl Into<PerAxis<$axes>>,
+            size: impl IntoPerAxis<$axes>,
+            stride: impl IntoPerAxis<$axes>,
         ) -> Result<Tensor<T>> {
             Pool::<$reduction, $axes>::new(size).stride(stride).forward(self)
         }
@@ -60,7 +59,7 @@ macro_rules! global_pools {
         ///
         /// A rank other than 2, 3 or 4, or an empty plane.
         pub fn $name(&self) -> Result<Tensor<T>> {
-            $module::default().forward(self)
+            $module::new().forward(self)
         }
     )*};
 }
@@ -71,6 +70,23 @@ impl<T: Element> Tensor<T> {
         conv1d 1 over "the last axis",
         conv2d 2 over "the last two axes",
         conv3d 3 over "the last three axes",
+    }
+
+    /// The output of a module for this tensor: [`module.forward(self)`](Module::forward), for a chain of calls.
+    ///
+    /// ```
+    /// use featuremap::{MaxPool2d, Relu, Tensor};
+    ///
+    /// let map = Tensor::from([[6., -9.], [-3., 2.]]);
+    /// assert_eq!(map.apply(&Relu)?.apply(&MaxPool2d::new(2))?, Tensor::from([[6.]]));
+    /// # Ok::<(), featuremap::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of the module.
+    pub fn apply<U: Element>(&self, module: &(impl Module<T, U> + ?Sized)) -> Result<Tensor<U>> {
+        module.forward_view(self.view())
     }
 
     /// `max(x, 0)` of every element, as a tensor of its own.

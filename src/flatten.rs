@@ -27,6 +27,11 @@ pub struct Flatten {
 }
 
 impl Flatten {
+    /// Makes one axis of the second and all after it; the first is the batch.
+    pub fn new() -> Self {
+        Self::from_axis(1)
+    }
+
     /// Makes one axis of this one and all after it.
     pub fn from_axis(first: usize) -> Self {
         Self { first }
@@ -36,7 +41,7 @@ impl Flatten {
 /// From the second axis on, the first being the batch.
 impl Default for Flatten {
     fn default() -> Self {
-        Self::from_axis(1)
+        Self::new()
     }
 }
 

@@ -5,27 +5,29 @@
 //! the semantics of PyTorch and ONNX: their own test cases are part of its tests. Where their defaults differ, in whether an
 //! average counts padding, it has ONNX's, and [`Pool::count_include_pad`] gives PyTorch's.
 //!
+//! [`guide`] is for people who come from PyTorch, Keras, OpenCV, SciPy, `ndarray` or `ndarray-conv`; [`prelude`] has what most programs
+//! need.
+//!
 //! # Three ways in
 //!
 //! **The everyday methods** of [`Tensor`], for when an operation has few parameters:
 //!
 //! ```
 //! use featuremap::Tensor;
-//! use ndarray::array;
 //!
-//! let image = Tensor::from(array![
+//! let image = Tensor::from([
 //!     [7_f32, 2., 3., 3., 8.],
 //!     [4., 5., 3., 8., 4.],
 //!     [3., 3., 2., 8., 4.],
 //!     [2., 8., 7., 2., 7.],
 //!     [5., 4., 4., 5., 4.],
 //! ]);
-//! let filter = Tensor::from(array![[1., 0., -1.], [1., 0., -1.], [1., 0., -1.]]);
+//! let filter = Tensor::from([[1., 0., -1.], [1., 0., -1.], [1., 0., -1.]]);
 //!
 //! let edges = image.conv2d(&filter, 1, 0)?; // stride 1, padding 0
-//! assert_eq!(edges, Tensor::from(array![[6., -9., -8.], [-3., -2., -3.], [-3., 0., -2.]]));
+//! assert_eq!(edges, Tensor::from([[6., -9., -8.], [-3., -2., -3.], [-3., 0., -2.]]));
 //! let pooled = edges.relu().max_pool2d(2, 1)?; // size 2, stride 1
-//! assert_eq!(pooled, Tensor::from(array![[6., 0.], [0., 0.]]));
+//! assert_eq!(pooled, Tensor::from([[6., 0.], [0., 0.]]));
 //! # Ok::<(), featuremap::Error>(())
 //! ```
 //!
@@ -71,9 +73,10 @@
 //! - Views with any strides (sliced, transposed, reversed, channels-last) are valid inputs everywhere, and
 //!   `forward_into` writes to any view. One that is not in row-major order is copied once.
 //! - Integers wrap, as in release builds of Rust: see [`Element`]. NaN passes through max, min and ReLU.
-//! - A bare `array![[7., 2.]]` is `f64`, as Rust infers.
+//! - A bare `[[7., 2.]]` or `array![[7., 2.]]` is `f64`, as Rust infers.
 //! - Nothing that is passed to an operation makes it panic: what is wrong comes back as an [`Error`] that says what was
-//!   asked, what was found, and on which axis.
+//!   asked, what was found, and on which axis. Two things panic, as they do in `ndarray`: `tensor[[0, 9]]` outside, for which there is
+//!   [`Tensor::get`], and `&a + &b` of unlike shapes, for which there is [`Tensor::zip_map`].
 //!
 //! # Crate layout
 //!
@@ -82,6 +85,7 @@
 //! | | |
 //! | --- | --- |
 //! | [`Tensor`], [`TensorView`], [`TensorViewMut`] | data of any rank, from and to `ndarray` |
+//! | [`AsView`], [`IntoTensor`], [`IntoPerAxis`], [`IntoPadding`] | what operations take as arguments |
 //! | [`Module`], [`Plan`] | what all operations have in common, and one made ready for inputs of one shape |
 //! | [`Elementwise`], [`Band`], [`Quads`] | what modules say of themselves, for others to compute them together |
 //! | [`sequential`] | [`Sequential`]: modules planned together, their summary, their saved parameters |
@@ -96,9 +100,12 @@
 //! - `rayon` (default): large convolutions and poolings on all threads of the pool that a call comes from.
 //! - `image`: tensors from and to the pictures of the `image` crate, and pictures of feature maps.
 //! - `serde`: `Serialize` and `Deserialize` for [`Tensor`], [`Window`], [`Padding`], [`PaddingMode`] and [`Relu`].
-//! - `safetensors`: parameters of a [`Sequential`] from and to files that PyTorch reads and writes, too.
+//! - `safetensors`: parameters of a [`Sequential`] from and to files that PyTorch reads and writes, too; layers from the shapes in one.
 #![forbid(unsafe_code)]
+// Says on docs.rs which feature an item needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod arguments;
 mod cache;
 pub mod conv;
 mod element;
@@ -106,20 +113,26 @@ mod error;
 mod everyday;
 mod flatten;
 mod fusion;
+pub mod guide;
 mod kernels;
 mod linear;
 mod module;
 mod parallel;
 mod plan;
 pub mod pool;
+pub mod prelude;
 mod relu;
 pub mod sequential;
 mod shape;
 mod simd;
 mod tensor;
 mod version;
+#[cfg(feature = "safetensors")]
+mod weights;
 pub mod window;
 
+pub use arguments::{AsView, AsViewMut, IntoPadding, IntoPerAxis, IntoTensor};
+#[doc(inline)]
 pub use conv::{Conv, Conv1d, Conv2d, Conv3d, ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d};
 pub use element::{Element, Float};
 pub use error::{Error, Result};
@@ -128,18 +141,29 @@ pub use fusion::{Band, Elementwise, Quads};
 pub use linear::Linear;
 pub use module::{Module, OutputShape};
 pub use plan::{Plan, Run as RunPlan};
+#[doc(inline)]
 pub use pool::{
     AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AdaptiveMaxPool3d,
-    AdaptivePool, Average, AvgPool1d, AvgPool2d, AvgPool3d, GlobalAvgPool, GlobalAvgPool1d, GlobalAvgPool3d,
-    GlobalL2Pool, GlobalL2Pool1d, GlobalL2Pool3d, GlobalMaxPool, GlobalMaxPool1d, GlobalMaxPool3d, GlobalMinPool,
-    GlobalMinPool1d, GlobalMinPool3d, GlobalPool, L2, L2Pool1d, L2Pool2d, L2Pool3d, Lp, LpPool1d, LpPool2d, LpPool3d,
-    Max, MaxPool1d, MaxPool2d, MaxPool3d, MaxUnpool, MaxUnpool1d, MaxUnpool2d, MaxUnpool3d, Min, MinPool1d, MinPool2d,
-    MinPool3d, Pool, Reduction, Selection,
+    AdaptivePool, Average, AvgPool1d, AvgPool2d, AvgPool3d, GlobalAvgPool, GlobalAvgPool1d, GlobalAvgPool2d,
+    GlobalAvgPool3d, GlobalL2Pool, GlobalL2Pool1d, GlobalL2Pool2d, GlobalL2Pool3d, GlobalMaxPool, GlobalMaxPool1d,
+    GlobalMaxPool2d, GlobalMaxPool3d, GlobalMinPool, GlobalMinPool1d, GlobalMinPool2d, GlobalMinPool3d, GlobalPool, L2,
+    L2Pool1d, L2Pool2d, L2Pool3d, Lp, LpPool1d, LpPool2d, LpPool3d, Max, MaxPool1d, MaxPool2d, MaxPool3d, MaxUnpool,
+    MaxUnpool1d, MaxUnpool2d, MaxUnpool3d, Min, MinPool1d, MinPool2d, MinPool3d, Pool, Reduction, Selection,
 };
 pub use relu::Relu;
+#[doc(inline)]
 pub use sequential::Sequential;
 pub use tensor::{Tensor, TensorView, TensorViewMut};
-pub use window::{Axis, Geometry, Padding, PaddingMode, PerAxis, Run, TapRun, Window, WindowView, Windows};
+#[cfg(feature = "safetensors")]
+pub use weights::{Unmatched, Weights};
+#[doc(inline)]
+pub use window::{
+    Axis, Geometry, Padding, PaddingMode, PerAxis, Run, TapRun, Window, Window1d, Window2d, Window3d, WindowView,
+    Windows,
+};
+
+/// The version of `ndarray` that arrays go to and come from.
+pub use ndarray;
 
 /// The README's code, compiled and run with the doc tests.
 #[cfg(doctest)]

@@ -5,8 +5,8 @@ use ndarray::{ArrayBase, Axis, IxDyn, RawData};
 use crate::conv::{Dense, Kernels};
 use crate::module::{Module, OutputShape, check_shape};
 use crate::plan::Run;
-use crate::tensor::{Tensor, TensorView, TensorViewMut, element_count, filled};
-use crate::{Conv1d, Element, Error, Plan, Result};
+use crate::tensor::{TensorView, TensorViewMut, element_count, filled};
+use crate::{Conv1d, Element, Error, IntoTensor, Plan, Result};
 
 /// A dense (fully connected) layer: `output[…, o] = bias[o] + Σ weights[o, i] · input[…, i]`, as PyTorch's `Linear`.
 ///
@@ -26,6 +26,7 @@ use crate::{Conv1d, Element, Error, Plan, Result};
 /// assert_eq!(error.to_string(), "the input has 2 features on its last axis, but weights [2, 3] take 3");
 /// # Ok::<(), featuremap::Error>(())
 /// ```
+#[doc(alias("Dense", "fully_connected", "InnerProduct", "Gemm"))]
 #[derive(Debug, Clone, PartialEq)]
 pub struct Linear<T: Element = f32> {
     /// `[outputs, inputs, 1]`.
@@ -34,14 +35,14 @@ pub struct Linear<T: Element = f32> {
 
 impl<T: Element> Linear<T> {
     /// A dense layer with these weights, `[outputs, inputs]`, and no bias.
-    pub fn new(weights: impl Into<Tensor<T>>) -> Self {
-        let weights = weights.into().into_array();
+    pub fn new(weights: impl IntoTensor<T>) -> Self {
+        let weights = weights.into_tensor().into_array();
         let last = Axis(weights.ndim());
         Self { conv: Conv1d::new(weights.insert_axis(last)) }
     }
 
     /// A number for each output, added to it. Of rank 1.
-    pub fn bias(self, bias: impl Into<Tensor<T::Sum>>) -> Self {
+    pub fn bias(self, bias: impl IntoTensor<T::Sum>) -> Self {
         Self { conv: self.conv.bias(bias) }
     }
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::tensor::{Tensor, TensorView, TensorViewMut};
-use crate::{Band, Element, Elementwise, Error, Plan, Quads, Result};
+use crate::{AsView, Band, Element, Elementwise, Error, Plan, Quads, Result};
 
 /// The shape rule of a module: what comes out for what goes in, without any data.
 pub trait OutputShape {
@@ -63,6 +63,11 @@ pub trait OutputShape {
 /// assert_eq!(map, Tensor::from(array![0.0, 0.0]));
 /// # Ok::<(), featuremap::Error>(())
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no module from `{T}` to `{U}`",
+    label = "takes or gives another type of elements, or is no module",
+    note = "a `Sequential` has layers that take and give one type; a convolution of `u8` gives `i32`, so bytes are converted first: `tensor.map(|&x| f32::from(x))`"
+)]
 pub trait Module<T: Element, U: Element = T>: OutputShape + Send + Sync {
     /// Computes the output into memory of the caller, every element of it.
     ///
@@ -99,11 +104,11 @@ pub trait Module<T: Element, U: Element = T>: OutputShape + Send + Sync {
     /// # Errors
     ///
     /// As [`forward_view`](Self::forward_view).
-    fn forward<'a>(&self, input: impl Into<TensorView<'a, T>>) -> Result<Tensor<U>>
+    fn forward(&self, input: impl AsView<T>) -> Result<Tensor<U>>
     where
         Self: Sized,
     {
-        self.forward_view(input.into())
+        self.forward_view(input.as_view())
     }
 
     /// For implementations of [`forward_into`](Self::forward_into): whether the output has the right shape.
@@ -203,8 +208,8 @@ impl<T: Element, U: Element> dyn Module<T, U> + '_ {
     /// # Errors
     ///
     /// As [`Module::forward`].
-    pub fn forward<'a>(&self, input: impl Into<TensorView<'a, T>>) -> Result<Tensor<U>> {
-        self.forward_view(input.into())
+    pub fn forward(&self, input: impl AsView<T>) -> Result<Tensor<U>> {
+        self.forward_view(input.as_view())
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::module::{Module, check_shape};
 use crate::tensor::{TensorView, TensorViewMut};
 use crate::version::{Seen, Version};
-use crate::{Element, Error, Result};
+use crate::{AsView, AsViewMut, Element, Error, Result};
 
 /// A module made ready for inputs of one shape: everything is checked, the algorithm chosen, weights are prepared and all
 /// memory is taken, so that [`run`](Self::run) only computes.
@@ -142,12 +142,8 @@ impl<T: Element, U: Element> Plan<T, U> {
     ///
     /// [`Error::Shape`] if one of them has not the shape that the plan was made for; [`Error::Outdated`] where the parameters of
     /// a module of this crate have been loaded, or taken to be written to, since the plan was made.
-    pub fn run<'a, 'b>(
-        &mut self,
-        input: impl Into<TensorView<'a, T>>,
-        output: impl Into<TensorViewMut<'b, U>>,
-    ) -> Result<()> {
-        let (input, output) = (input.into(), output.into());
+    pub fn run(&mut self, input: impl AsView<T>, mut output: impl AsViewMut<U>) -> Result<()> {
+        let (input, output) = (input.as_view(), output.as_view_mut());
         if input.shape() != self.input_shape {
             let (expected, found) = (self.input_shape.clone(), input.shape().to_vec());
             return Err(Error::Shape { what: "the input of this plan", expected, found });

@@ -23,6 +23,7 @@ use crate::{Element, Elementwise, Plan, Result};
 /// assert_eq!(map, Tensor::from(array![[6, 0, 0], [0, 0, 3]]));
 /// # Ok::<(), featuremap::Error>(())
 /// ```
+#[doc(alias("rectifier", "clamp_min"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Relu;

@@ -12,11 +12,11 @@ use std::error::Error;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use featuremap::{Conv2d, Flatten, Linear, MaxPool2d, Module, Relu, Sequential};
+use featuremap::{Flatten, MaxPool2d, Module, Relu, Sequential, Weights};
 use ndarray::{Array1, Array2, Array3, Array4, ArrayView1, ArrayView2, Axis, Zip, s};
 use ndarray_npy::read_npy;
 
-const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/digits_cnn");
+const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/digits_cnn");
 
 /// Mean and standard deviation of the pixels that the network was trained on, of which each is 0 to 1.
 const MEAN: f32 = 0.1307;
@@ -32,8 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let labels = digits(&read_npy(data.join("labels.npy"))?)?;
     let reference: Array2<f32> = read_npy(data.join("logits.npy"))?;
 
-    let mut model = network();
-    model.load(data.join("weights.safetensors"))?;
+    let model = network(&Weights::open(data.join("weights.safetensors"))?)?;
     // One channel: [batch, height, width] → [batch, 1, height, width].
     let batch: Array4<f32> = images.mapv(|pixel| (f32::from(pixel) / 255.0 - MEAN) / DEVIATION).insert_axis(Axis(1));
     println!("{}\n", model.summary(batch.shape())?);
@@ -54,26 +53,22 @@ fn main() -> Result<(), Box<dyn Error>> {
     check(&scores, &reference)
 }
 
-/// The layers, with the names that their parameters have in the file; the parameters are zeros yet.
-fn network() -> Sequential {
-    let conv = |channels, filters| {
-        Conv2d::new(Array4::zeros((filters, channels, 3, 3))).bias(Array1::zeros(filters)).padding(1)
-    };
-    let dense = |inputs, outputs| Linear::new(Array2::zeros((outputs, inputs))).bias(Array1::zeros(outputs));
-    Sequential::new()
-        .push_named("conv1", conv(1, 32))
+/// The layers, by the names that their parameters have in the file, which knows their shapes.
+fn network(weights: &Weights) -> featuremap::Result<Sequential> {
+    Ok(Sequential::new()
+        .push_named("conv1", weights.conv2d("conv1")?.padding(1))
         .push_named("relu1", Relu)
         .push_named("pool1", MaxPool2d::new(2))
-        .push_named("conv2", conv(32, 64))
+        .push_named("conv2", weights.conv2d("conv2")?.padding(1))
         .push_named("relu2", Relu)
         .push_named("pool2", MaxPool2d::new(2))
-        .push_named("conv3", conv(64, 128))
+        .push_named("conv3", weights.conv2d("conv3")?.padding(1))
         .push_named("relu3", Relu)
         .push_named("pool3", MaxPool2d::new(2))
-        .push_named("flat", Flatten::default())
-        .push_named("fc1", dense(128 * 3 * 3, 256))
+        .push_named("flat", Flatten::new())
+        .push_named("fc1", weights.linear("fc1")?)
         .push_named("relu4", Relu)
-        .push_named("fc2", dense(256, 10))
+        .push_named("fc2", weights.linear("fc2")?))
 }
 
 /// Labels as numbers to count with.

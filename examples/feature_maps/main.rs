@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use featuremap::{AvgPool2d, Conv2d, L2Pool2d, MaxPool2d, MinPool2d, Module, Tensor};
 use ndarray::{Array2, ArrayView2, arr2, s};
 
-const PHOTO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/chelsea.png");
+const PHOTO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/chelsea.png");
 
 type Filter = [[f32; 3]; 3];
 

@@ -48,17 +48,81 @@ use std::fmt;
 use crate::shape::MapShape;
 use crate::tensor::{Tensor, element_count};
 use crate::version::Version;
-use crate::window::{Axis, Geometry, Padding, PaddingMode, PerAxis, Window};
-use crate::{Element, Result};
+use crate::window::{Axis, Geometry, PaddingMode, Window};
+use crate::{Element, IntoPadding, IntoPerAxis, IntoTensor, Result};
 use algorithm::Algorithms;
 use filters::Bank;
 use prepared::Prepared;
 
-/// A convolution over one spatial axis.
+/// A convolution (cross-correlation) over one spatial axis, of a signal: [`Conv`], whose methods give its parameters.
+///
+/// ```text
+///     output[b, o, x] = bias[o] + Σ filters[o, c, i] · input[b, c, x·stride + i·dilation − padding]
+///                                c,i
+/// ```
+///
+/// | | shape |
+/// | --- | --- |
+/// | filters, given to [`new`](Conv::new) | `[out_channels, channels / groups, size]`, or `[size]` for one filter of one channel |
+/// | [`bias`](Conv::bias) | `[out_channels]` |
+/// | input | `[batch, channels, length]`, `[channels, length]` or `[length]` |
+/// | output | the same with `out_channels` and `⌊(length + padding − dilation · (size − 1) − 1) / stride⌋ + 1` |
+///
+/// ```
+/// use featuremap::{Conv1d, Module, Tensor};
+///
+/// let rise = Conv1d::new([-1., 1.]);
+/// assert_eq!(rise.forward([1., 4., 2., 3.])?, Tensor::from([3., -2., 1.]));
+/// # Ok::<(), featuremap::Error>(())
+/// ```
+#[doc(alias("correlate", "convolve", "Convolution1D"))]
 pub type Conv1d<T = f32> = Conv<T, 1>;
-/// A convolution over two spatial axes.
+/// A convolution (cross-correlation) over two spatial axes, of an image: [`Conv`], whose methods give its parameters.
+///
+/// ```text
+///     output[b, o, y, x] = bias[o] + Σ filters[o, c, i, j] · input[b, c, y·stride + i·dilation − padding, x·…]
+///                                  c,i,j
+/// ```
+///
+/// | | shape |
+/// | --- | --- |
+/// | filters, given to [`new`](Conv::new) | `[out_channels, channels / groups, height, width]`, or `[height, width]` for one filter of one channel |
+/// | [`bias`](Conv::bias) | `[out_channels]` |
+/// | input | `[batch, channels, height, width]`, `[channels, height, width]` or `[height, width]` |
+/// | output | the same with `out_channels`, and on each axis `⌊(length + padding − dilation · (size − 1) − 1) / stride⌋ + 1` |
+///
+/// Stride and dilation are 1, groups are one, and padding is none unless given.
+///
+/// ```
+/// use featuremap::{Conv2d, Module, Padding, Tensor};
+/// use ndarray::{Array1, Array4};
+///
+/// let sobel = Conv2d::new([[1., 0., -1.], [2., 0., -2.], [1., 0., -1.]]);
+/// let image = [[7., 2., 3., 3.], [4., 5., 3., 8.], [3., 3., 2., 8.]];
+/// assert_eq!(sobel.forward(image)?, Tensor::from([[7., -12.]]));
+///
+/// let (filters, bias) = (Array4::<f32>::ones((16, 3, 3, 3)), Array1::zeros(16));
+/// let layer = Conv2d::new(filters).bias(bias).stride(2).padding(Padding::Same).relu(true);
+/// assert_eq!(layer.forward(Array4::ones((1, 3, 224, 224)))?.shape(), [1, 16, 112, 112]);
+/// # Ok::<(), featuremap::Error>(())
+/// ```
+#[doc(alias("filter2D", "correlate2d", "convolve2d", "cross_correlation", "Convolution2D", "SeparableConv2D"))]
 pub type Conv2d<T = f32> = Conv<T, 2>;
-/// A convolution over three spatial axes.
+/// A convolution (cross-correlation) over three spatial axes, of a volume or a film: [`Conv`], whose methods give its parameters.
+///
+/// Filters are `[out_channels, channels / groups, depth, height, width]`, or `[depth, height, width]` for one filter of one channel; the
+/// input is `[batch, channels, depth, height, width]`, with or without the first two. On each axis the output has
+/// `⌊(length + padding − dilation · (size − 1) − 1) / stride⌋ + 1` pixels.
+///
+/// ```
+/// use featuremap::{Conv3d, Module};
+/// use ndarray::{Array3, Array5};
+///
+/// let blur = Conv3d::new(Array5::from_elem((1, 1, 3, 3, 3), 1.0 / 27.0_f32)).padding(1);
+/// assert_eq!(blur.forward(Array3::ones((8, 16, 16)))?.shape(), [1, 8, 16, 16]);
+/// # Ok::<(), featuremap::Error>(())
+/// ```
+#[doc(alias = "Convolution3D")]
 pub type Conv3d<T = f32> = Conv<T, 3>;
 
 /// A convolution (cross-correlation) over `N` spatial axes:
@@ -121,6 +185,7 @@ pub type Conv3d<T = f32> = Conv<T, 3>;
 /// assert_eq!(blur.output_shape(&[1, 16, 28, 28])?, [1, 16, 28, 28]);
 /// # Ok::<(), featuremap::Error>(())
 /// ```
+#[doc(alias("filter2D", "correlate", "convolve", "cross_correlation", "Convolution"))]
 #[derive(Clone, PartialEq)]
 pub struct Conv<T: Element, const N: usize> {
     filters: Tensor<T>,
@@ -145,9 +210,9 @@ struct Layer<const N: usize> {
 
 impl<T: Element, const N: usize> Conv<T, N> {
     /// A convolution with these filters, stride 1, no padding and no bias.
-    pub fn new(filters: impl Into<Tensor<T>>) -> Self {
+    pub fn new(filters: impl IntoTensor<T>) -> Self {
         Self {
-            filters: filters.into(),
+            filters: filters.into_tensor(),
             bias: None,
             window: Window::new([1; N]),
             padding_mode: PaddingMode::Zeros,
@@ -160,19 +225,21 @@ impl<T: Element, const N: usize> Conv<T, N> {
     }
 
     /// A number for each output channel, added to every pixel of its map. Of rank 1.
-    pub fn bias(mut self, bias: impl Into<Tensor<T::Sum>>) -> Self {
-        self.bias = Some(bias.into());
+    pub fn bias(mut self, bias: impl IntoTensor<T::Sum>) -> Self {
+        self.bias = Some(bias.into_tensor());
         self
     }
 
     /// The distance between the windows of neighbouring outputs, in pixels; 1 unless given.
-    pub fn stride(mut self, stride: impl Into<PerAxis<N>>) -> Self {
+    #[doc(alias("strides", "subsample"))]
+    pub fn stride(mut self, stride: impl IntoPerAxis<N>) -> Self {
         self.window = self.window.stride(stride);
         self
     }
 
     /// How far windows reach beyond the input; not at all unless given.
-    pub fn padding(mut self, padding: impl Into<Padding<N>>) -> Self {
+    #[doc(alias("pads", "auto_pad"))]
+    pub fn padding(mut self, padding: impl IntoPadding<N>) -> Self {
         self.window = self.window.padding(padding);
         self
     }
@@ -184,13 +251,15 @@ impl<T: Element, const N: usize> Conv<T, N> {
     }
 
     /// The distance between neighbouring taps, in pixels; 1 unless given.
-    pub fn dilation(mut self, dilation: impl Into<PerAxis<N>>) -> Self {
+    #[doc(alias("atrous", "dilation_rate", "with_dilation"))]
+    pub fn dilation(mut self, dilation: impl IntoPerAxis<N>) -> Self {
         self.window = self.window.dilation(dilation);
         self
     }
 
     /// Divides input channels and filters into this many groups, each convolved alone. As many groups as channels
     /// make a depthwise convolution.
+    #[doc(alias("depthwise", "DepthwiseConv2D", "feature_group_count"))]
     pub fn groups(mut self, groups: usize) -> Self {
         self.groups = groups;
         self.prepared = Prepared::default();

@@ -3,7 +3,7 @@
 use crate::relu::relu;
 use crate::tensor::{Tensor, TensorView, filled};
 use crate::window::unravel;
-use crate::{Element, Result};
+use crate::{AsView, Element, Result};
 
 use super::{Conv, Layer, bias_of};
 
@@ -26,11 +26,8 @@ use super::{Conv, Layer, bias_of};
 /// # Errors
 ///
 /// As [`Module::forward`](crate::Module::forward) of the same convolution.
-pub fn forward<'a, T: Element, const N: usize>(
-    conv: &Conv<T, N>,
-    input: impl Into<TensorView<'a, T>>,
-) -> Result<Tensor<T::Sum>> {
-    let input = input.into();
+pub fn forward<T: Element, const N: usize>(conv: &Conv<T, N>, input: impl AsView<T>) -> Result<Tensor<T::Sum>> {
+    let input = input.as_view();
     let layer = conv.layer(input.shape())?;
     let shape = layer.output.to_vec();
     let mut output = filled(&shape, T::Sum::ZERO)?;

@@ -10,17 +10,41 @@ use crate::module::{Module, OutputShape, check_shape};
 use crate::plan::Run as RunPlan;
 use crate::shape::MapShape;
 use crate::tensor::{Tensor, TensorView, TensorViewMut, element_count, filled};
-use crate::window::{AxisSpec, Geometry, Padding, PerAxis, Run, Window, try_map_axes, unravel};
-use crate::{Element, Error, Plan, Result};
+use crate::window::{AxisSpec, Geometry, Run, Window, try_map_axes, unravel};
+use crate::{Element, Error, IntoPadding, IntoPerAxis, IntoTensor, Plan, Result};
 
 /// A layer of fewer products than this is computed by tap.
 const SMALL: usize = 2000;
 
-/// A transposed convolution over one spatial axis.
+/// A transposed convolution over one spatial axis, of a signal: [`ConvTranspose`], whose methods give its parameters.
+#[doc(alias("Deconvolution", "Conv1DTranspose"))]
 pub type ConvTranspose1d<T = f32> = ConvTranspose<T, 1>;
-/// A transposed convolution over two spatial axes.
+/// A transposed convolution over two spatial axes, of an image: [`ConvTranspose`], whose methods give its parameters.
+///
+/// ```text
+///     output[b, o, y·stride + i·dilation − padding, x·…] = bias[o] + Σ input[b, c, y, x] · filters[c, o, i, j]
+/// ```
+///
+/// summed over all channels and all taps that meet at a pixel of the output.
+///
+/// | | shape |
+/// | --- | --- |
+/// | filters, given to [`new`](ConvTranspose::new) | `[channels, out_channels / groups, height, width]`, or `[height, width]` for one channel |
+/// | input | `[batch, channels, height, width]`, `[channels, height, width]` or `[height, width]` |
+/// | output | on each axis `(length − 1) · stride + dilation · (size − 1) + 1 + output_padding − padding` |
+///
+/// ```
+/// use featuremap::{ConvTranspose2d, Module};
+/// use ndarray::Array4;
+///
+/// let upsample = ConvTranspose2d::new(Array4::<f32>::ones((8, 4, 2, 2))).stride(2);
+/// assert_eq!(upsample.forward(Array4::ones((1, 8, 16, 16)))?.shape(), [1, 4, 32, 32]);
+/// # Ok::<(), featuremap::Error>(())
+/// ```
+#[doc(alias("Deconvolution", "Conv2DTranspose", "deconv", "fractionally_strided"))]
 pub type ConvTranspose2d<T = f32> = ConvTranspose<T, 2>;
-/// A transposed convolution over three spatial axes.
+/// A transposed convolution over three spatial axes, of a volume: [`ConvTranspose`], whose methods give its parameters.
+#[doc(alias("Deconvolution", "Conv3DTranspose"))]
 pub type ConvTranspose3d<T = f32> = ConvTranspose<T, 3>;
 
 /// A transposed convolution over `N` spatial axes: every pixel of the input adds its multiple of the filter to the output,
@@ -30,7 +54,7 @@ pub type ConvTranspose3d<T = f32> = ConvTranspose<T, 3>;
 ///
 /// Filters are `[channels, outputs / groups, size…]`, or `[size…]` for one channel; an axis of the output has
 /// `(n − 1) · stride + dilation · (size − 1) + 1 + output_padding − before − after` pixels, or `n · stride` with
-/// [`Padding::Same`]. The input may be `[spatial…]`, `[channel, spatial…]` or `[batch, channel, spatial…]`, as for `Conv`.
+/// [`Padding::Same`](crate::Padding::Same). The input may be `[spatial…]`, `[channel, spatial…]` or `[batch, channel, spatial…]`, as for `Conv`.
 ///
 /// ```
 /// use featuremap::{ConvTranspose2d, Module, Tensor};
@@ -63,37 +87,43 @@ struct Layer<const N: usize> {
 
 impl<T: Element, const N: usize> ConvTranspose<T, N> {
     /// A transposed convolution with these filters, stride 1, no padding and no bias.
-    pub fn new(filters: impl Into<Tensor<T>>) -> Self {
-        Self { filters: filters.into(), bias: None, window: Window::new([1; N]), output_padding: [0; N], groups: 1 }
+    pub fn new(filters: impl IntoTensor<T>) -> Self {
+        Self {
+            filters: filters.into_tensor(),
+            bias: None,
+            window: Window::new([1; N]),
+            output_padding: [0; N],
+            groups: 1,
+        }
     }
 
     /// A number for each output channel, added to every pixel of its map. Of rank 1.
-    pub fn bias(mut self, bias: impl Into<Tensor<T::Sum>>) -> Self {
-        self.bias = Some(bias.into());
+    pub fn bias(mut self, bias: impl IntoTensor<T::Sum>) -> Self {
+        self.bias = Some(bias.into_tensor());
         self
     }
 
     /// The distance, in the output, between the filters of neighbouring pixels; 1 unless given.
-    pub fn stride(mut self, stride: impl Into<PerAxis<N>>) -> Self {
+    pub fn stride(mut self, stride: impl IntoPerAxis<N>) -> Self {
         self.window = self.window.stride(stride);
         self
     }
 
     /// How much is cut off the output on each side; nothing unless given.
-    pub fn padding(mut self, padding: impl Into<Padding<N>>) -> Self {
+    pub fn padding(mut self, padding: impl IntoPadding<N>) -> Self {
         self.window = self.window.padding(padding);
         self
     }
 
     /// Pixels added to the output at the end of each axis, to tell apart the sizes that a stride makes equal. Must
     /// be smaller than the stride or the dilation; 0 unless given.
-    pub fn output_padding(mut self, output_padding: impl Into<PerAxis<N>>) -> Self {
-        self.output_padding = output_padding.into().0;
+    pub fn output_padding(mut self, output_padding: impl IntoPerAxis<N>) -> Self {
+        self.output_padding = output_padding.into_per_axis().0;
         self
     }
 
     /// The distance between neighbouring taps, in pixels; 1 unless given.
-    pub fn dilation(mut self, dilation: impl Into<PerAxis<N>>) -> Self {
+    pub fn dilation(mut self, dilation: impl IntoPerAxis<N>) -> Self {
         self.window = self.window.dilation(dilation);
         self
     }

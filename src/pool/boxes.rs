@@ -10,8 +10,8 @@ use super::{Average, L2, Layer, Max, Min, Reduction, reduction_name};
 use crate::module::{Module, OutputShape, check_shape};
 use crate::shape::MapShape;
 use crate::tensor::{TensorView, TensorViewMut, collected, element_count};
-use crate::window::{PerAxis, Window, unravel};
-use crate::{Band, Element, Error, Plan, Result};
+use crate::window::{Window, unravel};
+use crate::{Band, Element, Error, IntoPerAxis, Plan, Result};
 
 /// A pooling to a given output size: the input is shared out among the outputs, each of which reduces its box. On an axis
 /// of `n` pixels and `m` outputs, output `i` has the pixels from `⌊i·n/m⌋` up to `⌈(i+1)·n/m⌉`, as in PyTorch; boxes
@@ -52,6 +52,18 @@ macro_rules! adaptive_pools {
         #[doc = concat!($doc, " to a given output size on one spatial axis.")]
         pub type $one = AdaptivePool<$reduction, 1>;
         #[doc = concat!($doc, " to a given output size on two spatial axes.")]
+        ///
+        /// The input is `[batch, channels, height, width]`, with or without the first two axes; the output has its rank, with the
+        /// sizes that are given to [`new`](AdaptivePool::new). Output `i` of `m` takes the pixels from `⌊i·n/m⌋` up to `⌈(i+1)·n/m⌉`.
+        ///
+        /// ```
+        #[doc = concat!("use featuremap::{Module, ", stringify!($two), "};")]
+        /// use ndarray::Array4;
+        ///
+        #[doc = concat!("let pool = ", stringify!($two), "::new((7, 7));")]
+        /// assert_eq!(pool.forward(Array4::<f32>::ones((1, 64, 17, 23)))?.shape(), [1, 64, 7, 7]);
+        /// # Ok::<(), featuremap::Error>(())
+        /// ```
         pub type $two = AdaptivePool<$reduction, 2>;
         #[doc = concat!($doc, " to a given output size on three spatial axes.")]
         pub type $three = AdaptivePool<$reduction, 3>;
@@ -59,13 +71,37 @@ macro_rules! adaptive_pools {
 }
 
 macro_rules! global_pools {
-    ($($doc:literal $reduction:ident: $one:ident $two:ident $three:ident,)*) => {$(
+    ($($doc:literal $reduction:ident $value:expr, [$($alias:literal),+] $short:ident: $one:ident $two:ident $three:ident,)*) => {$(
         #[doc = concat!($doc, " of each channel, for one spatial axis.")]
         pub type $one = GlobalPool<$reduction, 1>;
         #[doc = concat!($doc, " of each channel, for two spatial axes.")]
+        ///
+        /// The input is `[batch, channels, height, width]`, with or without the first two axes, and the output
+        /// `[batch, channels, 1, 1]`. A [`Flatten`](crate::Flatten) makes `[batch, channels]` of it.
+        ///
+        /// ```
+        #[doc = concat!("use featuremap::{Module, ", stringify!($two), "};")]
+        /// use ndarray::Array4;
+        ///
+        #[doc = concat!("let pool = ", stringify!($two), "::new();")]
+        /// assert_eq!(pool.forward(Array4::<f32>::ones((8, 64, 7, 7)))?.shape(), [8, 64, 1, 1]);
+        /// # Ok::<(), featuremap::Error>(())
+        /// ```
+        #[doc(alias($($alias),+))]
         pub type $two = GlobalPool<$reduction, 2>;
         #[doc = concat!($doc, " of each channel, for three spatial axes.")]
         pub type $three = GlobalPool<$reduction, 3>;
+        #[doc = concat!("[`", stringify!($two), "`] by the name that it has in most networks.")]
+        pub type $short = $two;
+        #[doc = concat!("[`", stringify!($two), "`], which has no parameters: as a value, by its name alone.")]
+        ///
+        /// ```
+        /// use featuremap::Sequential;
+        ///
+        #[doc = concat!("let model = Sequential::<f32>::new().push(featuremap::", stringify!($short), ");")]
+        /// ```
+        #[allow(non_upper_case_globals, reason = "it reads as the unit struct that it stands for, as `Relu` is one")]
+        pub const $short: $two = GlobalPool { reduction: $value };
     )*};
 }
 
@@ -75,15 +111,16 @@ adaptive_pools! {
 }
 
 global_pools! {
-    "The maximum" Max: GlobalMaxPool1d GlobalMaxPool GlobalMaxPool3d,
-    "The minimum" Min: GlobalMinPool1d GlobalMinPool GlobalMinPool3d,
-    "The average" Average: GlobalAvgPool1d GlobalAvgPool GlobalAvgPool3d,
-    "The L2 norm" L2: GlobalL2Pool1d GlobalL2Pool GlobalL2Pool3d,
+    "The maximum" Max Max, ["GlobalMaxPooling2D", "amax"] GlobalMaxPool: GlobalMaxPool1d GlobalMaxPool2d GlobalMaxPool3d,
+    "The minimum" Min Min, ["amin"] GlobalMinPool: GlobalMinPool1d GlobalMinPool2d GlobalMinPool3d,
+    "The average" Average Average { count_include_pad: false }, ["GlobalAveragePooling2D", "GlobalAveragePool"]
+        GlobalAvgPool: GlobalAvgPool1d GlobalAvgPool2d GlobalAvgPool3d,
+    "The L2 norm" L2 L2, ["GlobalLpPool"] GlobalL2Pool: GlobalL2Pool1d GlobalL2Pool2d GlobalL2Pool3d,
 }
 
 impl<R, const N: usize> AdaptivePool<R, N> {
     /// An adaptive pooling to this output size.
-    pub fn new(output_size: impl Into<PerAxis<N>>) -> Self
+    pub fn new(output_size: impl IntoPerAxis<N>) -> Self
     where
         R: Default,
     {
@@ -91,13 +128,28 @@ impl<R, const N: usize> AdaptivePool<R, N> {
     }
 
     /// As [`new`](Self::new), for a reduction with parameters or one of your own.
-    pub fn with(reduction: R, output_size: impl Into<PerAxis<N>>) -> Self {
-        Self { reduction, output_size: output_size.into().0 }
+    pub fn with(reduction: R, output_size: impl IntoPerAxis<N>) -> Self {
+        Self { reduction, output_size: output_size.into_per_axis().0 }
     }
 }
 
 impl<R, const N: usize> GlobalPool<R, N> {
-    /// A global pooling with a reduction that has parameters, or one of your own; for the others there is `default()`.
+    /// A global pooling.
+    ///
+    /// ```
+    /// use featuremap::{GlobalAvgPool2d, Module, Tensor};
+    ///
+    /// assert_eq!(GlobalAvgPool2d::new().forward([[1., 2.], [3., 6.]])?, Tensor::from([[3.]]));
+    /// # Ok::<(), featuremap::Error>(())
+    /// ```
+    pub fn new() -> Self
+    where
+        R: Default,
+    {
+        Self::with(R::default())
+    }
+
+    /// As [`new`](Self::new), for a reduction with parameters or one of your own.
     pub fn with(reduction: R) -> Self {
         Self { reduction }
     }

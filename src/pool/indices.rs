@@ -7,8 +7,8 @@ use super::walk::{BLOCK, Taps, neighbours};
 use super::{Pool, Selection};
 use crate::parallel::share;
 use crate::simd::{Level, vectorized};
-use crate::tensor::{Tensor, TensorView, filled};
-use crate::{Element, Result};
+use crate::tensor::{Tensor, filled};
+use crate::{AsView, Element, Result};
 
 impl<R, const N: usize> Pool<R, N> {
     /// The pooled values, and for each the place of its pixel: its index in the input plane, counted flat in
@@ -18,14 +18,11 @@ impl<R, const N: usize> Pool<R, N> {
     /// # Errors
     ///
     /// As [`Module::forward`](crate::Module::forward).
-    pub fn forward_with_indices<'a, T: Element>(
-        &self,
-        input: impl Into<TensorView<'a, T>>,
-    ) -> Result<(Tensor<T>, Tensor<i64>)>
+    pub fn forward_with_indices<T: Element>(&self, input: impl AsView<T>) -> Result<(Tensor<T>, Tensor<i64>)>
     where
         R: Selection<T>,
     {
-        let input = input.into();
+        let input = input.as_view();
         let layer = self.layer::<i64>(input.shape())?;
         self.reduction.validate()?;
         let shape = layer.output.to_vec();

@@ -24,8 +24,9 @@ mod windows;
 
 pub use boxes::{
     AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AdaptiveMaxPool3d,
-    AdaptivePool, GlobalAvgPool, GlobalAvgPool1d, GlobalAvgPool3d, GlobalL2Pool, GlobalL2Pool1d, GlobalL2Pool3d,
-    GlobalMaxPool, GlobalMaxPool1d, GlobalMaxPool3d, GlobalMinPool, GlobalMinPool1d, GlobalMinPool3d, GlobalPool,
+    AdaptivePool, GlobalAvgPool, GlobalAvgPool1d, GlobalAvgPool2d, GlobalAvgPool3d, GlobalL2Pool, GlobalL2Pool1d,
+    GlobalL2Pool2d, GlobalL2Pool3d, GlobalMaxPool, GlobalMaxPool1d, GlobalMaxPool2d, GlobalMaxPool3d, GlobalMinPool,
+    GlobalMinPool1d, GlobalMinPool2d, GlobalMinPool3d, GlobalPool,
 };
 pub(crate) use kernels::Kernels;
 pub use reduction::{Average, L2, Lp, Max, Min, Reduction, Selection};
@@ -36,32 +37,78 @@ use std::ops::Range;
 use crate::module::{Module, OutputShape, check_shape};
 use crate::shape::MapShape;
 use crate::tensor::{TensorView, TensorViewMut, element_count};
-use crate::window::{Axis, Geometry, Padding, PerAxis, Window};
-use crate::{Band, Element, Plan, Quads, Result};
+use crate::window::{Axis, Geometry, Window};
+use crate::{Band, Element, IntoPadding, IntoPerAxis, Plan, Quads, Result};
 use operation::Operation;
 use planes::{Pooled, Sizes};
 use problem::Problem;
 use windows::{Of, Windows};
 
-/// Pools whose reduction is known by name, for one to three spatial axes.
+/// Pools whose reduction is known by name, for one to three spatial axes: what they compute, a formula of the pixels `p` under a
+/// window, what else they are called, and an example.
 macro_rules! pools {
-    ($($doc:literal $reduction:ident: $one:ident $two:ident $three:ident,)*) => {$(
-        #[doc = concat!($doc, " over windows on one spatial axis.")]
-        pub type $one = Pool<$reduction, 1>;
-        #[doc = concat!($doc, " over windows on two spatial axes.")]
-        pub type $two = Pool<$reduction, 2>;
-        #[doc = concat!($doc, " over windows on three spatial axes.")]
-        pub type $three = Pool<$reduction, 3>;
+    ($($doc:literal $formula:literal $reduction:ident, [$($alias:literal),+] $example:literal:
+        $one:ident $two:ident $three:ident,)*) => {$(
+        pools! { $one: $reduction 1 $doc " one spatial axis" "`[batch, channels, length]`" $formula [$($alias),+] }
+        pools! { $two: $reduction 2 $doc " two spatial axes" "`[batch, channels, height, width]`" $formula [$($alias),+]
+            $example }
+        pools! { $three: $reduction 3 $doc " three spatial axes" "`[batch, channels, depth, height, width]`" $formula
+            [$($alias),+] }
     )*};
+    ($name:ident: $reduction:ident $axes:literal $doc:literal $over:literal $input:literal $formula:literal
+        [$($alias:literal),+] $($example:literal)?) => {
+        #[doc = concat!($doc, " over windows on", $over, ": a [`Pool`], whose methods give its parameters.")]
+        ///
+        /// ```text
+        #[doc = concat!("    output[b, c, y, …] = ", $formula)]
+        /// ```
+        ///
+        /// where `p` are the pixels of channel `c` under window `y, …`: those that exist, for padding has none. The stride is the size
+        /// unless given, padding none, dilation 1, and sizes round down.
+        ///
+        #[doc = concat!("The input is ", $input, ", with or without the first two axes; the output has its rank,")]
+        /// and on each axis `⌊(length + padding − dilation · (size − 1) − 1) / stride⌋ + 1` pixels.
+        $(
+        ///
+        /// ```
+        #[doc = concat!("use featuremap::{Module, Tensor, ", stringify!($name), "};")]
+        ///
+        /// let map = [[3., 1., 1., 3.], [1., 5., 0., 0.]];
+        #[doc = concat!("let pool = ", stringify!($name), "::new(2); // stride 2, too")]
+        #[doc = concat!("assert_eq!(pool.forward(map)?, Tensor::from([", $example, "]));")]
+        /// # Ok::<(), featuremap::Error>(())
+        /// ```
+        )?
+        #[doc(alias($($alias),+))]
+        pub type $name = Pool<$reduction, $axes>;
+    };
 }
 
 pools! {
-    "The maximum" Max: MaxPool1d MaxPool2d MaxPool3d,
-    "The minimum" Min: MinPool1d MinPool2d MinPool3d,
-    "The average" Average: AvgPool1d AvgPool2d AvgPool3d,
-    "The L2 norm" L2: L2Pool1d L2Pool2d L2Pool3d,
-    "An Lp norm" Lp: LpPool1d LpPool2d LpPool3d,
+    "The maximum" "max p" Max, ["dilate", "maximum_filter", "MaxPooling"] "[5., 3.]": MaxPool1d MaxPool2d MaxPool3d,
+    "The minimum" "min p" Min, ["erode", "minimum_filter"] "[1., 0.]": MinPool1d MinPool2d MinPool3d,
+    "The average" "Σ p / count" Average, ["blur", "box_filter", "boxFilter", "uniform_filter", "AveragePooling"] "[2.5, 1.]":
+        AvgPool1d AvgPool2d AvgPool3d,
+    "The L2 norm" "√(Σ p²)" L2, ["LPPool", "norm"] "[6., f64::sqrt(10.)]": L2Pool1d L2Pool2d L2Pool3d,
 }
+
+/// An Lp norm over windows on one spatial axis: a [`Pool`] of the reduction [`Lp`], made by [`with`](Pool::with).
+#[doc(alias = "LPPool1d")]
+pub type LpPool1d = Pool<Lp, 1>;
+/// An Lp norm, `(Σ |p|ⁿ)^(1/n)`, over windows on two spatial axes: a [`Pool`] of the reduction [`Lp`], made by [`with`](Pool::with).
+///
+/// ```
+/// use featuremap::{Lp, LpPool2d, Module, Tensor};
+///
+/// let sums = LpPool2d::with(Lp(1.), 2).forward([[3., -1.], [1., 5.]])?;
+/// assert_eq!(sums, Tensor::from([[10.]]));
+/// # Ok::<(), featuremap::Error>(())
+/// ```
+#[doc(alias = "LPPool2d")]
+pub type LpPool2d = Pool<Lp, 2>;
+/// An Lp norm over windows on three spatial axes: a [`Pool`] of the reduction [`Lp`], made by [`with`](Pool::with).
+#[doc(alias = "LPPool3d")]
+pub type LpPool3d = Pool<Lp, 3>;
 
 /// A pooling over `N` spatial axes: one value for each window, each channel alone. Its output has the rank of its input.
 ///
@@ -98,7 +145,7 @@ struct Layer<const N: usize> {
 
 impl<R, const N: usize> Pool<R, N> {
     /// A pooling over windows of this size, with as large a stride and no padding.
-    pub fn new(size: impl Into<PerAxis<N>>) -> Self
+    pub fn new(size: impl IntoPerAxis<N>) -> Self
     where
         R: Default,
     {
@@ -115,25 +162,25 @@ impl<R, const N: usize> Pool<R, N> {
     /// approx::assert_relative_eq!(cubes, Tensor::from(array![6.0]), max_relative = 1e-12);
     /// # Ok::<(), featuremap::Error>(())
     /// ```
-    pub fn with(reduction: R, size: impl Into<PerAxis<N>>) -> Self {
-        let size = size.into();
+    pub fn with(reduction: R, size: impl IntoPerAxis<N>) -> Self {
+        let size = size.into_per_axis();
         Self { reduction, window: Window::new(size).stride(size) }
     }
 
     /// The distance between the windows of neighbouring outputs, in pixels; the size of the window unless given.
-    pub fn stride(mut self, stride: impl Into<PerAxis<N>>) -> Self {
+    pub fn stride(mut self, stride: impl IntoPerAxis<N>) -> Self {
         self.window = self.window.stride(stride);
         self
     }
 
     /// How far windows reach beyond the input; not at all unless given.
-    pub fn padding(mut self, padding: impl Into<Padding<N>>) -> Self {
+    pub fn padding(mut self, padding: impl IntoPadding<N>) -> Self {
         self.window = self.window.padding(padding);
         self
     }
 
     /// The distance between neighbouring taps, in pixels; 1 unless given.
-    pub fn dilation(mut self, dilation: impl Into<PerAxis<N>>) -> Self {
+    pub fn dilation(mut self, dilation: impl IntoPerAxis<N>) -> Self {
         self.window = self.window.dilation(dilation);
         self
     }

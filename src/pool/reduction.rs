@@ -46,6 +46,12 @@ use crate::{Error, Result};
 /// assert_eq!(contrast, Tensor::from(array![[4, 3]]));
 /// # Ok::<(), featuremap::Error>(())
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not pool `{T}`",
+    label = "no reduction of `{T}`",
+    note = "averages and norms are for floats: convert the image first, as by `tensor.map(|&x| f32::from(x))`",
+    note = "maxima and minima are for all types of elements"
+)]
 pub trait Reduction<T>: Clone + Send + Sync + 'static {
     /// What is kept of the pixels seen so far.
     type Accumulator: Copy + Send + Sync;

@@ -2,7 +2,7 @@
 
 use super::{Layer, Pool, Reduction};
 use crate::tensor::{Tensor, TensorView};
-use crate::{Element, Result};
+use crate::{AsView, Element, Result};
 
 /// What `pool` gives for `input`, computed one window at a time with the public window iterator.
 ///
@@ -20,11 +20,11 @@ use crate::{Element, Result};
 /// # Errors
 ///
 /// As [`Module::forward`](crate::Module::forward) of the same pooling.
-pub fn forward<'a, T: Element, R: Reduction<T>, const N: usize>(
+pub fn forward<T: Element, R: Reduction<T>, const N: usize>(
     pool: &Pool<R, N>,
-    input: impl Into<TensorView<'a, T>>,
+    input: impl AsView<T>,
 ) -> Result<Tensor<T>> {
-    let input = input.into();
+    let input = input.as_view();
     let layer = pool.layer::<T>(input.shape())?;
     pool.reduction.validate()?;
     let mut output = Tensor::zeros(&layer.output.to_vec())?;

@@ -1,9 +1,9 @@
 //! Max unpooling: puts pooled values back where they came from.
 
 use crate::shape::MapShape;
-use crate::tensor::{Tensor, TensorView, element_count, filled};
-use crate::window::{Padding, PerAxis, Window, try_map_axes};
-use crate::{Element, Error, Result};
+use crate::tensor::{Tensor, element_count, filled};
+use crate::window::{Window, try_map_axes};
+use crate::{AsView, Element, Error, IntoPadding, IntoPerAxis, Result};
 
 /// Max unpooling on one spatial axis.
 pub type MaxUnpool1d = MaxUnpool<1>;
@@ -28,6 +28,7 @@ pub type MaxUnpool3d = MaxUnpool<3>;
 /// assert_eq!(back, Tensor::from(array![[0, 0, 0, 3], [0, 5, 0, 0]]));
 /// # Ok::<(), featuremap::Error>(())
 /// ```
+#[doc(alias("unpool", "MaxUnpooling2D"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MaxUnpool<const N: usize> {
     window: Window<N>,
@@ -36,26 +37,26 @@ pub struct MaxUnpool<const N: usize> {
 
 impl<const N: usize> MaxUnpool<N> {
     /// Undoes a pooling over windows of this size, with as large a stride and no padding.
-    pub fn new(size: impl Into<PerAxis<N>>) -> Self {
-        let size = size.into();
+    pub fn new(size: impl IntoPerAxis<N>) -> Self {
+        let size = size.into_per_axis();
         Self { window: Window::new(size).stride(size), output_size: None }
     }
 
     /// The stride of the pooling; the size of the window unless given.
-    pub fn stride(mut self, stride: impl Into<PerAxis<N>>) -> Self {
+    pub fn stride(mut self, stride: impl IntoPerAxis<N>) -> Self {
         self.window = self.window.stride(stride);
         self
     }
 
     /// The padding of the pooling; none unless given.
-    pub fn padding(mut self, padding: impl Into<Padding<N>>) -> Self {
+    pub fn padding(mut self, padding: impl IntoPadding<N>) -> Self {
         self.window = self.window.padding(padding);
         self
     }
 
     /// The size of the output, where the window's parameters do not tell: the size that the pooling had for its input.
-    pub fn output_size(mut self, size: impl Into<PerAxis<N>>) -> Self {
-        self.output_size = Some(size.into().0);
+    pub fn output_size(mut self, size: impl IntoPerAxis<N>) -> Self {
+        self.output_size = Some(size.into_per_axis().0);
         self
     }
 
@@ -79,12 +80,8 @@ impl<const N: usize> MaxUnpool<N> {
     /// [`Error::Rank`] for values of another rank than the window's, [`Error::Shape`] if the indices have another
     /// shape than the values, [`Error::IndexOutOfRange`] for an index outside the output plane, and the errors of
     /// sizes as for a transposed convolution.
-    pub fn forward<'a, 'b, T: Element>(
-        &self,
-        values: impl Into<TensorView<'a, T>>,
-        indices: impl Into<TensorView<'b, i64>>,
-    ) -> Result<Tensor<T>> {
-        let (values, indices) = (values.into(), indices.into());
+    pub fn forward<T: Element>(&self, values: impl AsView<T>, indices: impl AsView<i64>) -> Result<Tensor<T>> {
+        let (values, indices) = (values.as_view(), indices.as_view());
         if values.shape() != indices.shape() {
             return Err(Error::Shape {
                 what: "the indices of an unpooling",

@@ -10,8 +10,6 @@ mod cut;
 mod fused;
 mod steps;
 mod summary;
-#[cfg(feature = "safetensors")]
-mod weights;
 
 use crate::module::{Module, OutputShape, check_shape};
 use crate::plan::Run;

@@ -1,6 +1,7 @@
 //! Conversions from and to `ndarray` arrays, views, slices and vectors. Owned arrays move; views borrow.
 
 use ndarray::{Array, ArrayBase, ArrayView, ArrayView1, ArrayViewMut, ArrayViewMut1, Data, Dimension};
+use num_traits::Num;
 
 use super::{Tensor, TensorView, TensorViewMut};
 use crate::Error;
@@ -120,11 +121,39 @@ impl<'a, T> From<&'a Vec<T>> for TensorView<'a, T> {
     }
 }
 
-impl<'a, T, const LENGTH: usize> From<&'a [T; LENGTH]> for TensorView<'a, T> {
-    /// A view of rank 1.
-    fn from(elements: &'a [T; LENGTH]) -> Self {
-        Self::from(elements.as_slice())
-    }
+/// Nested arrays, `$owned` of which flattens one and `$borrowed` a reference to one. That elements are numbers tells them from
+/// the arrays.
+macro_rules! nested {
+    ($([$($length:ident),+] $source:ty, $array:ident, $owned:expr, $borrowed:expr;)*) => {$(
+        impl<T: Num, $(const $length: usize),+> From<$source> for Tensor<T> {
+            /// An axis for each level of the array, the outermost first.
+            ///
+            /// ```
+            /// use featuremap::Tensor;
+            ///
+            /// let image = Tensor::from([[7., 2., 3.], [4., 5., 3.]]);
+            /// assert_eq!(image.shape(), [2, 3]);
+            /// ```
+            fn from($array: $source) -> Self {
+                Self::from_vec(&[$($length),+], $owned.collect()).expect("an array has as many elements as its axes say")
+            }
+        }
+
+        impl<'a, T: Num, $(const $length: usize),+> From<&'a $source> for TensorView<'a, T> {
+            /// An axis for each level of the array, the outermost first.
+            fn from($array: &'a $source) -> Self {
+                Self::from_slice(&[$($length),+], $borrowed).expect("an array has as many elements as its axes say")
+            }
+        }
+    )*};
+}
+
+nested! {
+    [A] [T; A], array, array.into_iter(), array;
+    [A, B] [[T; B]; A], array, array.into_iter().flatten(), array.as_flattened();
+    [A, B, C] [[[T; C]; B]; A], array, array.into_iter().flatten().flatten(), array.as_flattened().as_flattened();
+    [A, B, C, D] [[[[T; D]; C]; B]; A], array, array.into_iter().flatten().flatten().flatten(),
+        array.as_flattened().as_flattened().as_flattened();
 }
 
 impl<'a, T> From<&'a mut Tensor<T>> for TensorViewMut<'a, T> {
@@ -136,6 +165,12 @@ impl<'a, T> From<&'a mut Tensor<T>> for TensorViewMut<'a, T> {
 impl<'a, T, D: Dimension> From<ArrayViewMut<'a, T, D>> for TensorViewMut<'a, T> {
     fn from(view: ArrayViewMut<'a, T, D>) -> Self {
         Self::new(view)
+    }
+}
+
+impl<'a, T> From<&'a mut TensorViewMut<'_, T>> for TensorViewMut<'a, T> {
+    fn from(view: &'a mut TensorViewMut<'_, T>) -> Self {
+        view.reborrow()
     }
 }
 

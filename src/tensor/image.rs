@@ -5,7 +5,7 @@
 
 use std::ops::Deref;
 
-use ::image::{GrayImage, ImageBuffer, Pixel, Primitive};
+use ::image::{ColorType, DynamicImage, GrayImage, ImageBuffer, Pixel, Primitive};
 use ndarray::{ArrayBase, ArrayD, ArrayView3, Axis, Ix3, IxDyn, RawData};
 use num_traits::FromPrimitive;
 
@@ -86,6 +86,41 @@ impl<P: Pixel> From<ImageBuffer<P, Vec<P::Subpixel>>> for Tensor<P::Subpixel> {
         samples.truncate(height * width);
         let array = ArrayD::from_shape_vec(IxDyn(&[height, width]), samples);
         Self { array: array.expect("the samples of a picture fill its sides") }
+    }
+}
+
+impl From<&DynamicImage> for Tensor<f32> {
+    /// Brightness from 0 to 1, whatever a file holds: one that `image::open` has read may have any type of pixels, which is not known
+    /// when compiling. `[height, width]` for a picture in gray, else `[channels, height, width]`, with as many channels as it has: 2
+    /// for gray with alpha, 3 for colours, 4 for those with alpha.
+    ///
+    /// To have three channels in any case, or bytes as they are, say which: `Tensor::from(picture.to_rgb8())`.
+    ///
+    /// ```
+    /// use featuremap::Tensor;
+    /// use image::{DynamicImage, GrayImage, RgbaImage};
+    ///
+    /// let picture = DynamicImage::from(GrayImage::from_raw(2, 1, vec![0, 255]).unwrap());
+    /// assert_eq!(Tensor::from(&picture), Tensor::from([[0., 1.]]));
+    ///
+    /// let picture = DynamicImage::from(RgbaImage::new(640, 480));
+    /// assert_eq!(Tensor::from(&picture).shape(), [4, 480, 640]);
+    /// assert_eq!(Tensor::from(picture.to_rgb8()).shape(), [3, 480, 640]);
+    /// ```
+    fn from(picture: &DynamicImage) -> Self {
+        match picture.color() {
+            ColorType::L8 | ColorType::L16 => picture.to_luma32f().into(),
+            ColorType::La8 | ColorType::La16 => picture.to_luma_alpha32f().into(),
+            ColorType::Rgb8 | ColorType::Rgb16 | ColorType::Rgb32F => picture.to_rgb32f().into(),
+            _ => picture.to_rgba32f().into(),
+        }
+    }
+}
+
+impl From<DynamicImage> for Tensor<f32> {
+    /// As from a reference.
+    fn from(picture: DynamicImage) -> Self {
+        Self::from(&picture)
     }
 }
 

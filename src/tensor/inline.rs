@@ -78,6 +78,13 @@ pub(super) fn full_shape(shape: &[usize]) -> Option<Ix6> {
     Some(Ix6(full[0], full[1], full[2], full[3], full[4], full[5]))
 }
 
+/// An index into a shape of this rank, 6 at most, at rank 6; `None` for one of another rank.
+pub(super) fn full_index(index: &[usize], rank: usize) -> Option<[usize; 6]> {
+    let mut full = [0; 6];
+    (index.len() == rank).then(|| full[6 - rank..].copy_from_slice(index))?;
+    Some(full)
+}
+
 /// Whether `ndarray` takes memory for the shape of a view of so many axes, where it is dynamic, and a view held at rank 6 needs
 /// none: then it is better made of a shape and a slice.
 pub(super) fn is_long(rank: usize) -> bool {

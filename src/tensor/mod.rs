@@ -1,10 +1,12 @@
 //! [`Tensor`], which owns an `ndarray` array of any rank, and the views that borrow one.
 
 mod approx;
+mod arithmetic;
 mod convert;
 mod display;
 #[cfg(feature = "image")]
 mod image;
+mod index;
 mod inline;
 mod view;
 mod view_mut;
@@ -26,8 +28,8 @@ use crate::{Error, Result};
 /// use featuremap::Tensor;
 /// use ndarray::{Array2, array};
 ///
-/// let image = Tensor::from(array![[7., 2., 3., 3.], [4., 5., 3., 8.], [3., 3., 2., 8.]]);
-/// let filter = Tensor::from(array![[1., 0., -1.], [1., 0., -1.], [1., 0., -1.]]);
+/// let image = Tensor::from([[7., 2., 3., 3.], [4., 5., 3., 8.], [3., 3., 2., 8.]]);
+/// let filter = Tensor::from([[1., 0., -1.], [1., 0., -1.], [1., 0., -1.]]);
 ///
 /// let edges = image.conv2d(&filter, 1, 0)?; // stride 1, padding 0
 /// let edges: Array2<f64> = edges.try_into()?;
@@ -35,8 +37,23 @@ use crate::{Error, Result};
 /// # Ok::<(), featuremap::Error>(())
 /// ```
 ///
-/// A bare literal such as `array![[7., 2.]]` is `f64`, as Rust infers. Write `array![[7_f32, 2.]]`, or give the type
-/// somewhere, where you want `f32`.
+/// A bare literal such as `[[7., 2.]]` or `array![[7., 2.]]` is `f64`, as Rust infers. Write `[[7_f32, 2.]]`, or give the type
+/// somewhere, where you want `f32`. Elements of another type are converted by [`map`](Self::map).
+///
+/// An element is read and written by its index, and tensors of one shape are added, subtracted, multiplied and divided element by
+/// element:
+///
+/// ```
+/// # use featuremap::Tensor;
+/// let mut image = Tensor::from([[7., 2.], [4., 5.]]);
+/// image[[0, 1]] = 3.;
+/// let twice = &image + &image;
+/// assert_eq!(twice[[0, 1]], 6.);
+/// assert_eq!(twice, image * 2.);
+/// ```
+///
+/// Where the shapes differ, an operator panics, as those of `ndarray` do, and so does an index that lies outside: [`get`](Self::get) gives
+/// `None` there, and [`zip_map`](Self::zip_map) an error. Nothing is stretched to fit: a row added to an image by mistake is a mistake.
 ///
 /// Printed, a tensor shows its matrices row by row:
 ///
@@ -117,6 +134,11 @@ impl<T> Tensor<T> {
         self.view().get(index)
     }
 
+    /// The element at an index, to write to, or `None` where the index has another rank or lies outside.
+    pub fn get_mut(&mut self, index: &[usize]) -> Option<&mut T> {
+        self.array.get_mut(index)
+    }
+
     /// The elements in row-major order.
     pub fn iter(&self) -> ndarray::iter::Iter<'_, T, IxDyn> {
         self.array.iter()
@@ -166,6 +188,13 @@ impl<T> Tensor<T> {
     /// The tensor with every element replaced by `f` of it.
     pub fn map<U>(&self, f: impl FnMut(&T) -> U) -> Tensor<U> {
         Tensor { array: self.array.map(f) }
+    }
+}
+
+/// A tensor without elements, of shape `[0]`.
+impl<T> Default for Tensor<T> {
+    fn default() -> Self {
+        Vec::new().into()
     }
 }
 

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use ndarray::{ArrayBase, ArrayView5, ArrayView6, ArrayViewD, Axis, Data, Dimension, IndexLonger, IxDyn, ViewRepr};
 
-use super::inline::{Inline, full_shape, is_long, part_of, volume_order, wrong_length};
+use super::inline::{Inline, full_index, full_shape, is_long, part_of, volume_order, wrong_length};
 use super::{Tensor, TensorViewMut, filled};
 use crate::Result;
 
@@ -88,11 +88,7 @@ impl<'a, T> TensorView<'a, T> {
     /// The element at an index, or `None` where the index has another rank or lies outside.
     pub fn get(&self, index: &[usize]) -> Option<&'a T> {
         match &self.array {
-            Inline::UpToSix { array, rank } => {
-                let mut full = [0; 6];
-                (index.len() == *rank).then(|| full[6 - rank..].copy_from_slice(index))?;
-                IndexLonger::get(array, full)
-            }
+            Inline::UpToSix { array, rank } => IndexLonger::get(array, full_index(index, *rank)?),
             Inline::Deep(array) => IndexLonger::get(array, index),
         }
     }
@@ -192,6 +188,27 @@ impl<'a, T> TensorView<'a, T> {
 impl<T: fmt::Debug> fmt::Debug for TensorView<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("TensorView").field(&self.clone().into_array_view()).finish()
+    }
+}
+
+/// Views of one shape with equal elements are equal.
+///
+/// ```
+/// use featuremap::TensorView;
+/// use ndarray::array;
+///
+/// let (rows, columns) = (array![[1, 2], [3, 4]], array![[1, 3], [2, 4]]);
+/// assert_eq!(TensorView::from(&rows), TensorView::from(&columns.t()));
+/// ```
+impl<T: PartialEq> PartialEq for TensorView<'_, T> {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.array, &other.array) {
+            (Inline::UpToSix { array, rank }, Inline::UpToSix { array: other, rank: other_rank }) => {
+                rank == other_rank && array == other
+            }
+            (Inline::Deep(array), Inline::Deep(other)) => array == other,
+            _ => false,
+        }
     }
 }
 

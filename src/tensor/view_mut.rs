@@ -7,7 +7,7 @@ use ndarray::{
     ArrayBase, ArrayViewMut, ArrayViewMut5, ArrayViewMut6, ArrayViewMutD, Axis, DataMut, Dimension, IxDyn, ViewRepr,
 };
 
-use super::inline::{Inline, full_shape, is_long, part_of, volume_order, wrong_length};
+use super::inline::{Inline, full_index, full_shape, is_long, part_of, volume_order, wrong_length};
 use super::{TensorView, filled};
 use crate::Result;
 
@@ -80,14 +80,28 @@ impl<'a, T> TensorViewMut<'a, T> {
         }
     }
 
-    /// The same elements, to write to, for a shorter time.
-    pub fn view_mut(&mut self) -> TensorViewMut<'_, T> {
+    /// The same elements, to write to, for a shorter time: for giving them to several operations one after the other.
+    ///
+    /// ```
+    /// use featuremap::{Plan, Result, TensorView, TensorViewMut};
+    ///
+    /// fn run_twice(plan: &mut Plan, input: TensorView<'_, f32>, mut output: TensorViewMut<'_, f32>) -> Result<()> {
+    ///     plan.run(&input, output.reborrow())?;
+    ///     plan.run(&input, &mut output) // says the same
+    /// }
+    /// ```
+    pub fn reborrow(&mut self) -> TensorViewMut<'_, T> {
         match &mut self.array {
             Inline::UpToSix { array, rank } => {
                 TensorViewMut { array: Inline::UpToSix { array: array.view_mut(), rank: *rank } }
             }
             Inline::Deep(array) => TensorViewMut { array: Inline::Deep(array.view_mut()) },
         }
+    }
+
+    /// As [`reborrow`](Self::reborrow), by the name that it has for a [`Tensor`](crate::Tensor).
+    pub fn view_mut(&mut self) -> TensorViewMut<'_, T> {
+        self.reborrow()
     }
 
     /// The elements as one slice, where they lie in row-major order without gaps.
@@ -139,6 +153,14 @@ impl<'a, T> TensorViewMut<'a, T> {
         match &mut self.array {
             Inline::UpToSix { array, .. } => array.iter_mut().for_each(f),
             Inline::Deep(array) => array.iter_mut().for_each(f),
+        }
+    }
+
+    /// The element at an index, to write to, or `None` where the index has another rank or lies outside.
+    pub fn get_mut(&mut self, index: &[usize]) -> Option<&mut T> {
+        match &mut self.array {
+            Inline::UpToSix { array, rank } => array.get_mut(full_index(index, *rank)?),
+            Inline::Deep(array) => array.get_mut(index),
         }
     }
 

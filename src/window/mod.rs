@@ -24,6 +24,9 @@ mod accumulate;
 mod axis;
 mod band;
 mod padding;
+#[cfg(feature = "rayon")]
+mod parallel;
+mod per_axis;
 mod run;
 #[cfg(feature = "serde")]
 mod serial;
@@ -33,6 +36,9 @@ mod windows;
 
 pub use axis::Axis;
 pub use padding::{Padding, PaddingMode};
+#[cfg(feature = "rayon")]
+pub use parallel::ParallelWindows;
+pub use per_axis::PerAxis;
 pub use run::Run;
 pub use taps::TapRun;
 pub use under::{Pixels, Taps, WindowView};
@@ -41,31 +47,23 @@ pub use windows::Windows;
 pub(crate) use axis::AxisSpec;
 
 use crate::tensor::{Tensor, TensorView, filled};
-use crate::{Error, Result};
+use crate::{Error, IntoPadding, IntoPerAxis, Result};
 
-/// One number for each of `N` spatial axes. Anything that takes one takes `usize`, the same for all axes, or
-/// `[usize; N]`.
+/// A window over one spatial axis.
+pub type Window1d = Window<1>;
+/// A window over two spatial axes.
 ///
 /// ```
-/// use featuremap::PerAxis;
+/// use featuremap::Window2d;
 ///
-/// assert_eq!(PerAxis::<2>::from(3), PerAxis([3, 3]));
-/// assert_eq!(PerAxis::from([2, 1]), PerAxis([2, 1]));
+/// // The number of axes is known from the name, so one number does for the size.
+/// let plane = [[1, 2, 3], [4, 5, 6], [7, 8, 9]];
+/// assert_eq!(Window2d::new(2).over(&plane)?.len(), 4);
+/// # Ok::<(), featuremap::Error>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct PerAxis<const N: usize>(pub [usize; N]);
-
-impl<const N: usize> From<usize> for PerAxis<N> {
-    fn from(value: usize) -> Self {
-        Self([value; N])
-    }
-}
-
-impl<const N: usize> From<[usize; N]> for PerAxis<N> {
-    fn from(values: [usize; N]) -> Self {
-        Self(values)
-    }
-}
+pub type Window2d = Window<2>;
+/// A window over three spatial axes.
+pub type Window3d = Window<3>;
 
 /// A sliding window over `N` spatial axes: size, stride, dilation, padding and rounding.
 ///
@@ -89,6 +87,7 @@ impl<const N: usize> From<[usize; N]> for PerAxis<N> {
 /// assert_eq!(largest, [5, 3, 7, 4]);
 /// # Ok::<(), featuremap::Error>(())
 /// ```
+#[doc(alias("im2col", "unfold", "sliding_window_view", "extract_patches"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(into = "serial::Window", try_from = "serial::Window"))]
@@ -102,26 +101,33 @@ pub struct Window<const N: usize> {
 
 impl<const N: usize> Window<N> {
     /// A window of this size, with stride 1 and no padding.
-    pub fn new(size: impl Into<PerAxis<N>>) -> Self {
+    pub fn new(size: impl IntoPerAxis<N>) -> Self {
         const { assert_rank(N) }
-        Self { size: size.into().0, stride: [1; N], dilation: [1; N], padding: Padding::Valid, ceil_mode: false }
+        Self {
+            size: size.into_per_axis().0,
+            stride: [1; N],
+            dilation: [1; N],
+            padding: Padding::Valid,
+            ceil_mode: false,
+        }
     }
 
     /// The distance between the windows of neighbouring outputs, in pixels.
-    pub fn stride(mut self, stride: impl Into<PerAxis<N>>) -> Self {
-        self.stride = stride.into().0;
+    pub fn stride(mut self, stride: impl IntoPerAxis<N>) -> Self {
+        self.stride = stride.into_per_axis().0;
         self
     }
 
     /// The distance between neighbouring taps, in pixels; 1 for a window without holes.
-    pub fn dilation(mut self, dilation: impl Into<PerAxis<N>>) -> Self {
-        self.dilation = dilation.into().0;
+    #[doc(alias = "atrous")]
+    pub fn dilation(mut self, dilation: impl IntoPerAxis<N>) -> Self {
+        self.dilation = dilation.into_per_axis().0;
         self
     }
 
     /// How far windows reach beyond the input.
-    pub fn padding(mut self, padding: impl Into<Padding<N>>) -> Self {
-        self.padding = padding.into();
+    pub fn padding(mut self, padding: impl IntoPadding<N>) -> Self {
+        self.padding = padding.into_padding();
         self
     }
 
@@ -178,6 +184,7 @@ impl<const N: usize> Window<N> {
     /// # Errors
     ///
     /// [`Error::Rank`] for anything but `N` axes; otherwise as [`geometry`](Self::geometry).
+    #[doc(alias("im2col", "unfold", "sliding_window_view", "windows", "generic_filter"))]
     pub fn over<'a, T>(&self, plane: impl Into<TensorView<'a, T>>) -> Result<Windows<'a, T, N>> {
         let plane = plane.into();
         let size = <[usize; N]>::try_from(plane.shape()).map_err(|_| Error::Rank {

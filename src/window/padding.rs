@@ -7,8 +7,8 @@ use crate::{Error, Result};
 
 /// How many pixels are added before and after the input on each of `N` spatial axes.
 ///
-/// Anything that takes a padding takes `usize` (the same on all sides), `[usize; N]` (one number an axis, on both of its
-/// sides), `[(usize, usize); N]` (before and after, for each axis) or a `Padding`.
+/// Anything that takes a padding takes `usize` (the same on all sides), `[usize; N]` or a tuple of `N` (one number an axis, on both of
+/// its sides), `[(usize, usize); N]` (before and after, for each axis) or a `Padding`.
 ///
 /// ```
 /// use featuremap::{Padding, Window};
@@ -30,8 +30,10 @@ pub enum Padding<const N: usize> {
     Valid,
     /// As much as gives `ceil(length / stride)` outputs; an odd pixel goes after the input (Keras' `same`, ONNX's
     /// `SAME_UPPER`).
+    #[doc(alias = "SAME_UPPER")]
     Same,
     /// As [`Same`](Self::Same), but an odd pixel goes before the input (ONNX's `SAME_LOWER`).
+    #[doc(alias = "SAME_LOWER")]
     SameLower,
     /// This many pixels before and after the input, for each axis.
     Explicit([(usize, usize); N]),
@@ -52,6 +54,25 @@ impl<const N: usize> From<[usize; N]> for Padding<N> {
 impl<const N: usize> From<[(usize, usize); N]> for Padding<N> {
     fn from(pixels: [(usize, usize); N]) -> Self {
         Self::Explicit(pixels)
+    }
+}
+
+impl From<(usize,)> for Padding<1> {
+    fn from(pixels: (usize,)) -> Self {
+        <[usize; 1]>::from(pixels).into()
+    }
+}
+
+impl From<(usize, usize)> for Padding<2> {
+    /// One number for each axis, as PyTorch reads a pair; not before and after.
+    fn from(pixels: (usize, usize)) -> Self {
+        <[usize; 2]>::from(pixels).into()
+    }
+}
+
+impl From<(usize, usize, usize)> for Padding<3> {
+    fn from(pixels: (usize, usize, usize)) -> Self {
+        <[usize; 3]>::from(pixels).into()
     }
 }
 
@@ -93,13 +114,17 @@ impl<const N: usize> Padding<N> {
 #[non_exhaustive]
 pub enum PaddingMode {
     /// Zeros, and they are data: a zero is multiplied like any pixel, so `0 · ∞` is NaN.
+    #[doc(alias("constant", "BORDER_CONSTANT"))]
     #[default]
     Zeros,
     /// The image mirrored at its border pixels, which are not repeated. At most `length − 1` a side.
+    #[doc(alias("BORDER_REFLECT_101", "mirror"))]
     Reflect,
     /// The border pixel, repeated.
+    #[doc(alias("edge", "nearest", "BORDER_REPLICATE"))]
     Replicate,
     /// The image repeated, as on a torus. At most `length` a side.
+    #[doc(alias("wrap", "BORDER_WRAP"))]
     Circular,
 }
 

@@ -1,12 +1,11 @@
 //! One case: what is asked, in a JSON file, and the tensors, in an archive beside it.
 
 use std::error::Error;
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::Path;
 
 use featuremap::Tensor;
-use ndarray::ArrayD;
-use ndarray_npy::{NpzReader, ReadableElement};
+use safetensors::{Dtype, SafeTensors};
 use serde_json::Value;
 
 pub(crate) type Outcome<T = ()> = Result<T, Box<dyn Error>>;
@@ -15,13 +14,36 @@ pub(crate) type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 pub(crate) struct Case {
     operator: String,
     description: Value,
-    archive: PathBuf,
+    /// The file with the tensors.
+    archive: Vec<u8>,
 }
+
+/// A number as the files hold it.
+pub(crate) trait Stored: Copy {
+    const TYPE: Dtype;
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self>;
+}
+
+macro_rules! stored {
+    ($($number:ident $dtype:ident,)*) => {$(
+        impl Stored for $number {
+            const TYPE: Dtype = Dtype::$dtype;
+
+            fn from_bytes(bytes: &[u8]) -> Option<Self> {
+                Some(Self::from_le_bytes(bytes.try_into().ok()?))
+            }
+        }
+    )*};
+}
+
+stored! { f32 F32, f64 F64, u8 U8, i32 I32, i64 I64, }
 
 impl Case {
     pub(crate) fn read(path: &Path) -> Outcome<Self> {
         let description: Value = serde_json::from_str(&fs::read_to_string(path)?)?;
-        let mut case = Self { operator: String::new(), description, archive: path.with_extension("npz") };
+        let mut case =
+            Self { operator: String::new(), description, archive: fs::read(path.with_extension("safetensors"))? };
         case.operator = case.text("/op")?.to_string();
         Ok(case)
     }
@@ -71,18 +93,23 @@ impl Case {
         Ok(std::array::from_fn(|axis| (before[axis], after[axis])))
     }
 
-    fn archive(&self) -> Outcome<NpzReader<File>> {
-        Ok(NpzReader::new(File::open(&self.archive)?)?)
+    fn archive(&self) -> Outcome<SafeTensors<'_>> {
+        Ok(SafeTensors::deserialize(&self.archive)?)
     }
 
-    pub(crate) fn tensor<T: ReadableElement + Clone>(&self, key: &str) -> Outcome<Tensor<T>> {
-        let array: ArrayD<T> = self.archive()?.by_name(key).map_err(|error| format!("tensor {key}: {error}"))?;
-        Ok(Tensor::from(array))
+    pub(crate) fn tensor<T: Stored>(&self, key: &str) -> Outcome<Tensor<T>> {
+        let archive = self.archive()?;
+        let stored = archive.tensor(key).map_err(|error| format!("tensor {key}: {error}"))?;
+        if stored.dtype() != T::TYPE {
+            return Err(format!("tensor {key} is of {}, not {}", stored.dtype(), T::TYPE).into());
+        }
+        let numbers: Option<Vec<T>> = stored.data().chunks_exact(size_of::<T>()).map(T::from_bytes).collect();
+        Ok(Tensor::from_vec(stored.shape(), numbers.ok_or("a number is cut off")?)?)
     }
 
     /// A tensor that not every case has: a bias, say.
-    pub(crate) fn optional<T: ReadableElement + Clone>(&self, key: &str) -> Outcome<Option<Tensor<T>>> {
-        match self.archive()?.names()?.iter().any(|name| name == key) {
+    pub(crate) fn optional<T: Stored>(&self, key: &str) -> Outcome<Option<Tensor<T>>> {
+        match self.archive()?.names().contains(&key) {
             true => Ok(Some(self.tensor(key)?)),
             false => Ok(None),
         }

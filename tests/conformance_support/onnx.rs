@@ -4,10 +4,9 @@ use featuremap::{
     Average, Conv, ConvTranspose, Element, GlobalPool, Lp, Max, MaxUnpool, Module, Padding, Pool, Reduction, Relu,
     Tensor,
 };
-use ndarray_npy::ReadableElement;
 use num_traits::ToPrimitive;
 
-use super::case::{Case, Outcome};
+use super::case::{Case, Outcome, Stored};
 use super::compare::{close, equal};
 
 pub(crate) fn run(case: &Case) -> Outcome {
@@ -32,7 +31,7 @@ pub(crate) fn run(case: &Case) -> Outcome {
 }
 
 /// Compares an output with the one expected: floats within the tolerance that the case gives, integers exactly.
-fn check<T: Element + ToPrimitive + ReadableElement>(case: &Case, what: &str, found: &Tensor<T>) -> Outcome {
+fn check<T: Element + ToPrimitive + Stored>(case: &Case, what: &str, found: &Tensor<T>) -> Outcome {
     let is_integer = T::LOWEST.is_finite();
     let (absolute, relative) = match is_integer {
         true => (0.0, 0.0),
@@ -139,7 +138,7 @@ fn lp_pool<const N: usize>(case: &Case) -> Outcome {
     Ok(())
 }
 
-fn max_pool<const N: usize, T: Element + ToPrimitive + ReadableElement>(case: &Case) -> Outcome {
+fn max_pool<const N: usize, T: Element + ToPrimitive + Stored>(case: &Case) -> Outcome {
     let input: Tensor<T> = case.tensor("in_X")?;
     for (what, pool) in pools::<N, _>(case, Max)? {
         check(case, what, &pool.forward(&input)?)?;
