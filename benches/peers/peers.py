@@ -21,7 +21,8 @@ os.environ["KMP_BLOCKTIME"] = "5"
 
 import numpy as np  # noqa: E402
 
-LAYERS = {layer["id"]: layer for layer in json.loads((Path(__file__).parent / "layers.json").read_text())}
+LISTS = [json.loads((Path(__file__).parent / name).read_text()) for name in ("layers.json", "layers_more.json")]
+LAYERS = {layer["id"]: layer for layers in LISTS for layer in layers}
 
 
 class Case:

@@ -210,16 +210,16 @@ fn everyday_blocks_are_fused() -> Result<()> {
 
 #[test]
 fn images_are_computed_as_in_the_whole_batch() -> Result<()> {
-    let conv = Conv2d::new(waves(&[64, 32, 3, 3])).padding(1);
+    let conv = Conv2d::new(waves(&[64, 64, 3, 3])).padding(1);
     if lanes::<f32>(Level::new()) >= 8 {
-        let algorithm = |images| Ok(conv.plan(&[images, 32, 4, 4])?.algorithm());
+        let algorithm = |images| Ok(conv.plan(&[images, 64, 6, 6])?.algorithm());
         assert_ne!(algorithm(1)?, algorithm(8)?, "the images would not have to know of each other");
     }
     let early = || Sequential::new().push(conv.clone()).push(Relu).push(AvgPool2d::new(2));
     let late = Sequential::new().push(Late(conv.clone())).push(AvgPool2d::new(2));
     for (model, bands) in [(early(), true), (Sequential::new().push(early()).push(Relu), false), (late, true)] {
         for threads in 1..9 {
-            let how = check(&model, &waves(&[8, 32, 4, 4]), 12 << 10, threads)?;
+            let how = check(&model, &waves(&[8, 64, 6, 6]), 12 << 10, threads)?;
             assert!(!bands || how.contains(" bands"), "{how}");
         }
     }
