@@ -56,6 +56,7 @@ fn choices_are_the_fastest() {
 }
 
 /// Prints the row of a layer; how much longer the choice takes than the fastest algorithm.
+#[allow(clippy::cast_possible_truncation, reason = "any numbers will do")]
 fn row(layer: &Value, means: Means) -> f64 {
     let number = |key: &str| usize::try_from(layer[key].as_u64().expect("a layer has it")).expect("it is small");
     let [images, channels, filters, size, groups] = ["n", "c", "o", "k", "g"].map(number);
