@@ -83,12 +83,14 @@
 //! | --- | --- |
 //! | [`Tensor`], [`TensorView`], [`TensorViewMut`] | data of any rank, from and to `ndarray` |
 //! | [`Module`], [`Plan`] | what all operations have in common, and one made ready for inputs of one shape |
-//! | [`Elementwise`], [`Band`], [`Quads`] | what modules say of themselves, for others to compute them together |
+//! | [`Graph`], [`Residual`], [`Concat`], [`Gate`] | networks that are more than a chain |
+//! | [`Lowering`] | what modules say of themselves, for others to compute them together: [`Elementwise`], [`Bands`], [`Pooling`], [`Fusible`] |
 //! | [`sequential`] | [`Sequential`]: modules planned together, their summary, their saved parameters |
+//! | [`BatchNorm`], [`PRelu`], [`Softmax`], [`Upsample`], [`Pad`], [`LocalResponseNorm`], [`Dropout`] | the layers around convolution |
 //! | [`Linear`], [`Flatten`] | the dense layer, and what makes features of maps for it |
 //! | [`conv`] | [`Conv`], [`ConvTranspose`], and the reference that defines a convolution |
 //! | [`pool`] | [`Pool`] over a [`Reduction`], global and adaptive pools, [`MaxUnpool`], and the reference |
-//! | [`Relu`] | the rectified linear unit |
+//! | [`Relu`], [`Activation`] | the rectified linear unit, and the family of functions of every element |
 //! | [`window`] | the core: [`Window`], [`Geometry`], [`Padding`], the window iterator |
 //!
 //! # Features
@@ -99,6 +101,7 @@
 //! - `safetensors`: parameters of a [`Sequential`] from and to files that PyTorch reads and writes, too.
 #![forbid(unsafe_code)]
 
+mod activation;
 mod cache;
 pub mod conv;
 mod element;
@@ -106,27 +109,39 @@ mod error;
 mod everyday;
 mod flatten;
 mod fusion;
+mod graph;
 mod kernels;
+mod layers;
 mod linear;
+mod lowering;
 mod module;
 mod parallel;
 mod plan;
 pub mod pool;
 mod relu;
+mod scale;
 pub mod sequential;
 mod shape;
 mod simd;
+mod structure;
 mod tensor;
 mod version;
 pub mod window;
 
+pub use activation::Activation;
 pub use conv::{Conv, Conv1d, Conv2d, Conv3d, ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d};
 pub use element::{Element, Float};
 pub use error::{Error, Result};
 pub use flatten::Flatten;
 pub use fusion::{Band, Elementwise, Quads};
+pub use graph::{Graph, Value};
+pub use layers::{
+    BatchNorm, BatchNorm1d, BatchNorm2d, BatchNorm3d, Dropout, Interpolation, LocalResponseNorm, LogSoftmax, PRelu,
+    Pad, Pad1d, Pad2d, Pad3d, PadMode, Softmax, Upsample, Upsample1d, Upsample2d, Upsample3d,
+};
 pub use linear::Linear;
-pub use module::{Module, OutputShape};
+pub use lowering::{Bands, Fusible, Lowering, Pooling};
+pub use module::{Module, Operator};
 pub use plan::{Plan, Run as RunPlan};
 pub use pool::{
     AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AdaptiveMaxPool3d,
@@ -137,7 +152,9 @@ pub use pool::{
     MinPool3d, Pool, Reduction, Selection,
 };
 pub use relu::Relu;
+pub use scale::{ChannelAxis, ChannelScale};
 pub use sequential::Sequential;
+pub use structure::{Concat, Gate, Residual};
 pub use tensor::{Tensor, TensorView, TensorViewMut};
 pub use window::{Axis, Geometry, Padding, PaddingMode, PerAxis, Run, TapRun, Window, WindowView, Windows};
 
