@@ -71,22 +71,22 @@ pub(super) fn join<T: Element>(
         }
         (Some(elements), Some(others)) if of_plane > 0 => {
             for (plane, &other) in elements.chunks_exact_mut(of_plane).zip(others) {
-                match join {
-                    Join::Add => plane.iter_mut().for_each(|element| *element = element.plus(other)),
-                    Join::Multiply | Join::Concat(_) => {
-                        plane.iter_mut().for_each(|element| *element = element.times(other));
-                    }
+                for element in plane {
+                    *element = joined(join, *element, other);
                 }
             }
         }
-        _ => map.combine(other, |element, &other| {
-            *element = match join {
-                Join::Add => element.plus(other),
-                Join::Multiply | Join::Concat(_) => element.times(other),
-            };
-        }),
+        _ => map.combine(other, |element, &other| *element = joined(join, *element, other)),
     }
     apply_all(functions, map);
+}
+
+/// The sum or the product of two elements.
+fn joined<T: Element>(join: Join, one: T, other: T) -> T {
+    match join {
+        Join::Add => one.plus(other),
+        Join::Multiply | Join::Concat(_) => one.times(other),
+    }
 }
 
 /// How many elements of a value stand for each of another that has a number for each channel, as `[batch, channel, 1, 1]`; 0 where it

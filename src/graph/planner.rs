@@ -84,7 +84,7 @@ impl<'f, 'a, T: Element> Planner<'f, 'a, T> {
         let mut users = vec![Vec::new(); values];
         let mut wanted = vec![false; values];
         wanted[flat.output] = true;
-        for node in (0..nodes).rev().filter(|node| node + 1 <= flat.output) {
+        for node in (0..nodes).rev().filter(|&node| node < flat.output) {
             if wanted[node + 1] {
                 needed[node] = true;
                 for &input in &flat.nodes[node].inputs {
@@ -260,7 +260,8 @@ impl<'f, 'a, T: Element> Planner<'f, 'a, T> {
         while let Some((user, _, lowering)) = self.only_user(value)
             && let Some(function) = in_place(lowering)
         {
-            (value, _) = (user + 1, between.push(user));
+            value = user + 1;
+            between.push(user);
             functions.push(function);
         }
         if let Some((last, _, of_last)) = self.only_user(value) {
@@ -335,7 +336,7 @@ impl<'f, 'a, T: Element> Planner<'f, 'a, T> {
         self.draft(nodes[0], Action::Plan(plan), input, target);
         if let Some(draft) = self.drafts.last_mut() {
             draft.rows_bytes = rows_bytes;
-            draft.target.1 = self.flat.shapes[last + 1].clone();
+            draft.target.1.clone_from(&self.flat.shapes[last + 1]);
             if let (Some(first), Some(last)) = (draft.path.last_mut(), self.flat.nodes[last].path.last()) {
                 *first = format!("{first} to {last}");
             }

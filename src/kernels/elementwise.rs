@@ -146,7 +146,9 @@ macro_rules! integers {
 
             fn activate(activation: Activation, elements: &mut [Self]) {
                 if let Some(clamp) = activation.clamp::<Self>() {
-                    elements.iter_mut().for_each(|element| *element = clamp.apply(*element));
+                    for element in elements {
+                        *element = clamp.apply(*element);
+                    }
                 }
             }
 
@@ -159,7 +161,9 @@ macro_rules! integers {
             }
 
             fn scale(elements: &mut [Self], factor: Self, offset: Self) {
-                elements.iter_mut().for_each(|element| *element = element.wrapping_mul(factor).wrapping_add(offset));
+                for element in elements {
+                    *element = element.wrapping_mul(factor).wrapping_add(offset);
+                }
             }
 
             #[inline]

@@ -17,7 +17,7 @@ pub(crate) struct Epilogue<'a, A> {
     pub(crate) quads: Option<Quads>,
 }
 
-/// `min(max(x, low), high)`, where NaN stays NaN. One code for the ReLU, for ReLU6 and for any other clamp: the bounds are known when
+/// `min(max(x, low), high)`, where NaN stays NaN. One code for the ReLU, for `Relu6` and for any other clamp: the bounds are known when
 /// it runs.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Clamp<A> {

@@ -237,7 +237,7 @@ macro_rules! floats {
                     }
                     let pixels = &input[number * plane..][..plane];
                     // The usual exponent needs no logarithm.
-                    if power == -0.75 {
+                    if beta.to_bits() == 0.75_f64.to_bits() {
                         for (place, pixel) in output.iter_mut().zip(pixels) {
                             let root = (k + alpha * *place).sqrt();
                             *place = pixel / (root * root.sqrt());

@@ -1,4 +1,4 @@
-//! [`LocalResponseNorm`], of AlexNet and its time.
+//! [`LocalResponseNorm`], of `AlexNet` and its time.
 
 use super::staging::Staging;
 use crate::kernels::maps::LocalResponse;

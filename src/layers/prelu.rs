@@ -78,7 +78,7 @@ impl<T: Float> Module<T> for PRelu<T> {
     }
 }
 
-/// What the plan of a PReLU has: its slopes.
+/// What the plan of a [`PRelu`] has: its slopes.
 #[derive(Clone)]
 struct Planned<T> {
     slopes: Vec<f64>,

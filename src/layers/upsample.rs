@@ -114,9 +114,9 @@ impl<const N: usize> Upsample<N> {
     }
 
     /// The nearest pixel, computed as finely as PyTorch does.
-    fn nearest<T: Float>(&self, axis: usize, at: usize, length: usize, outputs: usize) -> Option<usize> {
+    fn nearest<T: Float>(&self, axis: usize, at: usize, length: usize, outputs: usize) -> usize {
         let place = T::from_count(at) * T::from_f64(self.step(axis, length, outputs));
-        Some(place.to_usize().unwrap_or(0).min(length - 1))
+        place.to_usize().unwrap_or(0).min(length - 1)
     }
 
     /// The neighbours of a place of the output.
@@ -142,7 +142,7 @@ impl<const N: usize> Upsample<N> {
             let mut tables = Vec::new();
             for axis in 0..N {
                 let (length, outputs) = (input.spatial[axis], output.spatial[axis]);
-                tables.push(collected((0..outputs).map(|at| self.nearest::<T>(axis, at, length, outputs)))?);
+                tables.push(collected((0..outputs).map(|at| Some(self.nearest::<T>(axis, at, length, outputs))))?);
             }
             let planned = pad::Planned {
                 tables: Arc::new(Tables::new(&input.spatial, tables)),

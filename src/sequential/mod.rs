@@ -262,10 +262,7 @@ impl<T: Element> Module<T> for Sequential<T> {
 }
 
 /// Parameters of a layer as the network calls them: `0.weight`.
-pub(crate) fn within<'a, V>(
-    layer: &'a str,
-    parameters: Vec<(String, V)>,
-) -> impl Iterator<Item = (String, V)> + use<'a, V> {
+pub(crate) fn within<V>(layer: &str, parameters: Vec<(String, V)>) -> impl Iterator<Item = (String, V)> {
     parameters.into_iter().map(move |(name, values)| (format!("{layer}.{name}"), values))
 }
 

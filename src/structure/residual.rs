@@ -3,7 +3,7 @@
 use super::graph_module;
 use crate::{Activation, Element, Error, Graph, Module, Result, Sequential};
 
-/// `x + f(x)`, or `activation(projection(x) + f(x))`: the block that ResNets are made of.
+/// `x + f(x)`, or `activation(projection(x) + f(x))`: the block that a `ResNet` is made of.
 ///
 /// Planned, the sum is taken where f has left its result, and the activation at once. Parameters are named `f.…` and `projection.…`.
 ///
