@@ -4,7 +4,7 @@ use std::iter;
 
 use crate::kernels::epilogue::Clamp;
 use crate::module::{Module, Operator, check_shape};
-use crate::parallel::{PIECES, share, threads};
+use crate::parallel::{PIECES, share, workers};
 use crate::plan::Run;
 use crate::tensor::{TensorView, TensorViewMut, element_count};
 use crate::{Element, Elementwise, Float, Lowering, Plan, Result};
@@ -114,15 +114,6 @@ impl Activation {
             | Self::Softplus { .. } => None,
         }
     }
-}
-
-/// A thread has at least so many bytes to go through: below this, waking it costs more than it saves.
-const WORTH_A_THREAD: usize = 1 << 18;
-
-/// As many workers for so many elements as there are threads for and is worth it.
-fn workers<T>(elements: usize) -> usize {
-    let worth = elements.saturating_mul(size_of::<T>()) / WORTH_A_THREAD;
-    if worth < 2 { 1 } else { worth.min(threads()) }
 }
 
 /// In place, by so many workers.

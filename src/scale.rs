@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::Element;
+use crate::parallel::{share, workers};
 use crate::tensor::TensorViewMut;
 use crate::version::{Seen, Version};
 
@@ -25,6 +26,9 @@ impl ChannelAxis {
         }
     }
 }
+
+/// Elements that a thread takes at once, at least.
+const PIECE: usize = 1 << 13;
 
 /// `factor · x + offset`, with a factor and an offset for each channel.
 #[derive(Clone)]
@@ -91,13 +95,19 @@ impl<T: Element> ChannelScale<T> {
         let shape = map.shape();
         let Some(axis) = self.axis(shape.len()).filter(|_| !map.is_empty()) else { return };
         let plane: usize = shape[axis + 1..].iter().product();
-        let mut numbers = self.factors.iter().zip(self.offsets.iter()).cycle();
         if let Some(elements) = map.as_slice_mut() {
-            for (plane, (&factor, &offset)) in elements.chunks_exact_mut(plane).zip(numbers) {
-                T::scale(plane, factor, offset);
-            }
+            let together = (PIECE / plane).max(1);
+            let workers = workers::<T>(elements.len());
+            let pieces = elements.chunks_mut(together * plane).enumerate();
+            share(std::iter::repeat_n((), workers), pieces, |(), (piece, elements)| {
+                for (number, plane) in elements.chunks_exact_mut(plane).enumerate() {
+                    let channel = (piece * together + number) % self.len();
+                    T::scale(plane, self.factors[channel], self.offsets[channel]);
+                }
+            });
             return;
         }
+        let mut numbers = self.factors.iter().zip(self.offsets.iter()).cycle();
         let mut left = 0;
         let mut current = (T::ZERO, T::ZERO);
         map.each(|element| {

@@ -233,7 +233,9 @@ fn any_rank_and_any_size_is_an_output_or_an_error() {
     for module in &modules {
         let mut fitting = 0;
         for rank in 0..9 {
-            for lengths in [[2, 2], [0, 2], [2, 0], [1, 2], [usize::MAX / 2, 2], [1 << 62, 1 << 62]] {
+            for lengths in
+                [[2, 2], [0, 2], [2, 0], [1, 2], [usize::MAX / 2, 2], [1 << 62, 1 << 62], [1 << 40, 1], [0, 1 << 62]]
+            {
                 let shape: Vec<usize> = (0..rank).map(|axis| lengths[axis % 2]).collect();
                 let planned = module.plan(&shape);
                 let Ok(mut plan) = planned else { continue };
@@ -249,5 +251,27 @@ fn any_rank_and_any_size_is_an_output_or_an_error() {
         }
         assert!(fitting > 0, "{}", module.name());
     }
+    // What is planned for shapes takes no memory in proportion to them.
+    let vast: [Box<dyn Module<f32>>; 4] = [
+        Box::new(Pad1d::new([(1, 1)])),
+        Box::new(Pad1d::new([(1 << 50, 1)]).mode(PadMode::Symmetric)),
+        Box::new(Upsample::<1>::by(1 << 20)),
+        Box::new(Upsample::<1>::to(1 << 55).interpolation(Interpolation::Linear)),
+    ];
+    for module in &vast {
+        for shape in [[0, 1 << 40], [1, 1 << 40], [0, 1 << 59]] {
+            if let Ok(mut plan) = module.plan(&shape)
+                && shape[0] == 0
+            {
+                let (input, mut output) = (Tensor::zeros(&shape).unwrap(), Tensor::zeros(plan.output_shape()).unwrap());
+                plan.run(&input, &mut output).unwrap();
+            }
+        }
+        assert!(module.plan(&[0, 1 << 40]).is_ok(), "{}", module.name());
+    }
+    let linear = Upsample::<4>::by(2).interpolation(Interpolation::Linear);
+    assert!(
+        Operator::output_shape(&linear, &[2, 2, 2, 2]).unwrap_err().to_string().ends_with("must be at most 3; found 4")
+    );
     assert!(matches!(Upsample2d::by(2).output_shape(&[0, 3]), Err(Error::Zero { .. })));
 }

@@ -3,7 +3,7 @@
 use std::iter;
 
 use super::Join;
-use crate::parallel::{share, threads};
+use crate::parallel::{share, workers};
 use crate::tensor::{TensorView, TensorViewMut};
 use crate::{Activation, ChannelScale, Element, Elementwise};
 
@@ -40,9 +40,6 @@ pub(super) fn apply_all<T: Element>(functions: &[InPlace<T>], mut map: TensorVie
 /// Elements that are summed and activated before the next are, so that they are still in the first-level cache.
 const PIECE: usize = 1 << 12;
 
-/// A thread has at least so many bytes to go through.
-const WORTH_A_THREAD: usize = 1 << 18;
-
 /// Adds or multiplies another value to one where it lies, and then applies functions.
 pub(super) fn join<T: Element>(
     join: Join,
@@ -55,8 +52,7 @@ pub(super) fn join<T: Element>(
     let (same, of_plane) = (other.shape() == map.shape(), plane_of_each(other.shape(), map.shape()));
     match (map.as_slice_mut(), other.to_slice()) {
         (Some(elements), Some(others)) if same => {
-            let worth = size_of_val(elements) / WORTH_A_THREAD;
-            let workers = if worth < 2 { 1 } else { worth.min(threads()) };
+            let workers = workers::<T>(elements.len());
             let pieces = elements.chunks_mut(PIECE).zip(others.chunks(PIECE));
             share(iter::repeat_n((), workers), pieces, |(), (elements, others)| {
                 match join {

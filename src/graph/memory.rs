@@ -39,7 +39,8 @@ pub(super) fn places(buffers: &[Lifetime]) -> (Vec<Range<usize>>, usize) {
         let mut start = 0_usize;
         for (taken, _) in placed.iter().filter(|(_, other)| buffers[*other].meets(buffer)) {
             if taken.start < start.saturating_add(buffer.length) && start < taken.end {
-                start = taken.end.next_multiple_of(ALIGNMENT);
+                // What is beyond all memory stays there, and is refused when memory is asked for.
+                start = taken.end.checked_next_multiple_of(ALIGNMENT).unwrap_or(usize::MAX);
             }
         }
         let place = start..start.saturating_add(buffer.length);
@@ -77,6 +78,12 @@ mod tests {
             // Never more than without sharing.
             prop_assert!(whole <= buffers.iter().map(|one| one.length.next_multiple_of(ALIGNMENT)).sum());
         }
+    }
+
+    #[test]
+    fn what_no_memory_holds_ends_where_numbers_do() {
+        let vast = Lifetime { length: usize::MAX / 2, first: 0, last: 1 };
+        assert_eq!(places(&[vast.clone(), vast.clone(), vast]).1, usize::MAX);
     }
 
     #[test]

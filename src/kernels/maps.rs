@@ -44,6 +44,13 @@ impl Tables {
         Self { plane: size.iter().product(), row, rows, run: longest_run(&columns), columns }
     }
 
+    /// Whether tables for an output of this size are so long that they should not be laid down before there is any data.
+    pub(crate) fn are_vast(size: &[usize]) -> bool {
+        let (columns, rows) = size.split_last().map_or((1, &[][..]), |(&columns, rows)| (columns, rows));
+        let rows = rows.iter().fold(1_usize, |all, &length| all.saturating_mul(length));
+        size.iter().copied().max().unwrap_or(0).max(columns).max(rows) > 1 << 24
+    }
+
     fn output_plane(&self) -> usize {
         self.rows.len() * self.columns.len()
     }

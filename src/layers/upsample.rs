@@ -86,6 +86,10 @@ impl<const N: usize> Upsample<N> {
 
     fn layer(&self, input: &[usize]) -> Result<(MapShape<N>, MapShape<N>)> {
         let input = MapShape::<N>::read(input, &format!("the input of a {N}-D upsampling"))?;
+        if N > 3 && self.interpolation != Interpolation::Nearest {
+            let what = "the number of spatial axes of a linear interpolation";
+            return Err(Error::Number { what, expected: "at most 3", found: N as f64 });
+        }
         let mut size = [0; N];
         for axis in 0..N {
             let length = input.spatial[axis];
@@ -137,8 +141,7 @@ impl<const N: usize> Upsample<N> {
     fn planned<T: Float>(&self, input_shape: &[usize]) -> Result<Plan<T>> {
         let (input, output) = self.layer(input_shape)?;
         let shape = output.to_vec();
-        element_count::<T>(&shape)?;
-        if self.interpolation == Interpolation::Nearest || N > 3 {
+        if self.interpolation == Interpolation::Nearest {
             let mut tables = Vec::new();
             for axis in 0..N {
                 let (length, outputs) = (input.spatial[axis], output.spatial[axis]);
@@ -191,10 +194,18 @@ impl<const N: usize> Operator for Upsample<N> {
 impl<T: Float, const N: usize> Module<T> for Upsample<N> {
     fn forward_into(&self, input: TensorView<'_, T>, output: TensorViewMut<'_, T>) -> Result<()> {
         self.check_output(&input, &output)?;
+        if output.is_empty() {
+            return Ok(());
+        }
         self.planned::<T>(input.shape())?.run(input, output)
     }
 
     fn plan(&self, input_shape: &[usize]) -> Result<Plan<T>> {
+        let shape = self.output_shape(input_shape)?;
+        element_count::<T>(&shape)?;
+        if shape.contains(&0) || Tables::are_vast(&shape[shape.len() - N..]) {
+            return Plan::of(*self, input_shape);
+        }
         self.planned(input_shape)
     }
 }
