@@ -25,12 +25,14 @@ const ALIGNMENT: usize = 16;
 /// Pisarchyk, J. Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020), which comes near the least memory that any
 /// way could do with, and reaches it for a chain, where two neighbours at most are needed at once.
 pub(super) fn places(buffers: &[Lifetime]) -> (Vec<Range<usize>>, usize) {
-    let mut order: Vec<usize> = (0..buffers.len()).collect();
-    order.sort_by_key(|&number| (std::cmp::Reverse(buffers[number].length), number));
     let mut placed: Vec<(Range<usize>, usize)> = Vec::new();
     let mut places = vec![0..0; buffers.len()];
     let mut whole = 0;
-    for number in order {
+    let mut left: Vec<usize> = (0..buffers.len()).collect();
+    // There are as many as a network has layers: a sort would be more code, and no faster.
+    while let Some(longest) = (0..left.len()).max_by_key(|&at| (buffers[left[at]].length, std::cmp::Reverse(left[at])))
+    {
+        let number = left.swap_remove(longest);
         let buffer = &buffers[number];
         // What is empty lies at the start, where it overlaps nothing.
         if buffer.length == 0 {

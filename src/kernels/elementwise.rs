@@ -1,9 +1,9 @@
-//! Functions of every element, over slices: plain loops, which the compiler makes vectors of for every level.
+//! Functions of every element, over slices: plain loops, which the compiler makes vectors of.
 
 use super::epilogue::Clamp;
 use super::functions::Exponential;
 use crate::activation::Activation;
-use crate::simd::{Level, vectorized};
+use crate::simd::{Level, vectorized_narrow};
 
 /// What functions of every element need, for every [`Element`](crate::Element).
 ///
@@ -27,32 +27,45 @@ pub trait Kernels: Copy {
     fn plus(self, other: Self) -> Self;
 }
 
-/// Applies a function to every element with the instructions of the best level.
+/// Applies a function to every element, with the instructions of a level where the numbers are `f32`: others are few, and plain loops
+/// over them are vectors of the baseline's width. No registers are wider than 32 bytes, as memory is what takes the time of most.
 #[inline(always)]
 fn each<A: Copy>(elements: &mut [A], function: impl Fn(A) -> A) {
-    vectorized(
+    if const { size_of::<A>() != size_of::<f32>() } {
+        return apply(elements, function);
+    }
+    vectorized_narrow(
         Level::new(),
         #[inline(always)]
-        || {
-            for element in elements {
-                *element = function(*element);
-            }
-        },
+        || apply(elements, function),
     );
+}
+
+#[inline(always)]
+fn apply<A: Copy>(elements: &mut [A], function: impl Fn(A) -> A) {
+    for element in elements {
+        *element = function(*element);
+    }
 }
 
 /// The same with a partner for each.
 #[inline(always)]
 fn each_pair<A: Copy>(elements: &mut [A], others: &[A], function: impl Fn(A, A) -> A) {
-    vectorized(
+    if const { size_of::<A>() != size_of::<f32>() } {
+        return apply_pairs(elements, others, function);
+    }
+    vectorized_narrow(
         Level::new(),
         #[inline(always)]
-        || {
-            for (element, other) in elements.iter_mut().zip(others) {
-                *element = function(*element, *other);
-            }
-        },
+        || apply_pairs(elements, others, function),
     );
+}
+
+#[inline(always)]
+fn apply_pairs<A: Copy>(elements: &mut [A], others: &[A], function: impl Fn(A, A) -> A) {
+    for (element, other) in elements.iter_mut().zip(others) {
+        *element = function(*element, *other);
+    }
 }
 
 macro_rules! floats {

@@ -112,10 +112,10 @@ impl<A: Copy> Gather<'_, A> {
 
 impl Tables {
     fn gather_row<A: Copy>(&self, pixels: &[A], row: &mut [A], constant: A) {
-        let place = |place: &mut A, column: &Option<usize>| *place = column.map_or(constant, |column| pixels[column]);
         let run = self.run.clone();
-        row[..run.start].iter_mut().zip(&self.columns).for_each(|(at, column)| place(at, column));
-        row[run.end..].iter_mut().zip(&self.columns[run.end..]).for_each(|(at, column)| place(at, column));
+        for at in (0..run.start).chain(run.end..row.len()) {
+            row[at] = self.columns[at].map_or(constant, |column| pixels[column]);
+        }
         if let Some(first) = self.columns.get(run.start).copied().flatten().filter(|_| !run.is_empty()) {
             row[run.clone()].copy_from_slice(&pixels[first..first + run.len()]);
         }
