@@ -145,7 +145,7 @@ impl Case {
         let turned = input.view().reversed_axes().as_standard_layout().into_owned();
         let reversed: Vec<usize> = output_shape.iter().rev().copied().collect();
         let mut output = ArrayD::from_elem(IxDyn(&reversed), T::HIGHEST);
-        plan.run(&turned.view().reversed_axes(), TensorViewMut::from(&mut output.view_mut().reversed_axes())).unwrap();
+        plan.run(turned.view().reversed_axes(), TensorViewMut::from(&mut output.view_mut().reversed_axes())).unwrap();
         close(&mut output.view().reversed_axes().iter().copied(), "turned");
     }
 }

@@ -111,7 +111,7 @@ fn unet(w: usize, levels: usize) -> Sequential {
 
 /// Numbers in [−1, 1) from the bits of a product.
 fn wave(place: usize) -> f64 {
-    ((place as u64 * 2_654_435_761 >> 8) & 0xff_ffff) as f64 / 8_388_608.0 - 1.0
+    (((place as u64 * 2_654_435_761) >> 8) & 0xff_ffff) as f64 / 8_388_608.0 - 1.0
 }
 
 /// Gives every parameter numbers that keep values of a moderate size.

@@ -18,7 +18,7 @@ fn waves(shape: &[usize], seed: usize) -> ArrayD<f32> {
     let mut place = seed;
     Array::from_shape_simple_fn(IxDyn(shape), || {
         place += 1;
-        (place.wrapping_mul(2_654_435_761) >> 8 & 0xff_ffff) as f32 / 8_388_608.0 - 1.0
+        ((place.wrapping_mul(2_654_435_761) >> 8) & 0xff_ffff) as f32 / 8_388_608.0 - 1.0
     })
 }
 

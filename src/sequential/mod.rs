@@ -221,7 +221,7 @@ impl<T: Element> std::fmt::Debug for Sequential<T> {
 impl<T: Element> Operator for Sequential<T> {
     /// # Errors
     ///
-    /// [`Error::Layer`], with what is wrong, for the first layer that its input does not fit.
+    /// [`Error::Layer`](crate::Error::Layer), with what is wrong, for the first layer that its input does not fit.
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         self.graph().output_shape(input)
     }

@@ -43,7 +43,7 @@ pub struct LayerSummary {
     pub is_graph: bool,
     /// The name that it was added with, or its number.
     pub name: String,
-    /// What it is: [`Module::name`](crate::Module::name).
+    /// What it is: [`Operator::name`](crate::Operator::name).
     pub kind: String,
     /// The shape of its output.
     pub output_shape: Vec<usize>,
