@@ -3,6 +3,8 @@
 use std::fmt::{Debug, Display};
 
 use crate::conv::Kernels;
+use crate::kernels::elementwise::Kernels as ElementwiseKernels;
+use crate::kernels::maps::Kernels as MapKernels;
 use crate::pool::Kernels as PoolKernels;
 use crate::tensor::TensorView;
 
@@ -26,7 +28,19 @@ use crate::tensor::TensorView;
 /// # Ok::<(), featuremap::Error>(())
 /// ```
 pub trait Element:
-    Copy + Debug + Default + Display + PartialEq + PartialOrd + Send + Sync + sealed::Sealed + PoolKernels + 'static
+    Copy
+    + Debug
+    + Default
+    + Display
+    + PartialEq
+    + PartialOrd
+    + Send
+    + Sync
+    + sealed::Sealed
+    + PoolKernels
+    + ElementwiseKernels
+    + MapKernels
+    + 'static
 {
     /// What products of pixels and weights add up to.
     type Sum: Element<Sum = Self::Sum> + Kernels;

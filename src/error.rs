@@ -147,6 +147,50 @@ pub enum Error {
         groups: usize,
     },
 
+    /// Numbers for each channel that are not as many as there are channels.
+    #[error("{what} has numbers for {expected} channels; found {found} on axis {axis} of {shape:?}")]
+    ChannelCount {
+        /// What has them: "a batch norm", ….
+        what: &'static str,
+        /// How many channels it has numbers for.
+        expected: usize,
+        /// How many there are.
+        found: usize,
+        /// The axis of the channels.
+        axis: usize,
+        /// The shape that was found.
+        shape: Vec<usize>,
+    },
+
+    /// A value of a [`Graph`](crate::Graph) that was not made before it is used, as one of another graph.
+    #[error("value {value} is none of the {values} that were made before it")]
+    Value {
+        /// Its number.
+        value: usize,
+        /// How many there are.
+        values: usize,
+    },
+
+    /// An axis that a tensor does not have.
+    #[error("axis {axis} is none of a tensor of rank {} with shape {shape:?}", shape.len())]
+    Axis {
+        /// The axis asked for; negative ones count from the end.
+        axis: isize,
+        /// The shape of the tensor.
+        shape: Vec<usize>,
+    },
+
+    /// A parameter that is out of its range.
+    #[error("{what} must be {expected}; found {found}")]
+    Number {
+        /// Which parameter.
+        what: &'static str,
+        /// Its range.
+        expected: &'static str,
+        /// What it is.
+        found: f64,
+    },
+
     /// A bias that is not one number an output channel.
     #[error("the bias must be one number for each of {expected} output channels; found shape {found:?}")]
     Bias {

@@ -1,8 +1,8 @@
 //! [`Flatten`]: axes made one.
 
-use crate::module::{Module, OutputShape, check_shape};
+use crate::module::{Module, Operator, check_shape};
 use crate::tensor::{TensorView, TensorViewMut, element_count};
-use crate::{Element, Error, Plan, Result};
+use crate::{Element, Error, Lowering, Plan, Result};
 
 /// Makes one axis of all axes from the second on, `[batch, …]` → `[batch, n]`, as PyTorch's `Flatten` does: what stands
 /// between the feature maps and the [`Linear`](crate::Linear) layers of a classifier.
@@ -10,7 +10,7 @@ use crate::{Element, Error, Plan, Result};
 /// Within a [`Sequential`](crate::Sequential) it costs nothing: the elements stay where they are.
 ///
 /// ```
-/// use featuremap::{Flatten, Module, OutputShape};
+/// use featuremap::{Flatten, Module, Operator};
 /// use ndarray::{Array2, Array4};
 ///
 /// let maps = Array4::<f32>::ones((100, 128, 3, 3));
@@ -18,7 +18,7 @@ use crate::{Element, Error, Plan, Result};
 /// assert_eq!(features.dim(), (100, 1152));
 ///
 /// // One image without a batch axis: all axes are made one.
-/// assert_eq!(OutputShape::output_shape(&Flatten::from_axis(0), &[128, 3, 3])?, [1152]);
+/// assert_eq!(Flatten::from_axis(0).output_shape(&[128, 3, 3])?, [1152]);
 /// # Ok::<(), featuremap::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +45,7 @@ impl Default for Flatten {
     }
 }
 
-impl OutputShape for Flatten {
+impl Operator for Flatten {
     /// # Errors
     ///
     /// [`Error::Rank`] for an input without the first of the axes to be made one.
@@ -80,7 +80,7 @@ impl<T: Element> Module<T> for Flatten {
         Plan::of(*self, input_shape)
     }
 
-    fn only_reshapes(&self) -> bool {
-        true
+    fn lowering(&self) -> Lowering<'_, T> {
+        Lowering::Reshape
     }
 }

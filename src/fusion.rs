@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::tensor::TensorViewMut;
-use crate::{Element, Error, Relu, Result};
+use crate::{Activation, Element, Error, Relu, Result};
 
 /// Some rows of a module's output, and the rows of its input that they are computed from.
 ///
@@ -13,18 +13,18 @@ use crate::{Element, Error, Relu, Result};
 /// axis, whose place in the shape is 2 for `[batch, channel, height, width]`, 1 for `[channel, height, width]` and 0 for
 /// `[height, width]`. Where it is 2, axis 0 is taken for the batch, whose images are computed each alone.
 ///
-/// A module of your own whose output rows depend on some input rows alone returns one from [`Module::band`], and can then stand
-/// in a fused group:
+/// A module of your own whose output rows depend on some input rows alone hands out [`Bands`](crate::Bands), and can then stand in
+/// a fused group:
 ///
 /// ```
 /// use std::ops::Range;
-/// use featuremap::{Band, Module, OutputShape, Plan, Result, TensorView, TensorViewMut};
+/// use featuremap::{Band, Bands, Lowering, Module, Operator, Plan, Result, TensorView, TensorViewMut};
 ///
 /// /// The sum of each pixel and the one below it, in `[batch, channel, height, width]`.
 /// #[derive(Clone)]
 /// struct PairSums;
 ///
-/// impl OutputShape for PairSums {
+/// impl Operator for PairSums {
 ///     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
 ///         // A real one would check the rank and the height.
 ///         Ok(vec![input[0], input[1], input[2] - 1, input[3]])
@@ -45,6 +45,12 @@ use crate::{Element, Error, Relu, Result};
 ///         Plan::of(self.clone(), input_shape)
 ///     }
 ///
+///     fn lowering(&self) -> Lowering<'_, f32> {
+///         Lowering::Bands(self)
+///     }
+/// }
+///
+/// impl Bands<f32> for PairSums {
 ///     fn band(&self, input_shape: &[usize], rows: Range<usize>) -> Option<Band> {
 ///         let rows = rows.start..rows.end.min(input_shape.get(2)?.checked_sub(1)?);
 ///         Some(Band::new(2, rows.start..rows.end + 1, rows))
@@ -54,8 +60,6 @@ use crate::{Element, Error, Relu, Result};
 /// let band = PairSums.band(&[1, 1, 5, 4], 2..4).expect("there are rows");
 /// assert_eq!((band.input, band.output), (2..5, 2..4));
 /// ```
-///
-/// [`Module::band`]: crate::Module::band
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Band {
     /// The axis of the input that its rows lie along.
@@ -159,8 +163,8 @@ pub struct Elementwise<T>(Function<T>);
 
 #[derive(Clone)]
 enum Function<T> {
-    /// Known by name, as a convolution can apply it before it stores a result.
-    Relu,
+    /// Known by name, as a convolution can apply some before it stores a result.
+    Activation(Activation),
     Other(Arc<Apply<T>>),
 }
 
@@ -172,19 +176,24 @@ impl<T: Element> Elementwise<T> {
         Self(Function::Other(Arc::new(apply)))
     }
 
-    /// The ReLU, which a convolution before it applies as it stores its results.
-    pub fn relu() -> Self {
-        Self(Function::Relu)
+    /// An activation, which a convolution before it may apply as it stores its results.
+    pub fn activation(activation: Activation) -> Self {
+        Self(Function::Activation(activation))
     }
 
-    pub(crate) fn is_relu(&self) -> bool {
-        matches!(self.0, Function::Relu)
+    /// The activation that it is, where it is known by name.
+    pub(crate) fn as_activation(&self) -> Option<Activation> {
+        match self.0 {
+            Function::Activation(activation) => Some(activation),
+            Function::Other(_) => None,
+        }
     }
 
     /// Applies it to every element, in place.
     pub fn apply(&self, map: TensorViewMut<'_, T>) {
         match &self.0 {
-            Function::Relu => Relu.apply(map),
+            Function::Activation(Activation::Relu) => Relu.apply(map),
+            Function::Activation(activation) => activation.apply(map),
             Function::Other(apply) => apply(map),
         }
     }
@@ -192,10 +201,10 @@ impl<T: Element> Elementwise<T> {
 
 impl<T> fmt::Debug for Elementwise<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
-            Function::Relu => "Elementwise(relu)",
-            Function::Other(_) => "Elementwise(…)",
-        })
+        match self.0 {
+            Function::Activation(activation) => write!(f, "Elementwise({activation:?})"),
+            Function::Other(_) => f.write_str("Elementwise(…)"),
+        }
     }
 }
 
@@ -203,21 +212,18 @@ impl<T> fmt::Debug for Elementwise<T> {
 /// that are left over belong to no window.
 ///
 /// A module before such a pooling may hold all pixels of a window in registers: it can then pool them and store the result, and
-/// the map need not exist. A pooling says that it is one by [`Module::quads`], a module that it can do this by
-/// [`Module::plan_with_quads`].
+/// the map need not exist. A [`Pooling`](crate::Pooling) says that it is one, a [`Fusible`](crate::Fusible) module that it can do
+/// this.
 ///
 /// ```
-/// use featuremap::{MaxPool2d, Module, Quads};
+/// use featuremap::{MaxPool2d, Pooling, Quads};
 ///
-/// let pool: &dyn Module<f32> = &MaxPool2d::new(2);
+/// let pool: &dyn Pooling<f32> = &MaxPool2d::new(2);
 /// assert_eq!(pool.quads(&[1, 8, 5, 6]), Some(Quads::Max));
 /// // Windows that reach beyond the map have fewer pixels.
-/// let pool: &dyn Module<f32> = &MaxPool2d::new(2).ceil_mode(true);
+/// let pool: &dyn Pooling<f32> = &MaxPool2d::new(2).ceil_mode(true);
 /// assert_eq!(pool.quads(&[1, 8, 5, 6]), None);
 /// ```
-///
-/// [`Module::quads`]: crate::Module::quads
-/// [`Module::plan_with_quads`]: crate::Module::plan_with_quads
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Quads {

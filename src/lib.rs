@@ -87,12 +87,14 @@
 //! | [`Tensor`], [`TensorView`], [`TensorViewMut`] | data of any rank, from and to `ndarray` |
 //! | [`AsView`], [`IntoTensor`], [`IntoPerAxis`], [`IntoPadding`] | what operations take as arguments |
 //! | [`Module`], [`Plan`] | what all operations have in common, and one made ready for inputs of one shape |
-//! | [`Elementwise`], [`Band`], [`Quads`] | what modules say of themselves, for others to compute them together |
+//! | [`Graph`], [`Residual`], [`Concat`], [`Gate`] | networks that are more than a chain |
+//! | [`Lowering`] | what modules say of themselves, for others to compute them together: [`Elementwise`], [`Bands`], [`Pooling`], [`Fusible`] |
 //! | [`sequential`] | [`Sequential`]: modules planned together, their summary, their saved parameters |
+//! | [`BatchNorm`], [`PRelu`], [`Softmax`], [`Upsample`], [`Pad`], [`LocalResponseNorm`], [`Dropout`] | the layers around convolution |
 //! | [`Linear`], [`Flatten`] | the dense layer, and what makes features of maps for it |
 //! | [`conv`] | [`Conv`], [`ConvTranspose`], and the reference that defines a convolution |
 //! | [`pool`] | [`Pool`] over a [`Reduction`], global and adaptive pools, [`MaxUnpool`], and the reference |
-//! | [`Relu`] | the rectified linear unit |
+//! | [`Relu`], [`Activation`] | the rectified linear unit, and the family of functions of every element |
 //! | [`window`] | the core: [`Window`], [`Geometry`], [`Padding`], the window iterator |
 //!
 //! # Features
@@ -105,6 +107,7 @@
 // Says on docs.rs which feature an item needs.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod activation;
 mod arguments;
 mod cache;
 pub mod conv;
@@ -113,24 +116,30 @@ mod error;
 mod everyday;
 mod flatten;
 mod fusion;
+mod graph;
 pub mod guide;
 mod kernels;
+mod layers;
 mod linear;
+mod lowering;
 mod module;
 mod parallel;
 mod plan;
 pub mod pool;
 pub mod prelude;
 mod relu;
+mod scale;
 pub mod sequential;
 mod shape;
 mod simd;
+mod structure;
 mod tensor;
 mod version;
 #[cfg(feature = "safetensors")]
 mod weights;
 pub mod window;
 
+pub use activation::Activation;
 pub use arguments::{AsView, AsViewMut, IntoPadding, IntoPerAxis, IntoTensor};
 #[doc(inline)]
 pub use conv::{Conv, Conv1d, Conv2d, Conv3d, ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d};
@@ -138,8 +147,14 @@ pub use element::{Element, Float};
 pub use error::{Error, Result};
 pub use flatten::Flatten;
 pub use fusion::{Band, Elementwise, Quads};
+pub use graph::{Graph, Value};
+pub use layers::{
+    BatchNorm, BatchNorm1d, BatchNorm2d, BatchNorm3d, Dropout, Interpolation, LocalResponseNorm, LogSoftmax, PRelu,
+    Pad, Pad1d, Pad2d, Pad3d, PadMode, Softmax, Upsample, Upsample1d, Upsample2d, Upsample3d,
+};
 pub use linear::Linear;
-pub use module::{Module, OutputShape};
+pub use lowering::{Bands, Fusible, Lowering, Pooling};
+pub use module::{Module, Operator};
 pub use plan::{Plan, Run as RunPlan};
 #[doc(inline)]
 pub use pool::{
@@ -151,8 +166,10 @@ pub use pool::{
     MaxUnpool1d, MaxUnpool2d, MaxUnpool3d, Min, MinPool1d, MinPool2d, MinPool3d, Pool, Reduction, Selection,
 };
 pub use relu::Relu;
+pub use scale::{ChannelAxis, ChannelScale};
 #[doc(inline)]
 pub use sequential::Sequential;
+pub use structure::{Concat, Gate, Residual};
 pub use tensor::{Tensor, TensorView, TensorViewMut};
 #[cfg(feature = "safetensors")]
 pub use weights::{Unmatched, Weights};

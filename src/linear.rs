@@ -1,12 +1,15 @@
 //! [`Linear`]: a dense layer, which is a convolution with windows of one pixel.
 
+use std::borrow::Cow;
+
 use ndarray::{ArrayBase, Axis, IxDyn, RawData};
 
 use crate::conv::{Dense, Kernels};
-use crate::module::{Module, OutputShape, check_shape};
+use crate::kernels::epilogue::Clamp;
+use crate::module::{Module, Operator, check_shape};
 use crate::plan::Run;
 use crate::tensor::{TensorView, TensorViewMut, element_count, filled};
-use crate::{Conv1d, Element, Error, IntoTensor, Plan, Result};
+use crate::{Activation, ChannelScale, Conv1d, Element, Error, Fusible, IntoTensor, Lowering, Plan, Result};
 
 /// A dense (fully connected) layer: `output[…, o] = bias[o] + Σ weights[o, i] · input[…, i]`, as PyTorch's `Linear`.
 ///
@@ -46,6 +49,11 @@ impl<T: Element> Linear<T> {
         Self { conv: self.conv.bias(bias) }
     }
 
+    /// This layer with its outputs scaled and shifted, in its weights and its bias.
+    pub(crate) fn scaled(&self, scale: &ChannelScale<T::Sum>) -> Option<Self> {
+        self.conv.scaled(scale).map(|conv| Self { conv })
+    }
+
     /// The batch, counted over all axes but the last, and the shape of the output.
     fn layer(&self, input: &[usize]) -> Result<(usize, Vec<usize>)> {
         let weights = self.conv.filters().shape();
@@ -69,14 +77,14 @@ impl<T: Element> Linear<T> {
         Ok((batch, output))
     }
 
-    /// Planned with a ReLU or without.
-    fn plan_with(&self, input_shape: &[usize], relu: bool) -> Result<Plan<T, T::Sum>> {
+    /// Planned with a clamp or without.
+    fn plan_with(&self, input_shape: &[usize], clamp: Option<Clamp<T::Sum>>) -> Result<Plan<T, T::Sum>> {
         let (batch, output_shape) = self.layer(input_shape)?;
         let [outputs, inputs] = [self.conv.filters().shape()[0], self.conv.filters().shape()[1]];
-        let way = match self.conv.dense(batch, relu)? {
+        let way = match self.conv.dense(batch, clamp)? {
             _ if batch * outputs == 0 => Way::Nothing,
             Some(dense) => Way::Rows(dense),
-            None => Way::Pixels(self.conv.clone().relu(relu).plan(&[inputs, batch])?),
+            None => Way::Pixels(self.conv.clone().clamped(clamp).plan(&[inputs, batch])?),
         };
         let pixels = filled(&[inputs, batch], T::default())?;
         let sums = filled(&[outputs, batch], T::Sum::default())?;
@@ -85,9 +93,14 @@ impl<T: Element> Linear<T> {
     }
 }
 
-impl<T: Element> OutputShape for Linear<T> {
+impl<T: Element> Operator for Linear<T> {
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         Ok(self.layer(input)?.1)
+    }
+
+    fn multiply_adds(&self, input_shape: &[usize]) -> u64 {
+        let batch = self.layer(input_shape).map_or(0, |(batch, _)| batch as u64);
+        batch.saturating_mul(self.conv.filters().len() as u64)
     }
 }
 
@@ -98,7 +111,7 @@ impl<T: Element> Module<T, T::Sum> for Linear<T> {
     }
 
     fn plan(&self, input_shape: &[usize]) -> Result<Plan<T, T::Sum>> {
-        self.plan_with(input_shape, false)
+        self.plan_with(input_shape, None)
     }
 
     fn parameters(&self) -> Vec<(String, TensorView<'_, T::Sum>)> {
@@ -123,13 +136,24 @@ impl<T: Element> Module<T, T::Sum> for Linear<T> {
         self.conv.parameter_count()
     }
 
-    fn multiply_adds(&self, input_shape: &[usize]) -> u64 {
-        let batch = self.layer(input_shape).map_or(0, |(batch, _)| batch as u64);
-        batch.saturating_mul(self.conv.filters().len() as u64)
+    fn lowering(&self) -> Lowering<'_, T, T::Sum> {
+        Lowering::Fusible(self)
+    }
+}
+
+impl<T: Element> Fusible<T, T::Sum> for Linear<T> {
+    fn with_activation(&self, activation: Activation) -> Option<Box<dyn Fusible<T, T::Sum> + '_>> {
+        WithEpilogue { layer: Cow::Borrowed(self), clamp: None }.and(activation)
     }
 
-    fn with_relu(&self) -> Option<Box<dyn Module<T, T::Sum> + '_>> {
-        Some(Box::new(WithRelu(self)))
+    fn with_scale(
+        &self,
+        scale: &ChannelScale<T::Sum>,
+        output_shape: &[usize],
+    ) -> Option<Box<dyn Fusible<T, T::Sum> + '_>> {
+        let axis = output_shape.len().checked_sub(1)?;
+        let layer = (scale.axis(output_shape.len()) == Some(axis)).then(|| self.scaled(scale)).flatten()?;
+        Some(Box::new(WithEpilogue { layer: Cow::Owned(layer), clamp: None }))
     }
 }
 
@@ -139,22 +163,45 @@ fn without_pixels<S: RawData>(weights: ArrayBase<S, IxDyn>) -> ArrayBase<S, IxDy
     weights.index_axis_move(last, 0)
 }
 
-/// A dense layer with a ReLU after it.
-struct WithRelu<'a, T: Element>(&'a Linear<T>);
+/// A dense layer with a clamp after it.
+#[derive(Clone)]
+struct WithEpilogue<'a, T: Element> {
+    layer: Cow<'a, Linear<T>>,
+    clamp: Option<Clamp<T::Sum>>,
+}
 
-impl<T: Element> OutputShape for WithRelu<'_, T> {
-    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
-        self.0.output_shape(input)
+impl<'a, T: Element> WithEpilogue<'a, T> {
+    /// The same with an activation after that; `None` for one that is no clamp.
+    fn and(self, activation: Activation) -> Option<Box<dyn Fusible<T, T::Sum> + 'a>> {
+        let next = activation.clamp()?;
+        let clamp = self.clamp.map_or(next, |clamp| clamp.then(next));
+        Some(Box::new(Self { clamp: Some(clamp), ..self }))
     }
 }
 
-impl<T: Element> Module<T, T::Sum> for WithRelu<'_, T> {
+impl<T: Element> Operator for WithEpilogue<'_, T> {
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        self.layer.output_shape(input)
+    }
+}
+
+impl<T: Element> Module<T, T::Sum> for WithEpilogue<'_, T> {
     fn forward_into(&self, input: TensorView<'_, T>, output: TensorViewMut<'_, T::Sum>) -> Result<()> {
         self.plan(input.shape())?.run(input, output)
     }
 
     fn plan(&self, input_shape: &[usize]) -> Result<Plan<T, T::Sum>> {
-        self.0.plan_with(input_shape, true)
+        self.layer.plan_with(input_shape, self.clamp)
+    }
+
+    fn lowering(&self) -> Lowering<'_, T, T::Sum> {
+        Lowering::Fusible(self)
+    }
+}
+
+impl<T: Element> Fusible<T, T::Sum> for WithEpilogue<'_, T> {
+    fn with_activation(&self, activation: Activation) -> Option<Box<dyn Fusible<T, T::Sum> + '_>> {
+        self.clone().and(activation)
     }
 }
 

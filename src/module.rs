@@ -1,14 +1,24 @@
 //! [`Module`]: anything that turns a tensor into a tensor.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use crate::tensor::{Tensor, TensorView, TensorViewMut};
-use crate::{AsView, Band, Element, Elementwise, Error, Plan, Quads, Result};
+use crate::{AsView, Element, Error, Lowering, Plan, Result};
 
-/// The shape rule of a module: what comes out for what goes in, without any data.
-pub trait OutputShape {
-    /// The shape of the output for an input of this shape.
+/// What can be said of a module without its element type: its name, its shape rule, and what it costs.
+///
+/// A pooling of maxima is one for every element, so that `MaxPool2d::new(2).name()` need not say which.
+///
+/// ```
+/// use featuremap::{MaxPool2d, Operator};
+///
+/// let pool = MaxPool2d::new(2);
+/// assert_eq!(pool.name(), "MaxPool2d");
+/// assert_eq!(pool.output_shape(&[1, 3, 8, 9])?, [1, 3, 4, 4]);
+/// # Ok::<(), featuremap::Error>(())
+/// ```
+pub trait Operator {
+    /// The shape of the output for an input of this shape: what comes out for what goes in, without any data.
     ///
     /// # Errors
     ///
@@ -16,6 +26,20 @@ pub trait OutputShape {
     /// [`Module::forward`] gives, but for those that need the element type (the order of an Lp norm, the bytes of the
     /// output) or memory.
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>>;
+
+    /// What a summary and errors call it: the name of its type, unless it says otherwise.
+    fn name(&self) -> String {
+        let whole = std::any::type_name::<Self>();
+        let path = whole.split('<').next().unwrap_or(whole);
+        path.rsplit("::").next().unwrap_or(path).into()
+    }
+
+    /// Multiplications by a parameter, each with its addition, for an input of this shape, by the definition of the module; 0 for
+    /// a module that has none, and for an input that does not fit.
+    fn multiply_adds(&self, input_shape: &[usize]) -> u64 {
+        let _ = input_shape;
+        0
+    }
 }
 
 /// An operation on tensors of `T` that gives tensors of `U`: a convolution, a pooling, a ReLU, or your own.
@@ -24,14 +48,14 @@ pub trait OutputShape {
 /// line where there is nothing to prepare:
 ///
 /// ```
-/// use featuremap::{Module, OutputShape, Plan, Result, Tensor, TensorView, TensorViewMut};
+/// use featuremap::{Module, Operator, Plan, Result, Tensor, TensorView, TensorViewMut};
 /// use ndarray::array;
 ///
 /// /// Multiplies every pixel by a factor.
 /// #[derive(Clone)]
 /// struct Scale(f32);
 ///
-/// impl OutputShape for Scale {
+/// impl Operator for Scale {
 ///     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
 ///         Ok(input.to_vec())
 ///     }
@@ -68,12 +92,12 @@ pub trait OutputShape {
     label = "takes or gives another type of elements, or is no module",
     note = "a `Sequential` has layers that take and give one type; a convolution of `u8` gives `i32`, so bytes are converted first: `tensor.map(|&x| f32::from(x))`"
 )]
-pub trait Module<T: Element, U: Element = T>: OutputShape + Send + Sync {
+pub trait Module<T: Element, U: Element = T>: Operator + Send + Sync {
     /// Computes the output into memory of the caller, every element of it.
     ///
     /// # Errors
     ///
-    /// [`Error::Shape`] if `output` has not the shape that [`output_shape`](OutputShape::output_shape) gives; whatever
+    /// [`Error::Shape`] if `output` has not the shape that [`output_shape`](Operator::output_shape) gives; whatever
     /// that gives; [`Error::OutOfMemory`] where a copy is needed (of a view with gaps, say) and there is no room.
     fn forward_into(&self, input: TensorView<'_, T>, output: TensorViewMut<'_, U>) -> Result<()>;
 
@@ -83,7 +107,7 @@ pub trait Module<T: Element, U: Element = T>: OutputShape + Send + Sync {
     ///
     /// # Errors
     ///
-    /// Whatever [`output_shape`](OutputShape::output_shape) gives; [`Error::OutOfMemory`] for a workspace that memory cannot
+    /// Whatever [`output_shape`](Operator::output_shape) gives; [`Error::OutOfMemory`] for a workspace that memory cannot
     /// hold; what is wrong with the module for its element type.
     fn plan(&self, input_shape: &[usize]) -> Result<Plan<T, U>>;
 
@@ -115,22 +139,19 @@ pub trait Module<T: Element, U: Element = T>: OutputShape + Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`Error::Shape`] if not, and whatever [`output_shape`](OutputShape::output_shape) gives.
+    /// [`Error::Shape`] if not, and whatever [`output_shape`](Operator::output_shape) gives.
     fn check_output(&self, input: &TensorView<'_, T>, output: &TensorViewMut<'_, U>) -> Result<()> {
         self.output_shape(input.shape()).and_then(|shape| check_shape(&shape, output))
     }
 
-    /// What a summary and errors call it: the name of its type, unless it says otherwise.
-    fn name(&self) -> String {
-        let whole = std::any::type_name::<Self>();
-        let path = whole.split('<').next().unwrap_or(whole);
-        path.rsplit("::").next().unwrap_or(path).into()
-    }
-
-    /// Its parameters with their names, those of PyTorch for the modules of this crate (`weight`, `bias`); none unless it has
-    /// some. Their type is that of the output, as saved networks have it: modules of other types show none.
+    /// Its parameters with their names, those of PyTorch for the modules of this crate (`weight`, `bias`); those of its nodes for a
+    /// [graph](Lowering::Graph), and none for others that do not say more. Their type is that of the output, as saved networks have
+    /// it: modules of other types show none.
     fn parameters(&self) -> Vec<(String, TensorView<'_, U>)> {
-        Vec::new()
+        match self.lowering() {
+            Lowering::Graph(graph) => graph.parameters(),
+            _ => Vec::new(),
+        }
     }
 
     /// The same, to write to. Plans that were made before are [outdated](Error::Outdated) from here on, whether or not something
@@ -144,61 +165,10 @@ pub trait Module<T: Element, U: Element = T>: OutputShape + Send + Sync {
         self.parameters().iter().fold(0, |count: usize, (_, values)| count.saturating_add(values.len()))
     }
 
-    /// Multiplications by a parameter, each with its addition, for an input of this shape, by the definition of the module; 0 for
-    /// a module that has none, and for an input that does not fit.
-    fn multiply_adds(&self, input_shape: &[usize]) -> u64 {
-        let _ = input_shape;
-        0
-    }
-
-    /// For a module that does the same to every element, wherever it lies: what. A [`Sequential`](crate::Sequential) then does
-    /// it in place.
-    fn elementwise(&self) -> Option<Elementwise<U>> {
-        None
-    }
-
-    /// For a module that leaves the elements as they are, in row-major order, under another shape: whether it does.
-    fn only_reshapes(&self) -> bool {
-        false
-    }
-
-    /// This module with a ReLU after it, where it can apply one as it stores its results.
-    fn with_relu(&self) -> Option<Box<dyn Module<T, U> + '_>> {
-        None
-    }
-
-    /// For a pooling of windows of 2×2 that lie side by side, in an input of this shape: what it makes of each.
-    fn quads(&self, input_shape: &[usize]) -> Option<Quads> {
-        let _ = input_shape;
-        None
-    }
-
-    /// A plan of this module with such a pooling after it, which gives to the bit what both give one after the other; `None`
-    /// where it cannot pool its results before it stores them.
-    fn plan_with_quads(&self, input_shape: &[usize], quads: Quads) -> Option<Plan<T, U>> {
-        let _ = (input_shape, quads);
-        None
-    }
-
-    /// For a module whose output rows come from some of its input rows alone: which, for these rows of the output, as far as it
-    /// has them, or for more rows around them where it cannot compute them alone. `None`, too, where these rows cannot be
-    /// computed alone, or the input does not fit. A [`Sequential`](crate::Sequential) then need not hold all rows at once: see
-    /// [`Band`].
-    fn band(&self, input_shape: &[usize], rows: Range<usize>) -> Option<Band> {
-        let _ = (input_shape, rows);
-        None
-    }
-
-    /// A plan that computes the output rows of a band from its input rows, to the bit as the plan for the whole input does.
-    /// Unless it says otherwise that is the plan for an input of so many rows, which serves modules without padding.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Band`] for a band that is none of this module for such an input, before any memory is taken; otherwise as
-    /// [`plan`](Self::plan).
-    fn plan_band(&self, input_shape: &[usize], band: &Band) -> Result<Plan<T, U>> {
-        band.check(input_shape, &self.output_shape(input_shape)?)?;
-        self.plan(&band.input_shape(input_shape))
+    /// What this module is to those that plan it together with its neighbours: [`Lowering::Opaque`] unless it says otherwise,
+    /// which is planned alone.
+    fn lowering(&self) -> Lowering<'_, T, U> {
+        Lowering::Opaque
     }
 }
 
@@ -221,7 +191,6 @@ pub(crate) fn check_shape<U>(expected: &[usize], output: &TensorViewMut<'_, U>) 
     Err(Error::Shape { what: "the output", expected: expected.to_vec(), found: output.shape().to_vec() })
 }
 
-/// A pointer to a module is a module.
 /// A tensor of its own, filled by a module: what modules of one type of output need not each compile.
 fn fresh<U: Element>(
     shape: Result<Vec<usize>>,
@@ -232,11 +201,20 @@ fn fresh<U: Element>(
     Ok(output)
 }
 
+/// A pointer to a module is a module.
 macro_rules! pointers {
     ($($pointer:ty, $parameters_mut:expr;)*) => {$(
-        impl<M: OutputShape + ?Sized> OutputShape for $pointer {
+        impl<M: Operator + ?Sized> Operator for $pointer {
             fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
                 (**self).output_shape(input)
+            }
+
+            fn name(&self) -> String {
+                (**self).name()
+            }
+
+            fn multiply_adds(&self, input_shape: &[usize]) -> u64 {
+                (**self).multiply_adds(input_shape)
             }
         }
 
@@ -253,10 +231,6 @@ macro_rules! pointers {
                 (**self).forward_view(input)
             }
 
-            fn name(&self) -> String {
-                (**self).name()
-            }
-
             fn parameters(&self) -> Vec<(String, TensorView<'_, U>)> {
                 (**self).parameters()
             }
@@ -270,36 +244,8 @@ macro_rules! pointers {
                 (**self).parameter_count()
             }
 
-            fn multiply_adds(&self, input_shape: &[usize]) -> u64 {
-                (**self).multiply_adds(input_shape)
-            }
-
-            fn elementwise(&self) -> Option<Elementwise<U>> {
-                (**self).elementwise()
-            }
-
-            fn only_reshapes(&self) -> bool {
-                (**self).only_reshapes()
-            }
-
-            fn with_relu(&self) -> Option<Box<dyn Module<T, U> + '_>> {
-                (**self).with_relu()
-            }
-
-            fn quads(&self, input_shape: &[usize]) -> Option<Quads> {
-                (**self).quads(input_shape)
-            }
-
-            fn plan_with_quads(&self, input_shape: &[usize], quads: Quads) -> Option<Plan<T, U>> {
-                (**self).plan_with_quads(input_shape, quads)
-            }
-
-            fn band(&self, input_shape: &[usize], rows: Range<usize>) -> Option<Band> {
-                (**self).band(input_shape, rows)
-            }
-
-            fn plan_band(&self, input_shape: &[usize], band: &Band) -> Result<Plan<T, U>> {
-                (**self).plan_band(input_shape, band)
+            fn lowering(&self) -> Lowering<'_, T, U> {
+                (**self).lowering()
             }
         }
     )*};

@@ -57,6 +57,15 @@ pub(crate) fn threads() -> usize {
     1
 }
 
+/// A thread has at least so many bytes to read and write: below this, waking it costs more than it saves.
+const WORTH_A_THREAD: usize = 1 << 18;
+
+/// As many workers to go through these elements, doing a little with each, as there are threads for and is worth it.
+pub(crate) fn workers<T>(elements: usize) -> usize {
+    let worth = elements.saturating_mul(size_of::<T>()) / WORTH_A_THREAD;
+    if worth < 2 { 1 } else { worth.min(threads()) }
+}
+
 /// Pieces for each thread, where they cost nothing to cut.
 pub(crate) const PIECES: usize = 16;
 

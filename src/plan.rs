@@ -64,7 +64,7 @@ pub struct Plan<T: Element = f32, U: Element = T> {
     output_shape: Vec<usize>,
     run: Box<dyn CloneRun<T, U>>,
     /// Of the parameters that it was made of, where the module gives them out to be written to.
-    seen: Option<Seen>,
+    seen: Vec<Seen>,
 }
 
 /// What a [`Plan`] does when it runs: for modules of your own that have something to prepare.
@@ -119,21 +119,26 @@ impl<T: Element, U: Element> Plan<T, U> {
     }
 
     fn boxed(input_shape: &[usize], output_shape: Vec<usize>, run: Box<dyn CloneRun<T, U>>) -> Self {
-        Self { input_shape: input_shape.to_vec(), output_shape, run, seen: None }
+        Self { input_shape: input_shape.to_vec(), output_shape, run, seen: Vec::new() }
     }
 
     /// A plan that calls the module's [`forward_into`](Module::forward_into): for modules with nothing to prepare.
     ///
     /// # Errors
     ///
-    /// As [`output_shape`](crate::OutputShape::output_shape) of the module.
+    /// As [`output_shape`](crate::Operator::output_shape) of the module.
     pub fn of(module: impl Module<T, U> + Clone + 'static, input_shape: &[usize]) -> Result<Self> {
         module.output_shape(input_shape).map(|shape| Self::boxed(input_shape, shape, Box::new(Unprepared(module))))
     }
 
     /// The same plan, which refuses to run once the parameters of its module have been given out to be written to.
     pub(crate) fn of_version(self, version: &Version) -> Self {
-        Self { seen: Some(version.seen()), ..self }
+        self.of_versions(vec![version.seen()])
+    }
+
+    /// The same for the parameters of several modules.
+    pub(crate) fn of_versions(self, seen: Vec<Seen>) -> Self {
+        Self { seen, ..self }
     }
 
     /// Computes the output of `input` into `output`, every element of it. Both may have any strides.
@@ -149,9 +154,7 @@ impl<T: Element, U: Element> Plan<T, U> {
             return Err(Error::Shape { what: "the input of this plan", expected, found });
         }
         check_shape(&self.output_shape, &output)?;
-        if let Some(seen) = &self.seen {
-            seen.check()?;
-        }
+        self.seen.iter().try_for_each(Seen::check)?;
         self.run.run(input, output)
     }
 

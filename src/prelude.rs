@@ -18,6 +18,6 @@ pub use crate::{
     ConvTranspose3d, Element, Flatten, Float, GlobalAvgPool, GlobalAvgPool1d, GlobalAvgPool2d, GlobalAvgPool3d,
     GlobalMaxPool, GlobalMaxPool1d, GlobalMaxPool2d, GlobalMaxPool3d, IntoTensor, L2Pool1d, L2Pool2d, L2Pool3d, Linear,
     MaxPool1d, MaxPool2d, MaxPool3d, MaxUnpool1d, MaxUnpool2d, MaxUnpool3d, MinPool1d, MinPool2d, MinPool3d, Module,
-    OutputShape, Padding, PaddingMode, Plan, Relu, Sequential, Tensor, TensorView, TensorViewMut, Window, Window1d,
+    Operator, Padding, PaddingMode, Plan, Relu, Sequential, Tensor, TensorView, TensorViewMut, Window, Window1d,
     Window2d, Window3d,
 };

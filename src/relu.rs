@@ -2,12 +2,12 @@
 
 use std::iter;
 
-use crate::module::{Module, OutputShape, check_shape};
+use crate::module::{Module, Operator, check_shape};
 use crate::parallel::{PIECES, share, threads};
 use crate::plan::Run;
 use crate::simd::{Kernel, Level, Pixel, Simd, Vector, has_kernels, run};
 use crate::tensor::{TensorView, TensorViewMut, element_count};
-use crate::{Element, Elementwise, Plan, Result};
+use crate::{Activation, Element, Elementwise, Lowering, Plan, Result};
 
 /// `max(x, 0)` of every element, of a tensor of any rank. NaN stays NaN, as in PyTorch.
 ///
@@ -45,7 +45,7 @@ pub(crate) fn relu<T: Element>(element: T) -> T {
     if element < T::ZERO { T::ZERO } else { element }
 }
 
-impl OutputShape for Relu {
+impl Operator for Relu {
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         Ok(input.to_vec())
     }
@@ -180,8 +180,8 @@ impl<T: Element> Module<T> for Relu {
         Ok(Plan::new(input_shape, input_shape, planned))
     }
 
-    fn elementwise(&self) -> Option<Elementwise<T>> {
-        Some(Elementwise::relu())
+    fn lowering(&self) -> Lowering<'_, T> {
+        Lowering::Elementwise(Elementwise::activation(Activation::Relu))
     }
 }
 

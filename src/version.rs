@@ -15,6 +15,11 @@ impl Version {
         self.0.fetch_add(1, Ordering::Release);
     }
 
+    /// That of a module which was made of this one's parameters and stands for it.
+    pub(crate) fn shared(&self) -> Self {
+        Self(self.0.clone())
+    }
+
     /// What a plan keeps.
     pub(crate) fn seen(&self) -> Seen {
         Seen { version: self.0.clone(), seen: self.0.load(Ordering::Acquire) }

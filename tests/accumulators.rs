@@ -7,7 +7,7 @@ mod common;
 
 use common::{Draw, numbers};
 use featuremap::pool::reference;
-use featuremap::{AdaptivePool, GlobalPool, MaxPool2d, Module, Padding, Pool, Reduction, Tensor};
+use featuremap::{AdaptivePool, Bands, GlobalPool, MaxPool2d, Module, Padding, Pool, Reduction, Tensor};
 use ndarray::{Array2, ArrayD};
 
 /// Counts, in no memory at all.
@@ -118,8 +118,8 @@ fn check_windows<R: Reduction<i64> + std::fmt::Debug, const N: usize>(reduction:
             check(&pool, &input, &expected);
             let rows = expected.shape()[expected.rank() - N];
             for row in [0, rows / 2, rows - 1] {
-                let Some(band) = Module::<i64>::band(&pool, shape, row..row + 1) else { continue };
-                let mut plan = Module::<i64>::plan_band(&pool, shape, &band).unwrap();
+                let Some(band) = Bands::<i64>::band(&pool, shape, row..row + 1) else { continue };
+                let mut plan = Bands::<i64>::plan_band(&pool, shape, &band).unwrap();
                 let axis = ndarray::Axis(band.input_axis);
                 let mut output = Tensor::zeros(plan.output_shape()).unwrap();
                 plan.run(input.slice_axis(axis, band.input.clone().into()), &mut output).unwrap();

@@ -3,8 +3,9 @@
 use std::alloc::System;
 
 use featuremap::{
-    AdaptiveAvgPool2d, AvgPool2d, Conv, GlobalMaxPool, Linear, LpPool1d, MaxPool2d, MaxPool3d, Module, Plan, Relu,
-    Sequential, Tensor, TensorView,
+    Activation, AdaptiveAvgPool2d, AvgPool2d, Concat, Conv, Gate, GlobalAvgPool, GlobalMaxPool, Interpolation, Linear,
+    LocalResponseNorm, LpPool1d, MaxPool2d, MaxPool3d, Module, Pad2d, PadMode, Plan, Relu, Residual, Sequential,
+    Softmax, Tensor, TensorView, Upsample2d,
 };
 use ndarray::{Array, Array1, ArrayD, ArrayView, ArrayViewMut, Axis, Dimension, Ix2, Ix3, Ix4, Ix5, IxDyn, Slice};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
@@ -160,13 +161,25 @@ fn networks_take_no_memory() {
     let dense = Linear::new(filters((20, 30))).bias(Array1::ones(20));
     let dense = Sequential::new().push(dense).push(Relu).push(Linear::new(filters((4, 20))));
 
+    let excite = Sequential::new().push(GlobalAvgPool::default()).push(Activation::Sigmoid);
+    let f = Sequential::new().push(Conv::<f32, 2>::new(filters((8, 8, 3, 3))).padding(1)).push(Activation::Gelu);
+    let branches = Concat::new().branch("a", f.clone()).branch("b", Sequential::new());
+    let graph = Sequential::new()
+        .push(Residual::new(f).activation(Activation::HardSwish))
+        .push(Gate::new(excite))
+        .push(Upsample2d::by(2).interpolation(Interpolation::Linear))
+        .push(Pad2d::new([(1, 1); 2]).mode(PadMode::Reflect))
+        .push(branches)
+        .push(LocalResponseNorm::new(5))
+        .push(Softmax::over(1));
+    let mut graph = Case::<Ix4>::new("a graph", &graph, &Ix4(2, 8, 30, 30));
     let mut blocks = Case::<Ix4>::new("blocks", &blocks, &Ix4(1, 1, 160, 160));
     let mut dense = Case::<Ix2>::new("dense layers", &dense, &Ix2(9, 30));
     assert!(blocks.plan.algorithm().contains(" in "), "{}", blocks.plan);
     // The pool takes what it needs for itself the first time.
-    let mut both = || [blocks.allocations(), dense.allocations()];
+    let mut both = || [blocks.allocations(), dense.allocations(), graph.allocations()];
     both();
-    assert_eq!(both(), [0; 2]);
+    assert_eq!(both(), [0; 3]);
 }
 
 #[test]

@@ -10,7 +10,7 @@ mod common;
 use common::{Memory, PoolCase, WindowCase, assert_close, odometer};
 use featuremap::pool::reference;
 use featuremap::{
-    Average, AvgPool2d, Conv2d, Error, L2, Lp, Max, MaxPool2d, Min, Module, OutputShape, Padding, Pool, Reduction,
+    Average, AvgPool2d, Bands, Conv2d, Error, L2, Lp, Max, MaxPool2d, Min, Module, Operator, Padding, Pool, Reduction,
     Relu, Sequential, Tensor,
 };
 use ndarray::{Array4, ArrayD, IxDyn, array};
@@ -183,10 +183,10 @@ fn the_window_of_a_head_covers_whatever_map_comes() {
     let whole = pool.forward(&map).unwrap();
     assert_eq!(whole.shape(), [1, 4, 2, 1]);
     for row in 0..2 {
-        let band = Module::<f32>::band(&pool, map.shape(), row..row + 1).expect("one row of outputs");
+        let band = Bands::<f32>::band(&pool, map.shape(), row..row + 1).expect("one row of outputs");
         let pixels = map.slice(ndarray::s![.., .., band.input.clone(), ..]);
         let mut found = Tensor::zeros(&[1, 4, 1, 1]).unwrap();
-        Module::<f32>::plan_band(&pool, map.shape(), &band).unwrap().run(pixels, &mut found).unwrap();
+        Bands::<f32>::plan_band(&pool, map.shape(), &band).unwrap().run(pixels, &mut found).unwrap();
         assert_eq!(
             found.view().into_array_view(),
             whole.as_array().slice(ndarray::s![.., .., row..=row, ..]).into_dyn()

@@ -22,7 +22,7 @@ use common::{
     numbers, odometer, on_each_rank, windows,
 };
 use featuremap::conv::reference;
-use featuremap::{Conv, Conv1d, Conv2d, Element, Error, Float, Module, OutputShape, Padding, PaddingMode, Tensor};
+use featuremap::{Conv, Conv1d, Conv2d, Element, Error, Float, Module, Operator, Padding, PaddingMode, Tensor};
 use ndarray::{Array1, Array2, Array3, Array4, ArrayD, Axis, IxDyn, array};
 use proptest::prelude::*;
 

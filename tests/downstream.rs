@@ -9,8 +9,9 @@
 //! - a weighted sum by tap, with an accumulator of another type than the pixels.
 
 use featuremap::{
-    AdaptivePool, Band, Conv2d, Element, Elementwise, GlobalPool, MaxPool2d, Module, OutputShape, Padding, Plan, Pool,
-    Reduction, Relu, Result, RunPlan, Sequential, Tensor, TensorView, TensorViewMut, Window, conv, pool,
+    AdaptivePool, Band, Bands, Conv2d, Element, Elementwise, GlobalPool, Lowering, MaxPool2d, Module, Operator,
+    Padding, Plan, Pool, Reduction, Relu, Result, RunPlan, Sequential, Tensor, TensorView, TensorViewMut, Window, conv,
+    pool,
 };
 use ndarray::{Array2, Array3, Array4, array, s};
 
@@ -74,7 +75,7 @@ impl LocalContrast {
     }
 }
 
-impl OutputShape for LocalContrast {
+impl Operator for LocalContrast {
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         self.mean.output_shape(input)
     }
@@ -167,7 +168,7 @@ impl Edges {
     }
 }
 
-impl OutputShape for Edges {
+impl Operator for Edges {
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         let &[batch, channels, rows, columns] = input else {
             let (what, expected) = ("the input of edges".into(), "of rank 4".into());
@@ -192,10 +193,16 @@ impl Module<f32> for Edges {
         Plan::of(self.clone(), input_shape)
     }
 
+    fn lowering(&self) -> Lowering<'_, f32> {
+        if self.in_bands { Lowering::Bands(self) } else { Lowering::Opaque }
+    }
+}
+
+impl Bands<f32> for Edges {
     fn band(&self, input_shape: &[usize], rows: std::ops::Range<usize>) -> Option<Band> {
         let outputs = self.output_shape(input_shape).ok()?[2];
         let rows = rows.start..rows.end.min(outputs);
-        self.in_bands.then(|| Band::new(2, rows.start..rows.end + 2, rows))
+        Some(Band::new(2, rows.start..rows.end + 2, rows))
     }
 }
 
@@ -203,7 +210,7 @@ impl Module<f32> for Edges {
 #[derive(Debug, Clone)]
 struct Square;
 
-impl OutputShape for Square {
+impl Operator for Square {
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         Ok(input.to_vec())
     }
@@ -221,8 +228,8 @@ impl Module<f32> for Square {
         Plan::of(self.clone(), input_shape)
     }
 
-    fn elementwise(&self) -> Option<Elementwise<f32>> {
-        Some(Elementwise::new(|mut map| map.map_in_place(|pixel| *pixel *= *pixel)))
+    fn lowering(&self) -> Lowering<'_, f32> {
+        Lowering::Elementwise(Elementwise::new(|mut map| map.map_in_place(|pixel| *pixel *= *pixel)))
     }
 }
 

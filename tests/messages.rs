@@ -12,7 +12,7 @@
 
 use featuremap::{
     AdaptiveMaxPool2d, Conv2d, ConvTranspose2d, Flatten, GlobalAvgPool, Linear, Lp, LpPool1d, LpPool2d, MaxPool1d,
-    MaxPool2d, MaxUnpool1d, Module, OutputShape, PaddingMode, Relu, Result, Sequential, Tensor, Window,
+    MaxPool2d, MaxUnpool1d, Module, Operator, PaddingMode, Relu, Result, Sequential, Tensor, Window,
 };
 use ndarray::{Array2, array};
 
@@ -289,7 +289,7 @@ fn convolutions_show_their_size() {
     let shown = format!("{conv:?}");
     assert!(shown.starts_with("Conv2d { filters: Tensor"), "{shown}");
     assert!(shown.contains("window: Window { size: [2, 2], stride: [2, 2], "), "{shown}");
-    assert!(shown.ends_with("groups: 1, relu: false, ruled_out: {Rows}, .. }"), "{shown}");
+    assert!(shown.ends_with("groups: 1, clamp: None, ruled_out: {Rows}, .. }"), "{shown}");
     let transposed = format!("{:?}", ConvTranspose2d::new(array![[1.0_f32, 2.0, 3.0]]));
     assert!(transposed.contains("window: Window { size: [1, 3], "), "{transposed}");
     for shown in [shown, transposed, format!("{:?}", Linear::new(array![[1.0_f32]]))] {

@@ -24,8 +24,8 @@ use common::{
 use featuremap::pool::reference;
 use featuremap::{
     AdaptiveAvgPool2d, AdaptivePool, Average, AvgPool1d, AvgPool2d, Error, Float, GlobalAvgPool, GlobalAvgPool1d,
-    GlobalMaxPool, GlobalPool, L2, L2Pool1d, Lp, LpPool1d, Max, MaxPool1d, MaxPool2d, Min, MinPool1d, Module,
-    OutputShape, Pool, Reduction, Relu, Selection, Tensor, Window,
+    GlobalMaxPool, GlobalPool, L2, L2Pool1d, Lp, LpPool1d, Max, MaxPool1d, MaxPool2d, Min, MinPool1d, Module, Operator,
+    Pool, Reduction, Relu, Selection, Tensor, Window,
 };
 use ndarray::{Array1, Array2, ArrayD, IxDyn, array};
 use proptest::prelude::*;

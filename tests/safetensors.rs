@@ -20,9 +20,9 @@ fn numbers<T: Element + From<f32>, D: Dimension>(shape: impl ShapeBuilder<Dim = 
 
 fn network<T: Float<Sum = T> + From<f32>>(factor: f32) -> Sequential<T> {
     let conv = Conv2d::new(numbers::<T, _>((4, 2, 3, 3), factor)).bias(numbers::<T, _>(4, -factor));
-    let block = Sequential::new().push(conv.flipped()).push(Relu).push(MaxPool2d::new(2));
+    let block = Sequential::default().push(conv.flipped()).push(Relu).push(MaxPool2d::new(2));
     let dense = Linear::new(numbers::<T, _>((3, 4), factor)).bias(numbers::<T, _>(3, factor));
-    Sequential::new().push_named("block", block).push(dense).push(Linear::new(numbers::<T, _>((0, 3), factor)))
+    Sequential::default().push_named("block", block).push(dense).push(Linear::new(numbers::<T, _>((0, 3), factor)))
 }
 
 #[test]

@@ -13,7 +13,7 @@ mod common;
 
 use common::{ConvCase, Stored, convolutions, numbers, on_each_rank, sides};
 use featuremap::{
-    ConvTranspose, ConvTranspose1d, ConvTranspose2d, Error, Module, OutputShape, Padding, PaddingMode, Tensor,
+    ConvTranspose, ConvTranspose1d, ConvTranspose2d, Error, Module, Operator, Padding, PaddingMode, Tensor,
 };
 use ndarray::{Array1, Array2, Array3, ArrayD, Axis, Ix1, array};
 

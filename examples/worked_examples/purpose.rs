@@ -1,6 +1,6 @@
 //! Items 7, 8 and 12: what pooling is for.
 
-use featuremap::{Conv2d, MaxPool2d, OutputShape, Tensor};
+use featuremap::{Conv2d, MaxPool2d, Operator, Tensor};
 
 use crate::Result;
 use crate::check::Checks;
@@ -60,7 +60,7 @@ fn ways_to_shrink(checks: &mut Checks, conv: &Conv2d) -> Result<Vec<String>> {
     let mut table =
         vec![format!("{:<21}   {:^11}   {:>16}   {:>9}   {:>12}", "", "map", "one image", "", "batch of 100")];
     for (way, layers, expected) in [
-        ("as it is", vec![conv as &dyn OutputShape], 20_430_400),
+        ("as it is", vec![conv as &dyn Operator], 20_430_400),
         ("then pooled 2×2", vec![conv, &pool], 5_107_600),
         ("with stride 2 instead", vec![&strided], 5_107_600),
     ] {

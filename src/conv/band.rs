@@ -1,4 +1,4 @@
-//! A convolution of some rows alone, and one with a ReLU or a pooling after it: what a [`Sequential`](crate::Sequential) fuses.
+//! A convolution of some rows alone, and one with a pooling after it: what a [`Sequential`](crate::Sequential) fuses.
 
 use std::ops::Range;
 
@@ -8,15 +8,19 @@ use super::module::{Means, Planned};
 use super::problem::Problem;
 use super::winograd::Tiling;
 use super::{Conv, Layer, choose, fast};
-use crate::module::{Module, OutputShape};
+use crate::kernels::epilogue::Clamp;
 use crate::simd::Level;
-use crate::tensor::{TensorView, TensorViewMut};
 use crate::window::{Axis, Geometry, Padding, PaddingMode};
 use crate::{Band, Element, Error, Plan, Quads, Result};
 
 impl<T: Element, const N: usize> Conv<T, N> {
-    /// The same convolution with this ReLU or without, planned for some of its rows or for all.
-    pub(super) fn plan_with(&self, input_shape: &[usize], relu: bool, band: Option<&Band>) -> Result<Plan<T, T::Sum>> {
+    /// The same convolution with this clamp or without, planned for some of its rows or for all.
+    pub(super) fn plan_with(
+        &self,
+        input_shape: &[usize],
+        clamp: Option<Clamp<T::Sum>>,
+        band: Option<&Band>,
+    ) -> Result<Plan<T, T::Sum>> {
         let whole = self.layer(input_shape)?;
         let problem = Problem::new(&whole, self.groups, self.padding_mode)?;
         // A band is computed as the whole would be, whatever were fastest for the band alone.
@@ -33,7 +37,7 @@ impl<T: Element, const N: usize> Conv<T, N> {
             Some(problem) if band.is_none() || self.has_method(problem, asked) => {
                 let problem = Problem::new(&layer, self.groups, self.padding_mode)?;
                 let fast = match problem.filter(|_| asked.is_some()) {
-                    Some(problem) => self.fast_with(problem, asked, relu)?,
+                    Some(problem) => self.fast_with(problem, asked, clamp)?,
                     None => None,
                 };
                 if fast.is_none() && band.is_some() {
@@ -46,14 +50,19 @@ impl<T: Element, const N: usize> Conv<T, N> {
         };
         let plan = match fast {
             Some(fast) => Plan::new(&input_shape, &output_shape, Planned::<T> { fast, staged: false }),
-            None => Plan::of(self.by_tap_alone(&layer, relu), &input_shape)?,
+            None => Plan::of(self.by_tap_alone(&layer, clamp), &input_shape)?,
         };
         Ok(plan.of_version(&self.version))
     }
 
-    /// A plan of the same convolution, with this ReLU or without, and a pooling after it: `None` unless it is computed in tiles
+    /// A plan of the same convolution, with this clamp or without, and a pooling after it: `None` unless it is computed in tiles
     /// that hold whole windows.
-    pub(super) fn plan_pooled(&self, input_shape: &[usize], relu: bool, quads: Quads) -> Option<Plan<T, T::Sum>> {
+    pub(super) fn plan_pooled_with(
+        &self,
+        input_shape: &[usize],
+        clamp: Option<Clamp<T::Sum>>,
+        quads: Quads,
+    ) -> Option<Plan<T, T::Sum>> {
         let layer = self.layer(input_shape).ok()?;
         let problem = Problem::new(&layer, self.groups, self.padding_mode).ok()??;
         let weights = T::as_sums(self.filters.view())?;
@@ -71,7 +80,7 @@ impl<T: Element, const N: usize> Conv<T, N> {
         let spatial = output_shape.len() - 2;
         output_shape[spatial..].copy_from_slice(&problem.stored_size()[1..]);
         let asked = Some((algorithm, Means::of(&problem)));
-        let fast = self.fast_with(problem, asked, relu).ok()??;
+        let fast = self.fast_with(problem, asked, clamp).ok()??;
         let plan = Plan::new(input_shape, &output_shape, Planned::<T> { fast, staged: false });
         Some(plan.of_version(&self.version))
     }
@@ -85,10 +94,10 @@ impl<T: Element, const N: usize> Conv<T, N> {
     }
 
     /// This convolution of a layer's geometry, with its padding written out.
-    fn by_tap_alone(&self, layer: &Layer<N>, relu: bool) -> Self {
+    fn by_tap_alone(&self, layer: &Layer<N>, clamp: Option<Clamp<T::Sum>>) -> Self {
         let padding = layer.geometry.axes().map(|axis| (axis.before(), axis.after()));
         let ruled_out = Algorithm::ALL.into_iter().fold(Algorithms::default(), Algorithms::with);
-        Self { relu, ruled_out, ..self.clone() }.padding(Padding::Explicit(padding))
+        Self { clamp, ruled_out, ..self.clone() }.padding(Padding::Explicit(padding))
     }
 
     pub(super) fn find_band(&self, input_shape: &[usize], rows: Range<usize>) -> Option<Band> {
@@ -148,36 +157,5 @@ impl<const N: usize> Layer<N> {
         let banded = self.geometry.band(band.output.clone()).filter(|(pixels, _)| *pixels == band.input);
         let (_, geometry) = banded.ok_or_else(|| band.misfit(input_shape))?;
         Ok(Self { bank: self.bank, geometry, output: self.output.over(geometry.output_size()) })
-    }
-}
-
-/// A convolution with a ReLU after it.
-pub(super) struct WithRelu<'a, T: Element, const N: usize>(pub(super) &'a Conv<T, N>);
-
-impl<T: Element, const N: usize> OutputShape for WithRelu<'_, T, N> {
-    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
-        self.0.output_shape(input)
-    }
-}
-
-impl<T: Element, const N: usize> Module<T, T::Sum> for WithRelu<'_, T, N> {
-    fn forward_into(&self, input: TensorView<'_, T>, output: TensorViewMut<'_, T::Sum>) -> Result<()> {
-        self.0.clone().relu(true).forward_into(input, output)
-    }
-
-    fn plan(&self, input_shape: &[usize]) -> Result<Plan<T, T::Sum>> {
-        self.0.plan_with(input_shape, true, None)
-    }
-
-    fn plan_with_quads(&self, input_shape: &[usize], quads: Quads) -> Option<Plan<T, T::Sum>> {
-        self.0.plan_pooled(input_shape, true, quads)
-    }
-
-    fn band(&self, input_shape: &[usize], rows: Range<usize>) -> Option<Band> {
-        self.0.find_band(input_shape, rows)
-    }
-
-    fn plan_band(&self, input_shape: &[usize], band: &Band) -> Result<Plan<T, T::Sum>> {
-        self.0.plan_with(input_shape, true, Some(band))
     }
 }

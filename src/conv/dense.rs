@@ -16,7 +16,7 @@ use super::bands::sizes;
 use super::fast::WORTH_THREADS;
 use super::kernels::Kernels;
 use super::prepared::Prepared;
-use crate::kernels::epilogue::{Epilogue, Target};
+use crate::kernels::epilogue::{Clamp, Epilogue, Target};
 use crate::kernels::gemm::{self, Along, Block};
 use crate::kernels::panels::{Aligned, Panels, PixelBlock, Transpose, Widths};
 use crate::parallel::{share, threads};
@@ -34,7 +34,7 @@ pub struct Dense<A> {
     level: Level,
     weights: Arc<Aligned<A>>,
     bias: Option<Arc<Vec<A>>>,
-    relu: bool,
+    clamp: Option<Clamp<A>>,
     inputs: usize,
     outputs: usize,
     widths: Widths,
@@ -54,7 +54,7 @@ pub struct Rows<'a, A> {
     weights: TensorView<'a, A>,
     sizes: [usize; 2],
     bias: Option<Vec<A>>,
-    relu: bool,
+    clamp: Option<Clamp<A>>,
     prepared: &'a Prepared<A>,
 }
 
@@ -65,21 +65,21 @@ impl<T: Element> Conv1d<T> {
     }
 
     /// This convolution, whose windows are one pixel, for so many rows of channels; `None` where there are no kernels for it.
-    pub(crate) fn dense(&self, rows: usize, relu: bool) -> Result<Option<Dense<T::Sum>>> {
+    pub(crate) fn dense(&self, rows: usize, clamp: Option<Clamp<T::Sum>>) -> Result<Option<Dense<T::Sum>>> {
         let shape = self.filters.shape();
         let sizes = [shape[0], shape[1]];
         let Some(weights) = T::as_sums(self.filters.view()).filter(|_| rows * sizes[0] * sizes[1] > 0) else {
             return Ok(None);
         };
         let bias = self.bias.as_ref().map(|bias| bias.iter().copied().collect());
-        T::Sum::dense(Rows { count: rows, weights, sizes, bias, relu, prepared: &self.prepared })
+        T::Sum::dense(Rows { count: rows, weights, sizes, bias, clamp, prepared: &self.prepared })
     }
 }
 
 impl<A: Kernels> Dense<A> {
     /// To be called by [`Kernels::dense`] alone, so that it is compiled in this crate.
     pub(super) fn new(rows: Rows<'_, A>) -> Result<Option<Self>> {
-        let Rows { count: rows, weights, sizes: [outputs, inputs], bias, relu, prepared } = rows;
+        let Rows { count: rows, weights, sizes: [outputs, inputs], bias, clamp, prepared } = rows;
         let level = Level::new();
         if !has_kernels(level) {
             return Ok(None);
@@ -109,7 +109,7 @@ impl<A: Kernels> Dense<A> {
             level,
             weights,
             bias: bias.map(Arc::new),
-            relu,
+            clamp,
             inputs,
             outputs,
             widths,
@@ -197,7 +197,7 @@ impl<A: Kernels> Dense<A> {
                     weights: of_block,
                     width,
                     filters,
-                    epilogue: Epilogue { bias, relu: self.relu, quads: None },
+                    epilogue: Epilogue { bias, clamp: self.clamp, quads: None },
                     target: Target::Rows { rows: &mut *rows, first: done },
                     sums: &mut *sums,
                 },

@@ -16,7 +16,7 @@ use super::prepared::Prepared;
 use super::problem::Problem;
 use super::winograd::Blocks;
 use crate::Result;
-use crate::kernels::epilogue::Epilogue;
+use crate::kernels::epilogue::{Clamp, Epilogue};
 use crate::kernels::panels::Aligned;
 use crate::simd::{Level, has_kernels, lanes};
 use crate::tensor::{TensorView, TensorViewMut, filled};
@@ -30,7 +30,7 @@ pub struct Parameters<'a, A> {
     /// `[filter, channel of its group, tap]`.
     pub(super) weights: TensorView<'a, A>,
     pub(super) bias: Option<Vec<A>>,
-    pub(super) relu: bool,
+    pub(super) clamp: Option<Clamp<A>>,
     pub(super) prepared: &'a Prepared<A>,
 }
 
@@ -63,13 +63,13 @@ pub(super) struct Settings<A> {
     /// As they were given, for [`Algorithm::Winograd`]; elsewhere none.
     pub(super) plain: Arc<Aligned<A>>,
     bias: Option<Arc<Vec<A>>>,
-    relu: bool,
+    clamp: Option<Clamp<A>>,
 }
 
-impl<A> Settings<A> {
+impl<A: Copy> Settings<A> {
     /// What happens to the sums of some filters.
     pub(super) fn finish(&self, filters: Range<usize>) -> Epilogue<'_, A> {
-        Epilogue { bias: self.bias.as_ref().map(|bias| &bias[filters]), relu: self.relu, quads: self.problem.quads }
+        Epilogue { bias: self.bias.as_ref().map(|bias| &bias[filters]), clamp: self.clamp, quads: self.problem.quads }
     }
 }
 
@@ -130,7 +130,7 @@ impl<A: Kernels> Fast<A> {
         parameters: Parameters<'_, A>,
     ) -> Result<Option<Self>> {
         let Means { level, threads } = means;
-        let Parameters { weights: original, bias, relu, prepared } = parameters;
+        let Parameters { weights: original, bias, clamp, prepared } = parameters;
         if !has_kernels(level) {
             return Ok(None);
         }
@@ -150,7 +150,7 @@ impl<A: Kernels> Fast<A> {
         };
         let pieces = Pieces::new(&problem, method.units(&problem), threads);
         let scratch = filled(&[pieces.workers, method.scratch_length(&problem, level)], A::default())?;
-        let settings = Settings { problem, level, weights, plain, bias: bias.map(Arc::new), relu };
+        let settings = Settings { problem, level, weights, plain, bias: bias.map(Arc::new), clamp };
         Ok(Some(Self { algorithm, method, settings, pieces, scratch, staging: Vec::new() }))
     }
 

@@ -16,6 +16,7 @@ mod choose;
 
 mod dense;
 mod direct;
+mod epilogue;
 mod fast;
 mod filters;
 
@@ -45,6 +46,7 @@ pub use transpose::{ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTranspo
 
 use std::fmt;
 
+use crate::kernels::epilogue::Clamp;
 use crate::shape::MapShape;
 use crate::tensor::{Tensor, element_count};
 use crate::version::Version;
@@ -144,7 +146,7 @@ pub type Conv3d<T = f32> = Conv<T, 3>;
 /// | `[O, C/groups, kh, kw]`: a bank | `[O, H', W']`, C must be 1 | `[O, H', W']` | `[B, O, H', W']` |
 ///
 /// ```
-/// use featuremap::{Conv2d, Module, OutputShape, Padding};
+/// use featuremap::{Conv2d, Module, Operator, Padding};
 /// use ndarray::{Array1, Array4};
 ///
 /// let filters = Array4::<f32>::ones((8, 3, 3, 3));
@@ -179,7 +181,7 @@ pub type Conv3d<T = f32> = Conv<T, 3>;
 /// A depthwise convolution has as many groups as channels, and filters `[channels, 1, kh, kw]`:
 ///
 /// ```
-/// # use featuremap::{Conv2d, OutputShape};
+/// # use featuremap::{Conv2d, Operator};
 /// # use ndarray::Array4;
 /// let blur = Conv2d::new(Array4::<f32>::from_elem((16, 1, 3, 3), 1.0 / 9.0)).groups(16).padding(1);
 /// assert_eq!(blur.output_shape(&[1, 16, 28, 28])?, [1, 16, 28, 28]);
@@ -194,7 +196,7 @@ pub struct Conv<T: Element, const N: usize> {
     window: Window<N>,
     padding_mode: PaddingMode,
     groups: usize,
-    relu: bool,
+    clamp: Option<Clamp<T::Sum>>,
     ruled_out: Algorithms,
     prepared: Prepared<T::Sum>,
     version: Version,
@@ -217,7 +219,7 @@ impl<T: Element, const N: usize> Conv<T, N> {
             window: Window::new([1; N]),
             padding_mode: PaddingMode::Zeros,
             groups: 1,
-            relu: false,
+            clamp: None,
             ruled_out: Algorithms::default(),
             prepared: Prepared::default(),
             version: Version::default(),
@@ -278,7 +280,7 @@ impl<T: Element, const N: usize> Conv<T, N> {
     /// # Ok::<(), featuremap::Error>(())
     /// ```
     pub fn relu(mut self, relu: bool) -> Self {
-        self.relu = relu;
+        self.clamp = relu.then_some(Clamp { low: T::Sum::ZERO, high: T::Sum::HIGHEST });
         self
     }
 
@@ -346,7 +348,7 @@ impl<T: Element, const N: usize> fmt::Debug for Conv<T, N> {
             .field("window", &window_of(&self.window, self.filters.shape()))
             .field("padding_mode", &self.padding_mode)
             .field("groups", &self.groups)
-            .field("relu", &self.relu)
+            .field("clamp", &self.clamp)
             .field("ruled_out", &self.ruled_out)
             .finish_non_exhaustive()
     }

@@ -1,26 +1,36 @@
 //! A convolution as a module: which algorithm computes it, at once or as a plan.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::ops::Range;
 
 use super::algorithm::Algorithm;
+use super::epilogue::WithEpilogue;
 use super::fast::{self, Fast, Parameters};
 use super::kernels::Kernels;
 use super::prepared::Prepared;
 use super::problem::Problem;
-use super::{Conv, Layer, band, bias_of, direct, padded, reference};
-use crate::module::{Module, OutputShape, check_shape};
+use super::{Conv, Layer, bias_of, direct, padded, reference};
+use crate::kernels::epilogue::Clamp;
+use crate::module::{Module, Operator, check_shape};
 use crate::parallel::threads;
 use crate::plan::Run;
-use crate::relu::relu;
 use crate::simd::Level;
 use crate::tensor::{Tensor, TensorView, TensorViewMut};
 use crate::window::PaddingMode;
-use crate::{Band, Element, Plan, Quads, Result};
+use crate::{Activation, Band, Bands, ChannelScale, Element, Fusible, Lowering, Plan, Quads, Result};
 
-impl<T: Element, const N: usize> OutputShape for Conv<T, N> {
+impl<T: Element, const N: usize> Operator for Conv<T, N> {
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         Ok(self.layer(input)?.output.to_vec())
+    }
+
+    fn name(&self) -> String {
+        format!("Conv{N}d")
+    }
+
+    fn multiply_adds(&self, input_shape: &[usize]) -> u64 {
+        self.count_multiply_adds(input_shape)
     }
 }
 
@@ -45,15 +55,15 @@ impl<T: Element, const N: usize> Conv<T, N> {
     /// done by tap.
     pub(super) fn fast(&self, layer: &Layer<N>, asked: Option<(Algorithm, Means)>) -> Result<Option<Fast<T::Sum>>> {
         let Some(problem) = Problem::new(layer, self.groups, self.padding_mode)? else { return Ok(None) };
-        self.fast_with(problem, asked, self.relu)
+        self.fast_with(problem, asked, self.clamp)
     }
 
-    /// The same with a ReLU or without.
+    /// The same with this clamp or without.
     pub(super) fn fast_with(
         &self,
         problem: Problem,
         asked: Option<(Algorithm, Means)>,
-        relu: bool,
+        clamp: Option<Clamp<T::Sum>>,
     ) -> Result<Option<Fast<T::Sum>>> {
         let Some(weights) = T::as_sums(self.filters.view()) else { return Ok(None) };
         let (algorithm, means) = asked.unwrap_or_else(|| (self.fastest(&problem, &weights), Means::of(&problem)));
@@ -61,7 +71,7 @@ impl<T: Element, const N: usize> Conv<T, N> {
             return Ok(None);
         }
         let bias = self.bias.as_ref().map(|bias| bias.iter().copied().collect());
-        let parameters = Parameters { weights, bias, relu, prepared: &self.prepared };
+        let parameters = Parameters { weights, bias, clamp, prepared: &self.prepared };
         T::Sum::fast(problem, algorithm, means, parameters)
     }
 
@@ -99,9 +109,9 @@ impl<T: Element, const N: usize> Conv<T, N> {
         };
         direct::Direct { geometry, bank: &layer.bank, groups: self.groups, weights: &weights, pixels }
             .run(&mut *output, |output| bias_of::<T>(self.bias.as_ref(), output))?;
-        if self.relu {
+        if let Some(clamp) = self.clamp {
             for sum in output {
-                *sum = relu(*sum);
+                *sum = clamp.apply(*sum);
             }
         }
         Ok(())
@@ -133,10 +143,6 @@ impl<T: Element, const N: usize> Module<T, T::Sum> for Conv<T, N> {
         }
     }
 
-    fn name(&self) -> String {
-        format!("Conv{N}d")
-    }
-
     fn parameters(&self) -> Vec<(String, TensorView<'_, T::Sum>)> {
         let bias = self.bias.as_ref().map(|bias| ("bias".into(), bias.view()));
         Self::of_sums(&self.filters).map(|filters| ("weight".into(), filters.view())).into_iter().chain(bias).collect()
@@ -154,24 +160,42 @@ impl<T: Element, const N: usize> Module<T, T::Sum> for Conv<T, N> {
         self.filters.len().saturating_add(self.bias.as_ref().map_or(0, Tensor::len))
     }
 
-    fn multiply_adds(&self, input_shape: &[usize]) -> u64 {
-        self.count_multiply_adds(input_shape)
+    fn lowering(&self) -> Lowering<'_, T, T::Sum> {
+        Lowering::Fusible(self)
+    }
+}
+
+impl<T: Element, const N: usize> Fusible<T, T::Sum> for Conv<T, N> {
+    fn with_activation(&self, activation: Activation) -> Option<Box<dyn Fusible<T, T::Sum> + '_>> {
+        WithEpilogue { conv: Cow::Borrowed(self), clamp: self.clamp }.and(activation)
     }
 
-    fn with_relu(&self) -> Option<Box<dyn Module<T, T::Sum> + '_>> {
-        Some(Box::new(band::WithRelu(self)))
+    fn with_scale(
+        &self,
+        scale: &ChannelScale<T::Sum>,
+        output_shape: &[usize],
+    ) -> Option<Box<dyn Fusible<T, T::Sum> + '_>> {
+        let axis = output_shape.len().checked_sub(N + 1)?;
+        let conv = (scale.axis(output_shape.len()) == Some(axis)).then(|| self.scaled(scale)).flatten()?;
+        Some(Box::new(WithEpilogue { conv: Cow::Owned(conv), clamp: None }))
     }
 
-    fn plan_with_quads(&self, input_shape: &[usize], quads: Quads) -> Option<Plan<T, T::Sum>> {
-        self.plan_pooled(input_shape, self.relu, quads)
+    fn plan_pooled(&self, input_shape: &[usize], quads: Quads) -> Option<Plan<T, T::Sum>> {
+        self.plan_pooled_with(input_shape, self.clamp, quads)
     }
 
+    fn bands(&self) -> Option<&dyn Bands<T, T::Sum>> {
+        Some(self)
+    }
+}
+
+impl<T: Element, const N: usize> Bands<T, T::Sum> for Conv<T, N> {
     fn band(&self, input_shape: &[usize], rows: Range<usize>) -> Option<Band> {
         self.find_band(input_shape, rows)
     }
 
     fn plan_band(&self, input_shape: &[usize], band: &Band) -> Result<Plan<T, T::Sum>> {
-        self.plan_with(input_shape, self.relu, Some(band))
+        self.plan_with(input_shape, self.clamp, Some(band))
     }
 }
 

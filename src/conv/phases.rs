@@ -130,7 +130,7 @@ impl<A: Kernels> Part<A> {
         let maps = filled(&[maps, problem.outputs()], A::default())?;
         let means = Means::of(&problem);
         let fast =
-            Fast::new(problem, algorithm, means, Parameters { weights, bias, relu: false, prepared: &prepared })?;
+            Fast::new(problem, algorithm, means, Parameters { weights, bias, clamp: None, prepared: &prepared })?;
         Ok(fast.map(|fast| Self { fast, classes, maps }))
     }
 }

@@ -1,6 +1,5 @@
 //! The definition of a convolution, as loops over windows: the oracle that every faster way is held against.
 
-use crate::relu::relu;
 use crate::tensor::{Tensor, TensorView, filled};
 use crate::window::unravel;
 use crate::{AsView, Element, Result};
@@ -76,8 +75,8 @@ pub(super) fn write<T: Element, const N: usize>(
                 *out = T::add_product(*out, pixel, weight);
             }
         }
-        if conv.relu {
-            *out = relu(*out);
+        if let Some(clamp) = conv.clamp {
+            *out = clamp.apply(*out);
         }
     }
 }

@@ -230,7 +230,7 @@ impl<A: Lanes> Kernel for Separable<'_, A> {
                     weights: column,
                     finite: true,
                     filters_of_a_channel: 1,
-                    finish: Epilogue { bias: None, relu: false, quads: None },
+                    finish: Epilogue { bias: None, clamp: None, quads: None },
                     band: first..first + block,
                     output: as_map(&mut slots[..block * width], width),
                     scratch: &mut *scratch,

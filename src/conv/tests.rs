@@ -13,7 +13,7 @@ use super::{Algorithm, Conv, Kernels, choose, reference};
 use crate::simd::kernel_levels;
 use crate::tensor::{TensorView, TensorViewMut};
 use crate::window::PaddingMode;
-use crate::{Float, Module, OutputShape, Plan, Quads, Tensor};
+use crate::{Float, Module, Operator, Plan, Quads, Tensor};
 use cases::{Case, cases, depthwise, every_second, few_channels, numbers, strided, three_by_three};
 
 /// Without an optimiser, which puts the kernels together, a case takes a hundred times as long.
@@ -179,7 +179,7 @@ impl Case<2> {
                         let [_, rows, columns] = problem.stored_size();
                         let shape = [self.images, self.groups * self.filters, rows, columns];
                         let asked = Some((algorithm, Means { level, threads }));
-                        let fast = conv.fast_with(problem, asked, self.relu).expect("the case is small");
+                        let fast = conv.fast_with(problem, asked, conv.clamp).expect("the case is small");
                         let mut output = ArrayD::from_elem(IxDyn(&shape), T::HIGHEST);
                         let slice = output.as_slice_mut().expect("a fresh array is in order");
                         fast.expect("there is a kernel").run_into(&(&input).into(), slice);

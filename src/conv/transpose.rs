@@ -1,15 +1,17 @@
 //! Transposed convolution: a convolution's adjoint, which makes a large map of a small one.
 
+use std::any::Any;
 use std::fmt;
 
 use super::filters::Bank;
 use super::kernels::Kernels;
 use super::phases::{Phases, Transposed};
 use super::{bias_of, window_of};
-use crate::module::{Module, OutputShape, check_shape};
+use crate::module::{Module, Operator, check_shape};
 use crate::plan::Run as RunPlan;
 use crate::shape::MapShape;
 use crate::tensor::{Tensor, TensorView, TensorViewMut, element_count, filled};
+use crate::version::Version;
 use crate::window::{AxisSpec, Geometry, Run, Window, try_map_axes, unravel};
 use crate::{Element, Error, IntoPadding, IntoPerAxis, IntoTensor, Plan, Result};
 
@@ -75,6 +77,7 @@ pub struct ConvTranspose<T: Element, const N: usize> {
     window: Window<N>,
     output_padding: [usize; N],
     groups: usize,
+    version: Version,
 }
 
 /// A transposed convolution whose parameters fit an input.
@@ -88,13 +91,8 @@ struct Layer<const N: usize> {
 impl<T: Element, const N: usize> ConvTranspose<T, N> {
     /// A transposed convolution with these filters, stride 1, no padding and no bias.
     pub fn new(filters: impl IntoTensor<T>) -> Self {
-        Self {
-            filters: filters.into_tensor(),
-            bias: None,
-            window: Window::new([1; N]),
-            output_padding: [0; N],
-            groups: 1,
-        }
+        let (filters, window, version) = (filters.into_tensor(), Window::new([1; N]), Version::default());
+        Self { filters, bias: None, window, output_padding: [0; N], groups: 1, version }
     }
 
     /// A number for each output channel, added to every pixel of its map. Of rank 1.
@@ -178,13 +176,23 @@ impl<T: Element, const N: usize> fmt::Debug for ConvTranspose<T, N> {
             .field("window", &window_of(&self.window, self.filters.shape()))
             .field("output_padding", &self.output_padding)
             .field("groups", &self.groups)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
-impl<T: Element, const N: usize> OutputShape for ConvTranspose<T, N> {
+impl<T: Element, const N: usize> Operator for ConvTranspose<T, N> {
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         Ok(self.layer(input)?.output.to_vec())
+    }
+
+    fn name(&self) -> String {
+        format!("ConvTranspose{N}d")
+    }
+
+    fn multiply_adds(&self, input_shape: &[usize]) -> u64 {
+        let Ok(Layer { bank, geometry, output }) = self.layer(input_shape) else { return 0 };
+        let factors = [output.batch.unwrap_or(1), bank.inputs, bank.outputs, geometry.taps(), geometry.outputs()];
+        factors.into_iter().fold(1, |all: u64, factor| all.saturating_mul(factor as u64))
     }
 }
 
@@ -210,10 +218,29 @@ impl<T: Element, const N: usize> Module<T, T::Sum> for ConvTranspose<T, N> {
     fn plan(&self, input_shape: &[usize]) -> Result<Plan<T, T::Sum>> {
         let layer = self.layer(input_shape)?;
         let phases = if layer.is_small() { None } else { self.phases(&layer)? };
-        let Some(phases) = phases else { return Plan::of(self.clone(), input_shape) };
+        let Some(phases) = phases else {
+            return Ok(Plan::of(self.clone(), input_shape)?.of_version(&self.version));
+        };
         let shape = layer.output.to_vec();
         let staging = filled(&shape, T::Sum::ZERO)?;
-        Ok(Plan::new(input_shape, &shape, Planned::<T> { phases, staging }))
+        Ok(Plan::new(input_shape, &shape, Planned::<T> { phases, staging }).of_version(&self.version))
+    }
+
+    fn parameters(&self) -> Vec<(String, TensorView<'_, T::Sum>)> {
+        let filters = (&self.filters as &dyn Any).downcast_ref::<Tensor<T::Sum>>();
+        let bias = self.bias.as_ref().map(|bias| ("bias".into(), bias.view()));
+        filters.map(|filters| ("weight".into(), filters.view())).into_iter().chain(bias).collect()
+    }
+
+    fn parameters_mut(&mut self) -> Vec<(String, TensorViewMut<'_, T::Sum>)> {
+        self.version.advance();
+        let filters = (&mut self.filters as &mut dyn Any).downcast_mut::<Tensor<T::Sum>>();
+        let bias = self.bias.as_mut().map(|bias| ("bias".into(), bias.view_mut()));
+        filters.map(|filters| ("weight".into(), filters.view_mut())).into_iter().chain(bias).collect()
+    }
+
+    fn parameter_count(&self) -> usize {
+        self.filters.len().saturating_add(self.bias.as_ref().map_or(0, Tensor::len))
     }
 }
 

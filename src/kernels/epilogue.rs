@@ -10,10 +10,42 @@ outline!();
 pub(crate) struct Epilogue<'a, A> {
     /// A number for each filter of the block; none for zeros.
     pub(crate) bias: Option<&'a [A]>,
-    pub(crate) relu: bool,
-    /// What is made of each 2×2 sums first. Bias and ReLU keep the order of numbers: but for infinite biases, the bits are the
+    /// The activation, where that is a clamp, as the ReLU is.
+    pub(crate) clamp: Option<Clamp<A>>,
+    /// What is made of each 2×2 sums first. Bias and clamp keep the order of numbers: but for infinite biases, the bits are the
     /// same as if they came first.
     pub(crate) quads: Option<Quads>,
+}
+
+/// `min(max(x, low), high)`, where NaN stays NaN. One code for the ReLU, for `Relu6` and for any other clamp: the bounds are known when
+/// it runs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Clamp<A> {
+    pub(crate) low: A,
+    pub(crate) high: A,
+}
+
+impl<A: PartialOrd + Copy> Clamp<A> {
+    /// Of one number.
+    #[inline]
+    pub(crate) fn apply(self, number: A) -> A {
+        let number = if number < self.low { self.low } else { number };
+        if number > self.high { self.high } else { number }
+    }
+
+    /// This and then another: a clamp again.
+    pub(crate) fn then(self, next: Self) -> Self {
+        Self { low: next.apply(self.low), high: next.apply(self.high) }
+    }
+}
+
+impl<A: Lanes> Clamp<A> {
+    /// Of a register of numbers.
+    #[inline(always)]
+    pub(crate) fn apply_to<S: Simd>(self, simd: S, numbers: A::Vector<S>) -> A::Vector<S> {
+        let [low, high] = [self.low, self.high].map(|bound| A::Vector::<S>::splat(simd, bound));
+        A::clamped(simd, numbers, low, high)
+    }
 }
 
 impl<A: Lanes> Epilogue<'_, A> {
@@ -51,9 +83,9 @@ impl<A: Lanes> Epilogue<'_, A> {
             Some(bias) => sums + A::Vector::<S>::splat(simd, bias[filter]),
             None => sums,
         };
-        match self.relu {
-            true => A::rectified(simd, sums),
-            false => sums,
+        match self.clamp {
+            Some(clamp) => clamp.apply_to(simd, sums),
+            None => sums,
         }
     }
 
@@ -67,9 +99,9 @@ impl<A: Lanes> Epilogue<'_, A> {
             Some(bias) => sums + A::Vector::<S>::from_fn(simd, |lane| bias.get(lane).copied().unwrap_or_default()),
             None => sums,
         };
-        match self.relu {
-            true => A::rectified(simd, sums),
-            false => sums,
+        match self.clamp {
+            Some(clamp) => clamp.apply_to(simd, sums),
+            None => sums,
         }
     }
 }
@@ -209,9 +241,9 @@ fn finish_square<S: Simd, A: Lanes, const LANES: usize>(
             square[pixel] += bias;
         }
     }
-    if epilogue.relu {
+    if let Some(clamp) = epilogue.clamp {
         for pixel in 0..LANES {
-            square[pixel] = A::rectified(simd, square[pixel]);
+            square[pixel] = clamp.apply_to(simd, square[pixel]);
         }
     }
     square

@@ -190,10 +190,10 @@ fn finished<S: Simd, A: Lanes, const ROWS: usize, const REGISTERS: usize>(
             }
         }
     }
-    if epilogue.relu {
+    if let Some(clamp) = epilogue.clamp {
         for row in 0..ROWS {
             for register in 0..REGISTERS {
-                sums[row][register] = A::rectified(simd, sums[row][register]);
+                sums[row][register] = clamp.apply_to(simd, sums[row][register]);
             }
         }
     }

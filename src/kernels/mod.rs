@@ -5,11 +5,16 @@
 //!     tile        sums[row][register] += broadcast · load
 //!     gemm        the loops around the tile
 //!     epilogue    bias, activation, and the way from registers into the maps
+//!     elementwise  functions of every element, in vectors, and the exponential functions for them
+//!     maps        pixels put where tables say, interpolation, norms over channels
 //!     pool        windows over planes, in vectors
 //! ```
 
+pub(crate) mod elementwise;
 pub(crate) mod epilogue;
+mod functions;
 pub(crate) mod gemm;
+pub(crate) mod maps;
 pub(crate) mod panels;
 pub(crate) mod pool;
 pub(crate) mod tile;

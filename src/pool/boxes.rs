@@ -7,11 +7,11 @@ use super::boxed::Layout;
 use super::planes::{Pooled, Sizes};
 use super::windows::{LONG, merges};
 use super::{Average, L2, Layer, Max, Min, Reduction, reduction_name};
-use crate::module::{Module, OutputShape, check_shape};
+use crate::module::{Module, Operator, check_shape};
 use crate::shape::MapShape;
 use crate::tensor::{TensorView, TensorViewMut, collected, element_count};
 use crate::window::{Window, unravel};
-use crate::{Band, Element, Error, IntoPerAxis, Plan, Result};
+use crate::{Band, Bands, Element, Error, IntoPerAxis, Lowering, Plan, Result};
 
 /// A pooling to a given output size: the input is shared out among the outputs, each of which reduces its box. On an axis
 /// of `n` pixels and `m` outputs, output `i` has the pixels from `⌊i·n/m⌋` up to `⌈(i+1)·n/m⌉`, as in PyTorch; boxes
@@ -326,15 +326,23 @@ impl<R, const N: usize> GlobalPool<R, N> {
     }
 }
 
-impl<R: Send + Sync, const N: usize> OutputShape for AdaptivePool<R, N> {
+impl<R: Send + Sync, const N: usize> Operator for AdaptivePool<R, N> {
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         Ok(self.boxes(input)?.output.to_vec())
     }
+
+    fn name(&self) -> String {
+        format!("Adaptive{}Pool{N}d", reduction_name::<R>())
+    }
 }
 
-impl<R: Send + Sync, const N: usize> OutputShape for GlobalPool<R, N> {
+impl<R: Send + Sync, const N: usize> Operator for GlobalPool<R, N> {
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         Ok(Self::boxes(input)?.output.to_vec())
+    }
+
+    fn name(&self) -> String {
+        format!("Global{}Pool{N}d", reduction_name::<R>())
     }
 }
 
@@ -350,10 +358,12 @@ impl<T: Element, R: Reduction<T>, const N: usize> Module<T> for AdaptivePool<R, 
         }
     }
 
-    fn name(&self) -> String {
-        format!("Adaptive{}Pool{N}d", reduction_name::<R>())
+    fn lowering(&self) -> Lowering<'_, T> {
+        Lowering::Bands(self)
     }
+}
 
+impl<T: Element, R: Reduction<T>, const N: usize> Bands<T> for AdaptivePool<R, N> {
     fn band(&self, input_shape: &[usize], rows: Range<usize>) -> Option<Band> {
         self.boxes(input_shape).ok()?.all_rows(rows)
     }
@@ -371,10 +381,12 @@ impl<T: Element, R: Reduction<T>, const N: usize> Module<T> for GlobalPool<R, N>
         }
     }
 
-    fn name(&self) -> String {
-        format!("Global{}Pool{N}d", reduction_name::<R>())
+    fn lowering(&self) -> Lowering<'_, T> {
+        Lowering::Bands(self)
     }
+}
 
+impl<T: Element, R: Reduction<T>, const N: usize> Bands<T> for GlobalPool<R, N> {
     fn band(&self, input_shape: &[usize], rows: Range<usize>) -> Option<Band> {
         Self::boxes(input_shape).ok()?.all_rows(rows)
     }

@@ -34,11 +34,11 @@ pub use unpool::{MaxUnpool, MaxUnpool1d, MaxUnpool2d, MaxUnpool3d};
 
 use std::ops::Range;
 
-use crate::module::{Module, OutputShape, check_shape};
+use crate::module::{Module, Operator, check_shape};
 use crate::shape::MapShape;
 use crate::tensor::{TensorView, TensorViewMut, element_count};
 use crate::window::{Axis, Geometry, Window};
-use crate::{Band, Element, IntoPadding, IntoPerAxis, Plan, Quads, Result};
+use crate::{Band, Bands, Element, IntoPadding, IntoPerAxis, Lowering, Plan, Pooling, Quads, Result};
 use operation::Operation;
 use planes::{Pooled, Sizes};
 use problem::Problem;
@@ -221,9 +221,13 @@ impl<const N: usize> Pool<Average, N> {
     }
 }
 
-impl<R: Send + Sync, const N: usize> OutputShape for Pool<R, N> {
+impl<R: Send + Sync, const N: usize> Operator for Pool<R, N> {
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         Ok(self.layer::<u8>(input)?.output.to_vec())
+    }
+
+    fn name(&self) -> String {
+        format!("{}Pool{N}d", reduction_name::<R>())
     }
 }
 
@@ -341,10 +345,12 @@ impl<T: Element, R: Reduction<T>, const N: usize> Module<T> for Pool<R, N> {
         self.planned(input_shape, None)
     }
 
-    fn name(&self) -> String {
-        format!("{}Pool{N}d", reduction_name::<R>())
+    fn lowering(&self) -> Lowering<'_, T> {
+        Lowering::Pooling(self)
     }
+}
 
+impl<T: Element, R: Reduction<T>, const N: usize> Pooling<T> for Pool<R, N> {
     fn quads(&self, input_shape: &[usize]) -> Option<Quads> {
         let quads = match self.reduction.operation()? {
             Operation::Max => Quads::Max,
@@ -353,7 +359,9 @@ impl<T: Element, R: Reduction<T>, const N: usize> Module<T> for Pool<R, N> {
         };
         self.layer::<T>(input_shape).ok()?.is_pairs().then_some(quads)
     }
+}
 
+impl<T: Element, R: Reduction<T>, const N: usize> Bands<T> for Pool<R, N> {
     fn band(&self, input_shape: &[usize], rows: Range<usize>) -> Option<Band> {
         self.layer::<T>(input_shape).ok()?.band(&self.window, input_shape, rows)
     }

@@ -6,20 +6,15 @@
 //! map between the two never exists. What is left are steps from one buffer to the next, in memory that is used again as soon as
 //! nobody needs what it holds.
 
-mod cut;
-mod fused;
-mod steps;
 mod summary;
 
-use crate::module::{Module, OutputShape, check_shape};
-use crate::plan::Run;
-use crate::tensor::{TensorView, TensorViewMut, element_count};
-use crate::version::Version;
-use crate::{Element, Error, Plan, Result};
-pub use summary::{LayerSummary, Summary};
+use std::sync::Arc;
 
-use cut::BAND_BYTES;
-use steps::Steps;
+use crate::module::{Module, Operator, check_shape};
+use crate::tensor::{TensorView, TensorViewMut};
+use crate::version::Version;
+use crate::{Element, Graph, Lowering, Plan, Result};
+pub use summary::{LayerSummary, Summary};
 
 /// Modules one after the other: a network, which is a module itself.
 ///
@@ -54,26 +49,49 @@ use steps::Steps;
 /// The results are those of the modules one after the other, each planned for its input: the same to the bit. But
 ///
 /// - a ReLU after a convolution or a [`Linear`](crate::Linear) layer costs nothing;
-/// - element-wise modules ([`Module::elementwise`]) run in place, and a [`Flatten`](crate::Flatten) leaves the elements
+/// - element-wise modules run in place, and a [`Flatten`](crate::Flatten) leaves the elements
 ///   where they are;
 /// - a maximum or minimum of 2×2 windows side by side, after a convolution by Winograd's tiles of 4×4 and perhaps a ReLU, is taken
-///   while the results are in registers ([`Module::plan_with_quads`]);
+///   while the results are in registers ([`Fusible::plan_pooled`](crate::Fusible::plan_pooled));
 /// - a module and any other pooling after it, with any element-wise modules between them, run band by band
-///   ([`Module::band`]): each thread computes the rows of the map that some rows of the output need, or the maps of some images,
+///   ([`Bands`](crate::Bands)): each thread computes the rows of the map that some rows of the output need, or the maps of some images,
 ///   pools them while they are in cache, and goes on. The map never exists as a whole. Where that does not pay, because the map
 ///   is small, or because each row of it would have to be computed several times, the map is computed as a whole;
-/// - two buffers at most hold what lies between steps.
+/// - a [`BatchNorm`](crate::BatchNorm) after a convolution or a dense layer is taken into its weights: that alone changes results, by
+///   rounding errors;
+/// - sums of residuals are taken in place, and branches computed where their concatenation lies, where that is in one piece;
+/// - what lies between steps shares memory with what is not needed at the same time: of a chain, two buffers at most.
 ///
-/// All of that holds for modules of your own that say so. A `Sequential` within another is one step of it, fused in itself.
+/// All of that holds for modules of your own that say so by [`Module::lowering`]. A `Sequential` within another, or
+/// within a [`Residual`](crate::Residual), is planned as if its layers were those of the other.
+///
+/// # Copies
+///
+/// A copy shares the layers, and costs next to nothing, until the parameters of one of the two are
+/// [written to](Module::parameters_mut): that one then has a copy of them to itself. A module that was pushed in an [`Arc`] which
+/// somebody else holds, too, stays shared with him, and has no parameters to write to.
+#[derive(Clone)]
 pub struct Sequential<T: Element = f32> {
     layers: Vec<Layer<T>>,
     version: Version,
 }
 
-/// A module of a network.
+/// A module of a network. Copies of the network share it until one of them writes to its parameters.
+#[derive(Clone)]
 struct Layer<T: Element> {
     name: String,
-    module: Box<dyn Module<T>>,
+    module: Arc<dyn CloneModule<T>>,
+}
+
+/// [`Module`], with `Clone` in a form that a `dyn` can have.
+trait CloneModule<T: Element>: Module<T> {
+    fn shared_clone(&self) -> Arc<dyn CloneModule<T>>;
+}
+
+impl<T: Element, M: Module<T> + Clone + 'static> CloneModule<T> for M {
+    fn shared_clone(&self) -> Arc<dyn CloneModule<T>> {
+        Arc::new(self.clone())
+    }
 }
 
 impl<T: Element> Layer<T> {
@@ -82,26 +100,46 @@ impl<T: Element> Layer<T> {
         format!("{} ({})", self.name, self.module.name())
     }
 
-    fn error(&self, source: Error) -> Error {
-        Error::Layer { layer: self.label(), source: Box::new(source) }
+    /// The module to write to: a copy of its own where other networks share it, which then keep what they have.
+    fn module_mut(&mut self) -> &mut dyn CloneModule<T> {
+        if Arc::get_mut(&mut self.module).is_none() {
+            // Not of the pointer, which is a module itself.
+            self.module = (*self.module).shared_clone();
+        }
+        Arc::get_mut(&mut self.module).expect("a copy that was made for this network is shared with none")
+    }
+}
+
+impl Sequential {
+    /// A network without layers, whose output is its input. It is one for `f32`, so that a layer for every type can be the first;
+    /// one for another type begins as `Sequential::default()`.
+    ///
+    /// ```
+    /// use featuremap::{Module, Relu, Sequential, Tensor};
+    /// use ndarray::array;
+    ///
+    /// let model = Sequential::new().push(Relu);
+    /// assert_eq!(model.forward(&array![-1.0, 2.0])?, Tensor::from(array![0.0, 2.0]));
+    ///
+    /// let doubles = Sequential::<f64>::default().push(Relu);
+    /// assert_eq!(doubles.forward(&array![-1.0, 2.0])?, Tensor::from(array![0.0, 2.0]));
+    /// # Ok::<(), featuremap::Error>(())
+    /// ```
+    pub fn new() -> Self {
+        Self::default()
     }
 }
 
 impl<T: Element> Sequential<T> {
-    /// A network without layers, whose output is its input.
-    pub fn new() -> Self {
-        Self { layers: Vec::new(), version: Version::default() }
-    }
-
-    /// Adds a layer at the end, named by its place: the first is `0`.
-    pub fn push(self, module: impl Module<T> + 'static) -> Self {
+    /// Adds a layer at the end, named by its place: the first is `0`. What is no `Clone` is one in an [`Arc`].
+    pub fn push(self, module: impl Module<T> + Clone + 'static) -> Self {
         let name = self.layers.len().to_string();
         self.push_named(name, module)
     }
 
     /// Adds a layer at the end, with a name for errors, summaries and saved parameters.
-    pub fn push_named(mut self, name: impl Into<String>, module: impl Module<T> + 'static) -> Self {
-        self.layers.push(Layer { name: name.into(), module: Box::new(module) });
+    pub fn push_named(mut self, name: impl Into<String>, module: impl Module<T> + Clone + 'static) -> Self {
+        self.layers.push(Layer { name: name.into(), module: Arc::new(module) });
         self
     }
 
@@ -117,39 +155,58 @@ impl<T: Element> Sequential<T> {
 
     /// The layers with their names, in order.
     pub fn layers(&self) -> impl ExactSizeIterator<Item = (&str, &dyn Module<T>)> {
-        self.layers.iter().map(|layer| (layer.name.as_str(), &*layer.module))
+        self.layers.iter().map(|layer| (layer.name.as_str(), &*layer.module as &dyn Module<T>))
+    }
+
+    /// The layers as a chain of nodes.
+    fn graph(&self) -> Graph<'_, T> {
+        let mut graph = Graph::default().of_version(&self.version);
+        let mut value = graph.input();
+        for (name, module) in self.layers() {
+            value = graph.module(name, module, value);
+        }
+        graph
     }
 
     /// A plan whose fused groups have bands of so many bytes.
+    #[cfg(test)]
     fn plan_in(&self, input_shape: &[usize], room: usize) -> Result<Plan<T>> {
-        let shapes = self.counted_shapes(input_shape)?;
-        let (steps, _) = Steps::new(&self.layers, &shapes, room)?;
-        Ok(Plan::new(input_shape, &shapes[self.layers.len()], steps).of_version(&self.version))
-    }
-
-    /// The shapes from that of the input to that of the output: one more than layers.
-    fn shapes(&self, input: &[usize]) -> Result<Vec<Vec<usize>>> {
-        let mut shapes = vec![input.to_vec()];
-        for (number, layer) in self.layers.iter().enumerate() {
-            shapes.push(layer.module.output_shape(&shapes[number]).map_err(|error| layer.error(error))?);
-        }
-        Ok(shapes)
-    }
-
-    /// The same, each of so many elements that their bytes can be counted.
-    fn counted_shapes(&self, input: &[usize]) -> Result<Vec<Vec<usize>>> {
-        element_count::<T>(input)?;
-        let shapes = self.shapes(input)?;
-        for (layer, shape) in self.layers.iter().zip(&shapes[1..]) {
-            element_count::<T>(shape).map_err(|error| layer.error(error))?;
-        }
-        Ok(shapes)
+        self.graph().plan_in(input_shape, room)
     }
 }
 
+/// A network without layers.
 impl<T: Element> Default for Sequential<T> {
     fn default() -> Self {
-        Self::new()
+        Self { layers: Vec::new(), version: Version::default() }
+    }
+}
+
+/// Layers of one type, named by their places. Layers of several types are of one as `Arc<dyn Module<f32>>`.
+///
+/// ```
+/// use featuremap::{Conv2d, Module, Relu, Sequential};
+/// use ndarray::Array4;
+/// use std::sync::Arc;
+///
+/// let conv = Conv2d::new(Array4::<f32>::ones((3, 3, 3, 3))).padding(1);
+/// let mut model: Sequential = [conv.clone(), conv.clone()].into_iter().collect();
+/// model.extend([Arc::new(Relu) as Arc<dyn Module<f32>>, Arc::new(conv)]);
+/// assert_eq!(model.len(), 4);
+/// ```
+impl<T: Element, M: Module<T> + Clone + 'static> FromIterator<M> for Sequential<T> {
+    fn from_iter<I: IntoIterator<Item = M>>(modules: I) -> Self {
+        let mut network = Self::default();
+        network.extend(modules);
+        network
+    }
+}
+
+impl<T: Element, M: Module<T> + Clone + 'static> Extend<M> for Sequential<T> {
+    fn extend<I: IntoIterator<Item = M>>(&mut self, modules: I) {
+        for module in modules {
+            self.layers.push(Layer { name: self.layers.len().to_string(), module: Arc::new(module) });
+        }
     }
 }
 
@@ -159,12 +216,16 @@ impl<T: Element> std::fmt::Debug for Sequential<T> {
     }
 }
 
-impl<T: Element> OutputShape for Sequential<T> {
+impl<T: Element> Operator for Sequential<T> {
     /// # Errors
     ///
-    /// [`Error::Layer`], with what is wrong, for the first layer that its input does not fit.
+    /// [`Error::Layer`](crate::Error::Layer), with what is wrong, for the first layer that its input does not fit.
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
-        Ok(self.shapes(input)?.pop().unwrap_or_default())
+        self.graph().output_shape(input)
+    }
+
+    fn multiply_adds(&self, input_shape: &[usize]) -> u64 {
+        self.graph().multiply_adds(input_shape)
     }
 }
 
@@ -176,46 +237,31 @@ impl<T: Element> Module<T> for Sequential<T> {
     }
 
     fn plan(&self, input_shape: &[usize]) -> Result<Plan<T>> {
-        self.plan_in(input_shape, BAND_BYTES)
+        self.graph().plan(input_shape)
     }
 
-    fn parameters(&self) -> Vec<(String, TensorView<'_, T>)> {
-        self.layers.iter().flat_map(|layer| within(&layer.name, layer.module.parameters())).collect()
+    fn lowering(&self) -> Lowering<'_, T> {
+        Lowering::Graph(self.graph())
     }
 
     fn parameters_mut(&mut self) -> Vec<(String, TensorViewMut<'_, T>)> {
         self.version.advance();
-        self.layers.iter_mut().flat_map(|layer| within(&layer.name, layer.module.parameters_mut())).collect()
+        let mut parameters = Vec::new();
+        for layer in &mut self.layers {
+            let name = layer.name.clone();
+            parameters.extend(within(&name, layer.module_mut().parameters_mut()));
+        }
+        parameters
     }
 
     fn parameter_count(&self) -> usize {
         self.layers.iter().fold(0, |count: usize, layer| count.saturating_add(layer.module.parameter_count()))
     }
-
-    fn multiply_adds(&self, input_shape: &[usize]) -> u64 {
-        let Ok(shapes) = self.shapes(input_shape) else { return 0 };
-        let layers = self.layers.iter().zip(&shapes);
-        layers.fold(0, |all: u64, (layer, shape)| all.saturating_add(layer.module.multiply_adds(shape)))
-    }
 }
 
 /// Parameters of a layer as the network calls them: `0.weight`.
-fn within<V>(layer: &str, parameters: Vec<(String, V)>) -> impl Iterator<Item = (String, V)> {
+pub(crate) fn within<V>(layer: &str, parameters: Vec<(String, V)>) -> impl Iterator<Item = (String, V)> {
     parameters.into_iter().map(move |(name, values)| (format!("{layer}.{name}"), values))
-}
-
-impl<T: Element> Run<T> for Steps<T> {
-    fn run(&mut self, input: TensorView<'_, T>, output: TensorViewMut<'_, T>) -> Result<()> {
-        self.run_all(&input, output)
-    }
-
-    fn algorithm(&self) -> String {
-        self.describe()
-    }
-
-    fn workspace_bytes(&self) -> usize {
-        self.bytes()
-    }
 }
 
 #[cfg(test)]

@@ -3,8 +3,7 @@
 use std::fmt;
 
 use super::Sequential;
-use super::cut::BAND_BYTES;
-use super::steps::Steps;
+use crate::graph::{BAND_BYTES, Flat, Line, Planned, Way};
 use crate::{Element, Result};
 
 /// What a [`Sequential`] takes for inputs of one shape, by [`Sequential::summary`].
@@ -37,9 +36,14 @@ pub struct Summary {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct LayerSummary {
+    /// How many graphs it is within: a residual, say, or a network in this one. Their lines stand before those of what is in them, and
+    /// say how much that is in all.
+    pub depth: usize,
+    /// Whether the lines after it are of what is in it.
+    pub is_graph: bool,
     /// The name that it was added with, or its number.
     pub name: String,
-    /// What it is: [`Module::name`](crate::Module::name).
+    /// What it is: [`Operator::name`](crate::Operator::name).
     pub kind: String,
     /// The shape of its output.
     pub output_shape: Vec<usize>,
@@ -54,20 +58,6 @@ pub struct LayerSummary {
     /// Bytes that the plan holds of it at once: none of what is computed in place or by the layer before, and some rows of a
     /// map that is pooled band by band.
     pub fused_bytes: usize,
-}
-
-/// How the plan computes a layer.
-#[derive(Debug, Clone)]
-pub(super) struct Way {
-    pub(super) algorithm: String,
-    /// Bytes of the output that are held at once.
-    pub(super) bytes: usize,
-}
-
-impl Way {
-    pub(super) fn new(algorithm: impl Into<String>, bytes: usize) -> Self {
-        Self { algorithm: algorithm.into(), bytes }
-    }
 }
 
 impl<T: Element> Sequential<T> {
@@ -95,35 +85,36 @@ impl<T: Element> Sequential<T> {
     ///
     /// As [`Module::plan`](crate::Module::plan).
     pub fn summary(&self, input_shape: &[usize]) -> Result<Summary> {
-        let shapes = self.counted_shapes(input_shape)?;
-        let (steps, ways) = Steps::new(&self.layers, &shapes, BAND_BYTES)?;
+        let flat = Flat::new(&self.graph(), input_shape)?;
+        let planned = Planned::new(&flat, BAND_BYTES)?;
         let bytes = |shape: &[usize]| shape.iter().product::<usize>() * size_of::<T>();
-        let layers: Vec<_> = self
-            .layers
-            .iter()
-            .zip(shapes.windows(2))
-            .zip(ways)
-            .map(|((layer, shapes), way)| LayerSummary {
-                name: layer.name.clone(),
-                kind: layer.module.name(),
-                output_shape: shapes[1].clone(),
-                parameters: layer.module.parameter_count(),
-                multiply_adds: layer.module.multiply_adds(&shapes[0]),
-                algorithm: way.algorithm,
-                plain_bytes: bytes(&shapes[1]),
-                fused_bytes: way.bytes,
-            })
-            .collect();
-        let total = |part: fn(&LayerSummary) -> usize| layers.iter().map(part).fold(0, usize::saturating_add);
+        let summed = |line: &Line, way: Option<&Way>| LayerSummary {
+            depth: line.depth,
+            name: line.name.clone(),
+            kind: line.kind.clone(),
+            output_shape: line.output_shape.clone(),
+            parameters: line.parameters,
+            multiply_adds: line.multiply_adds,
+            algorithm: way.map_or_else(String::new, |way| way.algorithm.clone()),
+            plain_bytes: way.map_or(0, |_| bytes(&line.output_shape)),
+            fused_bytes: way.map_or(0, |way| way.bytes),
+            is_graph: line.is_graph,
+        };
+        // Lines of nodes come in their order, with those of graphs between them.
+        let mut ways = planned.ways.iter();
+        let layers: Vec<_> =
+            flat.lines.iter().map(|line| summed(line, if line.is_graph { None } else { ways.next() })).collect();
+        let nodes = || layers.iter().filter(|layer| !layer.is_graph);
+        let total = |part: fn(&LayerSummary) -> usize| nodes().map(part).fold(0, usize::saturating_add);
         Ok(Summary {
             input_shape: input_shape.to_vec(),
             parameters: total(|layer| layer.parameters),
-            multiply_adds: layers.iter().map(|layer| layer.multiply_adds).fold(0, u64::saturating_add),
+            multiply_adds: nodes().map(|layer| layer.multiply_adds).fold(0, u64::saturating_add),
             plain_bytes: total(|layer| layer.plain_bytes),
             fused_bytes: total(|layer| layer.fused_bytes),
-            plain_peak_bytes: shapes.windows(2).map(|pair| bytes(&pair[0]) + bytes(&pair[1])).max().unwrap_or(0),
-            peak_bytes: steps.peak_bytes(),
-            workspace_bytes: steps.bytes(),
+            plain_peak_bytes: flat.plain_peak_bytes(),
+            peak_bytes: planned.peak_bytes,
+            workspace_bytes: planned.workspace_bytes(),
             layers,
         })
     }
@@ -136,7 +127,7 @@ const NUMBERS: std::ops::Range<usize> = 2..6;
 impl LayerSummary {
     fn cells(&self) -> [String; 7] {
         [
-            format!("{} ({})", self.name, self.kind),
+            format!("{}{} ({})", "  ".repeat(self.depth), self.name, self.kind),
             format!("{:?}", self.output_shape),
             grouped(self.parameters as u64),
             grouped(self.multiply_adds),

@@ -12,12 +12,12 @@ use proptest::prelude::*;
 
 use super::Sequential;
 use crate::conv::Algorithm;
-use crate::module::{Module, OutputShape};
+use crate::module::{Module, Operator};
 use crate::simd::{Level, lanes};
 use crate::{
-    AdaptiveMaxPool2d, AvgPool2d, Band, Conv, Conv2d, Flatten, GlobalAvgPool, GlobalMaxPool, L2Pool2d, Linear,
-    MaxPool1d, MaxPool2d, MaxPool3d, MinPool2d, PaddingMode, Plan, Pool, Reduction, Relu, Result, Tensor, TensorView,
-    TensorViewMut,
+    Activation, AdaptiveMaxPool2d, AvgPool2d, Band, Bands, Conv, Conv2d, Flatten, GlobalAvgPool, GlobalMaxPool,
+    L2Pool2d, Linear, Lowering, MaxPool1d, MaxPool2d, MaxPool3d, MinPool2d, PaddingMode, Plan, Pool, Reduction, Relu,
+    Result, Tensor, TensorView, TensorViewMut,
 };
 
 fn waves(shape: &[usize]) -> ArrayD<f32> {
@@ -185,7 +185,7 @@ fn everyday_blocks_are_fused() -> Result<()> {
             (block().push(AvgPool2d::new(2).ceil_mode(true)), 12),
             (block().push(L2Pool2d::new(2)).push(Relu), 12),
             (block().push(GlobalMaxPool::default()), 2),
-            (Sequential::new().push(tiles.clone()).push(Relu).push(Relu).push(MaxPool2d::new(2)), 6),
+            (Sequential::new().push(tiles.clone()).push(Relu).push(Activation::Tanh).push(MaxPool2d::new(2)), 6),
         ] {
             let how = check(&model, &input, 12 << 10, threads)?;
             let found: usize = how.split(' ').rev().nth(1).and_then(|word| word.parse().ok()).unwrap_or(0);
@@ -230,7 +230,7 @@ fn images_are_computed_as_in_the_whole_batch() -> Result<()> {
 #[derive(Clone)]
 struct Late(Conv2d);
 
-impl OutputShape for Late {
+impl Operator for Late {
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         self.0.output_shape(input)
     }
@@ -245,6 +245,12 @@ impl Module<f32> for Late {
         Plan::of(self.clone(), input_shape)
     }
 
+    fn lowering(&self) -> Lowering<'_, f32> {
+        Lowering::Bands(self)
+    }
+}
+
+impl Bands<f32> for Late {
     fn band(&self, input_shape: &[usize], rows: std::ops::Range<usize>) -> Option<Band> {
         self.0.band(input_shape, rows)
     }

@@ -139,8 +139,13 @@ pub trait Lanes: Copy + Default + PartialOrd + Send + Sync + 'static {
     /// `a · b + sum`, rounded once where the level can; wrapping for integers.
     fn mul_add<S: Simd>(a: Self::Vector<S>, b: Self::Vector<S>, sum: Self::Vector<S>) -> Self::Vector<S>;
 
-    /// [`Pixel::rectified`]
-    fn rectified<S: Simd>(simd: S, vector: Self::Vector<S>) -> Self::Vector<S>;
+    /// `min(max(x, low), high)`, where NaN stays NaN.
+    fn clamped<S: Simd>(
+        simd: S,
+        vector: Self::Vector<S>,
+        low: Self::Vector<S>,
+        high: Self::Vector<S>,
+    ) -> Self::Vector<S>;
 
     /// [`Pixel::larger`], or NaN where one of them is.
     fn maximum<S: Simd>(simd: S, earlier: Self::Vector<S>, later: Self::Vector<S>) -> Self::Vector<S>;
@@ -160,8 +165,13 @@ macro_rules! lanes {
             }
 
             #[inline(always)]
-            fn rectified<S: Simd>(simd: S, vector: S::$vectors) -> S::$vectors {
-                <Self as Pixel>::rectified(simd, vector)
+            fn clamped<S: Simd>(
+                simd: S,
+                vector: S::$vectors,
+                low: S::$vectors,
+                high: S::$vectors,
+            ) -> S::$vectors {
+                Self::smaller(simd, Self::larger(simd, vector, low), high)
             }
 
             #[inline(always)]

@@ -185,6 +185,16 @@ impl<'a, T> TensorViewMut<'a, T> {
         }
     }
 
+    /// Calls `f` with every element and that of `other` at the same place; `other` is repeated along axes where it has one element,
+    /// or none.
+    pub(crate) fn combine<U>(&mut self, other: &TensorView<'_, U>, f: impl FnMut(&mut T, &U)) {
+        match (&mut self.array, &other.array) {
+            (Inline::UpToSix { array, .. }, Inline::UpToSix { array: other, .. }) => array.zip_mut_with(other, f),
+            (Inline::Deep(array), Inline::Deep(other)) => array.zip_mut_with(other, f),
+            _ => unreachable!("only values that are held alike are joined"),
+        }
+    }
+
     /// Copies the elements of `other`, which has the same shape.
     pub(crate) fn assign(&mut self, other: &TensorView<'_, T>)
     where

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use featuremap::{Error, Module, OutputShape, Plan, Result, TensorView, TensorViewMut};
+use featuremap::{Error, Module, Operator, Plan, Result, TensorView, TensorViewMut};
 
 use super::check::{Input, Stage, Subject, Verdict};
 use super::definition::{Expected, Terms, agree};
@@ -35,7 +35,7 @@ const ALL: [Fault; 7] =
 #[derive(Debug, Clone)]
 struct Faulty(Fault, Arc<AtomicUsize>);
 
-impl OutputShape for Faulty {
+impl Operator for Faulty {
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         match self.0 {
             Fault::Error => Err(Error::EmptyAxis { axis: 1 }),

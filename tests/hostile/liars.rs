@@ -4,7 +4,8 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use featuremap::{
-    Band, Elementwise, Error, Module, OutputShape, Plan, Quads, Result, RunPlan, TensorView, TensorViewMut,
+    Activation, Band, Bands, Elementwise, Error, Fusible, Lowering, Module, Operator, Plan, Pooling, Quads, Result,
+    RunPlan, TensorView, TensorViewMut,
 };
 
 use super::random::Random;
@@ -66,7 +67,7 @@ impl Liar {
     }
 }
 
-impl OutputShape for Liar {
+impl Operator for Liar {
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         let Some(mut random) = self.lies(SHAPE) else { return Ok(input.to_vec()) };
         match random.below(9) {
@@ -74,6 +75,10 @@ impl OutputShape for Liar {
             1..5 => Ok(Self::other(&mut random, input)),
             _ => Ok(input.to_vec()),
         }
+    }
+
+    fn multiply_adds(&self, _: &[usize]) -> u64 {
+        self.lies(COUNTS).map_or(0, |mut random| random.bits())
     }
 }
 
@@ -117,30 +122,50 @@ impl Module<f32> for Liar {
         }
     }
 
-    fn elementwise(&self) -> Option<Elementwise<f32>> {
-        self.lies(ELEMENTWISE)
-            .filter(|random| random.clone().once_in(2))
-            .map(|_| Elementwise::new(|mut map: TensorViewMut<'_, f32>| map.map_in_place(|value| *value = -*value)))
+    fn lowering(&self) -> Lowering<'_, f32> {
+        if self.lies(ELEMENTWISE).is_some_and(|mut random| random.once_in(2)) {
+            let negate = |mut map: TensorViewMut<'_, f32>| map.map_in_place(|value| *value = -*value);
+            return Lowering::Elementwise(Elementwise::new(negate));
+        }
+        if self.lies(RESHAPES).is_some_and(|mut random| random.once_in(2)) {
+            return Lowering::Reshape;
+        }
+        match self.lies(RELU).map(|mut random| random.below(4)) {
+            Some(0) => Lowering::Opaque,
+            Some(1) => Lowering::Pooling(self),
+            Some(2) => Lowering::Fusible(self),
+            _ => Lowering::Bands(self),
+        }
     }
 
-    fn only_reshapes(&self) -> bool {
-        self.lies(RESHAPES).is_some_and(|mut random| random.once_in(2))
+    fn parameter_count(&self) -> usize {
+        self.lies(COUNTS).map_or(0, |mut random| random.hostile())
+    }
+}
+
+impl Fusible<f32> for Liar {
+    fn with_activation(&self, _: Activation) -> Option<Box<dyn Fusible<f32> + '_>> {
+        self.lies(RELU).map(|_| Box::new(self.clone()) as Box<dyn Fusible<f32>>)
     }
 
-    fn with_relu(&self) -> Option<Box<dyn Module<f32> + '_>> {
-        self.lies(RELU).map(|_| Box::new(self.clone()) as Box<dyn Module<f32>>)
-    }
-
-    fn quads(&self, _: &[usize]) -> Option<Quads> {
-        self.lies(QUADS).map(|mut random| if random.once_in(2) { Quads::Max } else { Quads::Min })
-    }
-
-    fn plan_with_quads(&self, input_shape: &[usize], _: Quads) -> Option<Plan> {
+    fn plan_pooled(&self, input_shape: &[usize], _: Quads) -> Option<Plan> {
         let mut random = self.lies(QUADS)?;
         let output = Self::other(&mut random, input_shape);
         Some(Plan::new(input_shape, &output, Nothing(true)))
     }
 
+    fn bands(&self) -> Option<&dyn Bands<f32>> {
+        self.lies(BAND).map(|_| self as &dyn Bands<f32>)
+    }
+}
+
+impl Pooling<f32> for Liar {
+    fn quads(&self, _: &[usize]) -> Option<Quads> {
+        self.lies(QUADS).map(|mut random| if random.once_in(2) { Quads::Max } else { Quads::Min })
+    }
+}
+
+impl Bands<f32> for Liar {
     fn band(&self, input_shape: &[usize], rows: Range<usize>) -> Option<Band> {
         let Some(mut random) = self.lies(BAND) else {
             let axis = input_shape.len().checked_sub(2)?;
@@ -156,14 +181,6 @@ impl Module<f32> for Liar {
         let (input, output) = (Self::range(&mut random), Self::range(&mut random));
         let (before, after) = (random.hostile(), random.hostile());
         Some(Band { input_axis, input, output_axis, output, before, after })
-    }
-
-    fn parameter_count(&self) -> usize {
-        self.lies(COUNTS).map_or(0, |mut random| random.hostile())
-    }
-
-    fn multiply_adds(&self, _: &[usize]) -> u64 {
-        self.lies(COUNTS).map_or(0, |mut random| random.bits())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Dense layers, of weights and inputs that fit each other or not; ReLU and Flatten, of tensors of any rank.
 
-use featuremap::{Element, Flatten, Linear, OutputShape, PaddingMode, Relu};
+use featuremap::{Element, Flatten, Linear, Operator, PaddingMode, Relu};
 use ndarray::Array1;
 
 use super::check::{Input, Stage, Subject, Verdict};

@@ -1,8 +1,8 @@
 //! Networks of layers that fit each other, which give to the bit what these give one after the other; and of liars.
 
 use featuremap::{
-    AdaptivePool, Average, Band, Conv, Elementwise, Error, Flatten, GlobalPool, Linear, Max, Min, Module, OutputShape,
-    Plan, Pool, Relu, Result, Sequential, Tensor, TensorView, TensorViewMut,
+    AdaptivePool, Average, Band, Bands, Conv, Elementwise, Error, Flatten, GlobalPool, Linear, Lowering, Max, Min,
+    Module, Operator, Plan, Pool, Relu, Result, Sequential, Tensor, TensorView, TensorViewMut,
 };
 use ndarray::ArrayD;
 
@@ -16,9 +16,10 @@ use super::random::{Kind, Random, numbers};
 #[derive(Debug, Clone)]
 struct Double {
     says: bool,
+    in_bands: bool,
 }
 
-impl OutputShape for Double {
+impl Operator for Double {
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         Ok(input.to_vec())
     }
@@ -36,14 +37,21 @@ impl Module<f32> for Double {
         Plan::of(self.clone(), input_shape)
     }
 
-    fn elementwise(&self) -> Option<Elementwise<f32>> {
-        self.says.then(|| Elementwise::new(|mut map| map.map_in_place(|value| *value *= 2.0)))
+    fn lowering(&self) -> Lowering<'_, f32> {
+        match self.says {
+            // Each is true of it.
+            true if self.in_bands => Lowering::Bands(self),
+            true => Lowering::Elementwise(Elementwise::new(|mut map| map.map_in_place(|value| *value *= 2.0))),
+            false => Lowering::Opaque,
+        }
     }
+}
 
+impl Bands<f32> for Double {
     fn band(&self, input_shape: &[usize], rows: std::ops::Range<usize>) -> Option<Band> {
         let axis = input_shape.len().checked_sub(2)?;
         let rows = rows.start..rows.end.min(input_shape[axis]);
-        (self.says && !rows.is_empty()).then(|| Band::new(axis, rows.clone(), rows))
+        (!rows.is_empty()).then(|| Band::new(axis, rows.clone(), rows))
     }
 }
 
@@ -91,7 +99,7 @@ fn network<const N: usize>(random: &mut Random, mut channels: usize, lies: bool)
             6 => network.push(pool::<_, N>(random, Max)),
             7 => network.push(pool::<_, N>(random, Min)),
             8 => network.push(pool::<_, N>(random, Average { count_include_pad: false })),
-            9 => network.push(Double { says: random.once_in(2) }),
+            9 => network.push(Double { says: random.once_in(2), in_bands: random.once_in(2) }),
             11 if random.once_in(3) => network.push(self::network::<N>(random, channels, lies)),
             12 if random.once_in(3) => {
                 let size = random.from(1, 4);
@@ -191,15 +199,14 @@ pub(crate) fn check_liars<const N: usize>(stage: &Stage, random: &mut Random) {
         }
         let liar = Liar::draw(random);
         let band = Band::new(random.below(4), 0..random.hostile(), 0..random.hostile());
-        let _either = Module::<f32>::plan_band(&liar, shape, &band);
-        let _either = Module::<f32>::plan_band(&network, shape, &band);
+        let _either = Bands::<f32>::plan_band(&liar, shape, &band);
     });
 }
 
 /// Bands that a module may not have: an error before there is memory for them, or a plan for their rows.
 pub(crate) fn check_bands(random: &mut Random) {
     let (conv, _) = conv::<2>(random, 2);
-    let pools: [Box<dyn Module<f32>>; 3] =
+    let pools: [Box<dyn Bands<f32>>; 3] =
         [Box::new(conv), Box::new(pool::<_, 2>(random, Max)), Box::new(pool::<_, 2>(random, Average::default()))];
     let shape = [random.from(1, 2), 2, random.from(1, 20), random.from(1, 20)];
     for module in &pools {

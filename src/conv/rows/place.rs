@@ -32,9 +32,9 @@ impl Place {
                 *sum += bias;
             }
         }
-        if finish.relu {
+        if let Some(clamp) = finish.clamp {
             for sum in sums.as_flattened_mut() {
-                *sum = A::rectified(simd, *sum);
+                *sum = clamp.apply_to(simd, *sum);
             }
         }
         let Self { at, pitch, rows, columns, spills } = self;

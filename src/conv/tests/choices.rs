@@ -14,7 +14,7 @@ use crate::conv::module::Means;
 use crate::conv::problem::Problem;
 use crate::conv::{Algorithm, Conv2d, choose, fast};
 use crate::simd::kernel_levels;
-use crate::{OutputShape, Tensor};
+use crate::{Operator, Tensor};
 
 /// Turns of each algorithm on a layer, of at least so many seconds.
 const TURNS: usize = 9;

@@ -8,7 +8,6 @@ use ndarray::{ArrayView5, ArrayViewMut4};
 
 use crate::conv::problem::Problem;
 use crate::kernels::epilogue::Epilogue;
-use crate::relu::relu;
 use crate::simd::Lanes;
 use crate::window::Axis;
 use crate::{Element, Quads};
@@ -135,6 +134,6 @@ impl<A: Lanes + Element<Sum = A>> Mend<'_, A> {
                 }
             }
         }
-        if self.finish.relu { relu(sum) } else { sum }
+        self.finish.clamp.map_or(sum, |clamp| clamp.apply(sum))
     }
 }

@@ -8,7 +8,7 @@ use super::super::planes::Planes;
 use super::super::{Average, AvgPool2d, L2Pool2d, Max, MaxPool2d, Pool, Reduction, reference};
 use super::{Case, by_kernel, pixels};
 use crate::simd::{has_kernels, levels};
-use crate::{Element, Module, Tensor, TensorView};
+use crate::{Bands, Element, Tensor, TensorView};
 
 /// A window, the input it slides over, and what pools it where pixels have kernels written with vectors, and where they have not.
 struct Way {
@@ -85,7 +85,7 @@ fn every_window_is_pooled_the_way_that_is_meant_for_it() {
 }
 
 /// The outputs of a map, computed band by band.
-fn by_bands(module: &dyn Module<f32>, input: &Array4<f32>, cuts: &[usize]) -> Tensor<f32> {
+fn by_bands(module: &dyn Bands<f32>, input: &Array4<f32>, cuts: &[usize]) -> Tensor<f32> {
     let shape = module.output_shape(input.shape()).expect("the input fits");
     let mut output = Array4::zeros((shape[0], shape[1], shape[2], shape[3]));
     let ends = cuts.iter().skip(1).chain([&shape[2]]);
@@ -121,7 +121,7 @@ fn bands_have_the_bits_of_the_whole() {
         let average = AvgPool2d::new(size).stride(stride).padding(padding);
         let norm = L2Pool2d::new(size).stride(stride).padding(padding);
         let largest = MaxPool2d::new(size).stride(stride).padding(padding);
-        for module in [&average as &dyn Module<f32>, &norm, &largest] {
+        for module in [&average as &dyn Bands<f32>, &norm, &largest] {
             let whole = module.forward_view(TensorView::from(&input)).expect("the input fits");
             for cuts in [&[0, 1, 7, 20][..], &[0, 13], &[0, 2, 4, 6, 8, 10, 12, 14, 16]] {
                 let banded = by_bands(module, &input, cuts);

@@ -12,10 +12,10 @@ use proptest::prelude::*;
 
 use super::super::Sequential;
 use super::{check, fused, one_by_one, waves};
-use crate::module::{Module, OutputShape};
+use crate::module::{Module, Operator};
 use crate::{
-    AvgPool2d, Band, Conv, Conv1d, Conv2d, Element, Elementwise, Error, Flatten, GlobalAvgPool1d, GlobalMaxPool,
-    Linear, MaxPool1d, MaxPool2d, PaddingMode, Plan, Relu, Result, Tensor, TensorView, TensorViewMut,
+    AvgPool2d, Band, Bands, Conv, Conv1d, Conv2d, Element, Elementwise, Error, Flatten, GlobalAvgPool1d, GlobalMaxPool,
+    Linear, Lowering, MaxPool1d, MaxPool2d, PaddingMode, Plan, Relu, Result, Tensor, TensorView, TensorViewMut,
 };
 
 /// Of properties, as the kernels are slow without an optimiser.
@@ -85,11 +85,11 @@ fn doubles_and_integers() -> Result<()> {
     };
     for mode in [PaddingMode::Zeros, PaddingMode::Reflect, PaddingMode::Replicate, PaddingMode::Circular] {
         let conv = Conv::<i32, 2>::new(integers(&[4, 2, 3, 3])).bias(integers(&[4])).padding([2, 1]).padding_mode(mode);
-        let model = Sequential::new().push(conv.dilation([2, 1])).push(Relu).push(MaxPool2d::new([3, 2]));
+        let model = Sequential::default().push(conv.dilation([2, 1])).push(Relu).push(MaxPool2d::new([3, 2]));
         check_type(&model, &integers(&[2, 2, 31, 9]))?;
         let conv = Conv::<f64, 2>::new(waves(&[5, 2, 3, 3]).mapv(f64::from)).padding(1).padding_mode(mode);
         // Every value is of a plan, as forward takes small layers tap by tap.
-        let model = Sequential::new().push(conv).push(Relu).push(AvgPool2d::new(3).stride(2).padding(1));
+        let model = Sequential::default().push(conv).push(Relu).push(AvgPool2d::new(3).stride(2).padding(1));
         let input = waves(&[3, 2, 30, 17]).mapv(f64::from);
         let (mut map, mut found) = (Tensor::from(&input), Tensor::zeros(&model.output_shape(input.shape())?)?);
         for (_, layer) in model.layers() {
@@ -138,7 +138,7 @@ struct Liar {
     elementwise: bool,
 }
 
-impl OutputShape for Liar {
+impl Operator for Liar {
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         Ok(self.shape.clone().unwrap_or_else(|| input.to_vec()))
     }
@@ -156,6 +156,18 @@ impl Module<f32> for Liar {
         Plan::of(self.clone(), self.planned.as_deref().unwrap_or(input_shape))
     }
 
+    fn lowering(&self) -> Lowering<'_, f32> {
+        if self.only_reshapes {
+            return Lowering::Reshape;
+        }
+        if self.elementwise {
+            return Lowering::Elementwise(Elementwise::new(|mut map| map.map_in_place(|pixel| *pixel *= 2.0)));
+        }
+        Lowering::Bands(self)
+    }
+}
+
+impl Bands<f32> for Liar {
     fn band(&self, _: &[usize], rows: Range<usize>) -> Option<Band> {
         let band = self.band.clone()?;
         // Of no rows at all: those that were asked for.
@@ -165,14 +177,6 @@ impl Module<f32> for Liar {
             output: given,
             ..band
         })
-    }
-
-    fn only_reshapes(&self) -> bool {
-        self.only_reshapes
-    }
-
-    fn elementwise(&self) -> Option<Elementwise<f32>> {
-        self.elementwise.then(|| Elementwise::new(|mut map| map.map_in_place(|pixel| *pixel *= 2.0)))
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{Band, Element};
 
 /// The rows of the map that a band computes, and the rows of the input that it reads, stay within this: with the weights and
 /// the packed input of a convolution they lie in the second-level cache.
-pub(super) const BAND_BYTES: usize = 640 * 1024;
+pub(crate) const BAND_BYTES: usize = 640 * 1024;
 
 /// How many rows of the map may be computed twice, for bands of the output that share them: an eighth.
 const MOST_ROWS: f64 = 1.125;

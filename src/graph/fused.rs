@@ -5,27 +5,27 @@
 //!         rows of the input  →  rows of the map, in a buffer that stays in cache  →  rows of the output
 //! ```
 //!
-//! A band of a module's output is the same module on a band of its input, with other padding: [`Module::band`] says which rows,
-//! and [`Module::plan_band`] gives the plan. Most bands are alike, so a few plans serve all. Each thread has its own.
+//! A band of a module's output is the same module on a band of its input, with other padding: [`Bands::band`] says which rows,
+//! and [`Bands::plan_band`] gives the plan. Most bands are alike, so a few plans serve all. Each thread has its own.
 
 use std::ops::Range;
 
 use super::cut::{Cut, Pair};
+use super::in_place::{InPlace, apply_all};
 use crate::fusion::with_axis;
-use crate::module::Module;
 use crate::parallel::{Part, alone, share, threads};
 use crate::plan::Run;
 use crate::tensor::{TensorView, TensorViewMut, filled};
-use crate::{Band, Element, Elementwise, Plan, Result};
+use crate::{Band, Bands, Element, Plan, Result};
 
 /// Two modules that may be computed together.
 pub(super) struct Group<'a, T: Element> {
     /// Of the input, of the map between them, and of the output.
     pub(super) shapes: [&'a [usize]; 3],
-    pub(super) first: &'a dyn Module<T>,
+    pub(super) first: &'a dyn Bands<T>,
     /// What is done to the map.
-    pub(super) functions: Vec<Elementwise<T>>,
-    pub(super) last: &'a dyn Module<T>,
+    pub(super) functions: Vec<InPlace<T>>,
+    pub(super) last: &'a dyn Bands<T>,
     /// Bytes that a band may have.
     pub(super) room: usize,
 }
@@ -69,7 +69,7 @@ struct Work<T: Element> {
     kinds: Vec<usize>,
     /// What the images are a part of, themselves.
     part: Part,
-    functions: Vec<Elementwise<T>>,
+    functions: Vec<InPlace<T>>,
     /// Whether workers share out the bands, of every image, rather than the groups of images.
     by_rows: bool,
 }
@@ -145,7 +145,7 @@ impl<T: Element> Group<'_, T> {
         let [input, map, output] = self.shapes.map(of_images);
         let here = Part::here();
         let part = images.map_or(here, |images| here.some(images, self.shapes[0][0]));
-        let plan = |module: &dyn Module<T>, band: &Band, input: &[usize], output: &[usize]| {
+        let plan = |module: &dyn Bands<T>, band: &Band, input: &[usize], output: &[usize]| {
             let given = with_axis(output, band.output_axis, band.output.len());
             let whole = band.input_shape(input) == input && given == output;
             let plan = alone(part, || if whole { module.plan(input) } else { module.plan_band(input, band) }).ok()?;
@@ -266,9 +266,7 @@ impl<T: Element> Work<T> {
         let length = shape.iter().product();
         let mut map = TensorViewMut::from_slice(shape, &mut worker.rows[..length])?;
         first_plan.run(input, map.view_mut())?;
-        for function in &self.functions {
-            function.apply(map.view_mut());
-        }
+        apply_all(&self.functions, map.view_mut());
         let rows = self.cut.bands[band].rows_between();
         last_plan.run(map.view().part(last.input_axis, rows), output)
     }

@@ -1,0 +1,171 @@
+//! What the plan of a graph does: steps from one buffer to the next.
+
+use std::ops::Range;
+
+use super::in_place::{InPlace, apply_all, join};
+use super::{Join, flat};
+use crate::plan::Run;
+use crate::tensor::{TensorView, TensorViewMut};
+use crate::{Element, Plan, Result};
+
+/// Where a value lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In the memory of the caller, to read.
+    Input,
+    /// In the memory of the caller, to write.
+    Output,
+    /// In that of the plan.
+    Memory(Range<usize>),
+}
+
+/// A value, where it lies and under which shape.
+#[derive(Debug, Clone)]
+pub(super) struct Operand {
+    pub(super) place: Place,
+    pub(super) shape: Vec<usize>,
+}
+
+/// What is computed from one value into another.
+#[derive(Clone)]
+pub(super) enum Action<T: Element> {
+    Plan(Plan<T>),
+    /// Into a part of the target along an axis, or into all of it.
+    Copy(Option<(usize, Range<usize>)>),
+    /// The source joined to what the target has.
+    Join(Join),
+    /// What is done in place is all.
+    Nothing,
+}
+
+/// A step: an action, and what is then done in place.
+#[derive(Clone)]
+pub(super) struct Step<T: Element> {
+    /// Labels of the node, for errors.
+    pub(super) path: Vec<String>,
+    pub(super) action: Action<T>,
+    pub(super) source: Operand,
+    pub(super) target: Operand,
+    pub(super) then: Vec<InPlace<T>>,
+}
+
+/// The steps of a graph, and the memory between them.
+#[derive(Clone)]
+pub(super) struct Steps<T: Element> {
+    pub(super) steps: Vec<Step<T>>,
+    pub(super) memory: Vec<T>,
+}
+
+impl<T: Element> Step<T> {
+    fn run(&mut self, memory: &mut [T], input: &TensorView<'_, T>, output: &mut TensorViewMut<'_, T>) -> Result<()> {
+        let Self { action, source, target, then, .. } = self;
+        if let Action::Nothing = action {
+            let target = match &target.place {
+                Place::Memory(range) => TensorViewMut::from_slice(&target.shape, &mut memory[range.clone()])?,
+                Place::Input | Place::Output => output.view_mut(),
+            };
+            apply_all(then, target);
+            return Ok(());
+        }
+        match (&source.place, &target.place) {
+            (Place::Memory(from), Place::Memory(to)) => {
+                let apart = memory.get_disjoint_mut([from.clone(), to.clone()]);
+                let [from, to] = apart.expect("values that are needed at once lie apart");
+                let from = TensorView::from_slice(&source.shape, from)?;
+                act(action, then, from, TensorViewMut::from_slice(&target.shape, to)?)
+            }
+            (Place::Memory(from), _) => {
+                let from = TensorView::from_slice(&source.shape, &memory[from.clone()])?;
+                act(action, then, from, output.view_mut())
+            }
+            (_, Place::Memory(to)) => {
+                let to = TensorViewMut::from_slice(&target.shape, &mut memory[to.clone()])?;
+                act(action, then, input.shorter(), to)
+            }
+            (_, _) => act(action, then, input.shorter(), output.view_mut()),
+        }
+    }
+}
+
+fn act<T: Element>(
+    action: &mut Action<T>,
+    then: &[InPlace<T>],
+    source: TensorView<'_, T>,
+    mut target: TensorViewMut<'_, T>,
+) -> Result<()> {
+    match action {
+        Action::Plan(plan) => plan.run(source, target.view_mut())?,
+        Action::Copy(part) => {
+            let mut part = match part.clone() {
+                Some((axis, range)) => target.view_mut().part(axis, range),
+                None => target.view_mut(),
+            };
+            copy(&source, &mut part);
+        }
+        Action::Nothing => {}
+        Action::Join(kind) => {
+            join(*kind, target, &source, then);
+            return Ok(());
+        }
+    }
+    apply_all(then, target);
+    Ok(())
+}
+
+/// Copies a value, repeated where the target is larger, or its elements in order under another shape.
+fn copy<T: Element>(source: &TensorView<'_, T>, target: &mut TensorViewMut<'_, T>) {
+    if source.len() != target.len() || source.shape() == target.shape() {
+        return target.combine(source, |place, &element| *place = element);
+    }
+    match (source.to_slice(), target.as_slice_mut()) {
+        (Some(elements), _) => target.assign_elements(elements),
+        (None, Some(places)) => {
+            let mut places = places.iter_mut();
+            source.each(|&element| {
+                if let Some(place) = places.next() {
+                    *place = element;
+                }
+            });
+        }
+        (None, None) => {
+            // Both lie in another order: one element after the other.
+            let mut elements = source.iter();
+            target.each(|place| {
+                if let Some(&element) = elements.next() {
+                    *place = element;
+                }
+            });
+        }
+    }
+}
+
+impl<T: Element> Run<T> for Steps<T> {
+    fn run(&mut self, input: TensorView<'_, T>, mut output: TensorViewMut<'_, T>) -> Result<()> {
+        let Self { steps, memory } = self;
+        for step in steps {
+            let ran = step.run(memory, &input, &mut output);
+            ran.map_err(|error| flat::within(&step.path, error))?;
+        }
+        Ok(())
+    }
+
+    /// The algorithms of all steps, in order.
+    fn algorithm(&self) -> String {
+        let algorithms = self.steps.iter().filter_map(|step| match &step.action {
+            Action::Plan(plan) => Some(plan.algorithm()),
+            Action::Join(join) => Some(join.name().to_lowercase()),
+            Action::Copy(_) | Action::Nothing => None,
+        });
+        algorithms.collect::<Vec<_>>().join("; ")
+    }
+
+    /// The memory between steps and that of the steps.
+    fn workspace_bytes(&self) -> usize {
+        let of_step = |step: &Step<T>| match &step.action {
+            Action::Plan(plan) => plan.workspace_bytes(),
+            Action::Copy(_) | Action::Join(_) | Action::Nothing => 0,
+        };
+        let steps: usize = self.steps.iter().map(of_step).sum();
+        size_of_val(&self.memory[..]) + steps
+    }
+}

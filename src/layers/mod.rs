@@ -1,0 +1,18 @@
+//! The layers around convolution, with PyTorch's meaning and defaults.
+
+mod batch_norm;
+mod dropout;
+mod local_response;
+mod pad;
+mod prelu;
+mod softmax;
+mod staging;
+mod upsample;
+
+pub use batch_norm::{BatchNorm, BatchNorm1d, BatchNorm2d, BatchNorm3d};
+pub use dropout::Dropout;
+pub use local_response::LocalResponseNorm;
+pub use pad::{Pad, Pad1d, Pad2d, Pad3d, PadMode};
+pub use prelu::PRelu;
+pub use softmax::{LogSoftmax, Softmax};
+pub use upsample::{Interpolation, Upsample, Upsample1d, Upsample2d, Upsample3d};

@@ -1,0 +1,190 @@
+//! [`Pad`]: a border around maps.
+
+use std::sync::Arc;
+
+use super::staging::Staging;
+use crate::kernels::maps::{Gather, Tables};
+use crate::module::{Module, Operator};
+use crate::plan::Run;
+use crate::shape::MapShape;
+use crate::tensor::{TensorView, TensorViewMut, collected, element_count};
+use crate::window::PaddingMode;
+use crate::{Element, Error, Plan, Result};
+
+/// A border around signals.
+pub type Pad1d = Pad<1>;
+/// A border around maps.
+pub type Pad2d = Pad<2>;
+/// A border around volumes.
+pub type Pad3d = Pad<3>;
+
+/// What a [`Pad`] fills its border with.
+///
+/// ```text
+///     constant    0 0 0 [a b c d] 0 0 0
+///     reflect     d c b [a b c d] c b a     PyTorch, NumPy
+///     symmetric   c b a [a b c d] d c b     NumPy
+///     replicate   a a a [a b c d] d d d     NumPy's edge
+///     circular    b c d [a b c d] a b c     NumPy's wrap
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub enum PadMode {
+    /// This number.
+    Constant(f64),
+    /// The image mirrored at its border pixels, which are not repeated. At most `length − 1` a side.
+    Reflect,
+    /// The image mirrored at its borders, so that its border pixels are repeated; again and again, where it is small.
+    Symmetric,
+    /// The border pixel, repeated.
+    Replicate,
+    /// The image repeated, as on a torus. At most `length` a side.
+    Circular,
+}
+
+/// A border of so many pixels on each side of each of `N` spatial axes: PyTorch's `ZeroPad2d`, `ConstantPad2d`, `ReflectionPad2d`,
+/// `ReplicationPad2d` and `CircularPad2d`, and NumPy's `symmetric`. The input is `[spatial…]`, `[channel, spatial…]` or
+/// `[batch, channel, spatial…]`.
+///
+/// ```
+/// use featuremap::{Module, Pad1d, PadMode, Tensor};
+/// use ndarray::array;
+///
+/// let pad = Pad1d::new([(1, 2)]);
+/// assert_eq!(pad.forward(&array![1, 2, 3])?, Tensor::from(array![0, 1, 2, 3, 0, 0]));
+/// let pad = pad.mode(PadMode::Symmetric);
+/// assert_eq!(pad.forward(&array![1, 2, 3])?, Tensor::from(array![1, 1, 2, 3, 3, 2]));
+/// # Ok::<(), featuremap::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pad<const N: usize> {
+    sides: [(usize, usize); N],
+    mode: PadMode,
+}
+
+impl<const N: usize> Pad<N> {
+    /// So many zeros before and after the pixels of each axis.
+    pub fn new(sides: [(usize, usize); N]) -> Self {
+        Self { sides, mode: PadMode::Constant(0.0) }
+    }
+
+    /// What the border is filled with; zeros unless given.
+    pub fn mode(mut self, mode: PadMode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    fn layer(&self, input: &[usize]) -> Result<(MapShape<N>, MapShape<N>)> {
+        let input = MapShape::<N>::read(input, &format!("the input of a {N}-D pad"))?;
+        let mut size = [0; N];
+        for axis in 0..N {
+            let ((before, after), length) = (self.sides[axis], input.spatial[axis]);
+            let whole = before.checked_add(length).and_then(|sum| sum.checked_add(after));
+            let sizes = || vec![before, length, after];
+            size[axis] = whole.ok_or_else(|| Error::TooLarge { what: "a padded axis", sizes: sizes() })?;
+            let (mode, most) = match self.mode {
+                PadMode::Constant(_) => continue,
+                _ if length == 0 => return Err(Error::EmptyAxis { axis }),
+                PadMode::Symmetric | PadMode::Replicate => continue,
+                PadMode::Reflect => (PaddingMode::Reflect, length - 1),
+                PadMode::Circular => (PaddingMode::Circular, length),
+            };
+            if before.max(after) > most {
+                return Err(Error::PaddingMode { mode, axis, before, after, length, most });
+            }
+        }
+        let output = input.over(size);
+        element_count::<u8>(&output.to_vec())?;
+        Ok((input, output))
+    }
+
+    /// The pixel that stands at a place of a padded axis.
+    fn source(&self, axis: usize, at: usize, length: usize) -> Option<usize> {
+        let position = at.cast_signed() - self.sides[axis].0.cast_signed();
+        let mode = match self.mode {
+            PadMode::Constant(_) => PaddingMode::Zeros,
+            PadMode::Reflect => PaddingMode::Reflect,
+            PadMode::Replicate => PaddingMode::Replicate,
+            PadMode::Circular => PaddingMode::Circular,
+            PadMode::Symmetric => {
+                // The image and its mirror image, again and again.
+                let place = position.rem_euclid(2 * length.cast_signed()).cast_unsigned();
+                return Some(place.min(2 * length - 1 - place));
+            }
+        };
+        mode.source(position, length)
+    }
+
+    fn planned<T: Element>(&self, input: &[usize]) -> Result<(Vec<usize>, Planned<T>)> {
+        let (input, output) = self.layer(input)?;
+        let shape = output.to_vec();
+        let mut tables = Vec::new();
+        for axis in 0..N {
+            let length = input.spatial[axis];
+            tables.push(collected((0..output.spatial[axis]).map(|at| self.source(axis, at, length)))?);
+        }
+        let constant = match self.mode {
+            PadMode::Constant(value) => T::of_parameter(value),
+            PadMode::Reflect | PadMode::Symmetric | PadMode::Replicate | PadMode::Circular => T::ZERO,
+        };
+        Ok((
+            shape,
+            Planned { tables: Arc::new(Tables::new(&input.spatial, tables)), constant, staging: Staging::default() },
+        ))
+    }
+}
+
+impl<const N: usize> Operator for Pad<N> {
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        Ok(self.layer(input)?.1.to_vec())
+    }
+
+    fn name(&self) -> String {
+        format!("Pad{N}d")
+    }
+}
+
+impl<T: Element, const N: usize> Module<T> for Pad<N> {
+    fn forward_into(&self, input: TensorView<'_, T>, output: TensorViewMut<'_, T>) -> Result<()> {
+        self.check_output(&input, &output)?;
+        if output.is_empty() {
+            return Ok(());
+        }
+        self.planned::<T>(input.shape())?.1.run(input, output)
+    }
+
+    fn plan(&self, input_shape: &[usize]) -> Result<Plan<T>> {
+        let shape = self.output_shape(input_shape)?;
+        element_count::<T>(&shape)?;
+        if shape.contains(&0) || Tables::are_vast(&shape[shape.len() - N..]) {
+            return Plan::of(*self, input_shape);
+        }
+        let (shape, planned) = self.planned::<T>(input_shape)?;
+        Ok(Plan::new(input_shape, &shape, planned))
+    }
+}
+
+/// What the plan of a layer has that puts every pixel of its input where tables say.
+#[derive(Clone)]
+pub(super) struct Planned<T> {
+    pub(super) tables: Arc<Tables>,
+    pub(super) constant: T,
+    pub(super) staging: Staging<T>,
+}
+
+impl<T: Element> Run<T> for Planned<T> {
+    fn run(&mut self, input: TensorView<'_, T>, output: TensorViewMut<'_, T>) -> Result<()> {
+        let Self { tables, constant, staging } = self;
+        staging.run(&input, output, &mut |input, output| {
+            T::gather(Gather { tables, input, output, constant: *constant });
+        })
+    }
+
+    fn workspace_bytes(&self) -> usize {
+        self.staging.bytes()
+    }
+
+    fn algorithm(&self) -> String {
+        "tables".into()
+    }
+}
