@@ -17,7 +17,7 @@ export FEATUREMAP_HOSTILE_SECONDS="${FEATUREMAP_HOSTILE_SECONDS:-60}"
 tests_on() {
     local start=$SECONDS
     printf '\n== %s\n' "$1"
-    cargo test --release --target "$2" --lib --test conformance --test hostile
+    cargo test -p featuremap --release --target "$2" --lib --test conformance --test hostile
     printf '== %s: %s s\n' "$1" $((SECONDS - start))
 }
 

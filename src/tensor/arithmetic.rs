@@ -173,7 +173,8 @@ operator! { Element Sub sub SubAssign sub_assign "−" minus "The difference" " 
 operator! { Element Mul mul MulAssign mul_assign "×" times "The product" " Integers wrap." }
 operator! { Float Div div DivAssign div_assign "÷" div "The quotient" "" }
 
-/// A number before a tensor, for all types of elements.
+/// A number before a tensor, for all types of elements. They are inline, so that a program compiles the ones that it has, and the crate
+/// none.
 macro_rules! numbers_before {
     ($($number:ident)*) => {$(
         numbers_before! { $number Add add plus, $number Sub sub minus, $number Mul mul times, }
@@ -182,6 +183,7 @@ macro_rules! numbers_before {
         impl $operator<&Tensor<$number>> for $number {
             type Output = Tensor<$number>;
 
+            #[inline]
             fn $method(self, tensor: &Tensor<$number>) -> Tensor<$number> {
                 tensor.map(|&element| self.$of(element))
             }
@@ -190,6 +192,7 @@ macro_rules! numbers_before {
         impl $operator<Tensor<$number>> for $number {
             type Output = Tensor<$number>;
 
+            #[inline]
             fn $method(self, tensor: Tensor<$number>) -> Tensor<$number> {
                 $operator::$method(self, &tensor)
             }
