@@ -8,7 +8,7 @@
 
 use std::path::PathBuf;
 
-use featuremap::{Conv2d, Error, Linear, Module, Relu, Sequential, Tensor, Unmatched, Weights};
+use featuremap::{BatchNorm2d, Conv2d, Error, Linear, Module, Relu, Sequential, Tensor, Unmatched, Weights};
 use ndarray::{Array1, Array2, Array4};
 
 /// A tensor for a file: its name, its type, its shape and its bytes.
@@ -296,4 +296,26 @@ fn a_damaged_file_never_panics() {
             let _ = (weights.conv2d::<f64>("conv"), network("conv").load_weights(&weights.strict(false)));
         }
     }
+}
+
+#[test]
+fn a_batch_norm_is_read_with_what_it_has() {
+    let statistics = [
+        ("bn.running_mean", "F32", &[2][..], singles(&[1., 2.])),
+        ("bn.running_var", "F32", &[2], singles(&[4., 16.])),
+    ];
+    let trained =
+        [("bn.weight", "F64", &[2][..], doubles(&[2., 8.])), ("bn.bias", "F16", &[2], halves(&[0x3e00, 0xc000]))];
+    let counter = ("bn.num_batches_tracked", "I64", &[][..], 7_i64.to_le_bytes().to_vec());
+    let pixels = Tensor::from([[[[5., 1.]], [[6., 2.]]]]);
+    let normed = |entries: &[Entry<'_>]| -> Result<Tensor, Error> {
+        let norm: BatchNorm2d = weights(entries).batch_norm("bn")?;
+        norm.epsilon(0.).forward(&pixels)
+    };
+    let plain = [&statistics[..], &[counter.clone()]].concat();
+    assert_eq!(normed(&plain).unwrap(), Tensor::from([[[[2., 0.]], [[1., 0.]]]]));
+    let whole = [&statistics[..], &trained, &[counter]].concat();
+    assert_eq!(normed(&whole).unwrap(), Tensor::from([[[[5.5, 1.5]], [[6., -2.]]]]));
+    let error = normed(&statistics[..1]).unwrap_err();
+    assert!(matches!(&error, Error::MissingParameter { name, .. } if name == "bn.running_var"), "{error}");
 }

@@ -13,8 +13,8 @@ use std::sync::Arc;
 use safetensors::tensor::SafeTensors;
 
 use crate::tensor::element_count;
+use crate::{BatchNorm, Error, Float, Linear, Result, Tensor};
 use crate::{Conv, Conv1d, Conv2d, Conv3d, ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d};
-use crate::{Error, Float, Linear, Result, Tensor};
 use format::{Numbers, other_format};
 pub use network::Unmatched;
 
@@ -231,6 +231,34 @@ impl Weights {
             Some(bias) => linear.bias(bias),
             None => linear,
         })
+    }
+
+    /// A batch norm from `layer.running_mean` and `layer.running_var`, and from `layer.weight` and `layer.bias`, if these are there. Its
+    /// epsilon is not in the file: it is PyTorch's unless [`epsilon`](BatchNorm::epsilon) is called.
+    ///
+    /// ```
+    /// # use featuremap::{BatchNorm2d, Module, Sequential, Tensor, Weights};
+    /// # let saved = Sequential::<f32>::new().push_named("bn1", BatchNorm2d::new([1., 2.], [4., 4.])).to_safetensors()?;
+    /// let weights = Weights::from_bytes(saved)?;
+    /// let norm: BatchNorm2d = weights.batch_norm("bn1")?;
+    /// assert_eq!(norm.epsilon(0.).forward(&Tensor::from([[[[5.]], [[4.]]]]))?, Tensor::from([[[[2.]], [[1.]]]]));
+    /// # Ok::<(), featuremap::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`tensor`](Self::tensor).
+    pub fn batch_norm<T: Float, const N: usize>(&self, layer: &str) -> Result<BatchNorm<T, N>> {
+        let [weight, bias, mean, variance] =
+            ["weight", "bias", "running_mean", "running_var"].map(|name| format!("{layer}.{name}"));
+        let mut norm = BatchNorm::new(self.tensor::<T>(&mean)?, self.tensor::<T>(&variance)?);
+        if self.stored.contains_key(&weight) {
+            norm = norm.weight(self.tensor::<T>(&weight)?);
+        }
+        if self.stored.contains_key(&bias) {
+            norm = norm.bias(self.tensor::<T>(&bias)?);
+        }
+        Ok(norm)
     }
 
     /// The name of a tensor in the file, as far as it has not been renamed.
