@@ -312,7 +312,7 @@ fn a_batch_norm_is_read_with_what_it_has() {
         let norm: BatchNorm2d = weights(entries).batch_norm("bn")?;
         norm.epsilon(0.).forward(&pixels)
     };
-    let plain = [&statistics[..], &[counter.clone()]].concat();
+    let plain = [&statistics[..], std::slice::from_ref(&counter)].concat();
     assert_eq!(normed(&plain).unwrap(), Tensor::from([[[[2., 0.]], [[1., 0.]]]]));
     let whole = [&statistics[..], &trained, &[counter]].concat();
     assert_eq!(normed(&whole).unwrap(), Tensor::from([[[[5.5, 1.5]], [[6., -2.]]]]));
