@@ -132,3 +132,12 @@ fn both(one: &(dyn Fn() + Sync), other: &(dyn Fn() + Sync)) {
         other();
     }
 }
+
+/// Runs a test on so many threads; on one where the machine has no others.
+#[cfg(test)]
+pub(crate) fn in_a_pool<R: Send>(threads: usize, test: impl FnOnce() -> R + Send) -> R {
+    if cfg!(target_family = "wasm") {
+        return test();
+    }
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a few threads").install(test)
+}

@@ -9,6 +9,7 @@ use ndarray::{Array, ArrayD, Axis, IxDyn};
 use proptest::prelude::*;
 
 use super::{Graph, Join, Value, Work};
+use crate::parallel::in_a_pool;
 use crate::{
     Activation, BatchNorm2d, ChannelAxis, Conv2d, Dropout, Elementwise, Error, Flatten, GlobalAvgPool, Linear,
     Lowering, MaxPool2d, Module, Operator, Plan, Relu, Result, Sequential, Softmax, Tensor, TensorView, TensorViewMut,
@@ -58,8 +59,7 @@ fn check(graph: &Graph<'_, f32>, input: &ArrayD<f32>, room: usize) -> String {
     let bits = |tensor: &ArrayD<f32>| tensor.iter().map(|element| element.to_bits()).collect::<Vec<_>>();
     let mut how = String::new();
     for threads in 1..4 {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| {
+        in_a_pool(threads, || {
             let mut plan = graph.plan_in(input.shape(), room).unwrap();
             let mut output = ArrayD::from_elem(expected.shape(), 7.0);
             plan.run(&input.mapv(|pixel| 3.0 - pixel), &mut output).unwrap();

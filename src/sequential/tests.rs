@@ -13,6 +13,7 @@ use proptest::prelude::*;
 use super::Sequential;
 use crate::conv::Algorithm;
 use crate::module::{Module, Operator};
+use crate::parallel::in_a_pool;
 use crate::simd::{Level, lanes};
 use crate::{
     Activation, AdaptiveMaxPool2d, AvgPool2d, Band, Bands, Conv, Conv2d, Flatten, GlobalAvgPool, GlobalMaxPool,
@@ -42,8 +43,7 @@ fn one_by_one(model: &Sequential, input: &ArrayD<f32>) -> Result<Tensor> {
 
 /// What a plan with bands of so many bytes gives on so many threads, and how it does it.
 fn fused(model: &Sequential, input: &ArrayD<f32>, room: usize, threads: usize) -> Result<(Tensor, String)> {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a few threads");
-    pool.install(|| {
+    in_a_pool(threads, || {
         let mut plan = model.plan_in(input.shape(), room)?;
         let mut output = Tensor::zeros(plan.output_shape())?;
         // A run must leave nothing behind that the next one could see.
@@ -196,7 +196,8 @@ fn everyday_blocks_are_fused() -> Result<()> {
             let block = || Sequential::new().push(first.clone()).push(Relu);
             for model in [block().push(MaxPool2d::new(2)), block().push(MinPool2d::new(2))] {
                 let how = check(&model, &input, 12 << 10, threads)?;
-                assert!(how.ends_with(pooled), "{how}");
+                // Narrow registers are better filled by filters, whose sums are not pooled before they are stored.
+                assert!(how.ends_with(pooled) || lanes::<f32>(Level::new()) < 8, "{how}");
             }
         }
         // What is small is not cut, and windows that share most of their rows are not worth it.
@@ -220,7 +221,7 @@ fn images_are_computed_as_in_the_whole_batch() -> Result<()> {
     for (model, bands) in [(early(), true), (Sequential::new().push(early()).push(Relu), false), (late, true)] {
         for threads in 1..9 {
             let how = check(&model, &waves(&[8, 64, 6, 6]), 12 << 10, threads)?;
-            assert!(!bands || how.contains(" bands"), "{how}");
+            assert!(!bands || how.contains(" bands") || lanes::<f32>(Level::new()) < 8, "{how}");
         }
     }
     Ok(())

@@ -276,6 +276,7 @@ pub(crate) fn narrower(level: Level) -> Option<Level> {
 
 /// Every level that this machine has, for the tests.
 #[cfg(test)]
+#[allow(unused_mut, reason = "beside x86, there are no more")]
 pub(crate) fn levels() -> Vec<Level> {
     let best = Level::new();
     let mut levels = vec![Level::baseline(), best];
