@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use super::Conv;
 use super::filters::Bank;
+use super::parameters::of_sums;
 use super::prepared::Prepared;
 use crate::kernels::epilogue::Clamp;
 use crate::module::{Module, Operator};
@@ -33,18 +34,22 @@ impl<T: Element, const N: usize> Conv<T, N> {
         if self.clamp.is_some() || scale.len() != outputs || bias.len() != outputs {
             return None;
         }
-        let filters = (&self.filters as &dyn Any).downcast_ref::<Tensor<T::Sum>>()?;
+        let filters = of_sums(&self.filters)?;
         let of_filter = (filters.len() / outputs.max(1)).max(1);
         let weights = filters.iter().enumerate().map(|(at, weight)| weight.times(scale.factors()[at / of_filter]));
-        let weights = Tensor::from_vec(filters.shape(), weights.collect()).ok()?;
+        let mut weights = Tensor::from_vec(filters.shape(), weights.collect()).ok()?;
         let numbers = bias.iter().zip(scale.factors()).zip(scale.offsets());
         let bias: Vec<_> = numbers.map(|((&bias, &factor), &offset)| bias.times(factor).plus(offset)).collect();
         Some(Self {
-            filters: (&weights as &dyn Any).downcast_ref::<Tensor<T>>()?.clone(),
+            filters: (&mut weights as &mut dyn Any).downcast_mut().map(std::mem::take)?,
             bias: Some(Tensor::from_vec(&[outputs], bias).ok()?),
             prepared: Prepared::default(),
             version: self.version.shared(),
-            ..self.clone()
+            window: self.window,
+            padding_mode: self.padding_mode,
+            groups: self.groups,
+            clamp: self.clamp,
+            ruled_out: self.ruled_out,
         })
     }
 }

@@ -25,6 +25,7 @@ mod module;
 mod pack;
 mod packing;
 mod padded;
+mod parameters;
 
 mod phases;
 mod pieces;

@@ -1,6 +1,5 @@
 //! A convolution as a module: which algorithm computes it, at once or as a plan.
 
-use std::any::Any;
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -8,6 +7,7 @@ use super::algorithm::Algorithm;
 use super::epilogue::WithEpilogue;
 use super::fast::{self, Fast, Parameters};
 use super::kernels::Kernels;
+use super::parameters::{parameters, parameters_mut};
 use super::prepared::Prepared;
 use super::problem::Problem;
 use super::{Conv, Layer, bias_of, direct, padded, reference};
@@ -83,11 +83,6 @@ impl<T: Element, const N: usize> Conv<T, N> {
         T::Sum::fastest(problem, Level::new(), &may)
     }
 
-    /// A tensor of the type of sums, where this is one.
-    fn of_sums<X: 'static>(tensor: &Tensor<X>) -> Option<&Tensor<T::Sum>> {
-        (tensor as &dyn Any).downcast_ref()
-    }
-
     /// Computes by tap, which needs nothing prepared.
     fn by_tap(&self, layer: &Layer<N>, input: &TensorView<'_, T>, output: &mut [T::Sum]) -> Result<()> {
         let weights = self.filters.view().contiguous()?;
@@ -144,16 +139,13 @@ impl<T: Element, const N: usize> Module<T, T::Sum> for Conv<T, N> {
     }
 
     fn parameters(&self) -> Vec<(String, TensorView<'_, T::Sum>)> {
-        let bias = self.bias.as_ref().map(|bias| ("bias".into(), bias.view()));
-        Self::of_sums(&self.filters).map(|filters| ("weight".into(), filters.view())).into_iter().chain(bias).collect()
+        parameters(&self.filters, self.bias.as_ref())
     }
 
     fn parameters_mut(&mut self) -> Vec<(String, TensorViewMut<'_, T::Sum>)> {
         self.prepared = Prepared::default();
         self.version.advance();
-        let filters = (&mut self.filters as &mut dyn Any).downcast_mut::<Tensor<T::Sum>>();
-        let bias = self.bias.as_mut().map(|bias| ("bias".into(), bias.view_mut()));
-        filters.map(|filters| ("weight".into(), filters.view_mut())).into_iter().chain(bias).collect()
+        parameters_mut(&mut self.filters, self.bias.as_mut())
     }
 
     fn parameter_count(&self) -> usize {

@@ -1,10 +1,10 @@
 //! Transposed convolution: a convolution's adjoint, which makes a large map of a small one.
 
-use std::any::Any;
 use std::fmt;
 
 use super::filters::Bank;
 use super::kernels::Kernels;
+use super::parameters::{parameters, parameters_mut};
 use super::phases::{Phases, Transposed};
 use super::{bias_of, window_of};
 use crate::module::{Module, Operator, check_shape};
@@ -227,16 +227,12 @@ impl<T: Element, const N: usize> Module<T, T::Sum> for ConvTranspose<T, N> {
     }
 
     fn parameters(&self) -> Vec<(String, TensorView<'_, T::Sum>)> {
-        let filters = (&self.filters as &dyn Any).downcast_ref::<Tensor<T::Sum>>();
-        let bias = self.bias.as_ref().map(|bias| ("bias".into(), bias.view()));
-        filters.map(|filters| ("weight".into(), filters.view())).into_iter().chain(bias).collect()
+        parameters(&self.filters, self.bias.as_ref())
     }
 
     fn parameters_mut(&mut self) -> Vec<(String, TensorViewMut<'_, T::Sum>)> {
         self.version.advance();
-        let filters = (&mut self.filters as &mut dyn Any).downcast_mut::<Tensor<T::Sum>>();
-        let bias = self.bias.as_mut().map(|bias| ("bias".into(), bias.view_mut()));
-        filters.map(|filters| ("weight".into(), filters.view_mut())).into_iter().chain(bias).collect()
+        parameters_mut(&mut self.filters, self.bias.as_mut())
     }
 
     fn parameter_count(&self) -> usize {
