@@ -15,11 +15,12 @@ use super::kernels::Kernels;
 use super::pack::Pack;
 use super::pieces::Units;
 use super::problem::Problem;
-use super::source::Source;
+use super::source::{PIXELS_OF_ROWS, Reading, Source};
 use crate::cache;
 use crate::kernels::epilogue::{Epilogue, Target};
-use crate::kernels::gemm::{self, Along, Block, RowBlock};
-use crate::kernels::panels::{Aligned, Gather, PixelBlock, Widths};
+use crate::kernels::gemm::{self, Along, Block};
+use crate::kernels::panels::{Aligned, Gather, Panels, PixelBlock, Widths};
+use crate::kernels::rows::RowBlock;
 use crate::kernels::tile;
 use crate::simd::{Lanes, Level, lanes};
 
@@ -30,9 +31,6 @@ const PIXELS_TOGETHER: usize = 256;
 const MOST_MAPS: usize = 256;
 /// The same of one image: as many as the widest block has filters.
 const MOST_MAPS_OF_AN_IMAGE: usize = 32;
-
-/// Rows of so many pixels, or a row of more, are computed together where their sums wait to be transposed.
-pub(super) const PIXELS_OF_ROWS: usize = 224;
 
 /// What is read behind the copied pixels: registers are loaded as a whole.
 const OVERREAD: usize = 32;
@@ -87,17 +85,9 @@ impl Bands {
             Along::Pixels if reads_rows => 1,
             _ => images_together(problem, problem.images),
         };
-        let (copied, images) = Source::copied::<A>(problem, most_images, tiles)?;
-        if reads_rows {
-            return Some(Self {
-                along,
-                widths,
-                copied: copied.with_rows(problem, along, images)?,
-                in_place: None,
-                images,
-            });
-        }
-        let in_place = Source::in_place::<A>(problem, if problem.groups == 1 { images } else { 1 }, tiles);
+        let (copied, images) = Source::copied::<A>(problem, most_images, tiles, reads_rows.then_some(along))?;
+        let images_in_place = if problem.groups == 1 { images } else { 1 };
+        let in_place = (!reads_rows).then(|| Source::in_place::<A>(problem, images_in_place, tiles)).flatten();
         Some(Self { along, widths, copied, in_place, images })
     }
 
@@ -159,19 +149,17 @@ impl Bands {
     }
 
     fn panels_length(&self) -> usize {
-        if self.copied.rows.is_some() {
-            return 0;
-        }
-        let in_place = self.in_place.as_ref().map_or(0, |source| source.panels.numbers());
-        self.copied.panels.numbers().max(in_place).next_multiple_of(OVERREAD)
+        self.most(0).next_multiple_of(OVERREAD)
     }
 
     fn most_pixels(&self) -> usize {
-        if self.copied.rows.is_some() {
-            return PIXELS_OF_ROWS;
-        }
-        let in_place = self.in_place.as_ref().map_or(0, |source| source.panels.most_pixels());
-        self.copied.panels.most_pixels().max(in_place)
+        self.most(1)
+    }
+
+    /// The larger of a size of both sources' blocks.
+    fn most(&self, number: usize) -> usize {
+        let in_place = self.in_place.as_ref().map_or(0, |source| source.block_sizes()[number]);
+        self.copied.block_sizes()[number].max(in_place)
     }
 }
 
@@ -195,21 +183,23 @@ impl<A: Kernels> Group<'_, A> {
         let mut output = output.slice_axis_mut(axis, Slice::from(band));
         let (images, _, planes, rows, columns) = output.dim();
         let of_map = planes * rows * columns;
-        if let Some(rows) = &self.source.rows {
-            return match images {
-                1 => self.rows::<MOST_MAPS_OF_AN_IMAGE>(pixels, rows, of_map, &mut output),
-                _ => self.rows::<MOST_MAPS>(pixels, rows, of_map, &mut output),
-            };
-        }
-        match images {
-            1 => self.panels::<MOST_MAPS_OF_AN_IMAGE>(pixels, of_map, &mut output),
-            _ => self.panels::<MOST_MAPS>(pixels, of_map, &mut output),
+        match (&self.source.reading, images) {
+            (Reading::Rows(rows), 1) => self.rows::<MOST_MAPS_OF_AN_IMAGE>(pixels, rows, of_map, &mut output),
+            (Reading::Rows(rows), _) => self.rows::<MOST_MAPS>(pixels, rows, of_map, &mut output),
+            (Reading::Panels(panels), 1) => self.panels::<MOST_MAPS_OF_AN_IMAGE>(pixels, panels, of_map, &mut output),
+            (Reading::Panels(panels), _) => self.panels::<MOST_MAPS>(pixels, panels, of_map, &mut output),
         }
     }
 
     /// The blocks of a band whose pixels go to panels.
-    fn panels<const MAPS: usize>(&mut self, source: &[A], of_map: usize, output: &mut ArrayViewMut5<'_, A>) {
-        let (panels, offsets) = (&self.source.panels, &self.source.offsets[..]);
+    fn panels<const MAPS: usize>(
+        &mut self,
+        source: &[A],
+        panels: &Panels,
+        of_map: usize,
+        output: &mut ArrayViewMut5<'_, A>,
+    ) {
+        let offsets = &self.source.offsets[..];
         for block in panels.blocks(output.dim().0 * of_map) {
             A::gather(self.settings.level, Gather { panels, block: &block, source, offsets, into: &mut *self.panels });
             let PixelBlock { ref pixels, tile, last_tile, distance } = block;

@@ -178,10 +178,12 @@ pub(super) fn pools<A: Lanes>(algorithm: Algorithm, problem: &Problem, level: Le
 
 /// The same as [`cost_of_product`] for rows of pixels that are read where they lie: no panels, but tiles end with every row.
 fn cost_of_rows<A: Lanes>(problem: &Problem, along: Along, level: Level) -> f64 {
-    match along {
+    let copying = cost_of_copying(problem).max(0.25 * (problem.channels * problem.outputs()) as f64);
+    let computing = match along {
         Along::Pixels => cost_of_pixel_rows::<A>(problem, level),
         Along::Filters => cost_of_filter_rows::<A>(problem, level),
-    }
+    };
+    computing + copying
 }
 
 /// Where vectors lie along filters.
@@ -201,8 +203,7 @@ fn cost_of_filter_rows<A: Lanes>(problem: &Problem, level: Level) -> f64 {
             tiles += of_tile * (tiles_of_row * blocks) as f64;
         }
     }
-    let copying = cost_of_copying(problem).max(0.25 * (problem.channels * problem.outputs()) as f64);
-    tiles * rows as f64 + copying + BAND / images_together(problem, Part::here().all(problem.images)) as f64
+    tiles * rows as f64 + BAND / images_together(problem, Part::here().all(problem.images)) as f64
 }
 
 /// Where vectors lie along pixels.
@@ -223,8 +224,7 @@ fn cost_of_pixel_rows<A: Lanes>(problem: &Problem, level: Level) -> f64 {
             }
         }
     }
-    let copying = cost_of_copying(problem).max(0.25 * (problem.channels * problem.outputs()) as f64);
-    tiles * (planes * rows) as f64 + copying + BAND
+    tiles * (planes * rows) as f64 + BAND
 }
 
 /// What it takes to find the pixels of a step.

@@ -12,8 +12,9 @@ use super::rows::{self, Rows};
 use super::separable::{self, Separable};
 use super::winograd::{self, Mend, Tiling, Winograd};
 use crate::Result;
-use crate::kernels::gemm::{self, Block, RowBlock};
+use crate::kernels::gemm::{self, Block};
 use crate::kernels::panels::{self, Gather, Transpose};
+use crate::kernels::rows::{self as row_blocks, RowBlock};
 use crate::simd::{Lanes, Level};
 use crate::tensor::TensorView;
 
@@ -136,7 +137,7 @@ macro_rules! floats {
 
             fn gemm_rows(level: Level, rows: RowBlock<'_, '_, Self>) {
                 if const { has_all_kernels::<Self>() } {
-                    gemm::compute_rows(level, rows);
+                    row_blocks::compute(level, rows);
                 }
             }
 

@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use super::bands::PIXELS_OF_ROWS;
 use super::packing::Packing;
 use super::problem::Problem;
 use crate::kernels::gemm::Along;
@@ -14,16 +13,26 @@ const BAND_BYTES: usize = 384 * 1024;
 /// A band that is not copied has so many outputs at most: they are listed, run by run.
 const MOST_OUTPUTS: usize = 1 << 14;
 
-/// Where panels are gathered from.
+/// Rows of so many pixels, or a row of more, are computed together where their sums wait to be transposed.
+pub(super) const PIXELS_OF_ROWS: usize = 224;
+
+/// How tiles read the pixels of a band.
+#[derive(Debug)]
+pub(super) enum Reading {
+    /// From panels, which are gathered.
+    Panels(Panels),
+    /// As they lie: where rows begin, and how many pixels stand side by side.
+    Rows(Vec<[u32; 2]>),
+}
+
+/// Where the pixels of a band are read from.
 #[derive(Debug)]
 pub(super) struct Source {
     /// Of one image.
     pub(super) packing: Packing,
     /// Of every tap of every channel.
     pub(super) offsets: Vec<u32>,
-    pub(super) panels: Panels,
-    /// The rows of a band, where they are read as they lie: then there are no panels, and a band is of one image.
-    pub(super) rows: Option<Vec<[u32; 2]>>,
+    pub(super) reading: Reading,
     /// Outputs of a band along the band axis, as they are stored.
     pub(super) outputs: usize,
 }
@@ -36,41 +45,32 @@ impl Source {
         outputs: usize,
         (images, distance): (usize, usize),
         tiles: &'static [usize],
+        rows: Option<Along>,
     ) -> Option<Self> {
         let offsets = packing.offsets(problem.channels)?;
-        let rows = packing.rows(problem.band_size(outputs));
+        let of_image = packing.rows(problem.band_size(outputs));
         let runs =
-            (0..images).flat_map(|image| rows.each().map(move |(from, length)| (image * distance + from, length)));
-        let panels = Panels::new::<A>(tiles, usize::MAX, runs, problem.depth())?;
-        Some(Self { packing, offsets, panels, rows: None, outputs })
+            (0..images).flat_map(|image| of_image.each().map(move |(from, length)| (image * distance + from, length)));
+        let reading = match rows {
+            Some(along) => Reading::Rows(cut(problem, along, runs)?),
+            None => Reading::Panels(Panels::new::<A>(tiles, usize::MAX, runs, problem.depth())?),
+        };
+        Some(Self { packing, offsets, reading, outputs })
     }
 
-    /// The same with rows that are read as they lie: one for each row of outputs if these are pooled, however they follow each other.
-    pub(super) fn with_rows(self, problem: &Problem, along: Along, images: usize) -> Option<Self> {
-        let number = |number: usize| u32::try_from(number).ok();
-        let rows = self.packing.rows(problem.band_size(self.outputs));
-        let most = match along {
-            Along::Filters => PIXELS_OF_ROWS,
-            Along::Pixels if problem.quads.is_some() => problem.axes[2].outputs(),
-            Along::Pixels => usize::MAX,
-        };
-        let cut = |(from, length): (usize, usize)| {
-            (0..length).step_by(most).map(move |done| Some([number(from + done)?, number(most.min(length - done))?]))
-        };
-        let distance = self.packing.volume() * problem.channels;
-        let of_image = |image| rows.each().map(move |(from, length)| (image * distance + from, length));
-        let rows = (0..images).flat_map(of_image).flat_map(cut).collect::<Option<_>>()?;
-        Some(Self { rows: Some(rows), ..self })
-    }
-
-    /// The same where pixels are copied.
-    pub(super) fn copied<A>(problem: &Problem, most_images: usize, tiles: &'static [usize]) -> Option<(Self, usize)> {
+    /// Where pixels are copied, to panels or to be read as rows, along which registers lie or not.
+    pub(super) fn copied<A>(
+        problem: &Problem,
+        most_images: usize,
+        tiles: &'static [usize],
+        rows: Option<Along>,
+    ) -> Option<(Self, usize)> {
         let outputs = outputs_of_a_band(problem, BAND_BYTES / size_of::<A>())?;
         let packing = Packing::new(problem, problem.band_size(outputs))?;
         let whole = outputs == problem.stored_size()[problem.band_axis()];
         let images = if whole { most_images } else { 1 };
         let distance = packing.volume().checked_mul(problem.channels)?;
-        Some((Self::new::<A>(problem, packing, outputs, (images, distance), tiles)?, images))
+        Some((Self::new::<A>(problem, packing, outputs, (images, distance), tiles, rows)?, images))
     }
 
     /// The same where they stay where they are: they meet no padding, and lie side by side in a row.
@@ -83,11 +83,23 @@ impl Source {
         let most = (MOST_OUTPUTS / (problem.outputs() / whole)).clamp(1, whole);
         let outputs = whole.div_ceil(whole.div_ceil(most));
         let distance = problem.pixels().checked_mul(problem.channels)?;
-        Self::new::<A>(problem, Packing::in_place(problem)?, outputs, (images, distance), tiles)
+        Self::new::<A>(problem, Packing::in_place(problem)?, outputs, (images, distance), tiles, None)
+    }
+
+    /// Numbers of the panels of a block, and the most pixels whose sums wait together.
+    pub(super) fn block_sizes(&self) -> [usize; 2] {
+        match &self.reading {
+            Reading::Panels(panels) => [panels.numbers(), panels.most_pixels()],
+            Reading::Rows(_) => [0, PIXELS_OF_ROWS],
+        }
     }
 
     pub(super) fn bytes(&self) -> usize {
-        size_of_val(&self.offsets[..]) + self.panels.bytes()
+        let of_reading = match &self.reading {
+            Reading::Panels(panels) => panels.bytes(),
+            Reading::Rows(rows) => size_of_val(&rows[..]),
+        };
+        size_of_val(&self.offsets[..]) + of_reading
     }
 
     /// Cuts outputs along the band axis into bands.
@@ -97,8 +109,22 @@ impl Source {
     }
 }
 
-/// How many outputs along the band axis a band has, as they are stored: as many as keep its packed input within so many numbers. `None` where even one
-/// would need a packed input out of all proportion to the layer.
+/// Runs of pixels that stand side by side as rows: one for each row of outputs if these are pooled, however they follow each other.
+fn cut(problem: &Problem, along: Along, runs: impl Iterator<Item = (usize, usize)>) -> Option<Vec<[u32; 2]>> {
+    let number = |number: usize| u32::try_from(number).ok();
+    let most = match along {
+        Along::Filters => PIXELS_OF_ROWS,
+        Along::Pixels if problem.quads.is_some() => problem.axes[2].outputs(),
+        Along::Pixels => usize::MAX,
+    };
+    let cut = |(from, length): (usize, usize)| {
+        (0..length).step_by(most).map(move |done| Some([number(from + done)?, number(most.min(length - done))?]))
+    };
+    runs.flat_map(cut).collect()
+}
+
+/// How many outputs along the band axis a band has, as they are stored: as many as keep its packed
+/// input within so many numbers. `None` where even one would need a packed input out of all proportion to the layer.
 fn outputs_of_a_band(problem: &Problem, room: usize) -> Option<usize> {
     let outputs = problem.stored_size()[problem.band_axis()];
     let band = |outputs: usize| {

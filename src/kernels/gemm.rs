@@ -16,8 +16,8 @@
 //! which is what counts where few terms are summed; along filters, no lane is wasted on a map of any width, but the sums are
 //! transposed on their way.
 
-use super::epilogue::{self, Epilogue, Target};
-use super::tile::{self, CHAIN, with_height};
+use super::epilogue::{Epilogue, Sums, Target};
+use super::tile::{self, with_height};
 use crate::simd::{Facts, Kernel, Lanes, Level, Simd, Vector, outline, run};
 
 outline!();
@@ -95,14 +95,8 @@ impl<A: Lanes> Block<'_, '_, A> {
             with_height!(Facts::<S, A>::MANY_REGISTERS, self.last_tile, |ROWS| self
                 .filter_tiles::<S, ROWS, REGISTERS>(simd, whole, 1));
         }
-        let (pixels, filters) = (self.pixels, self.filters);
-        outlined(
-            simd,
-            #[inline(always)]
-            || {
-                epilogue::Sums { rows: self.sums, width, pixels, filters }.store(simd, &mut self.target, self.epilogue);
-            },
-        );
+        let sums = Sums { rows: self.sums, width, pixels: self.pixels, filters: self.filters };
+        store_all(simd, sums, &mut self.target, self.epilogue);
     }
 
     /// Some panels of `ROWS` pixels under the filters: a function for each height.
@@ -117,18 +111,13 @@ impl<A: Lanes> Block<'_, '_, A> {
             simd,
             #[inline(always)]
             || {
-                let lanes = A::Vector::<S>::LEN;
-                let width = REGISTERS * lanes;
+                let width = REGISTERS * A::Vector::<S>::LEN;
                 let weights = &self.weights[..self.depth * width];
                 let into = &mut self.sums[first * self.tile * width..];
                 for (panel, into) in (first..first + count).zip(into.chunks_exact_mut(ROWS * width)) {
                     let pixels = &self.panels[panel * self.distance..][..self.depth * ROWS];
                     let sums = tile::sums::<S, A, ROWS, REGISTERS>(simd, pixels, weights);
-                    for row in 0..ROWS {
-                        for register in 0..REGISTERS {
-                            sums[row][register].store_slice(&mut into[row * width + register * lanes..][..lanes]);
-                        }
-                    }
+                    store_sums::<S, A, ROWS, REGISTERS>(simd, sums, into, false);
                 }
             },
         );
@@ -177,7 +166,7 @@ impl<A: Lanes> Block<'_, '_, A> {
 
 /// Bias and activation of sums whose rows are filters. What holds for all rows is asked once, not for each.
 #[inline(always)]
-fn finished<S: Simd, A: Lanes, const ROWS: usize, const REGISTERS: usize>(
+pub(super) fn finished<S: Simd, A: Lanes, const ROWS: usize, const REGISTERS: usize>(
     simd: S,
     mut sums: tile::Sums<S, A, ROWS, REGISTERS>,
     epilogue: Epilogue<'_, A>,
@@ -203,7 +192,7 @@ fn finished<S: Simd, A: Lanes, const ROWS: usize, const REGISTERS: usize>(
 /// Finishes the sums of so many pixels of some filters, and stores them in the maps of these filters. They may spoil pixels that come
 /// after them.
 #[inline(always)]
-fn store_pixels<S: Simd, A: Lanes, const ROWS: usize, const REGISTERS: usize>(
+pub(super) fn store_pixels<S: Simd, A: Lanes, const ROWS: usize, const REGISTERS: usize>(
     simd: S,
     sums: tile::Sums<S, A, ROWS, REGISTERS>,
     epilogue: Epilogue<'_, A>,
@@ -233,213 +222,24 @@ fn store_pixels<S: Simd, A: Lanes, const ROWS: usize, const REGISTERS: usize>(
     }
 }
 
-/// Rows of pixels that are read where they lie, under a block of filters: where panels would take longer to write than to use.
-///
-/// Along pixels, there is an image of them; where 2×2 sums are pooled, a tile has a register of two rows each, so that they meet in
-/// registers.
-pub struct RowBlock<'a, 'm, A> {
-    pub(crate) along: Along,
-    /// All that is read, and as much behind it as a tile is wide.
-    pub(crate) source: &'a [A],
-    /// Of every step of the depth into the source.
-    pub(crate) offsets: &'a [u32],
-    /// Where pixels begin, but for the offset, and how many stand side by side.
-    pub(crate) rows: &'a [[u32; 2]],
-    /// How many of the pixels in these rows are stored.
-    pub(crate) pixels: usize,
-    pub(crate) weights: &'a [A],
-    pub(crate) width: usize,
-    pub(crate) filters: usize,
-    pub(crate) epilogue: Epilogue<'a, A>,
-    pub(crate) target: Target<'a, 'm, A>,
-    /// Room for the sums of all rows, as in a [`Block`].
-    pub(crate) sums: &'a mut [A],
-}
-
-/// Computes rows with the instructions of a level.
-#[inline(never)]
-pub(crate) fn compute_rows<A: Lanes>(level: Level, rows: RowBlock<'_, '_, A>) {
-    run(level, rows);
-}
-
-impl<A: Lanes> Kernel for RowBlock<'_, '_, A> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(mut self, simd: S) {
-        match self.along {
-            Along::Filters if self.width > A::Vector::<S>::LEN => self.along_filters::<S, 2>(simd),
-            Along::Filters => self.along_filters::<S, 1>(simd),
-            Along::Pixels => {
-                with_height!(Facts::<S, A>::MANY_REGISTERS, self.width, |ROWS| self.along_pixels::<S, ROWS>(simd));
-            }
-        }
-    }
-}
-
-impl<'m, A: Lanes> RowBlock<'_, 'm, A> {
-    /// All rows are cut into tiles alike: those that begin after so many pixels are computed together.
-    #[inline(always)]
-    fn along_filters<S: Simd, const REGISTERS: usize>(&mut self, simd: S) {
-        let width = REGISTERS * A::Vector::<S>::LEN;
-        let longest = self.rows.iter().map(|&[_, length]| length).max().unwrap_or_default() as usize;
-        let heights = tile::heights_of(Facts::<S, A>::MANY_REGISTERS);
-        let mut first = 0;
-        while first < longest {
-            let height = tile::height_for(heights, longest - first);
-            with_height!(Facts::<S, A>::MANY_REGISTERS, height, |ROWS| self
-                .filter_tiles::<S, ROWS, REGISTERS>(simd, first));
-            first += height;
-        }
-        let (pixels, filters) = (self.pixels, self.filters);
-        outlined(
-            simd,
-            #[inline(always)]
-            || {
-                epilogue::Sums { rows: self.sums, width, pixels, filters }.store(simd, &mut self.target, self.epilogue);
-            },
-        );
-    }
-
-    /// The tile of every row that begins after its first so many pixels. A tile may read beyond the end of its row.
-    #[inline(always)]
-    fn filter_tiles<S: Simd, const ROWS: usize, const REGISTERS: usize>(&mut self, simd: S, first: usize) {
-        outlined(
-            simd,
-            #[inline(always)]
-            || {
-                let lanes = A::Vector::<S>::LEN;
-                let width = REGISTERS * lanes;
-                // The parts of a long sum are added up in memory: all rows of one part are done before the next.
-                let parts = self.offsets.chunks(CHAIN).zip(self.weights.chunks(CHAIN * width));
-                for (part, (offsets, weights)) in parts.enumerate() {
-                    let mut at = 0;
-                    for &[from, length] in self.rows {
-                        let length = length as usize;
-                        let count = ROWS.min(length.saturating_sub(first));
-                        if count > 0 {
-                            let source = &self.source[from as usize + first..];
-                            let sums =
-                                tile::sums_under_filters::<S, A, ROWS, REGISTERS>(simd, source, offsets, weights);
-                            let into = &mut self.sums[(at + first) * width..][..count * width];
-                            store_sums::<S, A, ROWS, REGISTERS>(simd, sums, into, part > 0);
-                        }
-                        at += length;
-                    }
-                }
-            },
-        );
-    }
-
-    #[inline(always)]
-    fn along_pixels<S: Simd, const ROWS: usize>(&mut self, simd: S) {
-        outlined(
-            simd,
-            #[inline(always)]
-            || {
-                if self.epilogue.quads.is_some() {
-                    return self.pooled_tiles::<S, ROWS>(simd);
-                }
-                let lanes = A::Vector::<S>::LEN;
-                let (mut at, of_map) = (0, self.maps()[0].len());
-                for &[from, length] in self.rows {
-                    let (from, length) = (from as usize, (length as usize).min(of_map - at));
-                    let mut done = 0;
-                    while length - done > lanes {
-                        let count = (length - done).min(2 * lanes);
-                        self.tile::<S, ROWS, 2>(simd, from + done, [at + done, count]);
-                        done += count;
-                    }
-                    if done < length {
-                        self.tile::<S, ROWS, 1>(simd, from + done, [at + done, length - done]);
-                    }
-                    at += length;
-                    if at == of_map {
-                        return;
-                    }
-                }
-            },
-        );
-    }
-
-    #[inline(always)]
-    fn tile<S: Simd, const ROWS: usize, const REGISTERS: usize>(&mut self, simd: S, from: usize, pixels: [usize; 2]) {
-        let mut sources = [self.source; REGISTERS];
-        for register in 0..REGISTERS {
-            sources[register] = &self.source[from + register * A::Vector::<S>::LEN..];
-        }
-        let sums = tile::sums_in_place::<S, A, ROWS, REGISTERS>(simd, self.weights, sources, self.offsets);
-        let (epilogue, filters) = (self.epilogue, self.filters);
-        store_pixels::<S, A, ROWS, REGISTERS>(simd, sums, epilogue, (self.maps(), filters), pixels);
-    }
-
-    /// The maps of the only image.
-    #[inline(always)]
-    fn maps(&mut self) -> &mut [&'m mut [A]] {
-        match &mut self.target {
-            Target::Maps { maps, .. } => maps,
-            Target::Rows { .. } => &mut [],
-        }
-    }
-
-    /// The same for pairs of rows, whose sums are pooled.
-    #[inline(always)]
-    fn pooled_tiles<S: Simd, const ROWS: usize>(&mut self, simd: S) {
-        let lanes = A::Vector::<S>::LEN;
-        let (mut at, of_map, epilogue) = (0, self.maps()[0].len(), self.epilogue);
-        for &[[upper, length], [lower, _]] in self.rows.as_chunks::<2>().0 {
-            let length = length as usize / 2;
-            if at == of_map {
-                return;
-            }
-            for done in (0..length).step_by(lanes / 2) {
-                let sources = [upper, lower].map(|from| &self.source[from as usize + 2 * done..]);
-                let sums = tile::sums_in_place::<S, A, ROWS, 2>(simd, self.weights, sources, self.offsets);
-                let count = (length - done).min(lanes / 2);
-                store_pooled::<S, A, ROWS>(simd, sums, epilogue, self.maps(), [at + done, count]);
-            }
-            at += length;
-        }
-    }
-}
-
-/// Pools the sums of two rows of pixels, finishes them, and stores so many in the maps of their filters. They may spoil pixels that come
-/// after them.
+/// Finishes the sums of a block, and stores them where they belong.
 #[inline(always)]
-fn store_pooled<S: Simd, A: Lanes, const ROWS: usize>(
+pub(super) fn store_all<S: Simd, A: Lanes>(
     simd: S,
-    sums: tile::Sums<S, A, ROWS, 2>,
+    sums: Sums<'_, A>,
+    target: &mut Target<'_, '_, A>,
     epilogue: Epilogue<'_, A>,
-    maps: &mut [&mut [A]],
-    [at, count]: [usize; 2],
 ) {
-    let half = A::Vector::<S>::LEN / 2;
-    let mut picked = [[sums[0][0]; 1]; ROWS];
-    for row in 0..ROWS {
-        picked[row][0] = epilogue.pick(simd, sums[row][0], sums[row][1]);
-    }
-    let picked = finished::<S, A, ROWS, 1>(simd, picked, epilogue);
-    let is_whole = at + half <= maps[0].len();
-    for row in 0..ROWS {
-        if row % 2 == 1 || row >= maps.len() {
-            continue;
-        }
-        // Neighbours of two filters at a time: the first half of what is picked is of one, the second of the other.
-        let ([one], [other]) = (picked[row], picked[(row + 1).min(ROWS - 1)]);
-        let pooled = epilogue.pick(simd, one.unzip_low(other), one.unzip_high(other));
-        let pooled = pooled.as_slice();
-        for (map, pooled) in maps[row..].iter_mut().zip([&pooled[..half], &pooled[half..2 * half]]) {
-            match is_whole {
-                true => map[at..at + half].copy_from_slice(pooled),
-                false => map[at..at + count].copy_from_slice(&pooled[..count]),
-            }
-        }
-    }
+    outlined(
+        simd,
+        #[inline(always)]
+        || sums.store(simd, target, epilogue),
+    );
 }
 
 /// Stores the sums of some pixels, `[pixel][filter]`, as many as there is room for; or adds them to what is there.
 #[inline(always)]
-fn store_sums<S: Simd, A: Lanes, const ROWS: usize, const REGISTERS: usize>(
+pub(super) fn store_sums<S: Simd, A: Lanes, const ROWS: usize, const REGISTERS: usize>(
     simd: S,
     sums: tile::Sums<S, A, ROWS, REGISTERS>,
     into: &mut [A],

@@ -4,6 +4,7 @@
 //!     panels      the pixels under the taps of a block of outputs, and weights, in the order in which a tile reads them
 //!     tile        sums[row][register] += broadcast · load
 //!     gemm        the loops around the tile
+//!     rows        the same over pixels that are read where they lie
 //!     epilogue    bias, activation, and the way from registers into the maps
 //!     elementwise  functions of every element, in vectors, and the exponential functions for them
 //!     maps        pixels put where tables say, interpolation, norms over channels
@@ -17,4 +18,5 @@ pub(crate) mod gemm;
 pub(crate) mod maps;
 pub(crate) mod panels;
 pub(crate) mod pool;
+pub(crate) mod rows;
 pub(crate) mod tile;
