@@ -129,6 +129,24 @@ fn nothing_overflows_that_the_definition_holds() {
     approx::assert_relative_eq!(found, found.map(|_| 81e-6), max_relative = 1e-5);
 }
 
+/// Found by the generator of `tests/hostile`: a column that adds up to more than 1 made the largest pixel infinite, and the zero of the
+/// row made that NaN.
+#[test]
+fn the_largest_pixel_is_finite_in_between() {
+    let falls: Vec<f64> = (0..7).map(|at| 4.0 * (-f64::from(at)).exp2()).collect();
+    for filter in
+        [product(&binomial(7), &derivative(7)), product(&derivative(7), &binomial(7)), product(&falls, &falls)]
+    {
+        let conv = Conv2d::new(filter.mapv(|weight| weight as f32));
+        assert_eq!(conv.plan(&[30, 67]).unwrap().algorithm(), "separable");
+        let mut picture = Array2::<f32>::zeros((30, 67));
+        picture[[14, 33]] = f32::MAX;
+        let expected = reference::forward(&conv, &picture).unwrap();
+        assert!(expected.iter().all(|sum| !sum.is_nan()) && expected.iter().any(|sum| sum.is_infinite()));
+        assert_eq!(conv.forward(&picture).unwrap(), expected);
+    }
+}
+
 #[test]
 fn a_filter_is_a_product_or_not() {
     let way = |filter: &Array2<f32>| Conv2d::new(filter.clone()).plan(&[200, 300]).unwrap().algorithm();

@@ -83,11 +83,13 @@ fn is_product<A: Float>(weight: f64, factor: A, other: A, tolerance: f64) -> boo
     (weight == 0.0) == (factor * other == 0.0) && off <= tolerance * weight.abs()
 }
 
-/// A column and a row, with the same product, of which the column takes the root of what all weights come to: so no number in
-/// between is larger than both pixels and outputs may be. Powers of two change no digit.
+/// A column and a row, with the same product, of which the column takes the root of what all weights come to, but no more than 1: so
+/// no number in between is larger than all pixels, or smaller than both pixels and outputs may be. Were one larger, it might be
+/// infinite where the row has a zero. Powers of two change no digit.
 fn balanced<A: Float>(column: Vec<f64>, row: Vec<f64>) -> [Vec<A>; 2] {
-    let size = |factors: &[f64]| factors.iter().map(|factor| factor.abs()).sum::<f64>();
-    let exponent = ((size(&row).log2() - size(&column).log2()) / 2.0).floor();
+    let size = |factors: &[f64]| factors.iter().map(|factor| factor.abs()).sum::<f64>().log2();
+    let (of_column, of_row) = (size(&column), size(&row));
+    let exponent = ((of_row - of_column) / 2.0).min(-of_column).floor();
     let scaled =
         |factors: Vec<f64>, power: f64| factors.into_iter().map(|factor| A::from_f64(factor * power)).collect();
     [scaled(column, exponent.exp2()), scaled(row, (-exponent).exp2())]
