@@ -34,6 +34,7 @@ GROUPS = {
     "convolutions": {"conv"},
     "pools, global pools and ReLU": {"max", "avg", "l2", "gavg", "gmax", "relu"},
     "blocks": {"block"},
+    "networks": {"network"},
 }
 
 TOLERANCE = 1e-3  # of the largest number of a result
@@ -241,7 +242,7 @@ def started(options, binary, folder):
     engines = {}
     for name in [OURS, FORWARD, *options.engines]:
         python = [options.python, HERE / "peers.py", name, str(options.threads), folder]
-        engine = Engine(name, python if name in PYTHON else [binary, "worker", name], options.threads)
+        engine = Engine(name, python if name in PYTHON else [binary, "worker", name, folder], options.threads)
         try:
             engine.start()
             engines[name] = engine
@@ -271,6 +272,8 @@ def output_length(layer, length):
 
 def rate(layer, milliseconds, machine):
     """What a time means: operations or bytes a second, and the share of what the machine can do."""
+    if layer["op"] == "network":
+        return "–", "–"
     if layer["op"] in ("conv", "block"):
         outputs = layer["n"] * layer["o"] * output_length(layer, layer["h"]) * output_length(layer, layer["w"])
         operations = 2 * outputs * layer["c"] // layer["g"] * layer["k"] ** 2
@@ -385,7 +388,10 @@ def main():
             print(f"{number} of {len(layers)}: {layer['id']}", file=sys.stderr)
             data = Path(folder, layer["id"])
             data.mkdir()
-            subprocess.run([binary, "export", layer["id"], data], check=True)
+            # Of a network, PyTorch writes the data.
+            by_torch = layer["op"] == "network"
+            writer = [options.python, HERE / "networks.py"] if by_torch else [binary, "export"]
+            subprocess.run([*writer, layer["id"], data], check=True, stdout=sys.stderr)
             measure(layer, engines, machine, options)
             for file in data.iterdir():
                 file.unlink()

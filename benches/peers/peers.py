@@ -21,7 +21,7 @@ os.environ["KMP_BLOCKTIME"] = "5"
 
 import numpy as np  # noqa: E402
 
-LISTS = [json.loads((Path(__file__).parent / name).read_text()) for name in ("layers.json", "layers_more.json")]
+LISTS = [json.loads((Path(__file__).parent / name).read_text()) for name in ("layers.json", "layers_more.json", "networks.json")]
 LAYERS = {layer["id"]: layer for layers in LISTS for layer in layers}
 
 
@@ -32,7 +32,7 @@ class Case:
         layer = LAYERS[name]
         self.op = layer["op"]
         self.convolves = self.op in ("conv", "block")
-        self.size, self.stride, self.padding = layer["k"], layer["s"], layer["p"]
+        self.name, self.size, self.stride, self.padding = name, *(layer.get(key) for key in "ksp")
         self.dilation, self.groups = layer.get("d", 1), layer.get("g", 1)
         self.folder = FOLDER / name
         self.input = self.read("input").reshape(layer["n"], layer["c"], layer["h"], layer["w"])
@@ -53,6 +53,8 @@ class Torch:
     """PyTorch in eager mode. Filters stay as they are: it prepares them on every call."""
 
     def __init__(self, channels_last):
+        global networks
+        import networks
         import torch
 
         torch.set_num_threads(THREADS)
@@ -69,6 +71,9 @@ class Torch:
             def convolve():
                 return functions.conv2d(x, filters, bias, case.stride, case.padding, case.dilation, case.groups)
 
+        if case.op == "network":
+            network = networks.networks()[0][case.name]().to(memory_format=self.format)
+            return lambda: network(x), lambda y: y.contiguous().numpy()
         compute = {
             "conv": lambda: convolve(),
             "block": lambda: functions.max_pool2d(functions.relu_(convolve()), 2),
@@ -126,11 +131,16 @@ class Ncnn:
 
     def prepare(self, case):
         parameters, weights = case.folder / "ncnn.param", case.folder / "ncnn.bin"
+        if case.op == "network":
+            return self.load(case, case.folder / "model.ncnn.param", case.folder / "model.ncnn.bin", "in0", "out0")
         layers = ["Input x 0 1 x", *self.layers(case)]
         parameters.write_text("\n".join(["7767517", f"{len(layers)} {len(layers)}", *layers, ""]))
         # A zero before the filters says that they are f32.
         parts = [np.zeros(1, np.int32), case.filters, case.bias] if case.convolves else []
         weights.write_bytes(b"".join(part.tobytes() for part in parts))
+        return self.load(case, parameters, weights, "x", "y")
+
+    def load(self, case, parameters, weights, source, result):
         net = self.ncnn.Net()
         net.opt.num_threads = THREADS
         net.opt.use_vulkan_compute = False
@@ -146,8 +156,8 @@ class Ncnn:
             outputs = []
             for image in images:
                 extractor = net.create_extractor()
-                extractor.input("x", image)
-                outputs.append(extractor.extract("y")[1])
+                extractor.input(source, image)
+                outputs.append(extractor.extract(result)[1])
             return outputs
 
         return compute, lambda outputs: np.stack([np.array(output) for output in outputs])

@@ -2,7 +2,7 @@
 
     python tests/cases/networks.py    # needs torch; the test needs it not
 
-Widths are a part of the usual ones, so that the test is quick without an optimiser. `tests/networks.rs` has the same networks.
+Widths are a part of the usual ones, so that the test is quick without an optimiser. `tests/networks/models.rs` has the same networks.
 """
 
 import json
@@ -10,9 +10,6 @@ import pathlib
 
 import torch
 from torch import nn
-
-torch.set_default_dtype(torch.float64)
-
 
 def waves(count, seed):
     """Numbers in [-1, 1) from the bits of a product, as the test computes them."""
@@ -67,7 +64,7 @@ def conv_bn(filters, channels, size, stride=1, groups=1):
     )
 
 
-def resnet18(w):
+def resnet18(w, classes):
     def block(filters, channels, stride):
         f = nn.Sequential(conv_bn(filters, channels, 3, stride), nn.ReLU(), conv_bn(filters, filters, 3))
         change = stride > 1 or filters != channels
@@ -79,10 +76,10 @@ def resnet18(w):
         blocks += [block(filters, channels, 1 if stage == 0 else 2), block(filters, filters, 1)]
         channels = filters
     stem = [conv_bn(w, 3, 7, 2), nn.ReLU(), nn.MaxPool2d(3, 2, 1)]
-    return nn.Sequential(*stem, *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, 10))
+    return nn.Sequential(*stem, *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, classes))
 
 
-def mobilenet_v2(w):
+def mobilenet_v2(w, classes):
     def block(filters, channels, stride, expand):
         wide = channels * expand
         layers = [conv_bn(wide, channels, 1), nn.ReLU6()] if expand > 1 else []
@@ -97,11 +94,11 @@ def mobilenet_v2(w):
         for number in range(count):
             layers.append(block(filters * w, channels, stride if number == 0 else 1, expand))
             channels = filters * w
-    layers += [conv_bn(160 * w, channels, 1), nn.ReLU6(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(160 * w, 10)]
+    layers += [conv_bn(160 * w, channels, 1), nn.ReLU6(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(160 * w, classes)]
     return nn.Sequential(*layers)
 
 
-def squeezenet(w):
+def squeezenet(w, classes):
     def fire(squeeze, channels, expand):
         branches = Concat(
             nn.Sequential(nn.Conv2d(squeeze, expand, 1), nn.ReLU()),
@@ -115,7 +112,7 @@ def squeezenet(w):
             layers.append(nn.MaxPool2d(3, 2, ceil_mode=True))
         layers.append(fire(squeeze * w, channels, expand * w))
         channels = 2 * expand * w
-    layers += [nn.Dropout(), nn.Conv2d(channels, 10, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    layers += [nn.Dropout(), nn.Conv2d(channels, classes, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
     return nn.Sequential(*layers)
 
 
@@ -134,30 +131,36 @@ def unet(w, levels):
     return nn.Sequential(level(0), nn.Conv2d(w, 2, 1))
 
 
-cases = []
-for name, network, shape in (
-    ("resnet18", resnet18(8), (2, 3, 64, 64)),
-    ("mobilenet_v2", mobilenet_v2(2), (1, 3, 64, 64)),
-    ("squeezenet", squeezenet(8), (1, 3, 64, 64)),
-    ("unet", unet(4, 3), (1, 3, 32, 32)),
-):
-    fill(network)
-    x = waves(torch.Size(shape).numel(), 12345).reshape(shape)
-    with torch.no_grad():
-        y = network(x)
-    step = max(1, y.numel() // 50)
-    parameters = sum(v.numel() for n, v in network.state_dict().items() if not n.endswith("tracked"))
-    case = {
-        "network": name,
-        "input_shape": shape,
-        "output_shape": list(y.shape),
-        "parameters": parameters,
-        "norm": float(y.norm()),
-        "step": step,
-        "output": [float(f"{v:.10g}") for v in y.flatten()[::step].tolist()],
-    }
-    cases.append(case)
-    print(name, parameters, "parameters,", list(y.shape), "norm", case["norm"], "of", y.numel())
+def main():
+    torch.set_default_dtype(torch.float64)
+    cases = []
+    for name, network, shape in (
+        ("resnet18", resnet18(8, 10), (2, 3, 64, 64)),
+        ("mobilenet_v2", mobilenet_v2(2, 10), (1, 3, 64, 64)),
+        ("squeezenet", squeezenet(8, 10), (1, 3, 64, 64)),
+        ("unet", unet(4, 3), (1, 3, 32, 32)),
+    ):
+        fill(network)
+        x = waves(torch.Size(shape).numel(), 12345).reshape(shape)
+        with torch.no_grad():
+            y = network(x)
+        step = max(1, y.numel() // 50)
+        parameters = sum(v.numel() for n, v in network.state_dict().items() if not n.endswith("tracked"))
+        case = {
+            "network": name,
+            "input_shape": shape,
+            "output_shape": list(y.shape),
+            "parameters": parameters,
+            "norm": float(y.norm()),
+            "step": step,
+            "output": [float(f"{v:.10g}") for v in y.flatten()[::step].tolist()],
+        }
+        cases.append(case)
+        print(name, parameters, "parameters,", list(y.shape), "norm", case["norm"], "of", y.numel())
 
-path = pathlib.Path(__file__).with_suffix(".json")
-path.write_text("[\n" + ",\n".join(json.dumps(case) for case in cases) + "\n]\n")
+    path = pathlib.Path(__file__).with_suffix(".json")
+    path.write_text("[\n" + ",\n".join(json.dumps(case) for case in cases) + "\n]\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,6 +1,8 @@
 //! The layers of `layers.json`, and the data that all engines compute them on.
 
 use std::error::Error;
+use std::fs;
+use std::path::Path;
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -30,6 +32,9 @@ pub enum Op {
     GlobalMax,
     #[serde(rename = "relu")]
     Relu,
+    /// One of `networks.json`.
+    #[serde(rename = "network")]
+    Network,
 }
 
 /// One line of `layers.json`: square windows, the same on both spatial axes.
@@ -47,11 +52,11 @@ pub struct Layer {
     pub width: usize,
     #[serde(rename = "o", default)]
     pub filters: usize,
-    #[serde(rename = "k")]
+    #[serde(rename = "k", default)]
     pub size: usize,
-    #[serde(rename = "s")]
+    #[serde(rename = "s", default)]
     pub stride: usize,
-    #[serde(rename = "p")]
+    #[serde(rename = "p", default)]
     pub padding: usize,
     #[serde(rename = "d", default = "one")]
     pub dilation: usize,
@@ -85,15 +90,29 @@ pub struct Case {
     /// Empty, as is the bias, where nothing is convolved.
     pub filters: Vec<f32>,
     pub bias: Vec<f32>,
+    /// Of a network its ONNX model, and what comes out of it: `networks.py` has written both.
+    pub model: Vec<u8>,
+    pub expected: Vec<f32>,
 }
 
 impl Case {
-    /// The layer of this id, with data that is the same in every process.
-    pub fn find(id: &str) -> Result<Self, Box<dyn Error>> {
+    /// The layer of this id, with data that is the same in every process; that of a network comes from a folder in this one.
+    pub fn find(id: &str, folder: &Path) -> Result<Self, Box<dyn Error>> {
         let mut lines: Vec<Value> = serde_json::from_str(include_str!("../layers.json"))?;
         lines.extend(serde_json::from_str::<Vec<Value>>(include_str!("../layers_more.json"))?);
+        lines.extend(serde_json::from_str::<Vec<Value>>(include_str!("../networks.json"))?);
         let line = lines.into_iter().find(|line| line["id"] == id).ok_or_else(|| format!("no layer {id}"))?;
         let layer: Layer = serde_json::from_value(line)?;
+        if matches!(layer.op, Op::Network) {
+            let folder = folder.join(id);
+            let numbers = |name: &str| -> Result<Vec<f32>, Box<dyn Error>> {
+                let bytes = fs::read(folder.join(name))?;
+                Ok(bytes.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect())
+            };
+            let (input, expected) = (numbers("input.f32")?, numbers("expected.f32")?);
+            let model = fs::read(folder.join("model.onnx"))?;
+            return Ok(Self { layer, input, filters: Vec::new(), bias: Vec::new(), model, expected });
+        }
         let mut random = StdRng::seed_from_u64(0);
         let mut normal = |count: usize, deviation: f32| -> Vec<f32> {
             let numbers = StandardNormal.sample_iter(&mut random);
@@ -104,6 +123,6 @@ impl Case {
             true => (normal(layer.filter_shape().iter().product(), 0.05), normal(layer.filters, 1.0)),
             false => (Vec::new(), Vec::new()),
         };
-        Ok(Self { layer, input, filters, bias })
+        Ok(Self { layer, input, filters, bias, model: Vec::new(), expected: Vec::new() })
     }
 }

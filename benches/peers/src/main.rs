@@ -17,7 +17,7 @@ use std::{env, fs, thread};
 use engines::ENGINES;
 use layer::Case;
 
-const USAGE: &str = "usage: featuremap-peers worker ENGINE    computes and times what standard input says
+const USAGE: &str = "usage: featuremap-peers worker ENGINE [FOLDER]  computes and times what standard input says
        featuremap-peers export ID FOLDER  writes a layer's data, result and ONNX model, for engines elsewhere
 The number of threads is that of the variable RAYON_NUM_THREADS.";
 
@@ -25,10 +25,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["worker", "machine"] => worker::serve_machine(threads()?),
-        ["worker", name] => {
+        ["worker", name, ref folder @ ..] => {
             let engine =
                 ENGINES.iter().find(|engine| engine.name == name).ok_or_else(|| format!("no engine {name}"))?;
-            worker::serve_engine(engine, threads()?)
+            worker::serve_engine(engine, threads()?, Path::new(folder.first().unwrap_or(&".")))
         }
         ["export", id, folder] => export(id, Path::new(folder)),
         _ => Err(USAGE.into()),
@@ -44,7 +44,7 @@ fn threads() -> Result<usize, Box<dyn Error>> {
 }
 
 fn export(id: &str, folder: &Path) -> Result<(), Box<dyn Error>> {
-    let case = Case::find(id)?;
+    let case = Case::find(id, folder)?;
     let arrays = [
         ("input", &case.input),
         ("filters", &case.filters),

@@ -10,6 +10,7 @@
 use std::collections::HashMap;
 use std::error::Error;
 use std::io::{self, BufRead, Write};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -23,9 +24,9 @@ type Ready = (Box<dyn FnMut()>, Value);
 
 /// Serves layers computed by an engine. An answer to `prepare` is `{"difference": …}`: of the engine's result from
 /// featuremap's, relative to the largest number in it.
-pub fn serve_engine(engine: &Engine, threads: usize) -> Result<(), Box<dyn Error>> {
+pub fn serve_engine(engine: &Engine, threads: usize, folder: &Path) -> Result<(), Box<dyn Error>> {
     serve(&crate::versions::of(engine.package), |id| {
-        let case = Case::find(id)?;
+        let case = Case::find(id, folder)?;
         let mut runner = (engine.prepare)(&case, threads)?;
         let difference = difference(&runner.result(), &expected(&case)?)?;
         Ok((Box::new(move || runner.run()), json!({ "difference": difference })))

@@ -49,7 +49,7 @@ fn pool(layer: &Layer, input: Tensor<4>) -> Box<dyn Fn() -> Tensor<4>> {
             Op::GlobalAverage => adaptive_avg_pool2d(input, [1, 1]),
             Op::GlobalMax => input.flatten::<3>(2, 3).max_dim(2).reshape([batch, channels, 1, 1]),
             Op::Relu => relu(input),
-            Op::Conv | Op::Block => unreachable!("a convolution is no pool"),
+            Op::Conv | Op::Block | Op::Network => unreachable!("it is no pool"),
         }
     })
 }

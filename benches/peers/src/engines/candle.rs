@@ -50,6 +50,6 @@ fn pool(layer: &Layer, input: Tensor) -> Box<dyn Fn() -> Result<Tensor>> {
         Op::GlobalAverage => input.mean((2, 3)),
         Op::GlobalMax => input.flatten_from(2)?.max(2),
         Op::Relu => input.relu(),
-        Op::Conv | Op::Block => unreachable!("a convolution is no pool"),
+        Op::Conv | Op::Block | Op::Network => unreachable!("it is no pool"),
     })
 }

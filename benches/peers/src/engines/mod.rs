@@ -9,7 +9,7 @@ mod tract;
 use std::error::Error;
 use std::hint::black_box;
 
-use crate::layer::Case;
+use crate::layer::{Case, Op};
 
 pub use featuremap::expected;
 
@@ -39,9 +39,14 @@ pub const ENGINES: [Engine; 6] = [
     Engine { name: "featuremap-forward", package: "featuremap", prepare: |case, _| featuremap::forward(case) },
     Engine { name: "rten", package: "rten", prepare: rten::prepare },
     Engine { name: "tract", package: "tract-onnx", prepare: tract::prepare },
-    Engine { name: "candle", package: "candle-core", prepare: |case, _| candle::prepare(case) },
-    Engine { name: "burn", package: "burn-flex", prepare: |case, _| Ok(burn::prepare(case)) },
+    Engine { name: "candle", package: "candle-core", prepare: |case, _| candle::prepare(of_one_layer(case)?) },
+    Engine { name: "burn", package: "burn-flex", prepare: |case, _| Ok(burn::prepare(of_one_layer(case)?)) },
 ];
+
+/// A network is a program for engines that load no models.
+fn of_one_layer(case: &Case) -> Result<&Case, &'static str> {
+    if matches!(case.layer.op, Op::Network) { Err("it loads no ONNX model") } else { Ok(case) }
+}
 
 /// A runner for an engine whose every run gives a tensor of its own, the cost of which (memory taken and given back) is
 /// part of a run.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use rten::{ModelOptions, RunOptions, ThreadPool};
-use rten_tensor::NdTensor;
 use rten_tensor::prelude::*;
+use rten_tensor::{NdTensor, Tensor};
 
 use super::{Prepared, fresh};
 use crate::layer::Case;
@@ -19,6 +19,6 @@ pub fn prepare(case: &Case, threads: usize) -> Prepared {
     compute()?;
     Ok(fresh(
         move || compute().expect("it has run before"),
-        |map| NdTensor::<f32, 4>::try_from(map).expect("the result is of f32").to_vec(),
+        |map| Tensor::<f32>::try_from(map).expect("the result is of f32").to_vec(),
     ))
 }
