@@ -44,3 +44,15 @@ impl Ahead {
         }
     }
 }
+
+/// Asks for the first lines of each page of numbers that are read soon, page by page.
+#[inline(always)]
+pub(crate) fn ask_for_pages<T: Copy>(numbers: &[T]) {
+    for page in numbers.chunks(PAGE / size_of::<T>()) {
+        for line in 0..LINES {
+            if let Some(number) = page.get(line * LINE / size_of::<T>()) {
+                black_box(*number);
+            }
+        }
+    }
+}

@@ -36,8 +36,11 @@ impl<T: Element, const N: usize> Conv<T, N> {
         }
         let filters = of_sums(&self.filters)?;
         let of_filter = (filters.len() / outputs.max(1)).max(1);
-        let weights = filters.iter().enumerate().map(|(at, weight)| weight.times(scale.factors()[at / of_filter]));
-        let mut weights = Tensor::from_vec(filters.shape(), weights.collect()).ok()?;
+        let mut weights = filters.contiguous().ok()?.into_owned();
+        for (weights, &factor) in weights.chunks_exact_mut(of_filter).zip(scale.factors()) {
+            weights.iter_mut().for_each(|weight| *weight = weight.times(factor));
+        }
+        let mut weights = Tensor::from_vec(filters.shape(), weights).ok()?;
         let numbers = bias.iter().zip(scale.factors()).zip(scale.offsets());
         let bias: Vec<_> = numbers.map(|((&bias, &factor), &offset)| bias.times(factor).plus(offset)).collect();
         Some(Self {

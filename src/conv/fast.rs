@@ -135,17 +135,17 @@ impl<A: Kernels> Fast<A> {
             return Ok(None);
         }
         let Some(method) = method(&problem, algorithm, level, &original) else { return Ok(None) };
-        let in_order = || -> Vec<A> { original.iter().copied().collect() };
+        let in_order = original.contiguous()?;
         let order = (algorithm, lanes::<A>(level));
         let mut plain = Arc::new(Aligned::new(0));
         let weights = match algorithm {
             Algorithm::Separable => factors(&problem, &original, prepared),
             Algorithm::Winograd | Algorithm::Winograd2x2 => {
-                plain = prepared.get_or((Algorithm::Taps, 0), || Aligned::copy_of(&in_order()));
+                plain = prepared.get_or((Algorithm::Taps, 0), || Aligned::copy_of(&in_order));
                 prepared.get_or(order, || method.prepare(&problem, &plain))
             }
             Algorithm::Taps | Algorithm::Pixels | Algorithm::Channels | Algorithm::Rows => {
-                prepared.get_or(order, || method.prepare(&problem, &in_order()))
+                prepared.get_or(order, || method.prepare(&problem, &in_order))
             }
         };
         let pieces = Pieces::new(&problem, method.units(&problem), threads);

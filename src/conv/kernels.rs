@@ -10,7 +10,7 @@ use super::phases::{Phases, Transposed};
 use super::problem::Problem;
 use super::rows::{self, Rows};
 use super::separable::{self, Separable};
-use super::winograd::{self, Mend, Tiling, Winograd};
+use super::winograd::{self, Mend, Winograd};
 use crate::Result;
 use crate::kernels::gemm::{self, Block};
 use crate::kernels::panels::{self, Gather, Transpose};
@@ -59,9 +59,8 @@ pub trait Kernels: Lanes {
     fn mend(mend: Mend<'_, Self>);
     /// Whether the fourth powers of all numbers are finite.
     fn are_moderate(numbers: &TensorView<'_, Self>) -> bool;
-    /// The weights `[filter, channel, row, column]` of one group for [`winograd`](Self::winograd), which has so many filters,
-    /// channels, and columns of taps.
-    fn winograd_weights(level: Level, tiling: Tiling, weights: &[Self], sizes: [usize; 3]) -> Vec<Self>;
+    /// The weights of one group for [`winograd`](Self::winograd), over zeros.
+    fn winograd_weights(level: Level, weights: winograd::Weights<'_, Self>, packed: &mut [Self]);
 }
 
 /// Whether a float has a kernel for everything. Doubles are computed for their accuracy, and each kernel takes long to compile: where
@@ -173,13 +172,17 @@ macro_rules! floats {
             }
 
             fn are_moderate(numbers: &TensorView<'_, Self>) -> bool {
-                numbers.iter().all(|number| (number * number * number * number).is_finite())
+                let is_moderate = |number: &Self| (number * number * number * number).is_finite();
+                match numbers.to_slice() {
+                    // Without a branch, several numbers at a time.
+                    Some(numbers) => numbers.iter().fold(true, |all, number| all & is_moderate(number)),
+                    None => numbers.iter().all(is_moderate),
+                }
             }
 
-            fn winograd_weights(level: Level, tiling: Tiling, weights: &[Self], sizes: [usize; 3]) -> Vec<Self> {
-                match const { lists(Self::ALGORITHMS, Algorithm::Winograd) } {
-                    true => winograd::pack(level, tiling, weights, sizes),
-                    false => Vec::new(),
+            fn winograd_weights(level: Level, weights: winograd::Weights<'_, Self>, packed: &mut [Self]) {
+                if const { lists(Self::ALGORITHMS, Algorithm::Winograd) } {
+                    weights.pack(level, packed);
                 }
             }
         }
@@ -226,9 +229,7 @@ macro_rules! integers {
             fn are_moderate(_: &TensorView<'_, Self>) -> bool {
                 true
             }
-            fn winograd_weights(_: Level, _: Tiling, _: &[Self], _: [usize; 3]) -> Vec<Self> {
-                Vec::new()
-            }
+            fn winograd_weights(_: Level, _: winograd::Weights<'_, Self>, _: &mut [Self]) {}
         }
     )*};
 }

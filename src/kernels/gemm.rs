@@ -116,7 +116,7 @@ impl<A: Lanes> Block<'_, '_, A> {
                 let into = &mut self.sums[first * self.tile * width..];
                 for (panel, into) in (first..first + count).zip(into.chunks_exact_mut(ROWS * width)) {
                     let pixels = &self.panels[panel * self.distance..][..self.depth * ROWS];
-                    let sums = tile::sums::<S, A, ROWS, REGISTERS>(simd, pixels, weights);
+                    let sums = tile::sums::<S, A, ROWS, REGISTERS>(simd, pixels, ROWS, weights);
                     store_sums::<S, A, ROWS, REGISTERS>(simd, sums, into, false);
                 }
             },
@@ -150,7 +150,7 @@ impl<A: Lanes> Block<'_, '_, A> {
                 let (mut image, mut at) = place(*start + first * self.tile, of_map);
                 for panel in first..first + count {
                     let pixels = &self.panels[panel * self.distance..][..self.depth * width];
-                    let sums = tile::sums::<S, A, ROWS, REGISTERS>(simd, weights, pixels);
+                    let sums = tile::sums::<S, A, ROWS, REGISTERS>(simd, weights, ROWS, pixels);
                     let maps = &mut maps[image * filters..];
                     let count = width.min(self.pixels - panel * self.tile);
                     store_pixels::<S, A, ROWS, REGISTERS>(simd, sums, self.epilogue, (maps, filters), [at, count]);

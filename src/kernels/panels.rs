@@ -53,7 +53,7 @@ impl<A: Copy + Default> Aligned<A> {
         copy
     }
 
-    fn as_mut_slice(&mut self) -> &mut [A] {
+    pub(crate) fn as_mut_slice(&mut self) -> &mut [A] {
         &mut self.numbers[self.start..][..self.length]
     }
 }

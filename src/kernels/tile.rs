@@ -65,7 +65,8 @@ pub(crate) use with_height;
 /// The sums of a tile.
 pub(crate) type Sums<S, A, const ROWS: usize, const COLUMNS: usize> = [[<A as Lanes>::Vector<S>; COLUMNS]; ROWS];
 
-/// The sums of a tile over the whole depth, from a panel of rows, `[depth, row]`, and one of columns, `[depth, column]`.
+/// The sums of a tile over the whole depth, from rows, those of a step so far behind those of the step before, and a panel of columns,
+/// `[depth, column]`. Of a panel of rows, `[depth, row]`, the distance is `ROWS`.
 ///
 /// They are returned by value and must never be borrowed by whoever stores them: a sum that has an address is written to it after every
 /// step.
@@ -73,35 +74,36 @@ pub(crate) type Sums<S, A, const ROWS: usize, const COLUMNS: usize> = [[<A as La
 pub(crate) fn sums<S: Simd, A: Lanes, const ROWS: usize, const COLUMNS: usize>(
     simd: S,
     rows: &[A],
+    distance: usize,
     columns: &[A],
 ) -> Sums<S, A, ROWS, COLUMNS> {
     let width = COLUMNS * A::Vector::<S>::LEN;
-    let first = CHAIN.min(rows.len() / ROWS);
-    let (rows, mut rest_of_rows) = rows.split_at(first * ROWS);
-    let (columns, mut rest_of_columns) = columns.split_at(first * width);
-    let mut sums = chain::<S, A, ROWS, COLUMNS>(simd, rows, columns);
-    while !rest_of_rows.is_empty() {
-        let depth = CHAIN.min(rest_of_rows.len() / ROWS);
-        let (rows, columns);
-        (rows, rest_of_rows) = rest_of_rows.split_at(depth * ROWS);
-        (columns, rest_of_columns) = rest_of_columns.split_at(depth * width);
-        let more = chain::<S, A, ROWS, COLUMNS>(simd, rows, columns);
+    let (columns, mut rest) = columns.split_at((CHAIN * width).min(columns.len()));
+    let mut sums = chain::<S, A, ROWS, COLUMNS>(simd, rows, distance, columns);
+    let mut done = CHAIN;
+    while !rest.is_empty() {
+        let columns;
+        (columns, rest) = rest.split_at((CHAIN * width).min(rest.len()));
+        let more = chain::<S, A, ROWS, COLUMNS>(simd, &rows[done * distance..], distance, columns);
         for row in 0..ROWS {
             for column in 0..COLUMNS {
                 sums[row][column] += more[row][column];
             }
         }
+        done += CHAIN;
     }
     sums
 }
 
 /// What is read at each step: so many numbers of either operand.
 ///
-/// It is what `chunks_exact` and `zip` give. But these are called where neither LTO nor the borders between codegen units let them be
-/// inlined, and a call between two steps writes all sums to memory.
+/// It is what `windows`, `chunks_exact` and `zip` give. But these are called where neither LTO nor the borders between codegen units let
+/// them be inlined, and a call between two steps writes all sums to memory.
 struct Steps<'a, R, C> {
     rows: &'a [R],
+    /// How many of the rows are read, and how far behind them the next ones are.
     height: usize,
+    distance: usize,
     columns: &'a [C],
     width: usize,
 }
@@ -114,10 +116,11 @@ impl<'a, R, C> Iterator for Steps<'a, R, C> {
         if self.rows.len() < self.height || self.columns.len() < self.width {
             return None;
         }
-        let (row, columns);
-        (row, self.rows) = self.rows.split_at(self.height);
+        let rows = &self.rows[..self.height];
+        self.rows = self.rows.get(self.distance..).unwrap_or_default();
+        let columns;
         (columns, self.columns) = self.columns.split_at(self.width);
-        Some((row, columns))
+        Some((rows, columns))
     }
 }
 
@@ -126,16 +129,17 @@ impl<'a, R, C> Iterator for Steps<'a, R, C> {
 fn chain<S: Simd, A: Lanes, const ROWS: usize, const COLUMNS: usize>(
     simd: S,
     rows: &[A],
+    distance: usize,
     columns: &[A],
 ) -> Sums<S, A, ROWS, COLUMNS> {
     let width = COLUMNS * A::Vector::<S>::LEN;
     let mut sums = [[A::Vector::<S>::splat(simd, A::default()); COLUMNS]; ROWS];
-    let mut pairs = Steps { rows, height: 2 * ROWS, columns, width: 2 * width };
+    let mut pairs = Steps { rows, height: distance + ROWS, distance: 2 * distance, columns, width: 2 * width };
     for (rows, columns) in &mut pairs {
         sums = step::<S, A, ROWS, COLUMNS>(simd, sums, &rows[..ROWS], load(simd, &columns[..width]));
-        sums = step::<S, A, ROWS, COLUMNS>(simd, sums, &rows[ROWS..], load(simd, &columns[width..]));
+        sums = step::<S, A, ROWS, COLUMNS>(simd, sums, &rows[distance..], load(simd, &columns[width..]));
     }
-    if !pairs.rows.is_empty() {
+    if !pairs.columns.is_empty() {
         sums = step::<S, A, ROWS, COLUMNS>(simd, sums, pairs.rows, load(simd, pairs.columns));
     }
     sums
@@ -151,7 +155,7 @@ pub(crate) fn sums_in_place<S: Simd, A: Lanes, const ROWS: usize, const COLUMNS:
     offsets: &[u32],
 ) -> Sums<S, A, ROWS, COLUMNS> {
     let mut sums = [[A::Vector::<S>::splat(simd, A::default()); COLUMNS]; ROWS];
-    for (rows, offset) in (Steps { rows, height: ROWS, columns: offsets, width: 1 }) {
+    for (rows, offset) in (Steps { rows, height: ROWS, distance: ROWS, columns: offsets, width: 1 }) {
         let offset = offset[0];
         let mut columns = [A::Vector::<S>::splat(simd, A::default()); COLUMNS];
         for register in 0..COLUMNS {
@@ -174,7 +178,7 @@ pub(crate) fn sums_under_filters<S: Simd, A: Lanes, const ROWS: usize, const COL
 ) -> Sums<S, A, ROWS, COLUMNS> {
     let width = COLUMNS * A::Vector::<S>::LEN;
     let mut sums = [[A::Vector::<S>::splat(simd, A::default()); COLUMNS]; ROWS];
-    for (offset, columns) in (Steps { rows: offsets, height: 1, columns, width }) {
+    for (offset, columns) in (Steps { rows: offsets, height: 1, distance: 1, columns, width }) {
         let rows = &source[offset[0] as usize..][..ROWS];
         sums = step::<S, A, ROWS, COLUMNS>(simd, sums, rows, load(simd, columns));
     }

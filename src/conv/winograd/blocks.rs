@@ -2,7 +2,8 @@
 
 use ndarray::Axis;
 
-use super::{Block, Mend, Tiling, Winograd, packed_length, shallow};
+use super::weights::packed_length;
+use super::{Block, Mend, Tiling, Weights, Winograd, shallow};
 use crate::conv::algorithm::Algorithm;
 use crate::conv::fast::{Method, Part, Settings};
 use crate::conv::kernels::Kernels;
@@ -57,18 +58,16 @@ impl<A: Kernels> Method<A> for Blocks {
     }
 
     fn prepare(&self, problem: &Problem, weights: &[A]) -> Aligned<A> {
-        let groups = weights.chunks_exact(problem.filters * problem.depth());
-        let packed: Vec<A> = groups
-            .flat_map(|group| {
-                A::winograd_weights(
-                    self.level,
-                    self.tiling,
-                    group,
-                    [problem.filters, problem.channels, problem.axes[2].size()],
-                )
-            })
-            .collect();
-        Aligned::copy_of(&packed)
+        let &Problem { filters, channels, groups, .. } = problem;
+        let length = packed_length::<A>(self.level, self.tiling, filters, channels);
+        let mut packed = Aligned::new(groups * length);
+        let of_groups = packed.as_mut_slice().chunks_exact_mut(length);
+        for (taps, packed) in weights.chunks_exact(filters * problem.depth()).zip(of_groups) {
+            let columns = problem.axes[2].size();
+            let weights = Weights { tiling: self.tiling, filters, channels, columns, taps };
+            A::winograd_weights(self.level, weights, packed);
+        }
+        packed
     }
 
     fn scratch_length(&self, problem: &Problem, _: Level) -> usize {

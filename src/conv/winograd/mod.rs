@@ -33,6 +33,7 @@ mod shallow;
 mod steps;
 mod tiling;
 mod transforms;
+mod weights;
 
 use std::array::from_fn;
 
@@ -47,7 +48,8 @@ pub(super) use mend::Mend;
 pub(super) use steps::with_blanks;
 use steps::{Scratch, copy_rows, multiply, outputs_of_row};
 pub(super) use tiling::Tiling;
-use transforms::{LARGE_PATCH, LARGE_TILE, MOST_PATCH, MOST_TAPS, SMALL_PATCH, SMALL_TILE, filter_values};
+use transforms::{LARGE_PATCH, LARGE_TILE, MOST_PATCH, SMALL_PATCH, SMALL_TILE};
+pub(super) use weights::Weights;
 
 /// The most lanes that a register has. As steps read and write whole registers, so many numbers that do not count
 /// follow the last that does.
@@ -59,65 +61,6 @@ const BLOCK_BYTES: usize = 800 * 1024;
 /// But a block has up to so many tiles in any case: all the weights are read for each block, and many weights come
 /// from memory.
 const FEW_TILES: usize = 32;
-
-/// How many numbers [`pack`] gives.
-fn packed_length<A: Lanes>(level: Level, tiling: Tiling, filters: usize, channels: usize) -> usize {
-    let channels = tiling.channels(channels);
-    let filters = if tiling.is_shallow(channels) { filters } else { filters.next_multiple_of(lanes::<A>(level)) };
-    filters * channels * tiling.points()
-}
-
-/// Transforms the weights `[filter, channel, row, column]` of one group, of so many filters, channels and columns of taps, into U,
-/// `[block of filters, point, channel, filter]`. Blocks are two registers wide, the last one a single register where this is
-/// enough; filters that are missing in it are zeros. With few channels as [`shallow`] has it.
-pub(super) fn pack<A: Lanes + Float>(
-    level: Level,
-    tiling: Tiling,
-    weights: &[A],
-    [filters, channels, columns]: [usize; 3],
-) -> Vec<A> {
-    let mut packed = vec![A::default(); packed_length::<A>(level, tiling, filters, channels)];
-    let (points, taps) = (tiling.points(), weights.len() / (filters * channels));
-    let values = |filter: usize, phase: [usize; 2], channel: usize| {
-        values_of_filter(tiling, phase, columns, &weights[(filter * channels + channel) * taps..][..taps])
-    };
-    let all = tiling.phases().iter().flat_map(|&phase| (0..channels).map(move |channel| (phase, channel))).enumerate();
-    let count = tiling.channels(channels);
-    let together = if tiling.is_shallow(count) { shallow::FILTERS } else { 2 * lanes::<A>(level) };
-    for (block, packed) in packed.chunks_mut(together * count * points).enumerate() {
-        let width = packed.len() / (count * points);
-        for (number, (phase, channel)) in all.clone() {
-            for filter in 0..width.min(filters - block * together) {
-                for (point, value) in values(block * together + filter, phase, channel).enumerate() {
-                    let at = match tiling.is_shallow(count) {
-                        true => shallow::place_of_weight(tiling, [filter, width], [number, count], point),
-                        false => (point * count + number) * width + filter,
-                    };
-                    packed[at] = value;
-                }
-            }
-        }
-    }
-    packed
-}
-
-/// The values of a phase of a filter at all points, from its taps in so many columns.
-fn values_of_filter<A: Float>(
-    tiling: Tiling,
-    phase: [usize; 2],
-    columns: usize,
-    taps: &[A],
-) -> impl Iterator<Item = A> {
-    let tap = |row: usize, column: usize| {
-        let (row, column) = (row * tiling.stride + phase[0], column * tiling.stride + phase[1]);
-        let tap = taps.get(row * columns + column).filter(|_| column < columns);
-        tap.map_or(0.0, |tap| tap.to_f64().unwrap_or(f64::NAN))
-    };
-    let patch = tiling.patch();
-    let rows: [_; MOST_TAPS] = from_fn(|row| filter_values(patch, from_fn(|column| tap(row, column))));
-    let columns: [_; MOST_PATCH] = from_fn(|column| filter_values(patch, from_fn(|row| rows[row][column])));
-    (0..patch * patch).map(move |point| A::from_f64(columns[point % patch][point / patch]))
-}
 
 /// Tiles that go through all the steps together: those of some rows and columns of tiles, in some images.
 #[derive(Debug, Clone, Copy)]
@@ -176,7 +119,7 @@ pub struct Winograd<'a, A> {
     input: ArrayView5<'a, A>,
     /// The place of the whole map, before it is pooled, that `output` starts with: one that a tile of the first phase starts with.
     start: [usize; 3],
-    /// Of [`pack`].
+    /// Of [`Weights`].
     weights: &'a [A],
     /// `[image, filter, row, column]`, every map in one piece.
     output: ArrayViewMut4<'a, A>,

@@ -5,7 +5,7 @@
 
 use ndarray::{ArrayView4, Axis, Slice};
 
-use super::steps::{Groups, Scratch};
+use super::steps::Scratch;
 use super::transforms::pixel_values;
 use super::{Block, Part, Winograd, shallow};
 use crate::Float;
@@ -31,7 +31,6 @@ impl<A: Lanes + Float> Winograd<'_, A> {
         let first = [0, start[0] + row * TILE, start[1] + column * TILE];
         let (tiles, channels, lanes) = (block.rows * block.columns, self.channels(), A::Vector::<S>::LEN);
         let (shallow, channels_of_phase) = (self.tiling.is_shallow(channels), self.input.len_of(Axis(1)));
-        let groups = (!shallow).then(|| Groups::new::<A>(simd.level(), block.tiles(), channels));
         // Phases of a dilated window are alike.
         let segments = segments::<S, A, PATCH, TILE>(&self.packings[phase.number], block, first[2]);
         let of_segment = lanes / segments;
@@ -89,15 +88,11 @@ impl<A: Lanes + Float> Winograd<'_, A> {
                     scratch.half,
                     scratch.halves,
                     #[inline(always)]
-                    |first| match groups {
-                        Some(groups) => groups.place(before + first, channel),
-                        None => (lanes, first),
-                    },
-                    #[inline(always)]
-                    |place, point @ [row, column], values| {
+                    |first, point @ [row, column], values| {
+                        // What is stored behind the last tile is overwritten by the next image or channel.
                         let at = match shallow {
-                            true => shallow::place::<S, A, PATCH>(tiles, place, [channel, channels], point),
-                            false => (row * PATCH + column) * scratch.point + place,
+                            true => shallow::place::<S, A, PATCH>(tiles, first, [channel, channels], point),
+                            false => (row * PATCH + column) * scratch.point + channel * block.tiles() + before + first,
                         };
                         values.store_slice(&mut scratch.values[at..][..lanes]);
                     },
@@ -178,7 +173,7 @@ impl<'a, A: Lanes + Float> Source<'a, A> {
         let (top, left) = (place(row, down.axis.before()), place(column, across.axis.before()));
         let origin = ((channel * height).cast_signed() + top) * width.cast_signed() + left;
         let reach = match segments {
-            1 => ((block.columns - 1) / (lanes - 1) * (lanes - 1) + lanes) * TILE,
+            1 => block.columns.next_multiple_of(lanes) * TILE,
             _ => lanes / segments * TILE,
         };
         let begin = origin + (rows[0] * width).cast_signed();
@@ -217,6 +212,16 @@ impl<'a, A: Lanes + Float> Source<'a, A> {
         dealt::<S, A, TILE>(registers)
     }
 
+    /// A pixel of a row and a column under the block; zero beyond the pixels.
+    #[inline(always)]
+    fn pixel(&self, row: usize, column: usize) -> A {
+        if row < self.rows[0] || row >= self.rows[1] || column < self.columns[0] || column >= self.columns[1] {
+            return A::default();
+        }
+        let at = self.origin + (row * self.distance + column).cast_signed();
+        self.pixels.get(at.cast_unsigned()).copied().unwrap_or_default()
+    }
+
     /// Which lanes of the registers from a column on are pixels, where not all are.
     #[inline(always)]
     fn masks<S: Simd, const TILE: usize, const SEGMENTS: usize>(
@@ -252,7 +257,8 @@ impl<'a, A: Lanes + Float> Source<'a, A> {
         let mut squares = A::Vector::<S>::splat(simd, A::default());
         let lanes = A::Vector::<S>::LEN;
         let of_segment = lanes / SEGMENTS;
-        // The patch of a tile ends with the first pixels of the next, which the last of a segment lacks: they are padding.
+        // The patch of a tile ends with the first pixels of the next, which the last of a register lacks, and of a segment: there they are
+        // padding.
         let ends = (0..SEGMENTS).map(|segment| 1_u64 << ((segment + 1) * of_segment - 1)).sum::<u64>();
         let has_next = mask::<S, A>(simd, !ends & ((1 << lanes) - 1));
         let first_masks = self.masks::<S, TILE, SEGMENTS>(simd, 0);
@@ -260,8 +266,7 @@ impl<'a, A: Lanes + Float> Source<'a, A> {
             let of_row = &mut halves[row * PATCH * half..][..PATCH * half];
             let rows = (block.rows * TILE + PATCH - TILE - row).div_ceil(TILE);
             for tile_row in (0..rows).step_by(SEGMENTS) {
-                // Without segments, the last lane is the first of the next register.
-                for first in (0..block.columns).step_by(if SEGMENTS == 1 { lanes - 1 } else { lanes }) {
+                for first in (0..block.columns).step_by(lanes) {
                     let masks = match first {
                         0 => first_masks,
                         _ => self.masks::<S, TILE, SEGMENTS>(simd, first * TILE),
@@ -275,7 +280,11 @@ impl<'a, A: Lanes + Float> Source<'a, A> {
                     let mut patch = [of_tile[0]; PATCH];
                     patch[..TILE].copy_from_slice(&of_tile);
                     for pixel in TILE..PATCH {
-                        let next = of_tile[pixel - TILE].shift_elements_left::<1>(A::default());
+                        let next = match SEGMENTS {
+                            1 => self.pixel(tile_row * TILE + row, (first + lanes) * TILE + pixel - TILE),
+                            _ => A::default(),
+                        };
+                        let next = of_tile[pixel - TILE].shift_elements_left::<1>(next);
                         patch[pixel] = if SEGMENTS == 1 { next } else { blank::<S, A>(simd, next, has_next) };
                     }
                     let values = pixel_values::<S, A, PATCH>(simd, patch);
@@ -295,24 +304,18 @@ impl<'a, A: Lanes + Float> Source<'a, A> {
     }
 }
 
-/// Transforms the columns of what [`Source::transform_rows`] has left. The lanes are tiles of any rows: `begin` says
-/// for the first of them how many count and where they go; `store` is called with that, with the row and the column of their point,
-/// and with their values there.
+/// Transforms the columns of what [`Source::transform_rows`] has left. The lanes are tiles of any rows: `store` is called with the first
+/// of them, with the row and the column of their point, and with their values there.
 #[inline(always)]
 fn transform_columns<S: Simd, A: Lanes + Float, const PATCH: usize, const TILE: usize>(
     simd: S,
     block: Block,
     half: usize,
     halves: &[A],
-    begin: impl Fn(usize) -> (usize, usize),
     mut store: impl FnMut(usize, [usize; 2], A::Vector<S>),
 ) {
     let lanes = A::Vector::<S>::LEN;
-    let mut next = 0;
-    while next < block.rows * block.columns {
-        let first = next;
-        let (count, place) = begin(first);
-        next += count.min(lanes);
+    for first in (0..block.rows * block.columns).step_by(lanes) {
         for column in 0..PATCH {
             let mut rows = [A::Vector::<S>::splat(simd, A::default()); PATCH];
             for row in 0..PATCH {
@@ -321,7 +324,7 @@ fn transform_columns<S: Simd, A: Lanes + Float, const PATCH: usize, const TILE: 
             }
             let of_column = pixel_values::<S, A, PATCH>(simd, rows);
             for row in 0..PATCH {
-                store(place, [row, column], of_column[row]);
+                store(first, [row, column], of_column[row]);
             }
         }
     }

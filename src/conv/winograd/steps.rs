@@ -3,6 +3,7 @@
 use super::transforms::{LARGE_PATCH, LARGE_TILE, outputs};
 use super::{Block, MOST_LANES, Tiling, shallow};
 use crate::Float;
+use crate::cache;
 use crate::kernels::epilogue::{Epilogue, store_maps};
 use crate::kernels::tile::{self, with_height};
 use crate::simd::{Facts, Lanes, Level, Simd, Vector, lanes, outline};
@@ -24,7 +25,7 @@ pub(super) struct Scratch<'a, A> {
     /// outputs. The others are the first of the patch below.
     pub(super) halves: &'a mut [A],
     pub(super) half: usize,
-    /// V: `[point]` planes of `[channel, tile]`, or of [`Groups`]; with few channels as [`shallow`](super::shallow) has it.
+    /// V: `[point]` planes of `[channel, tile]`; with few channels as [`shallow`](super::shallow) has it.
     pub(super) values: &'a mut [A],
     pub(super) point: usize,
     /// M: `[tile, point, filter]`, for one block of filters.
@@ -55,8 +56,8 @@ impl<'a, A: Lanes> Scratch<'a, A> {
     fn distances(block: Block, channels: usize) -> [usize; 2] {
         // An odd number of cache lines, so that planes do not fall on the same sets of the cache.
         let plane = |length: usize| ((length + MOST_LANES).div_ceil(MOST_LANES) | 1) * MOST_LANES;
-        let values = Groups::most_numbers(block.tiles(), channels);
-        [plane((block.rows + 1) * block.columns), plane(values)]
+        // Registers are stored as a whole, and the tallest pass reads blanks behind the last channel.
+        [plane((block.rows + 1) * block.columns), plane(block.tiles() * channels + MOST_TOGETHER)]
     }
 
     /// Of each part, for so many channels in all phases.
@@ -81,57 +82,36 @@ impl<'a, A: Lanes> Scratch<'a, A> {
     }
 }
 
-/// V has the tiles whose products are summed together in groups, and every group in one run, `[channel, tile]`: a panel of the
-/// [`tile`](crate::kernels::tile) that multiplies.
-#[derive(Clone, Copy)]
-pub(super) struct Groups {
-    /// Tiles of a group.
-    pub(super) together: usize,
-    /// From one group to the next.
-    distance: usize,
-}
-
-impl Groups {
-    /// The fewest tiles of a group.
-    const FEWEST: usize = 4;
-
-    #[inline(always)]
-    pub(super) fn new<A: Lanes>(level: Level, tiles: usize, channels: usize) -> Self {
-        let together = together::<A>(level, tiles);
-        Self { together, distance: Self::distance(together, channels) }
-    }
-
-    /// Registers are stored as a whole, and may reach beyond their group.
-    #[inline(always)]
-    fn distance(together: usize, channels: usize) -> usize {
-        (together * channels).next_multiple_of(MOST_LANES) + MOST_LANES
-    }
-
-    /// How many numbers so many tiles take at most.
-    fn most_numbers(tiles: usize, channels: usize) -> usize {
-        (tiles + MOST_TOGETHER) * channels + tiles.div_ceil(Self::FEWEST) * 2 * MOST_LANES
-    }
-
-    /// How many tiles of its group there are from this one on, and where it stands in a channel.
-    #[inline(always)]
-    pub(super) fn place(self, tile: usize, channel: usize) -> (usize, usize) {
-        let (group, within) = (tile / self.together, tile % self.together);
-        (self.together - within, group * self.distance + channel * self.together + within)
-    }
-}
-
-/// How many tiles have their sums in registers together: the height that leaves few blanks among so many.
+/// How many of the tiles that are left have their sums in registers together: a height of the [`tile`] that leaves few blanks, in this
+/// pass and in those after it.
 #[inline(always)]
-fn together<A: Lanes>(level: Level, tiles: usize) -> usize {
-    let cost = |&together: &usize| tiles.div_ceil(together).saturating_mul(together + 2);
-    let heights = tile::heights::<A>(level).iter().copied().filter(|&height| height >= Groups::FEWEST);
-    heights.min_by_key(cost).unwrap_or(Groups::FEWEST)
+fn together<A: Lanes>(level: Level, left: usize) -> usize {
+    let heights = tile::heights::<A>(level);
+    // What a pass takes: a multiply-add for each tile, and no fewer than it takes one to end; and reading the weights.
+    let cost = |height: usize| height.max(SHORTEST) + 2;
+    let rest = |left: usize| {
+        let last = left % heights[0];
+        left / heights[0] * cost(heights[0]) + if last == 0 { 0 } else { cost(tile::height_for(heights, last)) }
+    };
+    let all = |&height: &usize| cost(height) + rest(left.saturating_sub(height));
+    heights.iter().copied().min_by_key(all).unwrap_or(1)
 }
+
+/// A pass over fewer tiles takes no less time.
+const SHORTEST: usize = 4;
 
 /// So many tiles, and the blanks that are computed with them.
 pub(in crate::conv) fn with_blanks<A: Lanes>(level: Level, tiles: usize) -> f64 {
-    let together = together::<A>(level, tiles);
-    tiles.div_ceil(together) as f64 * together as f64
+    let tallest = tile::heights::<A>(level)[0];
+    // All but the last passes are the tallest.
+    let mut all = (tiles / tallest).saturating_sub(1) * tallest;
+    let mut left = tiles - all;
+    while left > 0 {
+        let together = together::<A>(level, left);
+        all += together.max(SHORTEST);
+        left = left.saturating_sub(together);
+    }
+    all as f64
 }
 
 /// The second step, for one block of filters, `REGISTERS` registers wide: M.
@@ -143,43 +123,51 @@ pub(super) fn multiply<S: Simd, A: Lanes, const REGISTERS: usize>(
     weights: &[A],
     scratch: &mut Scratch<'_, A>,
 ) {
-    let together = together::<A>(simd.level(), tiles);
-    with_height!(Facts::<S, A>::MANY_REGISTERS, together, |TOGETHER| outlined(
-        simd,
-        #[inline(always)]
-        || multiply_together::<S, A, TOGETHER, REGISTERS>(simd, tiling, tiles, weights, scratch),
-    ));
-}
-
-/// The same for `TOGETHER` tiles after the other.
-#[inline(always)]
-fn multiply_together<S: Simd, A: Lanes, const TOGETHER: usize, const REGISTERS: usize>(
-    simd: S,
-    tiling: Tiling,
-    tiles: usize,
-    weights: &[A],
-    scratch: &mut Scratch<'_, A>,
-) {
-    let lanes = A::Vector::<S>::LEN;
-    let width = REGISTERS * lanes;
+    let width = REGISTERS * A::Vector::<S>::LEN;
     let (patch, points) = (tiling.patch(), tiling.points());
     let of_point = weights.len() / points;
-    let groups = Groups { together: TOGETHER, distance: Groups::distance(TOGETHER, of_point / width) };
+    let mut next = weights.chunks_exact(of_point).skip(1);
     for (point, (values, weights)) in
         scratch.values.chunks_exact(scratch.point).zip(weights.chunks_exact(of_point)).enumerate()
     {
         let channels = tiling.channels_at([point / patch, point % patch], of_point / width);
         let weights = &weights[channels.start * width..channels.end * width];
-        for first in (0..tiles).step_by(TOGETHER) {
-            let group = &values[groups.place(first, channels.start).1..][..channels.len() * TOGETHER];
-            let sums = tile::sums::<S, A, TOGETHER, REGISTERS>(simd, group, weights);
-            for tile in 0..TOGETHER {
-                // One check a tile: with more the compiler does not unroll this loop, and keeps the sums in memory.
-                let products = &mut scratch.products[((first + tile) * points + point) * width..][..width];
-                for register in 0..REGISTERS {
-                    sums[tile][register].store_slice(&mut products[register * lanes..][..lanes]);
-                }
-            }
+        if let Some(next) = next.next() {
+            cache::ask_for_pages(next);
+        }
+        let mut first = 0;
+        while first < tiles {
+            let together = together::<A>(simd.level(), tiles - first);
+            let values = &values[channels.start * tiles + first..];
+            let products = &mut scratch.products[(first * points + point) * width..];
+            with_height!(Facts::<S, A>::MANY_REGISTERS, together, |TOGETHER| outlined(
+                simd,
+                #[inline(always)]
+                || multiply_together::<S, A, TOGETHER, REGISTERS>(simd, (values, tiles), weights, products, points),
+            ));
+            first += together;
+        }
+    }
+}
+
+/// The same for `TOGETHER` tiles at a point, of values `[channel, tile]` that have so many tiles in all. The products of a tile lie so
+/// many points behind those of the tile before.
+#[inline(always)]
+fn multiply_together<S: Simd, A: Lanes, const TOGETHER: usize, const REGISTERS: usize>(
+    simd: S,
+    (values, tiles): (&[A], usize),
+    weights: &[A],
+    products: &mut [A],
+    points: usize,
+) {
+    let lanes = A::Vector::<S>::LEN;
+    let width = REGISTERS * lanes;
+    let sums = tile::sums::<S, A, TOGETHER, REGISTERS>(simd, values, tiles, weights);
+    for tile in 0..TOGETHER {
+        // One check a tile: with more the compiler does not unroll this loop, and keeps the sums in memory.
+        let products = &mut products[tile * points * width..][..width];
+        for register in 0..REGISTERS {
+            sums[tile][register].store_slice(&mut products[register * lanes..][..lanes]);
         }
     }
 }

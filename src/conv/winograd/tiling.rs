@@ -27,7 +27,7 @@ const MOST_DILATED: usize = 8;
 
 /// How a layer is computed in tiles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Tiling {
+pub(crate) struct Tiling {
     /// Outputs of a tile along an axis.
     pub(super) tile: usize,
     /// The distance of neighbouring windows, in pixels of both axes: 1 or 2.

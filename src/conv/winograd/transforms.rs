@@ -49,6 +49,36 @@ impl<const PATCH: usize> Points<PATCH> {
         product(Self::PAIRS, Self::COUNT, 1),
         product(Self::PAIRS, Self::COUNT, 2),
     ];
+    const FILTER: FilterMatrix = Self::filter_matrix();
+
+    const fn filter_matrix() -> FilterMatrix {
+        let mut matrix = [[0.0; MOST_TAPS]; MOST_PATCH];
+        let mut pair = 0;
+        while pair < Self::COUNT {
+            let point = Self::PAIRS[pair];
+            let (mut distances, mut power) = (0.0, MOST_PAIRS + 1);
+            while power > 0 {
+                power -= 1;
+                distances = distances * point * point + Self::OTHERS[pair][power];
+            }
+            // From the other point of the pair, from zero where that is a point, and from the other pairs.
+            let from_zero = if Self::ZEROS == 1 { point } else { 1.0 };
+            let (mut tap, mut power) = (0, 1.0);
+            while tap < Self::TAPS {
+                matrix[2 * pair][tap] = power / (2.0 * point * from_zero * distances);
+                // At the negative point odd powers have the other sign; and so has what they are divided by, unless zero is a point.
+                let sign = if (tap + Self::ZEROS) % 2 == 1 { 1.0 } else { -1.0 };
+                matrix[2 * pair + 1][tap] = sign * matrix[2 * pair][tap];
+                (tap, power) = (tap + 1, power * point);
+            }
+            pair += 1;
+        }
+        if Self::ZEROS == 1 {
+            matrix[2 * Self::COUNT][0] = 1.0 / Self::ALL[0];
+        }
+        matrix[PATCH - 1][Self::TAPS - 1] = 1.0;
+        matrix
+    }
 }
 
 /// The coefficients of Π (y − p²) over the first `count` pairs but one.
@@ -70,34 +100,18 @@ const fn product(pairs: [f64; MOST_PAIRS], count: usize, but: usize) -> [f64; MO
     coefficients
 }
 
-/// G times the taps of a filter, of which there are as many as a patch of so many pixels asks for; the rest of both is zeros.
-pub(super) fn filter_values(patch: usize, taps: [f64; MOST_TAPS]) -> [f64; MOST_PATCH] {
+/// G: what each tap of a filter adds to its value at each point of patches of so many pixels. There are as many taps as such a patch asks
+/// for; the rest is zeros.
+pub(super) fn filter_matrix(patch: usize) -> &'static FilterMatrix {
     match patch {
-        SMALL_PATCH => values_at_points::<SMALL_PATCH>(taps),
-        LARGE_PATCH => values_at_points::<LARGE_PATCH>(taps),
-        _ => values_at_points::<MOST_PATCH>(taps),
+        SMALL_PATCH => &Points::<SMALL_PATCH>::FILTER,
+        LARGE_PATCH => &Points::<LARGE_PATCH>::FILTER,
+        _ => &Points::<MOST_PATCH>::FILTER,
     }
 }
 
-fn values_at_points<const PATCH: usize>(taps: [f64; MOST_TAPS]) -> [f64; MOST_PATCH] {
-    let mut values = [0.0; MOST_PATCH];
-    let at = |point: f64| taps.iter().rev().fold(0.0, |value, tap| value * point + tap);
-    let (count, zeros) = (Points::<PATCH>::COUNT, Points::<PATCH>::ZEROS);
-    for (pair, point) in Points::<PATCH>::PAIRS.into_iter().take(count).enumerate() {
-        let others = Points::<PATCH>::OTHERS[pair].iter().rev();
-        let distances = others.fold(0.0, |product, coefficient| product * point * point + coefficient);
-        for (value, point) in values[2 * pair..].iter_mut().zip([point, -point]) {
-            // From the other point of the pair, from zero where that is a point, and from the other pairs.
-            let from_zero = if zeros == 1 { point } else { 1.0 };
-            *value = at(point) / (2.0 * point * from_zero * distances);
-        }
-    }
-    if zeros == 1 {
-        values[2 * count] = taps[0] / Points::<PATCH>::ALL[0];
-    }
-    values[PATCH - 1] = taps[Points::<PATCH>::TAPS - 1];
-    values
-}
+/// A row for each point.
+pub(super) type FilterMatrix = [[f64; MOST_TAPS]; MOST_PATCH];
 
 /// Bᵀ times the pixels of patches.
 #[inline(always)]
