@@ -36,7 +36,7 @@ impl<T: Element, const N: usize> Conv<T, N> {
         }
         let filters = of_sums(&self.filters)?;
         let of_filter = (filters.len() / outputs.max(1)).max(1);
-        let mut weights = filters.contiguous().ok()?.into_owned();
+        let mut weights = filters.view().contiguous().ok()?.into_owned();
         for (weights, &factor) in weights.chunks_exact_mut(of_filter).zip(scale.factors()) {
             weights.iter_mut().for_each(|weight| *weight = weight.times(factor));
         }
