@@ -123,6 +123,8 @@ mod layers;
 mod linear;
 mod lowering;
 mod module;
+#[cfg(feature = "onnx")]
+pub mod onnx;
 mod parallel;
 mod plan;
 pub mod pool;
