@@ -97,17 +97,16 @@ impl Constant {
         }
     }
 
-    /// The tensor in a message.
-    pub(super) fn read(message: &Bytes) -> Outcome<Self> {
-        let proto = match TensorProto::decode(message.clone()) {
+    /// The tensor in a message, whose numbers may lie elsewhere.
+    pub(super) fn read(message: &Bytes, elsewhere: Option<&Bytes>) -> Outcome<Self> {
+        let mut proto = match TensorProto::decode(message.clone()) {
             Ok(proto) => proto,
             Err(error) => return refuse(format!("holds a tensor that cannot be read: {error}")),
         };
-        if proto.data_location != 0 {
-            return refuse(format!(
-                "needs the tensor {}, whose numbers lie in another file: save the model with all its numbers in one",
-                proto.name
-            ));
+        match (proto.data_location, elsewhere) {
+            (0, _) => {}
+            (1, Some(bytes)) => proto.raw_data = Some(bytes.clone()),
+            _ => return refuse(format!("needs the tensor {}, whose numbers lie in another file", proto.name)),
         }
         let shape = sizes(&proto.dims)?;
         let count = element_count::<f32>(&shape)?;

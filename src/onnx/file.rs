@@ -1,10 +1,12 @@
 //! What a file holds, before it is known what its inputs are.
 
 use std::collections::{HashMap, HashSet};
+use std::path::Path;
 
 use prost::Message;
 use prost::bytes::Bytes;
 
+use super::external;
 use super::model::{Size, Tensors};
 use super::node::Node;
 use super::proto::{GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorName, ValueInfoProto};
@@ -19,13 +21,15 @@ pub(super) struct Contents {
     pub(super) nodes: Vec<Node>,
     /// Messages of tensors by their names.
     pub(super) initializers: HashMap<String, Bytes>,
+    /// Numbers of tensors that lie in other files, by the names of the tensors.
+    pub(super) external: HashMap<String, Bytes>,
     pub(super) inputs: Vec<Tensors>,
     pub(super) outputs: Vec<Tensors>,
 }
 
 impl Contents {
-    /// Reads a file, or says why it is none in the ONNX format.
-    pub(super) fn read(bytes: Bytes) -> Result<Self, String> {
+    /// Reads a file, and those in its folder that it names; or says why it is none in the ONNX format.
+    pub(super) fn read(bytes: Bytes, folder: Option<&Path>) -> Result<Self, String> {
         let model = ModelProto::decode(bytes).map_err(|error| format!("not a file in the ONNX format: {error}"))?;
         let Some(graph) = model.graph else {
             return Err("not a file in the ONNX format: there is no graph in it".into());
@@ -56,7 +60,8 @@ impl Contents {
         if outputs.is_empty() {
             return Err("there are no outputs in it".into());
         }
-        Ok(Self { opset, nodes, initializers, inputs, outputs })
+        let external = folder.map_or_else(|| Ok(HashMap::new()), |folder| external::read(folder, &initializers))?;
+        Ok(Self { opset, nodes, initializers, external, inputs, outputs })
     }
 }
 

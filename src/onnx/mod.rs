@@ -35,6 +35,7 @@
 
 mod builder;
 mod constant;
+mod external;
 mod file;
 mod layers;
 mod model;

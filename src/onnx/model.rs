@@ -101,17 +101,18 @@ impl Tensors {
 const BASE_LIMIT: usize = 256 << 20;
 
 impl Model {
-    /// Reads a file.
+    /// Reads a file, and the files beside it that it names, in which PyTorch's exporter lays weights.
     ///
     /// # Errors
     ///
-    /// [`Error::File`] where it cannot be read, is not in the ONNX format, or has a newer set of operators than is known.
+    /// [`Error::File`] where one cannot be read or lies in another folder, and where the first is not in the ONNX format or has a newer
+    /// set of operators than is known.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let file = path.display().to_string();
         let bytes =
             std::fs::read(path).map_err(|error| Error::File { file: file.clone(), reason: error.to_string() })?;
-        Self::new(Some(file), bytes)
+        Self::new(Some(file), bytes, path.parent())
     }
 
     /// The same from bytes in memory: from a file that the program itself contains (`include_bytes!`), say.
@@ -120,15 +121,17 @@ impl Model {
     ///
     /// [`Error::File`] for bytes that are not in the ONNX format, or have a newer set of operators than is known.
     pub fn from_bytes(bytes: impl Into<Vec<u8>>) -> Result<Self> {
-        Self::new(None, bytes.into())
+        Self::new(None, bytes.into(), None)
     }
 
-    fn new(file: Option<String>, bytes: Vec<u8>) -> Result<Self> {
-        let limit = BASE_LIMIT.saturating_add(bytes.len().saturating_mul(16));
-        let contents = Contents::read(Bytes::from(bytes)).map_err(|reason| {
+    fn new(file: Option<String>, bytes: Vec<u8>, folder: Option<&Path>) -> Result<Self> {
+        let mut size = bytes.len();
+        let contents = Contents::read(Bytes::from(bytes), folder).map_err(|reason| {
             let file = file.clone().unwrap_or_else(|| "ONNX".into());
             Error::File { file, reason }
         })?;
+        size = contents.external.values().fold(size, |size, bytes| size.saturating_add(bytes.len()));
+        let limit = BASE_LIMIT.saturating_add(size.saturating_mul(16));
         Ok(Self { file, contents: contents.into(), sizes: BTreeMap::new(), fixed: HashMap::new(), limit })
     }
 
@@ -271,7 +274,7 @@ impl Model {
     fn initializer(&self, builder: &mut Builder, name: &str) -> Outcome {
         match self.contents.initializers.get(name) {
             Some(message) if builder.named(name).is_none() => {
-                let constant = Constant::read(message)?;
+                let constant = Constant::read(message, self.contents.external.get(name))?;
                 builder.set(name, Value::Known(constant))
             }
             _ => Ok(()),

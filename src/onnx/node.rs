@@ -101,7 +101,7 @@ impl Node {
     pub(super) fn tensor(&self, name: &str) -> Outcome<Option<Constant>> {
         match self.attribute(name, kind::TENSOR)? {
             None => Ok(None),
-            Some(attribute) => Constant::read(&attribute.t.unwrap_or_default()).map(Some),
+            Some(attribute) => Constant::read(&attribute.t.unwrap_or_default(), None).map(Some),
         }
     }
 

@@ -124,6 +124,24 @@ pub(super) struct TensorName {
     pub(super) name: String,
 }
 
+/// Where the numbers of a tensor lie, if in another file.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct TensorPlace {
+    #[prost(message, repeated, tag = "13")]
+    pub(super) external_data: Vec<EntryProto>,
+    #[prost(int32, tag = "14")]
+    pub(super) data_location: i32,
+}
+
+/// A name and what it stands for.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct EntryProto {
+    #[prost(string, tag = "1")]
+    pub(super) key: String,
+    #[prost(string, tag = "2")]
+    pub(super) value: String,
+}
+
 /// An input or an output: its name and its type.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct ValueInfoProto {
