@@ -35,6 +35,9 @@ pub(super) struct Builder {
     room: Room,
 }
 
+/// Axes of a value, at most.
+const MOST_AXES: usize = 64;
+
 /// How much memory may be taken.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Room {
@@ -62,6 +65,10 @@ impl Builder {
     pub(super) fn set(&mut self, name: &str, value: Value) -> Outcome {
         if name.is_empty() {
             return Ok(());
+        }
+        // Every node could have a shape that is as long as the file.
+        if self.shape(&value).len() > MOST_AXES {
+            return refuse(format!("gives a value of more than {MOST_AXES} axes"));
         }
         match self.values.insert(name.into(), value) {
             None => Ok(()),

@@ -53,6 +53,14 @@ impl Constant {
         }
     }
 
+    /// Bytes of each number.
+    pub(super) fn number_bytes(&self) -> usize {
+        match &self.numbers {
+            Numbers::Floats(_) => size_of::<f32>(),
+            Numbers::Integers(_) => size_of::<i64>(),
+        }
+    }
+
     /// The same numbers under another shape, of as many elements.
     pub(super) fn reshaped(&self, shape: &[usize]) -> Self {
         Self { shape: shape.to_vec(), numbers: self.numbers.clone() }
@@ -140,7 +148,7 @@ fn numbers(proto: TensorProto) -> Outcome<Numbers> {
     let (kind, bytes) = kind_of(data_type)?;
     whole(bytes)?;
     let numbers = match (&raw_data, kind) {
-        (Some(raw), Kind::F32) => floats(raw, |bytes| f32::from_le_bytes(bytes)),
+        (Some(raw), Kind::F32) => floats(raw, f32::from_le_bytes),
         (Some(raw), Kind::F64) => floats(raw, |bytes| single(f64::from_le_bytes(bytes))),
         (Some(raw), Kind::F16) => floats(raw, |bytes| half(u16::from_le_bytes(bytes))),
         (Some(raw), Kind::BF16) => floats(raw, |bytes| brain(u16::from_le_bytes(bytes))),

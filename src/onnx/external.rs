@@ -24,7 +24,7 @@ pub(super) fn read(folder: &Path, initializers: &HashMap<String, Bytes>) -> Resu
         if !files.contains_key(location) {
             files.insert(location.into(), file(folder, location)?);
         }
-        let number = |key| entry(key).map(|text| text.parse::<usize>()).transpose();
+        let number = |key| entry(key).map(str::parse::<usize>).transpose();
         let misfit = || format!("the tensor {name} does not lie within the file {location}");
         let (offset, length) = (number("offset").map_err(|_| misfit())?, number("length").map_err(|_| misfit())?);
         let bytes = &files[location];

@@ -296,7 +296,7 @@ impl Model {
     fn bound(&self, given: &[&[usize]]) -> Result<Vec<Port>> {
         let inputs: Vec<&Tensors> = self.inputs().collect();
         if !given.is_empty() && given.len() != inputs.len() {
-            let names: Vec<_> = inputs.iter().map(|input| input.to_string()).collect();
+            let names: Vec<_> = inputs.iter().map(ToString::to_string).collect();
             let reason =
                 format!("there are {} inputs ({}); found {} shapes", inputs.len(), names.join(", "), given.len());
             return Err(Error::Input { name: String::new(), reason });

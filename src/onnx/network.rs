@@ -33,7 +33,7 @@ pub struct Network(Arc<Parts>);
 pub(super) struct Parts {
     pub(super) inputs: Vec<Port>,
     pub(super) outputs: Vec<Output>,
-    pub(super) parts: Vec<Part>,
+    pub(super) steps: Vec<Part>,
     /// For more than one input: how each is taken out of one row of all.
     unpack: Vec<Strided>,
     /// For more than one output: how each is laid into one row of all.
@@ -114,7 +114,7 @@ impl std::fmt::Debug for Part {
 }
 
 impl Network {
-    pub(super) fn new(inputs: Vec<Port>, outputs: Vec<Output>, parts: Vec<Part>) -> Result<Self> {
+    pub(super) fn new(inputs: Vec<Port>, outputs: Vec<Output>, steps: Vec<Part>) -> Result<Self> {
         let several = |ports: &[&Port]| -> Result<Vec<Strided>> {
             let mut start = 0_usize;
             let mut rows = Vec::new();
@@ -133,7 +133,7 @@ impl Network {
             0 | 1 => Vec::new(),
             _ => made.iter().map(|port| Reshaped::as_row(&port.shape)).collect::<Result<_>>()?,
         };
-        Ok(Self(Arc::new(Parts { inputs, outputs, parts, unpack, pack })))
+        Ok(Self(Arc::new(Parts { inputs, outputs, steps, unpack, pack })))
     }
 
     /// Names and shapes of what it takes, in order.
@@ -213,7 +213,7 @@ impl Parts {
                 ports.map(|(port, part)| graph.module(port.name.clone(), part, graph.input())).collect()
             }
         };
-        for part in &self.parts {
+        for part in &self.steps {
             let inputs: Vec<_> = part.inputs.iter().map(|&value| values[value]).collect();
             let value = match (&part.work, &inputs[..]) {
                 (Work::Module(module), &[input, ..]) => graph.module(part.name.clone(), module, input),
@@ -313,7 +313,9 @@ impl Runner {
             let count = parts.input_elements()?;
             let refused = |_| Error::OutOfMemory { bytes: count * size_of::<f32>(), shape: vec![count] };
             row.try_reserve_exact(count).map_err(refused)?;
-            views.iter().for_each(|view| row.extend(view.iter()));
+            for view in &views {
+                row.extend(view.iter());
+            }
             self.plan.run(&row, &mut output)?;
         }
         unpacked(&parts.outputs, output)

@@ -43,7 +43,7 @@ impl Module<f32> for Map {
     fn lowering(&self) -> Lowering<'_, f32> {
         let function = self.function.clone();
         Lowering::Elementwise(Elementwise::new(move |mut map| {
-            map.map_in_place(|element| *element = function(*element))
+            map.map_in_place(|element| *element = function(*element));
         }))
     }
 }

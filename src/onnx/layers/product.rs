@@ -36,8 +36,8 @@ impl MatrixProduct {
         let rank = outer_one.len().max(outer_other.len());
         let at = |shape: &[usize], axis: usize| (axis + shape.len()).checked_sub(rank).map_or(1, |axis| shape[axis]);
         let length = |axis| match (at(outer_one, axis), at(outer_other, axis)) {
-            (1, length) | (length, 1) => length,
-            (length, _) => length,
+            // Where neither is 1 they must be the same, or cannot be repeated to it.
+            (1, length) | (length, _) => length,
         };
         let mut output: Vec<usize> = (0..rank).map(length).collect();
         if inner != same {

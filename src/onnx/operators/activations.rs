@@ -9,6 +9,7 @@ use crate::onnx::refusal::{Outcome, refuse};
 use crate::{Activation, PRelu};
 
 /// An operator that is an activation of this crate.
+#[allow(clippy::float_cmp, reason = "the number is the one that is supported, or not")]
 pub(super) fn activation(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
     let activation = match &node.operator[..] {
         "Relu" => Activation::Relu,
@@ -66,9 +67,11 @@ pub(super) fn prelu(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
     let input = builder.required(node, 0)?;
     let Some(slopes) = builder.weights(node, 1, "the slopes")? else { return refuse("has no slopes") };
     let shape = builder.shape(&input).to_vec();
+    // Before the seventh version, one for each channel was a tensor of rank 1.
+    let rank = if builder.opset < 7 { 1 } else { shape.len().wrapping_sub(1) };
     let is_for_channels = shape.len() >= 2
         && slopes.len() == shape[1]
-        && slopes.rank() + 1 == shape.len()
+        && slopes.rank() == rank
         && slopes.shape().first() == Some(&shape[1]);
     if slopes.len() == 1 || is_for_channels {
         let slopes = slopes.reshape(&[if is_for_channels { shape[1] } else { 1 }])?;
@@ -164,11 +167,11 @@ mod tests {
         let table = [
             (0.0, 0.0),
             (1e-6, 1.128_379_2e-6),
-            (0.5, 0.520_499_88),
+            (0.5, 0.520_499_9),
             (1.0, 0.842_700_8),
-            (1.999, 0.995_301_46),
+            (1.999, 0.995_301_5),
             (2.0, 0.995_322_3),
-            (2.5, 0.999_593_05),
+            (2.5, 0.999_593_1),
             (4.0, 1.0),
             (f32::INFINITY, 1.0),
         ];

@@ -157,7 +157,7 @@ fn of_constants(
     let ones = expanded(builder, &Value::Known(one.clone()), shape)?;
     let others = expanded(builder, &Value::Known(other.clone()), shape)?;
     let (Value::Known(ones), Value::Known(others)) = (ones, others) else { return refuse("is not constant") };
-    builder.spend_on(shape, size_of::<u64>())?;
+    builder.spend_on(shape, ones.number_bytes())?;
     match (&ones.numbers, &others.numbers) {
         (Numbers::Floats(ones), Numbers::Floats(others)) => {
             let function = operator.function();

@@ -8,6 +8,7 @@ use crate::onnx::network::{Note, Part, Work};
 /// The activation that a product or a quotient by a number ends, and its input: hard swish as `x · min(max(x + 3, 0), 6) / 6`.
 ///
 /// The nodes before it become parts of the network, too, which are left out when it is planned, unless others need them.
+#[allow(clippy::float_cmp, reason = "6 is what files have")]
 pub(super) fn activation(
     builder: &Builder,
     operator: Binary,
@@ -36,6 +37,7 @@ fn shifted_clamp(builder: &Builder, value: usize) -> Option<usize> {
 
 /// The activation that a product of two values is, and its input: `x · sigmoid(x)`, and x with a hard sigmoid of slope 1/6 and
 /// offset 1/2.
+#[allow(clippy::float_cmp, reason = "a half is what files have")]
 pub(super) fn product(builder: &Builder, operator: Binary, one: &Value, other: &Value) -> Option<(Value, Activation)> {
     let (Binary::Mul, &Value::Made(one), &Value::Made(other)) = (operator, one, other) else { return None };
     [(one, other), (other, one)].into_iter().find_map(|(x, factor)| {

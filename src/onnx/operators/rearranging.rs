@@ -37,7 +37,7 @@ fn of_constant(
     floats: Move<'_, f32>,
     integers: Move<'_, i64>,
 ) -> Outcome<Value> {
-    let count = builder.spend_on(shape, size_of::<u64>())?;
+    let count = builder.spend_on(shape, constant.number_bytes())?;
     Ok(Value::Known(match &constant.numbers {
         Numbers::Floats(input) => {
             let mut output = vec![0.0; count];
@@ -183,7 +183,7 @@ pub(super) fn concatenated(builder: &mut Builder, values: &[Value], axis: usize)
         })
         .collect();
     if let Some(constants) = known {
-        builder.spend_on(&shape, size_of::<u64>())?;
+        builder.spend_on(&shape, constants[0].number_bytes())?;
         return Ok(Value::Known(of_constants(&constants, &shape, axis)?));
     }
     let [value] = values else {

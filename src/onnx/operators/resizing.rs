@@ -170,6 +170,7 @@ fn apply(builder: &mut Builder, value: &Value, resized: Vec<Resized>, filter: &F
 /// The layer of this crate that does the same to maps, where there is one.
 fn upsampled(shape: &[usize], resized: &[Resized], filter: &Filter) -> Option<Upsample2d> {
     let [.., height, width] = resized else { return None };
+    #[allow(clippy::float_cmp, reason = "a scale that changes nothing")]
     let stay = |resized: &Resized| resized.length == resized.size && resized.scale == 1.0;
     let (others, whole) = resized.split_at(resized.len() - 2);
     let is_of_maps = shape.len() == 4 && (height.axis, width.axis) == (2, 3) && others.iter().all(stay);

@@ -16,21 +16,22 @@ pub(super) fn shape(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
     let rank = i64::try_from(shape.len()).unwrap_or(i64::MAX);
     let place = |axis: i64| (if axis < 0 { axis.saturating_add(rank) } else { axis }).clamp(0, rank);
     let (start, end) = (place(node.int_or("start", 0)?), place(node.int_or("end", rank)?));
-    let part = shape.get(start.unsigned_abs() as usize..end.unsigned_abs() as usize).unwrap_or_default();
-    integers(&[part.len()], part.iter().copied())
+    let place = |place: i64| usize::try_from(place).unwrap_or(shape.len());
+    let part = shape.get(place(start)..place(end)).unwrap_or_default();
+    Ok(integers(&[part.len()], part.iter().copied()))
 }
 
 /// The number of elements.
 pub(super) fn size(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
     let input = builder.required(node, 0)?;
     let count = element_count::<f32>(builder.shape(&input))?;
-    integers(&[], [count].into_iter())
+    Ok(integers(&[], [count].into_iter()))
 }
 
 /// Sizes as a constant.
-fn integers(shape: &[usize], numbers: impl Iterator<Item = usize>) -> Outcome<Vec<Value>> {
+fn integers(shape: &[usize], numbers: impl Iterator<Item = usize>) -> Vec<Value> {
     let numbers = numbers.map(|number| i64::try_from(number).unwrap_or(i64::MAX)).collect();
-    Ok(vec![Value::Known(Constant::integers(shape, numbers))])
+    vec![Value::Known(Constant::integers(shape, numbers))]
 }
 
 pub(super) fn constant(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
@@ -56,7 +57,7 @@ pub(super) fn constant_of_shape(builder: &mut Builder, node: &Node) -> Outcome<V
     let Some(shape) = builder.known_integers(node, 0, "the shape")? else { return refuse("has no shape") };
     let shape = sizes(&shape)?;
     let value = node.tensor("value")?.unwrap_or_else(|| Constant::floats(&[1], vec![0.0]));
-    let count = builder.spend_on(&shape, size_of::<u64>())?;
+    let count = builder.spend_on(&shape, value.number_bytes())?;
     let constant = match &value.numbers {
         Numbers::Floats(floats) => match floats[..] {
             [float] => Constant::floats(&shape, vec![float; count]),
@@ -206,9 +207,8 @@ pub(super) fn cast(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
     let to = match node.operator.as_str() {
         // The second input has the type.
         "CastLike" => match builder.required(node, 1)? {
-            Value::Made(_) => 1,
-            Value::Known(Constant { numbers: Numbers::Floats(_), .. }) => 1,
             Value::Known(Constant { numbers: Numbers::Integers(_), .. }) => 7,
+            Value::Known(_) | Value::Made(_) => 1,
         },
         _ => match node.int("to")?.map(i32::try_from) {
             Some(Ok(to)) => to,
