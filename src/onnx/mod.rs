@@ -32,6 +32,8 @@
 //!
 //! No file makes reading it panic or overflow. What it takes of memory is in proportion to its bytes, but for constants that it
 //! computes and for values of the network: both are within [`Model::memory_limit`].
+//!
+//! [ONNX]: https://onnx.ai
 
 mod builder;
 mod constant;

@@ -133,10 +133,7 @@ impl Case {
             Err(error) => return refused(error),
         };
         let inputs: Vec<&dyn AsView<f32>> = given.iter().map(|tensor| tensor as &dyn AsView<f32>).collect();
-        let outputs = match network.run(&inputs) {
-            Ok(outputs) => outputs,
-            Err(error) => return Err(error.into()),
-        };
+        let outputs = network.run(&inputs)?;
         for (number, (found, expected)) in outputs.iter().zip(&self.outputs).enumerate() {
             compare(found, &expected.values).map_err(|error| format!("output {number}: {error}"))?;
         }

@@ -32,7 +32,7 @@ pub(crate) fn check() -> Vec<String> {
         }
         for _ in 0..60 {
             let mut changed = model.clone();
-            for _ in 0..1 + next(&mut random) % 3 {
+            for _ in 0..=next(&mut random) % 3 {
                 let place = next(&mut random) % changed.len();
                 let extremes = [0, 1, 0x7f, 0x80, 0xff, next(&mut random).to_le_bytes()[0]];
                 changed[place] = extremes[next(&mut random) % extremes.len()];

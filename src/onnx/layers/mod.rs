@@ -2,6 +2,7 @@
 
 mod elementwise;
 mod given;
+mod normed;
 mod product;
 mod resample;
 mod reshaped;
@@ -11,6 +12,7 @@ mod total;
 
 pub(super) use elementwise::{Map, Pairs, Scaled, WithConstant};
 pub(super) use given::Given;
+pub(super) use normed::Normed;
 pub(super) use product::MatrixProduct;
 pub(super) use resample::{Resampled, Taps};
 pub(super) use reshaped::Reshaped;

@@ -22,8 +22,10 @@ pub(super) fn gemm(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
     if node.flag("transA")? {
         a = transposed(builder, &a, &[1, 0])?;
     }
-    if node.flag("transB")? {
+    let mut rows = node.flag("transB")?;
+    if rows && let Value::Made(_) = b {
         b = transposed(builder, &b, &[1, 0])?;
+        rows = false;
     }
     let times = |builder: &mut Builder, value: Value, factor: f64| match factor {
         1.0 => Ok(value),
@@ -44,7 +46,10 @@ pub(super) fn gemm(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
         Some(bias) if beta != 0.0 => Some(times(builder, bias, beta)?),
         _ => None,
     };
-    one(product(builder, &a, &b, bias))
+    match &b {
+        Value::Known(weights) if rows => one(dense(builder, &a, weights, bias)),
+        _ => one(product(builder, &a, &b, bias)),
+    }
 }
 
 /// NumPy's product: matrices on the last two axes, of which a vector has one.
@@ -83,19 +88,25 @@ fn product(builder: &mut Builder, a: &Value, b: &Value, bias: Option<Value>) -> 
         }
     };
     // A dense layer has a row of weights for each output.
-    let Value::Known(rows) = transposed(builder, &Value::Known(weights.clone()), &[1, 0])? else {
-        return refuse("is not constant");
-    };
+    match transposed(builder, &Value::Known(weights.clone()), &[1, 0])? {
+        Value::Known(rows) => dense(builder, a, &rows, bias),
+        Value::Made(_) => refuse("is not constant"),
+    }
+}
+
+/// A dense layer, with a row of weights for each output.
+fn dense(builder: &mut Builder, a: &Value, rows: &Constant, bias: Option<Value>) -> Outcome<Value> {
     builder.spend(rows.bytes())?;
     rows.as_floats()?;
+    let outputs = rows.shape[0];
     let mut linear = Linear::new(rows.to_tensor()?);
     let mut rest = bias;
     if let Some(Value::Known(bias)) = &rest
-        && bias.len() == of_b[1]
-        && bias.shape.last() == Some(&of_b[1])
+        && bias.len() == outputs
+        && bias.shape.last() == Some(&outputs)
     {
         bias.as_floats()?;
-        linear = linear.bias(bias.reshaped(&[of_b[1]]).to_tensor()?);
+        linear = linear.bias(bias.reshaped(&[outputs]).to_tensor()?);
         rest = None;
     }
     let product = builder.module(linear, a)?;

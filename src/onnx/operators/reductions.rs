@@ -1,5 +1,6 @@
 //! Means, sums, extremes and norms over axes.
 
+use super::arithmetic::{Binary, combined};
 use super::one;
 use super::pooling::over_last;
 use super::rearranging::transposed;
@@ -52,7 +53,7 @@ fn order(rank: usize, reduced: &[usize]) -> (Vec<usize>, usize) {
 }
 
 /// The results in a row of the axes that stay.
-fn of_floats(builder: &mut Builder, operator: &str, input: &Value, reduced: &[usize]) -> Outcome<Value> {
+pub(super) fn of_floats(builder: &mut Builder, operator: &str, input: &Value, reduced: &[usize]) -> Outcome<Value> {
     let shape = builder.shape(input).to_vec();
     if shape.contains(&0) {
         return of_nothing(builder, operator, &shape, reduced);
@@ -67,6 +68,21 @@ fn of_floats(builder: &mut Builder, operator: &str, input: &Value, reduced: &[us
     }
     let value = transposed(builder, input, &order)?;
     let kept = builder.shape(&value)[..first].to_vec();
+    if operator == "ReduceLogSumExp" {
+        // The largest is taken off first, so that nothing overflows.
+        let largest = of_floats(builder, "ReduceMax", input, reduced)?;
+        let mut kept: Vec<usize> = shape.clone();
+        for &axis in reduced {
+            kept[axis] = 1;
+        }
+        let spread = reshaped(builder, &largest, &kept)?;
+        let less = combined(builder, Binary::Sub, input, &spread)?;
+        let powers = builder.module(Map::new("Exp", f32::exp), &less)?;
+        let sum = of_floats(builder, "ReduceLogSum", &powers, reduced)?;
+        let results = builder.shape(&sum).to_vec();
+        let flat = reshaped(builder, &largest, &results)?;
+        return combined(builder, Binary::Add, &sum, &flat);
+    }
     let pool = |builder: &mut Builder, value: &Value| match operator {
         "ReduceMean" => over_last(builder, value, first, &kept, GlobalPool::<_, 1>::with(Average::default())),
         "ReduceMax" => over_last(builder, value, first, &kept, GlobalPool::<_, 1>::with(Max)),
@@ -90,7 +106,7 @@ fn of_nothing(builder: &mut Builder, operator: &str, shape: &[usize], reduced: &
     let result = match operator {
         "ReduceSum" | "ReduceSumSquare" | "ReduceL1" | "ReduceL2" => 0.0,
         "ReduceProd" => 1.0,
-        "ReduceMax" | "ReduceLogSum" => f32::NEG_INFINITY,
+        "ReduceMax" | "ReduceLogSum" | "ReduceLogSumExp" => f32::NEG_INFINITY,
         "ReduceMin" => f32::INFINITY,
         _ => f32::NAN,
     };
