@@ -46,6 +46,8 @@ mod node;
 mod operators;
 mod proto;
 mod refusal;
+#[cfg(test)]
+mod tests;
 
 pub use model::{Model, Size, Tensors};
 pub use network::{Network, Port, Runner};

@@ -19,6 +19,10 @@ pub(super) enum Binary {
     Pow,
     Max,
     Min,
+    /// The rest of a division, with the sign of the divisor, as Python's.
+    Mod,
+    /// The same with the sign of the dividend, as C's.
+    Remainder,
 }
 
 impl Binary {
@@ -31,11 +35,12 @@ impl Binary {
             Self::Pow => "Pow",
             Self::Max => "Max",
             Self::Min => "Min",
+            Self::Mod | Self::Remainder => "Mod",
         }
     }
 
     fn of(name: &str) -> Outcome<Self> {
-        let all = [Self::Add, Self::Sub, Self::Mul, Self::Div, Self::Pow, Self::Max, Self::Min];
+        let all = [Self::Add, Self::Sub, Self::Mul, Self::Div, Self::Pow, Self::Max, Self::Min, Self::Mod];
         match all.into_iter().find(|operator| operator.name() == name) {
             Some(operator) => Ok(operator),
             None if name == "Sum" => Ok(Self::Add),
@@ -51,6 +56,8 @@ impl Binary {
             Self::Mul => |one, other| one * other,
             Self::Div => |one, other| one / other,
             Self::Pow => f32::powf,
+            Self::Mod => modulo,
+            Self::Remainder => |one, other| one % other,
             Self::Max => |one, other| if one > other || one.is_nan() { one } else { other },
             Self::Min => |one, other| if one < other || one.is_nan() { one } else { other },
         }
@@ -61,6 +68,8 @@ impl Binary {
             Self::Sub => |one, other| other - one,
             Self::Div => |one, other| other / one,
             Self::Pow => |one, other| other.powf(one),
+            Self::Mod => |one, other| modulo(other, one),
+            Self::Remainder => |one, other| other % one,
             Self::Add | Self::Mul | Self::Max | Self::Min => self.function(),
         }
     }
@@ -73,14 +82,31 @@ impl Binary {
             Self::Mul => one.checked_mul(other),
             Self::Div => one.checked_div(other),
             Self::Pow => one.checked_pow(other.try_into().ok()?),
+            Self::Mod => {
+                let rest = one.checked_rem(other)?;
+                Some(if rest != 0 && (rest < 0) != (other < 0) { rest + other } else { rest })
+            }
+            Self::Remainder => one.checked_rem(other),
             Self::Max => Some(one.max(other)),
             Self::Min => Some(one.min(other)),
         }
     }
 }
 
+/// The rest of a division, with the sign of the divisor.
+fn modulo(one: f32, other: f32) -> f32 {
+    match one % other {
+        0.0 => 0_f32.copysign(other),
+        rest if (rest < 0.0) != (other < 0.0) => rest + other,
+        rest => rest,
+    }
+}
+
 pub(super) fn binary(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
-    let operator = Binary::of(&node.operator)?;
+    let mut operator = Binary::of(&node.operator)?;
+    if operator == Binary::Mod && node.flag("fmod")? {
+        operator = Binary::Remainder;
+    }
     let (one_value, mut other) = (builder.required(node, 0)?, builder.required(node, 1)?);
     if builder.opset < 7
         && let Some(axis) = node.int("axis")?
@@ -264,7 +290,7 @@ fn as_scale(operator: Binary, numbers: &[f32], swapped: bool) -> Option<(Vec<f32
         Binary::Div if !swapped && numbers.iter().all(|number| number.recip().is_normal()) => {
             Some((numbers.iter().map(|number| number.recip()).collect(), all(0.0)))
         }
-        Binary::Div | Binary::Pow | Binary::Max | Binary::Min => None,
+        Binary::Div | Binary::Pow | Binary::Max | Binary::Min | Binary::Mod | Binary::Remainder => None,
     }
 }
 
@@ -295,7 +321,9 @@ fn of_values(builder: &mut Builder, operator: Binary, one: &Value, other: &Value
             let negated = builder.module(Map::new("Neg", |x| -x), other)?;
             return of_values(builder, Binary::Add, one, &negated, shape);
         }
-        Binary::Div | Binary::Pow | Binary::Max | Binary::Min => return pairs(builder, operator, one, other, shape),
+        Binary::Div | Binary::Pow | Binary::Max | Binary::Min | Binary::Mod | Binary::Remainder => {
+            return pairs(builder, operator, one, other, shape);
+        }
     };
     // A sum repeats one of the two; here both may have to be.
     let one = match builder.shape(one) == shape || builder.shape(other) == shape {

@@ -110,6 +110,7 @@ pub(super) const OPERATORS: &[Supported] = &[
     all("Mean", arithmetic::of_many),
     all("Min", arithmetic::of_many),
     all("Mish", activations::function),
+    all("Mod", arithmetic::binary),
     all("Mul", arithmetic::binary),
     all("Neg", activations::function),
     but("Not", KNOWN, logic::not),
