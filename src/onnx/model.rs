@@ -44,7 +44,7 @@ pub struct Model {
     sizes: BTreeMap<String, usize>,
     /// Inputs that have been given for all runs.
     fixed: HashMap<String, Constant>,
-    limit: usize,
+    room: Room,
 }
 
 /// An input or an output of a [`Model`].
@@ -97,8 +97,11 @@ impl Tensors {
     }
 }
 
-/// Memory that constants may take, and values, beside what is in proportion to the file.
-const BASE_LIMIT: usize = 256 << 20;
+/// Bytes that constants may take, and each value, beside what is in proportion to the file. Constants are there once the network is
+/// made; values, once it is planned.
+const BASE: Room = Room { of_constants: 16 << 20, of_value: 256 << 20 };
+/// Times the bytes of the file, that constants may take beside these: copies of weights that several nodes share, and halves as floats.
+const TIMES: usize = 16;
 
 impl Model {
     /// Reads a file, and the files beside it that it names, in which PyTorch's exporter lays weights.
@@ -131,14 +134,16 @@ impl Model {
             Error::File { file, reason }
         })?;
         size = contents.external.values().fold(size, |size, bytes| size.saturating_add(bytes.len()));
-        let limit = BASE_LIMIT.saturating_add(size.saturating_mul(16));
-        Ok(Self { file, contents: contents.into(), sizes: BTreeMap::new(), fixed: HashMap::new(), limit })
+        let room = |base: usize| base.saturating_add(size.saturating_mul(TIMES));
+        let room = Room { of_constants: room(BASE.of_constants), of_value: room(BASE.of_value) };
+        Ok(Self { file, contents: contents.into(), sizes: BTreeMap::new(), fixed: HashMap::new(), room })
     }
 
     /// The most bytes that constants may take together, as far as the network copies or computes them, and that each of its values may
-    /// take; 256 MiB and 16 times the bytes of the file unless given. A file can ask for any amount of memory in a few bytes.
+    /// take. Unless given, these are 16 MiB for constants and 256 MiB for each value, and 16 times the bytes of the file beside them. A
+    /// file can ask for any amount of memory in a few bytes.
     pub fn memory_limit(self, bytes: usize) -> Self {
-        Self { limit: bytes, ..self }
+        Self { room: Room { of_constants: bytes, of_value: bytes }, ..self }
     }
 
     /// What the network takes, in order, but for what has been [fixed](Self::fix).
@@ -218,8 +223,7 @@ impl Model {
 
     fn try_network(&self, input_shapes: &[&[usize]]) -> Result<Network> {
         let inputs = self.bound(input_shapes)?;
-        let room = Room { of_value: self.limit, of_constants: self.limit };
-        let mut builder = Builder::new(self.contents.opset, room);
+        let mut builder = Builder::new(self.contents.opset, self.room);
         let named = |name: &str, refusal: Refusal| refusal.of_node(name, "Input");
         for Port { name, shape } in &inputs {
             builder.input(name, shape).map_err(|refusal| named(name, refusal))?;
