@@ -70,6 +70,7 @@ impl Builder {
         if self.shape(&value).len() > MOST_AXES {
             return refuse(format!("gives a value of more than {MOST_AXES} axes"));
         }
+        self.fits(self.shape(&value))?;
         match self.values.insert(name.into(), value) {
             None => Ok(()),
             Some(_) => refuse(format!("gives the value {name}, which is there already")),
@@ -183,10 +184,17 @@ impl Builder {
         Ok(count)
     }
 
-    /// Whether a value of this shape is within the limit.
+    /// Whether a value of this shape would be within the limit if none of its axes were 0: of one without elements, the others are walked
+    /// along all the same.
+    fn is_small(&self, shape: &[usize]) -> Outcome<bool> {
+        element_count::<f32>(shape)?;
+        let count: usize = shape.iter().filter(|&&size| size > 0).product();
+        Ok(count.saturating_mul(size_of::<f32>()) <= self.room.of_value)
+    }
+
+    /// Refuses a value of a shape that is not within the limit.
     fn fits(&self, shape: &[usize]) -> Outcome {
-        let bytes = element_count::<f32>(shape)? * size_of::<f32>();
-        match bytes <= self.room.of_value {
+        match self.is_small(shape)? {
             true => Ok(()),
             false => refuse(format!(
                 "makes a value of shape {shape:?}, more than the model's memory limit allows: `memory_limit` sets it"

@@ -159,6 +159,9 @@ fn made_up() -> Vec<String> {
     // A tensor of 2^62 numbers, without any.
     let large =
         [vec![0x08], vec![0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x3f], vec![0x10, 1], field(8, b"w")].concat();
+    // And one of none, of shape [2^48, 0].
+    let length = vec![0x08, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x40];
+    let long = [length, vec![0x08, 0, 0x10, 1], field(8, b"w")].concat();
     let node = [field(1, b"w"), field(2, b"y"), field(4, b"Relu")].concat();
     let files = [
         ("no bytes", Vec::new()),
@@ -168,6 +171,7 @@ fn made_up() -> Vec<String> {
         ("empty inputs", of_graph(&many(11))),
         ("empty outputs", of_graph(&many(12))),
         ("graphs within graphs", of_graph(&deep)),
+        ("an empty tensor of a long axis", of_graph(&[field(5, &long), field(1, &node), output.clone()].concat())),
         ("a large tensor without numbers", of_graph(&[field(5, &large), field(1, &node), output].concat())),
     ];
     let mut failures = Vec::new();
