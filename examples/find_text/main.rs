@@ -52,6 +52,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     for Line { left, top, right, bottom, likelihood } in &found {
         println!("{left:4} {top:4} {right:5} {bottom:6}  {likelihood:.2}");
     }
+    if let Some(folder) = Path::new(&target).parent() {
+        std::fs::create_dir_all(folder)?;
+    }
     draw(page, &found).save(&target)?;
     println!("\nThe boxes are drawn in {target}.");
     match given {

@@ -7,7 +7,7 @@ use prost::Message;
 use prost::bytes::Bytes;
 
 use super::external;
-use super::model::{Size, Tensors};
+use super::model::{Size, ValueInfo};
 use super::node::Node;
 use super::proto::{GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorName, ValueInfoProto};
 
@@ -23,8 +23,8 @@ pub(super) struct Contents {
     pub(super) initializers: HashMap<String, Bytes>,
     /// Numbers of tensors that lie in other files, by the names of the tensors.
     pub(super) external: HashMap<String, Bytes>,
-    pub(super) inputs: Vec<Tensors>,
-    pub(super) outputs: Vec<Tensors>,
+    pub(super) inputs: Vec<ValueInfo>,
+    pub(super) outputs: Vec<ValueInfo>,
 }
 
 impl Contents {
@@ -86,7 +86,7 @@ fn opset(imports: &[Bytes]) -> Result<i64, String> {
 }
 
 /// Inputs or outputs.
-fn ports(messages: Vec<Bytes>) -> Result<Vec<Tensors>, String> {
+fn ports(messages: Vec<Bytes>) -> Result<Vec<ValueInfo>, String> {
     let port = |message| {
         let ValueInfoProto { name, kind } = decoded("an input or output", message)?;
         if name.is_empty() {
@@ -103,7 +103,7 @@ fn ports(messages: Vec<Bytes>) -> Result<Vec<Tensors>, String> {
             };
             shape.dim.into_iter().map(size).collect()
         });
-        Ok(Tensors { name, shape: sizes, element_type })
+        Ok(ValueInfo { name, shape: sizes, element_type })
     };
     messages.into_iter().map(port).collect()
 }

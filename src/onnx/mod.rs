@@ -49,7 +49,7 @@ mod refusal;
 #[cfg(test)]
 mod tests;
 
-pub use model::{Model, Size, Tensors};
+pub use model::{Model, Size, ValueInfo};
 pub use network::{Network, Port, Runner};
 pub use operators::Supported;
 

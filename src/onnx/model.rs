@@ -49,7 +49,7 @@ pub struct Model {
 
 /// An input or an output of a [`Model`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tensors {
+pub struct ValueInfo {
     /// Its name.
     pub name: String,
     /// Its shape, as far as the file says; `None` where it does not even say the rank.
@@ -79,13 +79,13 @@ impl fmt::Display for Size {
 }
 
 /// As `x: [batch, 3, ?, ?]`.
-impl fmt::Display for Tensors {
+impl fmt::Display for ValueInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.name, self.shape_text())
     }
 }
 
-impl Tensors {
+impl ValueInfo {
     /// What ONNX calls the type of its elements: "FLOAT".
     pub fn element_type(&self) -> String {
         self.element_type.map_or_else(|| "UNDEFINED".into(), type_name)
@@ -147,12 +147,12 @@ impl Model {
     }
 
     /// What the network takes, in order, but for what has been [fixed](Self::fix).
-    pub fn inputs(&self) -> impl Iterator<Item = &Tensors> {
+    pub fn inputs(&self) -> impl Iterator<Item = &ValueInfo> {
         self.contents.inputs.iter().filter(|input| !self.fixed.contains_key(&input.name))
     }
 
     /// What the network gives, in order.
-    pub fn outputs(&self) -> impl ExactSizeIterator<Item = &Tensors> {
+    pub fn outputs(&self) -> impl ExactSizeIterator<Item = &ValueInfo> {
         self.contents.outputs.iter()
     }
 
@@ -298,7 +298,7 @@ impl Model {
 
     /// The inputs with their shapes.
     fn bound(&self, given: &[&[usize]]) -> Result<Vec<Port>> {
-        let inputs: Vec<&Tensors> = self.inputs().collect();
+        let inputs: Vec<&ValueInfo> = self.inputs().collect();
         if !given.is_empty() && given.len() != inputs.len() {
             let names: Vec<_> = inputs.iter().map(ToString::to_string).collect();
             let reason =
@@ -332,7 +332,7 @@ impl Model {
     }
 }
 
-impl Tensors {
+impl ValueInfo {
     /// A shape that is given, if it is one of this input; takes note of sizes with names.
     fn checked(&self, given: &[usize], sizes: &mut BTreeMap<String, usize>) -> Result<Vec<usize>, String> {
         let Some(shape) = &self.shape else { return Ok(given.to_vec()) };
@@ -372,7 +372,7 @@ impl Tensors {
 
 impl fmt::Debug for Model {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let list = |ports: &mut dyn Iterator<Item = &Tensors>| ports.map(ToString::to_string).collect::<Vec<_>>();
+        let list = |ports: &mut dyn Iterator<Item = &ValueInfo>| ports.map(ToString::to_string).collect::<Vec<_>>();
         f.debug_struct("Model")
             .field("file", &self.file)
             .field("opset", &self.contents.opset)
