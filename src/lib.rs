@@ -119,6 +119,8 @@ mod flatten;
 mod fusion;
 mod graph;
 pub mod guide;
+#[cfg(any(feature = "onnx", feature = "safetensors"))]
+mod half;
 mod kernels;
 mod layers;
 mod linear;

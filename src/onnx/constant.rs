@@ -8,6 +8,7 @@ use prost::bytes::Bytes;
 use super::proto::TensorProto;
 use super::refusal::{Outcome, refuse};
 use crate::Tensor;
+use crate::half::half;
 use crate::tensor::element_count;
 
 /// A tensor that is known: weights, or numbers that shapes are computed from.
@@ -150,7 +151,7 @@ fn numbers(proto: TensorProto) -> Outcome<Numbers> {
     let numbers = match (&raw_data, kind) {
         (Some(raw), Kind::F32) => floats(raw, f32::from_le_bytes),
         (Some(raw), Kind::F64) => floats(raw, |bytes| single(f64::from_le_bytes(bytes))),
-        (Some(raw), Kind::F16) => floats(raw, |bytes| half(u16::from_le_bytes(bytes))),
+        (Some(raw), Kind::F16) => floats(raw, |bytes| single(half(u16::from_le_bytes(bytes)))),
         (Some(raw), Kind::BF16) => floats(raw, |bytes| brain(u16::from_le_bytes(bytes))),
         (Some(raw), Kind::I8) => integers(raw, |bytes| i8::from_le_bytes(bytes).into()),
         (Some(raw), Kind::U8) => integers(raw, |bytes| u8::from_le_bytes(bytes).into()),
@@ -165,7 +166,9 @@ fn numbers(proto: TensorProto) -> Outcome<Numbers> {
         }
         (None, Kind::F32) => Numbers::Floats(float_data.into()),
         (None, Kind::F64) => Numbers::Floats(Arc::new(double_data.into_iter().map(single).collect())),
-        (None, Kind::F16) => Numbers::Floats(Arc::new(int32_data.into_iter().map(|bits| half(low(bits))).collect())),
+        (None, Kind::F16) => {
+            Numbers::Floats(Arc::new(int32_data.into_iter().map(|bits| single(half(low(bits)))).collect()))
+        }
         (None, Kind::BF16) => Numbers::Floats(Arc::new(int32_data.into_iter().map(|bits| brain(low(bits))).collect())),
         (None, Kind::I8 | Kind::U8 | Kind::I16 | Kind::U16 | Kind::I32) => {
             Numbers::Integers(Arc::new(int32_data.into_iter().map(i64::from).collect()))
@@ -273,16 +276,4 @@ fn low(bits: i32) -> u16 {
 /// The upper half of an `f32`.
 fn brain(bits: u16) -> f32 {
     f32::from_bits(u32::from(bits) << 16)
-}
-
-/// The value of a float of 16 bits: a sign, 5 bits of an exponent, and 10 of a fraction.
-fn half(bits: u16) -> f32 {
-    let (exponent, fraction) = (i32::from(bits >> 10 & 31), f32::from(bits & 1023));
-    let value = match exponent {
-        0 => fraction * 2_f32.powi(-24),
-        31 if fraction == 0.0 => f32::INFINITY,
-        31 => f32::NAN,
-        _ => (1024.0 + fraction) * 2_f32.powi(exponent - 25),
-    };
-    if bits >> 15 == 1 { -value } else { value }
 }
