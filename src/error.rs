@@ -319,6 +319,26 @@ pub enum Error {
         source: Box<Error>,
     },
 
+    /// An operator of a file in the ONNX format that is not supported, or not as it is used there.
+    #[error("node {node}: {operator} {reason}")]
+    Operator {
+        /// The name of the node.
+        node: String,
+        /// The operator.
+        operator: String,
+        /// What is wrong, or what is supported.
+        reason: String,
+    },
+
+    /// A shape that is not that of an input of a file in the ONNX format, or a size that is open.
+    #[error("input{} {reason}", if name.is_empty() { String::from("s:") } else { format!(" {name}") })]
+    Input {
+        /// The name of the input; empty where it is not about one.
+        name: String,
+        /// What is wrong.
+        reason: String,
+    },
+
     /// A file of parameters that cannot be read or written, or is none.
     #[error("{file}: {reason}")]
     File {

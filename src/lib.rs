@@ -103,6 +103,7 @@
 //! - `image`: tensors from and to the pictures of the `image` crate, and pictures of feature maps.
 //! - `serde`: `Serialize` and `Deserialize` for [`Tensor`], [`Window`], [`Padding`], [`PaddingMode`] and [`Relu`].
 //! - `safetensors`: parameters of a [`Sequential`] from and to files that PyTorch reads and writes, too; layers from the shapes in one.
+//! - `onnx`: networks from files in the ONNX format, in the module `onnx`, with a table of the operators that are read.
 #![forbid(unsafe_code)]
 // Says on docs.rs which feature an item needs.
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -118,11 +119,15 @@ mod flatten;
 mod fusion;
 mod graph;
 pub mod guide;
+#[cfg(any(feature = "onnx", feature = "safetensors"))]
+mod half;
 mod kernels;
 mod layers;
 mod linear;
 mod lowering;
 mod module;
+#[cfg(feature = "onnx")]
+pub mod onnx;
 mod parallel;
 mod plan;
 pub mod pool;

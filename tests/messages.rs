@@ -296,3 +296,33 @@ fn convolutions_show_their_size() {
         assert!(!shown.contains("Mutex") && !shown.contains("repared"), "{shown}");
     }
 }
+
+/// What is wrong with a network from a file in the ONNX format: which node, which operator, which input.
+#[cfg(feature = "onnx")]
+#[test]
+fn messages_about_onnx() {
+    use featuremap::onnx::Model;
+
+    let file = include_bytes!("onnx/relu.onnx");
+    let model = Model::from_bytes(file).unwrap();
+    assert_eq!(
+        message(model.network(&[&[1, 3, 2, 2], &[1]])),
+        "inputs: there are 1 inputs (x: [batch, 3, ?, ?]); found 2 shapes"
+    );
+    assert_eq!(
+        message(model.network(&[])),
+        "input x has shape [batch, 3, ?, ?] in the file, whose axis 0 is open: its size must be given"
+    );
+    assert_eq!(
+        message(model.clone().memory_limit(100).network(&[&[1, 3, 3, 3]])),
+        "node x: Input makes a value of shape [1, 3, 3, 3], more than the model's memory limit allows: `memory_limit` sets it"
+    );
+    // An operator that ONNX does not have, of as many letters.
+    let place = file.windows(4).position(|word| word == b"Relu").unwrap();
+    let mut other = file.to_vec();
+    other[place..place + 4].copy_from_slice(b"Fold");
+    let found = message(Model::from_bytes(other).unwrap().network(&[&[1, 3, 2, 2]]));
+    assert!(found.starts_with("node relu: Fold is not supported: there are Abs, Acos, "), "{found}");
+    assert!(message(Model::from_bytes(&b"PK"[..])).starts_with("ONNX: not a file in the ONNX format: "));
+    assert!(message(Model::open("no/such/file")).starts_with("no/such/file: "));
+}

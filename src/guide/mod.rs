@@ -12,5 +12,9 @@ pub mod opencv_and_scipy {}
 #[doc = include_str!("ndarray.md")]
 pub mod ndarray {}
 
+#[cfg(feature = "onnx")]
+#[doc = include_str!("onnx.md")]
+pub mod onnx {}
+
 #[doc = include_str!("ndarray_conv.md")]
 pub mod ndarray_conv {}

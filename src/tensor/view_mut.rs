@@ -174,6 +174,10 @@ impl<'a, T> TensorViewMut<'a, T> {
 
     /// Replaces every element by `f` of the element of `other` at the same place; the shapes must be equal.
     pub(crate) fn assign_map<U>(&mut self, other: &TensorView<'_, U>, mut f: impl FnMut(&U) -> T) {
+        // Of no elements, ndarray walks along the other axes all the same.
+        if self.is_empty() {
+            return;
+        }
         match (&mut self.array, &other.array) {
             (Inline::UpToSix { array, .. }, Inline::UpToSix { array: other, .. }) => {
                 array.zip_mut_with(other, |place, element| *place = f(element));
@@ -188,6 +192,9 @@ impl<'a, T> TensorViewMut<'a, T> {
     /// Calls `f` with every element and that of `other` at the same place; `other` is repeated along axes where it has one element,
     /// or none.
     pub(crate) fn combine<U>(&mut self, other: &TensorView<'_, U>, f: impl FnMut(&mut T, &U)) {
+        if self.is_empty() {
+            return;
+        }
         match (&mut self.array, &other.array) {
             (Inline::UpToSix { array, .. }, Inline::UpToSix { array: other, .. }) => array.zip_mut_with(other, f),
             (Inline::Deep(array), Inline::Deep(other)) => array.zip_mut_with(other, f),

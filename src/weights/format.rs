@@ -2,6 +2,7 @@
 
 use safetensors::tensor::Dtype;
 
+use crate::half::half;
 use crate::{Error, Float, Result};
 
 /// What errors call the numbers that layers compute with.
@@ -74,18 +75,6 @@ fn each<const BYTES: usize>(bytes: &[u8], f: impl FnMut([u8; BYTES])) {
     bytes.as_chunks().0.iter().copied().for_each(f);
 }
 
-/// The value of a float of 16 bits: a sign, 5 bits of an exponent, and 10 of a fraction.
-fn half(bits: u16) -> f64 {
-    let (exponent, fraction) = (i32::from(bits >> 10 & 31), f64::from(bits & 1023));
-    let value = match exponent {
-        0 => fraction * 2_f64.powi(-24),
-        31 if fraction == 0.0 => f64::INFINITY,
-        31 => f64::NAN,
-        _ => (1024.0 + fraction) * 2_f64.powi(exponent - 25),
-    };
-    if bits >> 15 == 1 { -value } else { value }
-}
-
 /// The type of a network's own parameters: a [`Float`] has 4 bytes or 8.
 pub(super) fn dtype<T: Float>() -> Dtype {
     if size_of::<T>() == 4 { Dtype::F32 } else { Dtype::F64 }
@@ -119,36 +108,5 @@ pub(super) fn other_format(bytes: &[u8]) -> Option<&'static str> {
         // Of protocols 2 to 5.
         [0x80, 2..=5, ..] if bytes.ends_with(b".") => Some("a pickle, as torch.save wrote before version 1.6"),
         _ => known,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    #[allow(clippy::float_cmp, reason = "the values are exact")]
-    fn halves_have_the_values_of_the_format() {
-        let values = [
-            (0x0000, 0.0),
-            (0x0001, 2_f64.powi(-24)),
-            (0x03ff, 1023.0 * 2_f64.powi(-24)),
-            (0x0400, 2_f64.powi(-14)),
-            (0x3555, 0.333_251_953_125),
-            (0x3c00, 1.0),
-            (0x3c01, 1.000_976_562_5),
-            (0x4248, 3.140_625),
-            (0x7bff, 65504.0),
-            (0x7c00, f64::INFINITY),
-            (0xc000, -2.0),
-            (0xfc00, f64::NEG_INFINITY),
-        ];
-        for (bits, value) in values {
-            assert_eq!(half(bits), value, "{bits:#x}");
-        }
-        assert!(half(0x8000).is_sign_negative() && half(0x8000) == 0.0);
-        assert!(half(0x7c01).is_nan() && half(0xffff).is_nan());
-        // Larger bits of one sign are larger numbers.
-        assert!((0..0x7c00).all(|bits| half(bits) < half(bits + 1)));
     }
 }

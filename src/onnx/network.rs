@@ -1,0 +1,350 @@
+//! [`Network`]: a model for inputs of known shapes.
+
+use std::sync::Arc;
+
+use super::layers::{Reshaped, Strided};
+use crate::module::{Module, Operator};
+use crate::tensor::element_count;
+use crate::{AsView, ChannelAxis, Error, Graph, Lowering, Plan, Result, Tensor, TensorView, TensorViewMut};
+
+/// A model for inputs of known shapes: what [`Model::network`](super::Model::network) gives.
+///
+/// One that has one input and one output is a [`Module`] of inputs of this shape, and can stand in a
+/// [`Sequential`](crate::Sequential) or be planned:
+///
+/// ```
+/// use featuremap::{Module, Tensor, onnx::Model};
+///
+/// # let file = include_bytes!("../../tests/onnx/relu.onnx");
+/// let network = Model::from_bytes(file)?.network(&[&[1, 3, 2, 2]])?;
+/// let mut plan = network.plan(&[1, 3, 2, 2])?;
+/// let mut output = Tensor::zeros(plan.output_shape())?;
+/// plan.run(&Tensor::zeros(&[1, 3, 2, 2])?, &mut output)?;
+/// println!("{}", featuremap::Sequential::new().push(network).summary(&[1, 3, 2, 2])?);
+/// # Ok::<(), featuremap::Error>(())
+/// ```
+///
+/// Any other is run by [`run`](Self::run), or by a [`Runner`].
+#[derive(Debug, Clone)]
+pub struct Network(Arc<Parts>);
+
+/// What a network is made of.
+#[derive(Debug)]
+pub(super) struct Parts {
+    pub(super) inputs: Vec<Port>,
+    pub(super) outputs: Vec<Output>,
+    pub(super) steps: Vec<Part>,
+    /// For more than one input: how each is taken out of one row of all.
+    unpack: Vec<Strided>,
+    /// For more than one output: how each is laid into one row of all.
+    pack: Vec<Reshaped>,
+}
+
+/// A named tensor of a [`Network`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Port {
+    /// Its name in the file.
+    pub name: String,
+    /// Its shape.
+    pub shape: Vec<usize>,
+}
+
+/// An output of the network: a value that is made, or one that is known already.
+#[derive(Debug)]
+pub(super) struct Output {
+    pub(super) port: Port,
+    pub(super) source: Source,
+}
+
+/// Where an output comes from.
+#[derive(Debug)]
+pub(super) enum Source {
+    /// From a value of the network.
+    Made(usize),
+    /// From no input.
+    Known(Tensor<f32>),
+}
+
+impl Output {
+    fn made(&self) -> Option<usize> {
+        match self.source {
+            Source::Made(value) => Some(value),
+            Source::Known(_) => None,
+        }
+    }
+}
+
+/// What makes a value of others.
+pub(super) struct Part {
+    pub(super) name: String,
+    pub(super) work: Work,
+    pub(super) note: Note,
+    /// Values: first the inputs of the network, then the results of its parts.
+    pub(super) inputs: Vec<usize>,
+}
+
+pub(super) enum Work {
+    Module(Box<dyn Module<f32>>),
+    Add,
+    Multiply,
+    Concat(ChannelAxis),
+}
+
+/// What a part does, where several together are one operation of this crate's own.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Note {
+    None,
+    /// Adds a number.
+    Plus(f32),
+    /// Multiplies by a number.
+    Times(f32),
+    Activation(crate::Activation),
+}
+
+impl std::fmt::Debug for Part {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let kind = match &self.work {
+            Work::Module(module) => module.name(),
+            Work::Add => "Add".into(),
+            Work::Multiply => "Multiply".into(),
+            Work::Concat(_) => "Concat".into(),
+        };
+        write!(f, "{} ({kind}) of {:?}", self.name, self.inputs)
+    }
+}
+
+impl Network {
+    pub(super) fn new(inputs: Vec<Port>, outputs: Vec<Output>, steps: Vec<Part>) -> Result<Self> {
+        let several = |ports: &[&Port]| -> Result<Vec<Strided>> {
+            let mut start = 0_usize;
+            let mut rows = Vec::new();
+            if ports.len() > 1 {
+                for port in ports {
+                    rows.push((start, port.shape.clone()));
+                    start = start.saturating_add(element_count::<f32>(&port.shape)?);
+                }
+            }
+            rows.into_iter().map(|(from, shape)| Strided::part_of_row(start, from, &shape)).collect()
+        };
+        let unpack = several(&inputs.iter().collect::<Vec<_>>())?;
+        let made: Vec<&Port> =
+            outputs.iter().filter(|output| output.made().is_some()).map(|output| &output.port).collect();
+        let pack: Vec<Reshaped> = match made.len() {
+            0 | 1 => Vec::new(),
+            _ => made.iter().map(|port| Reshaped::as_row(&port.shape)).collect::<Result<_>>()?,
+        };
+        Ok(Self(Arc::new(Parts { inputs, outputs, steps, unpack, pack })))
+    }
+
+    /// Names and shapes of what it takes, in order.
+    pub fn inputs(&self) -> impl ExactSizeIterator<Item = &Port> {
+        self.0.inputs.iter()
+    }
+
+    /// Names and shapes of what it gives, in order.
+    pub fn outputs(&self) -> impl ExactSizeIterator<Item = &Port> {
+        self.0.outputs.iter().map(|output| &output.port)
+    }
+
+    /// The network as a graph. That of one input and one output takes and gives these; any other takes one row of the elements of all
+    /// inputs, one after the other, and gives one of all outputs, but for those that do not depend on the inputs.
+    pub fn graph(&self) -> Graph<'_, f32> {
+        self.0.graph()
+    }
+
+    /// Plans the network, all memory taken, to be run many times.
+    ///
+    /// # Errors
+    ///
+    /// As [`Graph::plan`].
+    pub fn runner(&self) -> Result<Runner> {
+        let row = [self.0.input_elements()?];
+        let shape = match &self.0.inputs[..] {
+            [input] => &input.shape[..],
+            _ => &row,
+        };
+        Ok(Runner { network: self.clone(), plan: self.0.graph().plan(shape)? })
+    }
+
+    /// Plans the network and runs it once: the outputs in order, for the inputs in order.
+    ///
+    /// ```
+    /// use featuremap::{Tensor, onnx::Model};
+    ///
+    /// # let file = include_bytes!("../../tests/onnx/relu.onnx");
+    /// let network = Model::from_bytes(file)?.network(&[&[1, 3, 1, 1]])?;
+    /// let outputs = network.run(&[&Tensor::from([[[[-1.]], [[2.]], [[0.]]]])])?;
+    /// assert_eq!(outputs, [Tensor::from([[[[0.]], [[2.]], [[0.]]]])]);
+    /// # Ok::<(), featuremap::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`] for inputs of other shapes, or of another number; otherwise as [`Graph::plan`].
+    pub fn run(&self, inputs: &[&dyn AsView<f32>]) -> Result<Vec<Tensor<f32>>> {
+        self.runner()?.run(inputs)
+    }
+
+    /// The only input and the only output.
+    fn ends(&self) -> Result<(&Port, &Port)> {
+        match (&self.0.inputs[..], &self.0.outputs[..]) {
+            ([input], [Output { port, source: Source::Made(_) }]) => Ok((input, port)),
+            (inputs, outputs) => Err(Error::Number {
+                what: "the number of inputs and outputs of an ONNX network that is used as a module",
+                expected: "one of each, which depend on each other: `Network::run` is for others",
+                found: inputs.len().max(outputs.len()) as f64,
+            }),
+        }
+    }
+}
+
+impl Parts {
+    fn input_elements(&self) -> Result<usize> {
+        let mut counts = self.inputs.iter().map(|input| element_count::<f32>(&input.shape));
+        counts.try_fold(0, |sum: usize, count| Ok(sum.saturating_add(count?)))
+    }
+
+    fn graph(&self) -> Graph<'_, f32> {
+        let mut graph = Graph::new();
+        let mut values: Vec<crate::Value> = match &self.unpack[..] {
+            [] => self.inputs.iter().map(|_| graph.input()).collect(),
+            unpack => {
+                let ports = self.inputs.iter().zip(unpack);
+                ports.map(|(port, part)| graph.module(port.name.clone(), part, graph.input())).collect()
+            }
+        };
+        for part in &self.steps {
+            let inputs: Vec<_> = part.inputs.iter().map(|&value| values[value]).collect();
+            let value = match (&part.work, &inputs[..]) {
+                (Work::Module(module), &[input, ..]) => graph.module(part.name.clone(), module, input),
+                (Work::Add, &[one, other]) => graph.add(one, other),
+                (Work::Multiply, &[one, other]) => graph.multiply(one, other),
+                (Work::Concat(axis), inputs) => graph.concat(*axis, inputs),
+                // There are no parts of another number of inputs.
+                _ => graph.input(),
+            };
+            values.push(value);
+        }
+        let made = || self.outputs.iter().filter_map(Output::made).map(|value| values[value]);
+        match &self.pack[..] {
+            [] => {
+                if let Some(value) = made().next() {
+                    graph.output(value);
+                }
+            }
+            pack => {
+                let rows: Vec<_> = made().zip(pack).map(|(value, row)| graph.module("output", row, value)).collect();
+                graph.concat(ChannelAxis::Before(0), &rows);
+            }
+        }
+        graph
+    }
+}
+
+impl Operator for Network {
+    /// # Errors
+    ///
+    /// [`Error::Shape`] for an input of another shape than it was made for; [`Error::Number`] for a network of several inputs or outputs.
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        let (expected, output) = self.ends()?;
+        match input == expected.shape {
+            true => Ok(output.shape.clone()),
+            false => Err(Error::Shape {
+                what: "the input of this ONNX network",
+                expected: expected.shape.clone(),
+                found: input.to_vec(),
+            }),
+        }
+    }
+
+    fn multiply_adds(&self, input_shape: &[usize]) -> u64 {
+        self.graph().multiply_adds(input_shape)
+    }
+}
+
+impl Module<f32> for Network {
+    /// Plans, and runs the plan.
+    fn forward_into(&self, input: TensorView<'_, f32>, output: TensorViewMut<'_, f32>) -> Result<()> {
+        self.check_output(&input, &output)?;
+        self.plan(input.shape())?.run(input, output)
+    }
+
+    fn plan(&self, input_shape: &[usize]) -> Result<Plan> {
+        self.output_shape(input_shape)?;
+        self.graph().plan(input_shape)
+    }
+
+    fn lowering(&self) -> Lowering<'_, f32> {
+        self.graph().into()
+    }
+}
+
+/// A [`Network`] that is planned: only computes when it runs. A clone, for another thread, shares the weights.
+#[derive(Debug, Clone)]
+pub struct Runner {
+    network: Network,
+    plan: Plan,
+}
+
+impl Runner {
+    /// The outputs in order, for the inputs in order.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`] for inputs of other shapes, or of another number; [`Error::OutOfMemory`].
+    pub fn run(&mut self, inputs: &[&dyn AsView<f32>]) -> Result<Vec<Tensor<f32>>> {
+        let parts = &self.network.0;
+        if inputs.len() != parts.inputs.len() {
+            let (expected, found) = (vec![parts.inputs.len()], vec![inputs.len()]);
+            return Err(Error::Shape { what: "the list of the inputs of this ONNX network", expected, found });
+        }
+        let views: Vec<_> = inputs.iter().map(|input| input.as_view()).collect();
+        for (view, port) in views.iter().zip(&parts.inputs) {
+            if view.shape() != port.shape {
+                let (expected, found) = (port.shape.clone(), view.shape().to_vec());
+                return Err(Error::Shape { what: "an input of this ONNX network", expected, found });
+            }
+        }
+        let mut output = Tensor::zeros(self.plan.output_shape())?;
+        if let [view] = &views[..] {
+            self.plan.run(view, &mut output)?;
+        } else {
+            let mut row = Vec::new();
+            let count = parts.input_elements()?;
+            let refused = |_| Error::OutOfMemory { bytes: count * size_of::<f32>(), shape: vec![count] };
+            row.try_reserve_exact(count).map_err(refused)?;
+            for view in &views {
+                row.extend(view.iter());
+            }
+            self.plan.run(&row, &mut output)?;
+        }
+        unpacked(&parts.outputs, output)
+    }
+
+    /// The plan, whose input and output are one row each where there are several: see [`Network::graph`].
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+}
+
+/// The outputs, of the only one that is made or of one row of all that are.
+fn unpacked(outputs: &[Output], made: Tensor<f32>) -> Result<Vec<Tensor<f32>>> {
+    let several = outputs.iter().filter(|output| output.made().is_some()).count() > 1;
+    if !several {
+        let mut made = Some(made);
+        let of = |output: &Output| match &output.source {
+            Source::Known(known) => known.clone(),
+            Source::Made(_) => made.take().unwrap_or_default(),
+        };
+        return Ok(outputs.iter().map(of).collect());
+    }
+    let mut row = made.iter().copied();
+    let of = |output: &Output| match &output.source {
+        Source::Known(known) => Ok(known.clone()),
+        Source::Made(_) => {
+            let count = element_count::<f32>(&output.port.shape)?;
+            Tensor::from_vec(&output.port.shape, row.by_ref().take(count).collect())
+        }
+    };
+    outputs.iter().map(of).collect()
+}

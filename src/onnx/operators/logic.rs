@@ -1,0 +1,80 @@
+//! Comparisons of constants, which shapes are chosen by.
+
+use super::arithmetic::{expanded, joint_shape};
+use super::one;
+use crate::onnx::builder::{Builder, Value};
+use crate::onnx::constant::{Constant, Numbers};
+use crate::onnx::node::Node;
+use crate::onnx::refusal::{Outcome, refuse};
+
+/// Constants that are repeated to one shape.
+fn constants(builder: &mut Builder, node: &Node, count: usize) -> Outcome<(Vec<usize>, Vec<Constant>)> {
+    let mut shape = Vec::new();
+    let mut values = Vec::new();
+    for number in 0..count {
+        let Some(constant) = builder.known(node, number, "its input")? else {
+            return refuse(format!("has no input {number}"));
+        };
+        shape = joint_shape(&shape, &constant.shape)?;
+        values.push(Value::Known(constant));
+    }
+    let mut constants = Vec::new();
+    for value in &values {
+        match expanded(builder, value, &shape)? {
+            Value::Known(constant) => constants.push(constant),
+            Value::Made(_) => return refuse("is not constant"),
+        }
+    }
+    builder.spend_on(&shape, size_of::<u64>())?;
+    Ok((shape, constants))
+}
+
+/// Two constants, truth value by truth value.
+pub(super) fn compare(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
+    let (shape, constants) = constants(builder, node, 2)?;
+    let numbers = |constant: &Constant| -> Vec<f64> {
+        match &constant.numbers {
+            Numbers::Floats(floats) => floats.iter().map(|&float| f64::from(float)).collect(),
+            Numbers::Integers(integers) => integers.iter().map(|&integer| integer as f64).collect(),
+        }
+    };
+    let (ones, others) = (numbers(&constants[0]), numbers(&constants[1]));
+    #[allow(clippy::float_cmp, reason = "equality is what is asked")]
+    let truth: fn(f64, f64) -> bool = match &node.operator[..] {
+        "Equal" => |one, other| one == other,
+        "Greater" => |one, other| one > other,
+        "GreaterOrEqual" => |one, other| one >= other,
+        "Less" => |one, other| one < other,
+        "LessOrEqual" => |one, other| one <= other,
+        "And" => |one, other| one != 0.0 && other != 0.0,
+        "Or" => |one, other| one != 0.0 || other != 0.0,
+        "Xor" => |one, other| (one != 0.0) != (other != 0.0),
+        _ => return refuse("is not supported"),
+    };
+    let results = ones.iter().zip(&others).map(|(&one, &other)| truth(one, other).into()).collect();
+    Ok(vec![Value::Known(Constant::integers(&shape, results))])
+}
+
+pub(super) fn not(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
+    let (shape, constants) = constants(builder, node, 1)?;
+    let results = constants[0].as_integers()?.iter().map(|&truth| (truth == 0).into()).collect();
+    Ok(vec![Value::Known(Constant::integers(&shape, results))])
+}
+
+/// Of two constants, element by element that which a third says.
+pub(super) fn choose(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
+    let (shape, constants) = constants(builder, node, 3)?;
+    let [truths, ones, others] = &constants[..] else { return refuse("has not three inputs") };
+    let truths = truths.as_integers()?;
+    let chosen = match (&ones.numbers, &others.numbers) {
+        (Numbers::Floats(ones), Numbers::Floats(others)) => Constant::floats(&shape, by(truths, ones, others)),
+        (Numbers::Integers(ones), Numbers::Integers(others)) => Constant::integers(&shape, by(truths, ones, others)),
+        _ => return refuse("has an input of floats and one of integers"),
+    };
+    one(Ok(Value::Known(chosen)))
+}
+
+fn by<T: Copy>(truths: &[i64], ones: &[T], others: &[T]) -> Vec<T> {
+    let pairs = truths.iter().zip(ones.iter().zip(others));
+    pairs.map(|(&truth, (&one, &other))| if truth != 0 { one } else { other }).collect()
+}
