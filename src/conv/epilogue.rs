@@ -38,7 +38,9 @@ impl<T: Element, const N: usize> Conv<T, N> {
         let of_filter = (filters.len() / outputs.max(1)).max(1);
         let mut weights = filters.view().contiguous().ok()?.into_owned();
         for (weights, &factor) in weights.chunks_exact_mut(of_filter).zip(scale.factors()) {
-            weights.iter_mut().for_each(|weight| *weight = weight.times(factor));
+            for weight in weights {
+                *weight = weight.times(factor);
+            }
         }
         let mut weights = Tensor::from_vec(filters.shape(), weights).ok()?;
         let numbers = bias.iter().zip(scale.factors()).zip(scale.offsets());

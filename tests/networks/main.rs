@@ -12,7 +12,7 @@ fn numbers(value: &Value) -> Vec<usize> {
 
 #[test]
 fn networks_give_what_pytorch_gives() {
-    let cases: Value = serde_json::from_str(include_str!("cases/networks.json")).unwrap();
+    let cases: Value = serde_json::from_str(include_str!("../cases/networks.json")).unwrap();
     for case in cases.as_array().unwrap() {
         let name = case["network"].as_str().unwrap();
         let mut network = match name {

@@ -98,7 +98,7 @@ impl<A: Lanes + Float> Weights<'_, A> {
                 for column in 0..self.tiling.taps {
                     let (down, across) = (row * stride + phase[0], column * stride + phase[1]);
                     let tap = of_filter.get(down * self.columns + across).filter(|_| across < self.columns);
-                    taps[row][column][filter] = tap.and_then(|tap| tap.to_f64()).unwrap_or(0.0);
+                    taps[row][column][filter] = tap.and_then(num_traits::ToPrimitive::to_f64).unwrap_or(0.0);
                 }
             }
         }
