@@ -42,6 +42,11 @@ impl Operation {
         }
     }
 
+    /// Whether pixels are pooled so as they are. Integers are not averaged as integers: their sums need more room.
+    pub(super) fn is_of<T: Pixel>(self) -> bool {
+        T::HAS_ORDER || matches!(self, Self::Max | Self::Min)
+    }
+
     pub(super) fn count_include_pad(self) -> bool {
         self == Self::Average { count_include_pad: true }
     }
@@ -129,7 +134,7 @@ macro_rules! by_operation {
             kernel: $kernel<'_, T>,
             operation: O,
         ) {
-            $crate::simd::run_narrow(level, By(kernel, operation));
+            $crate::simd::run(level, By(kernel, operation));
         }
     };
 }

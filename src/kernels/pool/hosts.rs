@@ -1,10 +1,10 @@
-//! The kernels, each compiled in a function of its own: with vectors for `f32` and `u8`, and over blocks for `f64` and `i8`.
+//! The kernels, each compiled in a function of its own: with vectors for `f32` and `u8`, and over blocks for `f64`.
 
 use super::Terms;
 use super::blocks::{self, Blocks, Ordered};
 use super::run::{Task, run};
 use super::vectors::{Largest, Sum};
-use crate::simd::{Flip, Kernel, Level, Simd, Vector, has_kernels, run_narrow};
+use crate::simd::{self, Flip, Kernel, Level, Simd, Vector, has_kernels, run_narrow};
 
 /// The operations that have kernels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +36,7 @@ impl Kernel for Selecting<'_, f32> {
     fn run<S: Simd>(self, simd: S) {
         let (flip, lowest) = (<f32 as Flip>::bits(simd, <f32 as Ordered>::bits(self.1)), f32::NEG_INFINITY);
         match S::f32s::LEN {
+            16 => run::<_, 16>(Largest::<S, f32, 1> { simd, flip, lowest }, self.0),
             8 => run::<_, 16>(Largest::<S, f32, 2> { simd, flip, lowest }, self.0),
             _ => run::<_, 16>(Largest::<S, f32, 4> { simd, flip, lowest }, self.0),
         }
@@ -61,6 +62,7 @@ impl Kernel for Summing<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         match S::f32s::LEN {
+            16 => run::<_, 16>(Sum::<S, 1>::new(simd, self.1), self.0),
             8 => run::<_, 16>(Sum::<S, 2>::new(simd, self.1), self.0),
             _ => run::<_, 16>(Sum::<S, 4>::new(simd, self.1), self.0),
         }
@@ -69,12 +71,12 @@ impl Kernel for Summing<'_> {
 
 #[inline(never)]
 fn select_f32(level: Level, is_smallest: bool, task: Task<'_, f32, f32>) {
-    run_narrow(level, Selecting(task, is_smallest));
+    simd::run(level, Selecting(task, is_smallest));
 }
 
 #[inline(never)]
 fn sum_f32(level: Level, terms: Terms, task: Task<'_, f32, f32>) {
-    run_narrow(level, Summing(task, terms));
+    simd::run(level, Summing(task, terms));
 }
 
 #[inline(never)]
@@ -91,12 +93,6 @@ fn select_f64(_: Level, is_smallest: bool, task: Task<'_, f64, f64>) {
 #[inline(never)]
 fn sum_f64(_: Level, terms: Terms, task: Task<'_, f64, f64>) {
     run::<_, { lanes::<f64>() }>(Blocks(blocks::Sum::new(terms)), task);
-}
-
-#[inline(never)]
-fn select_i8(_: Level, is_smallest: bool, task: Task<'_, i8, i8>) {
-    let largest = blocks::Largest { flip: <i8 as Ordered>::bits(is_smallest), lowest: i8::MIN };
-    run::<_, { lanes::<i8>() }>(Blocks(largest), task);
 }
 
 /// A number that windows are pooled of.
@@ -141,7 +137,6 @@ numbers! {
     f32 if has_kernels: select_f32 sum_f32;
     u8 if has_kernels: select_u8;
     f64 if always: select_f64 sum_f64;
-    i8 if always: select_i8;
 }
 
 macro_rules! others {
@@ -158,4 +153,4 @@ macro_rules! others {
     )*};
 }
 
-others!(i16 i32 i64);
+others!(i8 i16 i32 i64);
