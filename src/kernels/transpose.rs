@@ -1,9 +1,8 @@
 //! Numbers that lie channel by channel at each place, put into a row for each channel.
 
-use crate::simd::{Kernel, Level, Simd, Vector, has_kernels, run};
+use crate::simd::{Kernel, Level, Simd, Vector, has_kernels, run, vectorized_narrow};
 
-/// Places and channels of a tile: what is read of a place fills a line of the cache, or most of it, and so does what is written of a
-/// channel.
+/// Places that are taken together: what is written of a channel fills a line of the cache, or most of it.
 const TILE: usize = 16;
 
 /// `to[channel · row + place] = convert(from[place · pitch + channel])`
@@ -14,48 +13,67 @@ pub(crate) fn transpose<T, U>(
     (places, channels): (usize, usize),
     mut convert: impl FnMut(&T) -> U,
 ) {
+    match (channels, pitch) {
+        (3, 3) => return few::<T, U, 3>(from, (to, row), places, convert),
+        (4, 4) => return few::<T, U, 4>(from, (to, row), places, convert),
+        _ => {}
+    }
     for first in (0..places).step_by(TILE) {
         let count = TILE.min(places - first);
-        for channel in (0..channels).step_by(TILE) {
-            let (from, to) = (&from[first * pitch + channel..], &mut to[channel * row + first..]);
-            if count == TILE && channels - channel >= TILE {
-                tile((from, pitch), (to, row), &mut convert);
-            } else {
-                for channel in 0..TILE.min(channels - channel) {
-                    let to = &mut to[channel * row..][..count];
-                    for (to, from) in to.iter_mut().zip(from[channel..].iter().step_by(pitch)) {
-                        *to = convert(from);
-                    }
+        for channel in 0..channels {
+            let to = &mut to[channel * row + first..][..count];
+            for (to, from) in to.iter_mut().zip(from[first * pitch + channel..].iter().step_by(pitch)) {
+                *to = convert(from);
+            }
+        }
+    }
+}
+
+/// The channels of colours, one after the other: a compiler knows how to read every third number.
+#[inline(always)]
+fn few<T, U, const CHANNELS: usize>(
+    from: &[T],
+    (to, row): (&mut [U], usize),
+    places: usize,
+    mut convert: impl FnMut(&T) -> U,
+) {
+    let from = &from.as_chunks::<CHANNELS>().0[..places];
+    for channel in 0..CHANNELS {
+        let to = &mut to[channel * row..][..places];
+        for (to, from) in to.iter_mut().zip(from) {
+            *to = convert(&from[channel]);
+        }
+    }
+}
+
+/// The same in tiles whose loops are unrolled: larger, and faster.
+#[inline(always)]
+pub(crate) fn transpose_tiles<T, U>(
+    (from, pitch): (&[T], usize),
+    (to, row): (&mut [U], usize),
+    (places, channels): (usize, usize),
+    mut convert: impl FnMut(&T) -> U,
+) {
+    let whole = (places / TILE * TILE, channels / TILE * TILE);
+    for first in (0..whole.0).step_by(TILE) {
+        for channel in (0..whole.1).step_by(TILE) {
+            for channel in channel..channel + TILE {
+                let Some(to) = to[channel * row + first..].first_chunk_mut::<TILE>() else { return };
+                let from = &from[first * pitch + channel..];
+                for place in 0..TILE {
+                    to[place] = convert(&from[place * pitch]);
                 }
             }
         }
     }
-}
-
-/// A whole tile.
-#[inline(always)]
-fn tile<T, U>((from, pitch): (&[T], usize), (to, row): (&mut [U], usize), convert: &mut impl FnMut(&T) -> U) {
-    for channel in 0..TILE {
-        let Some(to) = to[channel * row..].first_chunk_mut::<TILE>() else { return };
-        let from = &from[channel..];
-        for place in 0..TILE {
-            to[place] = convert(&from[place * pitch]);
-        }
+    // What fills no tile: places of the whole channels, and the other channels.
+    if whole.0 < places && whole.1 > 0 {
+        let size = (places - whole.0, whole.1);
+        transpose((&from[whole.0 * pitch..], pitch), (&mut to[whole.0..], row), size, &mut convert);
     }
-}
-
-/// Some channels of few.
-#[inline(always)]
-fn deinterleave<T: Copy, const CHANNELS: usize>(task: Transpose<'_, T>) {
-    let Transpose { from, first, row, places, channels, to, .. } = task;
-    let places = &from.as_chunks::<CHANNELS>().0[..places];
-    for channel in 0..CHANNELS {
-        if (first..first + channels).contains(&channel) {
-            let to = &mut to[(channel - first) * row..][..places.len()];
-            for (to, place) in to.iter_mut().zip(places) {
-                *to = place[channel];
-            }
-        }
+    if whole.1 < channels {
+        let size = (places, channels - whole.1);
+        transpose((&from[whole.1..], pitch), (&mut to[whole.1 * row..], row), size, convert);
     }
 }
 
@@ -76,16 +94,8 @@ impl<T: Copy> Transpose<'_, T> {
     /// By plain loops.
     #[inline(always)]
     pub(crate) fn plain(self) {
-        let whole = self.from.len() >= self.places * self.pitch;
-        match self.pitch {
-            2 if whole => deinterleave::<T, 2>(self),
-            3 if whole => deinterleave::<T, 3>(self),
-            4 if whole => deinterleave::<T, 4>(self),
-            _ => {
-                let Self { from, pitch, row, places, first, channels, to } = self;
-                transpose((&from[first..], pitch), (to, row), (places, channels), |&number| number);
-            }
-        }
+        let Self { from, pitch, row, places, first, channels, to } = self;
+        transpose_tiles((&from[first..], pitch), (to, row), (places, channels), |&number| number);
     }
 }
 
@@ -155,7 +165,11 @@ fn turned<S: Simd, const LANES: usize>(mut square: [S::f32s; LANES]) -> [S::f32s
 pub(crate) fn transpose_f32(level: Level, task: Transpose<'_, f32>) {
     match has_kernels(level) && task.channels >= TILE {
         true => run(level, task),
-        false => task.plain(),
+        false => vectorized_narrow(
+            level,
+            #[inline(always)]
+            || task.plain(),
+        ),
     }
 }
 

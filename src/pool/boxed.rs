@@ -98,6 +98,11 @@ impl<T: Element + Kernels> Compute<T> for Boxed {
         T::totals(self.level, self.operation, totals);
     }
 
+    fn side_by_side(&self, pixels: &[T], channels: (usize, usize), output: &mut [T]) -> bool {
+        let is_sum = matches!(self.operation, Operation::Average { .. }) && self.layout.whole_planes().is_some();
+        is_sum && T::channel_means(self.level, pixels, channels, output)
+    }
+
     fn algorithm(&self) -> &'static str {
         "boxes"
     }

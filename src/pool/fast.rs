@@ -40,8 +40,9 @@ impl<T: Element> Fast<T> {
         let small = Small::new(problem);
         let way = match small {
             _ if problem.is_pairs() => Way::Pairs(problem.clone()),
-            Some(small) => Way::Small { small: Arc::new(small), counts: counts()? },
-            None => return None,
+            // Few ask for norms of other windows.
+            Some(small) if operation != Operation::L2 => Way::Small { small: Arc::new(small), counts: counts()? },
+            _ => return None,
         };
         Some(Self { operation, level, way })
     }

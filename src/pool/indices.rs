@@ -86,7 +86,7 @@ impl<R, const N: usize> Picks<'_, R, N> {
         let geometry = &self.taps.geometry;
         let mut rows = geometry.input_rows(geometry.row_position(row)).map(|row| row.start);
         let (Some(upper), Some(lower)) = (rows.next(), rows.next()) else { return };
-        let down = (lower - upper) as i64;
+        let down = (lower - upper).cast_signed() as i64;
         for (number, (values, indices)) in values.chunks_mut(BLOCK).zip(indices.chunks_mut(BLOCK)).enumerate() {
             let (from, count) = (2 * number * BLOCK, values.len());
             let pairs = |row: usize| &plane[row + from..][..2 * count].as_chunks::<2>().0[..count];
@@ -101,7 +101,7 @@ impl<R, const N: usize> Picks<'_, R, N> {
                 }
                 (*value, *tap) = (picked, picked_tap);
             }
-            let mut place = (upper + from) as i64;
+            let mut place = (upper + from).cast_signed() as i64;
             for (index, tap) in indices.iter_mut().zip(taps) {
                 *index = place + i64::from(tap & 1) + if tap > 1 { down } else { 0 };
                 place += 2;

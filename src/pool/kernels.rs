@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use super::boxed::{self, Layout};
+use super::channels;
 use super::operation::{Largest, Mean, Norm, Operation, PlainLargest, PlainSmallest, Smallest};
 use super::pairs::{self, Pairs};
 use super::planes::{Pooled, Sizes};
@@ -35,8 +36,10 @@ pub trait Kernels: Pixel + Number {
     fn pairs(level: Level, operation: Operation, pairs: Pairs<'_, Self>);
     fn totals(level: Level, operation: Operation, totals: Totals<'_, Self>);
     fn rectify(level: Level, rectify: Rectify<'_, Self>);
-    /// Puts channels that lie side by side into rows.
-    fn transpose(level: Level, task: Transpose<'_, Self>);
+    /// The means of some channels, from the `first` on, that lie side by side; says whether there is a kernel for that.
+    fn channel_means(level: Level, pixels: &[Self], channels: (usize, usize), output: &mut [Self]) -> bool;
+    /// Puts channels that lie side by side into rows; says whether there is a kernel for that.
+    fn transpose(level: Level, task: Transpose<'_, Self>) -> bool;
     /// What pools windows by a reduction of this crate.
     fn windows(operation: Operation, windows: Windows) -> Result<Box<dyn Pooled<Self>>>
     where
@@ -117,14 +120,26 @@ macro_rules! of_floats {
     };
 }
 
+/// Windows of 2×2 and 3×3 have no kernel for norms.
+macro_rules! small_of_floats {
+    ($level:ident, $operation:ident, $kernel:ident) => {
+        match $operation {
+            Operation::Max => $kernel::compute($level, $kernel, Largest),
+            Operation::Min => $kernel::compute($level, $kernel, Smallest),
+            Operation::Average { .. } => $kernel::compute($level, $kernel, Mean),
+            Operation::L2 | Operation::Lp { .. } => unreachable!("{:?} has no kernel", $operation),
+        }
+    };
+}
+
 macro_rules! kernels {
-    ($operations:ident, $pooled:ident, $totals:ident, $($pixel:ident of $total:tt)*) => {$(
+    ($operations:ident, $small:ident, $pooled:ident, $totals:ident, $($pixel:ident of $total:tt)*) => {$(
         impl Kernels for $pixel {
             $totals!($pixel of $total);
 
             fn small(level: Level, operation: Operation, small: Rows<'_, Self>) {
                 if Self::HAS_KERNELS {
-                    $operations!(level, operation, small);
+                    $small!(level, operation, small);
                 }
             }
 
@@ -144,7 +159,7 @@ macro_rules! kernels {
                 relu::compute(level, rectify);
             }
 
-            transposed!($pixel);
+            side_by_side!($pixel);
 
             fn windows(operation: Operation, windows: Windows) -> Result<Box<dyn Pooled<Self>>> {
                 $pooled!(operation, |reduction| windows.by_kernels(operation, reduction))
@@ -157,20 +172,40 @@ macro_rules! kernels {
     )*};
 }
 
-/// `f32` has a kernel; the loops of others are compiled for wider vectors.
-macro_rules! transposed {
+/// What is compiled for channels that lie side by side: kernels for `f32`, wider vectors for bytes. Features and pictures lie so.
+macro_rules! side_by_side {
     (f32) => {
-        fn transpose(level: Level, task: Transpose<'_, Self>) {
+        fn channel_means(level: Level, pixels: &[Self], channels: (usize, usize), output: &mut [Self]) -> bool {
+            channels::means(level, pixels, channels, output);
+            true
+        }
+
+        fn transpose(level: Level, task: Transpose<'_, Self>) -> bool {
             transpose_f32(level, task);
+            true
         }
     };
-    ($pixel:ident) => {
-        fn transpose(level: Level, task: Transpose<'_, Self>) {
+    (u8) => {
+        fn channel_means(_: Level, _: &[Self], _: (usize, usize), _: &mut [Self]) -> bool {
+            false
+        }
+
+        fn transpose(level: Level, task: Transpose<'_, Self>) -> bool {
             vectorized_narrow(
                 level,
                 #[inline(always)]
                 || task.plain(),
             );
+            true
+        }
+    };
+    ($pixel:ident) => {
+        fn channel_means(_: Level, _: &[Self], _: (usize, usize), _: &mut [Self]) -> bool {
+            false
+        }
+
+        fn transpose(_: Level, _: Transpose<'_, Self>) -> bool {
+            false
         }
     };
 }
@@ -196,7 +231,11 @@ macro_rules! integer_totals {
         }
 
         #[inline]
-        #[allow(clippy::cast_possible_truncation, reason = "an average is no larger than the largest pixel")]
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "an average lies between the smallest and the largest pixel"
+        )]
         fn mean(total: $total, count: usize) -> Self {
             rounded_quotient(total.into(), count) as Self
         }
@@ -255,6 +294,6 @@ fn rounded_quotient(dividend: i128, divisor: usize) -> i128 {
     below + i128::from(is_above)
 }
 
-kernels!(of_integers, pooled_integers, integer_totals,
+kernels!(of_integers, of_integers, pooled_integers, integer_totals,
     u8 of (i32 i64) i8 of (i32 i64) i16 of (i32 i64) i32 of (i64 i128) i64 of (i128 i128));
-kernels!(of_floats, pooled_floats, float_totals, f32 of itself f64 of itself);
+kernels!(of_floats, small_of_floats, pooled_floats, float_totals, f32 of itself f64 of itself);

@@ -3,6 +3,7 @@
 mod across;
 mod boxed;
 mod boxes;
+mod channels;
 mod counts;
 mod fast;
 mod indices;

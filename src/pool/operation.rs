@@ -109,10 +109,10 @@ pub(super) trait Merge<T: Pixel>: Copy {
     }
 }
 
-/// Defines `compute`, which runs a kernel by an operation with the instructions of a level: in the module of the kernel, where its
-/// code then stands.
+/// Defines `compute`, which runs a kernel by an operation with the instructions of a level, in registers as wide as there are or narrow
+/// ones: in the module of the kernel, where its code then stands.
 macro_rules! by_operation {
-    ($kernel:ident) => {
+    ($kernel:ident by $run:ident) => {
         /// The kernel with the operation that it merges by.
         struct By<'a, T, O>($kernel<'a, T>, O);
 
@@ -134,7 +134,7 @@ macro_rules! by_operation {
             kernel: $kernel<'_, T>,
             operation: O,
         ) {
-            $crate::simd::run(level, By(kernel, operation));
+            $crate::simd::$run(level, By(kernel, operation));
         }
     };
 }

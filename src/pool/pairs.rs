@@ -9,7 +9,7 @@ use super::operation::{Merge, by_operation};
 use crate::cache::Ahead;
 use crate::simd::{Simd, Vector, load_pixels};
 
-by_operation!(Pairs);
+by_operation!(Pairs by run);
 
 /// Some rows of outputs, which may be of several planes.
 pub struct Pairs<'a, T> {

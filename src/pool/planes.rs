@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ndarray::{ArrayView4, ArrayView5, ArrayViewMut4, Axis};
 
 use super::operation::WIDEST;
-use super::strided::{Bands, STAGED_BYTES, lie_side_by_side};
+use super::strided::{Bands, STAGED_BYTES, lie_side_by_side, pixel_by_pixel};
 use crate::parallel::{PIECES, share, threads};
 use crate::plan::{Plan, Run};
 use crate::tensor::{TensorView, TensorViewMut, filled};
@@ -25,6 +25,7 @@ pub(super) const OF_TAPS: usize = 16;
 pub(super) const OF_PASSES: usize = 4;
 
 /// Pixels, and which units are to be computed from them: units are rows of outputs.
+#[derive(Clone, Copy)]
 pub(super) struct Given<'a, T> {
     /// From a plane on, without so many of its first pixels: those are under none of the units.
     pub(super) pixels: &'a [T],
@@ -63,6 +64,13 @@ pub(super) trait Compute<T>: Send + Sync + 'static {
         None
     }
 
+    /// Computes the outputs of some channels from the `first` on, of an image whose channels lie side by side at every pixel, where there is
+    /// a way to do so as they lie; says whether there is.
+    fn side_by_side(&self, pixels: &[T], (channels, first): (usize, usize), output: &mut [T]) -> bool {
+        let _ = (pixels, channels, first, output);
+        false
+    }
+
     /// Units that are worth computing at a time: what neighbours share is computed twice where they are parted.
     fn least_units(&self) -> usize {
         1
@@ -76,7 +84,7 @@ trait Memory: Any + Send + Sync {
     fn as_any(&mut self) -> &mut dyn Any;
 }
 
-impl<A: Copy + Send + Sync + 'static> Memory for Vec<A> {
+impl<T: Copy + Send + Sync + 'static> Memory for Vec<T> {
     fn another(&self) -> Box<dyn Memory> {
         Box::new(self.clone())
     }
@@ -206,9 +214,6 @@ pub(super) fn shared<T: Element>(compute: Arc<dyn Compute<T>>, sizes: Sizes) -> 
     Ok(Box::new(Planes::new(compute, sizes, workers)?))
 }
 
-/// Computes a piece of the output, whose first unit it is given, in a worker's memory.
-type Piece<'a, T> = dyn Fn(&dyn Compute<T>, &Sizes, usize, &mut [T], &mut Worker<T>) + Sync + 'a;
-
 impl<T: Element> Planes<T> {
     pub(super) fn new(compute: Arc<dyn Compute<T>>, sizes: Sizes, workers: usize) -> Result<Self> {
         let piece = sizes.piece::<T>(workers, compute.least_units());
@@ -242,18 +247,12 @@ impl<T: Element> Planes<T> {
         Ok(self)
     }
 
-    /// Calls `compute` with the first unit of each piece of the output, and a worker's memory.
-    fn each_piece(&mut self, output: &mut [T], compute: &Piece<'_, T>) {
-        let Self { compute: by, sizes, workers, piece, .. } = self;
-        let pieces = output.chunks_mut(*piece * sizes.unit).enumerate();
-        share(workers.iter_mut(), pieces, |worker, (number, output)| {
-            compute(&**by, sizes, number * *piece, output, worker);
-        });
-    }
-
     /// Computes the output from pixels in row-major order.
     pub(super) fn run_dense(&mut self, pixels: &[T], output: &mut [T]) {
-        self.each_piece(output, &|compute, sizes, first, output, worker| {
+        let Self { compute, sizes, workers, piece, .. } = self;
+        let pieces = output.chunks_mut(*piece * sizes.unit).enumerate();
+        share(workers.iter_mut(), pieces, |worker, (number, output)| {
+            let first = number * *piece;
             let pixels = &pixels[first / sizes.units * sizes.pixels()..];
             let given = Given { pixels, skipped: 0, first: first % sizes.units };
             compute.compute(given, output, &mut worker.cells, &mut worker.spare);
@@ -265,6 +264,12 @@ impl<T: Element> Planes<T> {
         let Self { compute, sizes, workers, bands, .. } = self;
         let map = sizes.units * sizes.unit;
         let channels = input.len_of(Axis(1)).max(1);
+        let mut images = input.outer_iter().zip(output.chunks_mut(channels * map));
+        if images.all(|(image, output)| {
+            pixel_by_pixel(&image).is_some_and(|pixels| compute.side_by_side(pixels, (channels, 0), output))
+        }) {
+            return;
+        }
         // Channels that do not lie side by side have nothing in common.
         let together = match lie_side_by_side(input) {
             true => bands.planes.min(channels.div_ceil(workers.len())),

@@ -27,7 +27,7 @@ use crate::cache::LINE;
 use crate::simd::{Simd, SimdMask, Vector};
 use crate::window::Axis;
 
-by_operation!(Rows);
+by_operation!(Rows by run);
 
 /// Windows of 2×2 or 3×3, and the memory that a thread needs for them.
 #[derive(Debug, Clone)]

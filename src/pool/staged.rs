@@ -188,10 +188,7 @@ impl Staging for i64 {
 impl Staging for f32 {
     fn staged(operation: Operation, windows: &Windows, level: Level) -> Result<Option<Arc<dyn Compute<Self>>>> {
         let Operation::Lp { order } = operation else { return Ok(None) };
-        if let Some(staged) = Staged::<_, f32>::new(Powers { order }, (Kind::Total, None), windows, level)? {
-            return Ok(Some(Arc::new(staged)));
-        }
-        let staged = Staged::<_, f64>::new(Powers { order }, (Kind::Total, None), windows, level)?;
+        let staged = Staged::<_, f32>::new(Powers { order }, (Kind::Total, None), windows, level)?;
         Ok(staged.map(|staged| Arc::new(staged) as _))
     }
 }

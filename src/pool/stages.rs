@@ -34,6 +34,7 @@ pub(super) struct Powers {
 const FACTORS: std::ops::RangeInclusive<u32> = 3..=8;
 
 impl Powers {
+    #[allow(clippy::float_cmp, reason = "an order is a whole number, or it is not")]
     fn factors(self) -> Option<u32> {
         FACTORS.into_iter().find(|&factors| f64::from(factors) == self.order)
     }
@@ -51,6 +52,7 @@ macro_rules! whole {
     ($float:ident $magic:literal: $($pixel:ident)*) => {$(
         impl Stage<$pixel, $float> for Whole {
             #[inline(always)]
+            #[allow(clippy::cast_lossless, reason = "`f32` does not hold all of `i32`, and has `From` for the others alone")]
             fn enter(self, pixels: &[$pixel], cells: &mut [$float]) {
                 each(pixels, cells, |pixel| pixel as $float);
             }
@@ -81,91 +83,113 @@ impl Stage<i8, u8> for Flipped {
     }
 }
 
-/// Numbers that are converted together.
-const BLOCK: usize = 32;
-
-#[inline(always)]
-fn blocks<T: Copy + Default, U: Copy>(from: &[T], to: &mut [U], convert: impl Fn(&[T; BLOCK]) -> [U; BLOCK]) {
-    let (whole, rest) = from.as_chunks::<BLOCK>();
-    let (whole_to, rest_to) = to.as_chunks_mut::<BLOCK>();
-    for (to, from) in whole_to.iter_mut().zip(whole) {
-        *to = convert(from);
-    }
-    if !rest.is_empty() {
-        let mut last = [T::default(); BLOCK];
-        last[..rest.len()].copy_from_slice(rest);
-        rest_to.copy_from_slice(&convert(&last)[..rest.len()]);
-    }
-}
+/// Numbers that are converted together, at most: so many that no step waits for the one before.
+const BLOCK: usize = 128;
 
 /// A float whose powers are pooled.
-trait Powered: Copy + Default {
-    /// Each number as often as a factor.
-    fn product(numbers: [Self; BLOCK], factors: u32) -> [Self; BLOCK];
-    /// What is a sum as such a product; zero, infinity and NaN stay.
-    fn root(sums: &[Self; BLOCK], factors: u32) -> [Self; BLOCK];
+trait Powered: Copy {
+    /// `product` times each number, as often as a factor; the numbers are spoilt.
+    fn multiply(product: &mut [Self], numbers: &mut [Self], factors: u32);
+    /// What are sums as such products; zero, infinity and NaN stay.
+    fn roots(sums: &[Self], factors: u32, roots: &mut [Self]);
 }
 
 macro_rules! powered {
     ($($float:ident: $bits:ident << $shift:literal, $one:literal - $less:literal, $steps:literal, $far:literal;)*) => {$(
         impl Powered for $float {
             #[inline(always)]
-            fn product(mut squares: [Self; BLOCK], mut factors: u32) -> [Self; BLOCK] {
-                let mut product = [1.0; BLOCK];
+            fn multiply(product: &mut [Self], numbers: &mut [Self], mut factors: u32) {
                 loop {
                     if factors & 1 == 1 {
-                        for lane in 0..BLOCK {
-                            product[lane] *= squares[lane];
+                        for (product, number) in product.iter_mut().zip(&*numbers) {
+                            *product *= number;
                         }
                     }
                     factors >>= 1;
                     if factors == 0 {
-                        return product;
+                        return;
                     }
-                    for lane in 0..BLOCK {
-                        squares[lane] *= squares[lane];
+                    for number in &mut *numbers {
+                        *number *= *number;
                     }
                 }
             }
 
             /// Newton's method for the inverse, which needs no division; then a step for the root itself, for its last digits.
             #[inline(always)]
-            #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "exponents are a part of what fits")]
-            fn root(sums: &[Self; BLOCK], factors: u32) -> [Self; BLOCK] {
+            #[allow(
+                clippy::cast_lossless,
+                clippy::cast_possible_truncation,
+                clippy::cast_possible_wrap,
+                clippy::cast_sign_loss,
+                reason = "the bits of positive numbers, or half of them, fit"
+            )]
+            fn roots(sums: &[Self], factors: u32, roots: &mut [Self]) {
                 // Numbers near the ends of the range are moved into the middle by a power of two whose root is one, too.
                 const FAR: $float = $far;
                 const TINY: $float = 1.0 / (FAR * FAR * FAR * FAR * FAR * FAR * FAR * FAR);
                 const HUGE: $float = FAR * FAR * FAR * FAR * FAR * FAR * FAR;
                 let near = (0..factors).fold(1.0, |near, _| near * FAR);
                 let (away, of_one) = (1.0 / near, 1.0 / factors as $float);
-                let (mut scaled, mut inverse) = ([0.0; BLOCK], [0.0; BLOCK]);
-                for lane in 0..BLOCK {
-                    let sum = sums[lane];
-                    scaled[lane] = sum * if sum < TINY { near } else if sum > HUGE { away } else { 1.0 };
+                let (mut scaled, mut inverse, mut spoilt) = ([0.0; BLOCK], [0.0; BLOCK], [0.0; BLOCK]);
+                let count = sums.len().min(BLOCK);
+                let (scaled, inverse, spoilt) = (&mut scaled[..count], &mut inverse[..count], &mut spoilt[..count]);
+                for ((scaled, inverse), &sum) in scaled.iter_mut().zip(&mut *inverse).zip(sums) {
+                    *scaled = sum * if sum < TINY { near } else if sum > HUGE { away } else { 1.0 };
                     // The bits of a float are its logarithm, nearly; a little less makes the error as large on either side.
-                    let logarithm = (scaled[lane].to_bits() >> $shift) as i32 as $float - $one;
+                    let logarithm = (scaled.to_bits() >> $shift) as i32 as $float - $one;
                     let bits = ($one - $less - logarithm * of_one) as i32;
-                    inverse[lane] = $float::from_bits((bits as $bits) << $shift);
+                    *inverse = $float::from_bits((bits as $bits) << $shift);
                 }
-                for _ in 0..$steps {
-                    let power = Self::product(inverse, factors);
-                    for lane in 0..BLOCK {
-                        inverse[lane] += inverse[lane] * ((1.0 - scaled[lane] * power[lane]) * of_one);
+                for step in 0..=$steps {
+                    // The root is the sum times all but one of the factors of the inverse; before that they are all needed.
+                    spoilt.copy_from_slice(inverse);
+                    roots.copy_from_slice(scaled);
+                    Self::multiply(roots, spoilt, if step < $steps { factors } else { factors - 1 });
+                    if step < $steps {
+                        for (inverse, &product) in inverse.iter_mut().zip(&*roots) {
+                            *inverse += *inverse * ((1.0 - product) * of_one);
+                        }
                     }
                 }
-                let power = Self::product(inverse, factors - 1);
-                let mut root = [0.0; BLOCK];
-                for lane in 0..BLOCK {
-                    root[lane] = scaled[lane] * power[lane];
-                }
-                let power = Self::product(root, factors);
-                for lane in 0..BLOCK {
-                    let sum = sums[lane];
-                    let exact = root[lane] + root[lane] * ((scaled[lane] / power[lane] - 1.0) * of_one);
+                spoilt.copy_from_slice(roots);
+                inverse.fill(1.0);
+                Self::multiply(inverse, spoilt, factors);
+                for (((root, &sum), &scaled), &power) in roots.iter_mut().zip(sums).zip(&*scaled).zip(&*inverse) {
+                    let exact = *root + *root * ((scaled / power - 1.0) * of_one);
                     let back = if sum < TINY { 1.0 / FAR } else if sum > HUGE { FAR } else { 1.0 };
-                    root[lane] = if sum > 0.0 && sum < $float::INFINITY { exact * back } else { sum };
+                    *root = if sum > 0.0 && sum < $float::INFINITY { exact * back } else { sum };
                 }
-                root
+            }
+        }
+
+        impl Stage<$float, $float> for Powers {
+            #[inline(always)]
+            #[allow(clippy::cast_possible_truncation, reason = "rounding to the nearest value is the point")]
+            fn enter(self, pixels: &[$float], cells: &mut [$float]) {
+                let Some(factors) = self.factors() else {
+                    let order = self.order as $float;
+                    return each(pixels, cells, |pixel| pixel.abs().powf(order));
+                };
+                let mut magnitudes = [0.0; BLOCK];
+                for (pixels, cells) in pixels.chunks(BLOCK).zip(cells.chunks_mut(BLOCK)) {
+                    let magnitudes = &mut magnitudes[..pixels.len()];
+                    each(pixels, magnitudes, $float::abs);
+                    cells.fill(1.0);
+                    Powered::multiply(cells, magnitudes, factors);
+                }
+            }
+
+            #[inline(always)]
+            #[allow(clippy::cast_possible_truncation, reason = "rounding to the nearest value is the point")]
+            fn leave(self, cells: &[$float], output: &mut [$float]) {
+                let Some(factors) = self.factors() else {
+                    let root = self.order.recip() as $float;
+                    return each(cells, output, |cell| cell.powf(root));
+                };
+                for (cells, output) in cells.chunks(BLOCK).zip(output.chunks_mut(BLOCK)) {
+                    Powered::roots(cells, factors, output);
+                }
             }
         }
     )*};
@@ -175,47 +199,6 @@ powered! {
     f32: u32 << 0, 1_065_353_216.0 - 461_373.0, 3, 256.0;
     f64: u64 << 32, 1_072_693_248.0 - 57_672.0, 4, 18_446_744_073_709_551_616.0;
 }
-
-macro_rules! powers {
-    ($($pixel:ident as $cell:ident)*) => {$(
-        impl Stage<$pixel, $cell> for Powers {
-            #[inline(always)]
-            #[allow(clippy::cast_possible_truncation, reason = "rounding to the nearest value is the point")]
-            fn enter(self, pixels: &[$pixel], cells: &mut [$cell]) {
-                let order = self.order as $cell;
-                match self.factors() {
-                    Some(factors) => blocks(pixels, cells, |pixels| {
-                        let mut magnitudes = [0.0; BLOCK];
-                        for lane in 0..BLOCK {
-                            magnitudes[lane] = $cell::from(pixels[lane]).abs();
-                        }
-                        Powered::product(magnitudes, factors)
-                    }),
-                    None => each(pixels, cells, |pixel| $cell::from(pixel).abs().powf(order)),
-                }
-            }
-
-            #[inline(always)]
-            #[allow(clippy::cast_possible_truncation, reason = "rounding to the nearest value is the point")]
-            fn leave(self, cells: &[$cell], output: &mut [$pixel]) {
-                let root = self.order.recip() as $cell;
-                match self.factors() {
-                    Some(factors) => blocks(cells, output, |sums| {
-                        let mut roots = [0.0; BLOCK];
-                        let found = Powered::root(sums, factors);
-                        for lane in 0..BLOCK {
-                            roots[lane] = found[lane] as $pixel;
-                        }
-                        roots
-                    }),
-                    None => each(cells, output, |cell| cell.powf(root) as $pixel),
-                }
-            }
-        }
-    )*};
-}
-
-powers!(f32 as f32 f32 as f64 f64 as f64);
 
 #[cfg(test)]
 mod tests {
@@ -236,19 +219,26 @@ mod tests {
                     wide[lane] = number * 2_f64.powi(exponent * 6);
                 }
                 let root = 1.0 / f64::from(factors);
-                for (found, sum) in Powered::root(&sums, factors).into_iter().zip(sums) {
+                let mut roots = [0.0; BLOCK];
+                Powered::roots(&sums, factors, &mut roots);
+                for (found, sum) in roots.into_iter().zip(sums) {
                     let expected = f64::from(sum).powf(root);
                     let error = (f64::from(found) - expected).abs() / expected;
                     assert!(error < 3e-7, "{sum} to the 1/{factors}: {found} instead of {expected}");
                 }
-                for (found, sum) in Powered::root(&wide, factors).into_iter().zip(wide) {
-                    let error = (found - sum.powf(root)).abs() / sum.powf(root);
-                    assert!(error < 1e-15 * 8.0, "{sum} to the 1/{factors}: {found} instead of {}", sum.powf(root));
+                let mut roots = [0.0; BLOCK];
+                Powered::roots(&wide, factors, &mut roots);
+                for (found, sum) in roots.into_iter().zip(wide) {
+                    // The inverse of the order is rounded, and what a language gives for it off by as much.
+                    let power = (0..factors).fold(1.0, |power, _| power * found);
+                    let error = (power / sum - 1.0).abs() / f64::from(factors);
+                    assert!(error < 1e-15, "{sum} to the 1/{factors}: {found}, off by {error}");
                 }
             }
             let mut odd = [1.0_f32; BLOCK];
             odd[..3].copy_from_slice(&[0.0, f32::INFINITY, f32::NAN]);
-            let roots: [f32; BLOCK] = Powered::root(&odd, factors);
+            let mut roots = [0.0; BLOCK];
+            Powered::roots(&odd, factors, &mut roots);
             assert!(roots[0] == 0.0 && roots[1] == f32::INFINITY && roots[2].is_nan() && (roots[3] - 1.0).abs() < 3e-7);
         }
     }

@@ -91,6 +91,12 @@ pub(super) fn lie_side_by_side<T>(input: &ArrayView5<'_, T>) -> bool {
     input.len_of(Axis(1)) > 1 && input.strides()[1] == 1
 }
 
+/// The pixels of an image in the order in which they lie, where all channels of one are followed by all of the next.
+pub(super) fn pixel_by_pixel<'a, T>(image: &ArrayView4<'a, T>) -> Option<&'a [T]> {
+    let last = image.view().permuted_axes([1, 2, 3, 0]);
+    if last.is_standard_layout() { image.to_slice_memory_order() } else { None }
+}
+
 /// Copies some rows of some planes, so many pixels to a plane.
 fn put_in_order<T: Element>(
     image: &ArrayView4<'_, T>,
@@ -123,6 +129,5 @@ fn transposed<T: Element>(row: &ArrayView2<'_, T>, planes: &Range<usize>, to: &m
     };
     let (first, count) = (planes.start, planes.len());
     let task = Transpose { from: pixels, pitch: channels, row: band, places: width, first, channels: count, to };
-    T::transpose(Level::new(), task);
-    true
+    T::transpose(Level::new(), task)
 }

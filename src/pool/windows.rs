@@ -4,7 +4,7 @@
 //! | --- | --- | --- |
 //! | one for the whole map | of this crate, of `f32` and `u8` | boxes |
 //! | 2×2 side by side, on pixels alone | of this crate, of `f32` and `u8` | pairs |
-//! | 2×2 at stride 2, 3×3 at strides 1 and 2 | of this crate, of `f32` and `u8` | small windows |
+//! | 2×2 at stride 2, 3×3 at strides 1 and 2 | of this crate but L2, of `f32` and `u8` | small windows |
 //! | others | of this crate, of `f32`, `u8` and `f64`; any that merges | rows, narrow maps, van Herk: see [`Layout`] |
 //! | any | averages of integers, maxima of `i8`, `i16` and `i32`, norms of any order | the same, of numbers that pixels are made into: see [`super::staged`] |
 //! | any | another, and windows out of all proportion | taps |
@@ -216,7 +216,7 @@ impl Strips {
 }
 
 /// What the kernel is to do.
-fn task<'a, T, A: 'static>(
+fn task<'a, T: Copy, A: 'static>(
     layout: &'a Layout,
     given: Given<'a, T>,
     output: &'a mut [T],

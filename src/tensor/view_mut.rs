@@ -178,7 +178,8 @@ impl<'a, T> TensorViewMut<'a, T> {
     pub(crate) fn assign_map<U>(&mut self, other: &TensorView<'_, U>, mut f: impl FnMut(&U) -> T) {
         match (&mut self.array, &other.array) {
             (Inline::UpToSix { array, .. }, Inline::UpToSix { array: other, .. }) => {
-                if !assign_transposed(array, other, &mut f) {
+                let transpose = |from: (&[U], usize), to: (&mut [T], usize), size| transpose(from, to, size, &mut f);
+                if !assign_transposed(array, other, transpose) {
                     array.zip_mut_with(other, |place, element| *place = f(element));
                 }
             }
@@ -186,6 +187,21 @@ impl<'a, T> TensorViewMut<'a, T> {
                 array.zip_mut_with(other, |place, element| *place = f(element));
             }
             _ => unreachable!("views of one shape are held alike"),
+        }
+    }
+
+    /// Lets `transpose` write what lies channel by channel in `other` into rows; says whether it lies so, and does nothing where it does
+    /// not.
+    pub(crate) fn assign_channels<U>(
+        &mut self,
+        other: &TensorView<'_, U>,
+        transpose: impl FnMut((&[U], usize), (&mut [T], usize), (usize, usize)),
+    ) -> bool {
+        match (&mut self.array, &other.array) {
+            (Inline::UpToSix { array, .. }, Inline::UpToSix { array: other, .. }) => {
+                assign_transposed(array, other, transpose)
+            }
+            _ => false,
         }
     }
 
@@ -243,7 +259,7 @@ impl<'a, T> TensorViewMut<'a, T> {
 fn assign_transposed<T, U>(
     array: &mut ArrayViewMut6<'_, T>,
     other: &ArrayView6<'_, U>,
-    f: &mut impl FnMut(&U) -> T,
+    mut transpose: impl FnMut((&[U], usize), (&mut [T], usize), (usize, usize)),
 ) -> bool {
     let side_by_side = (0..5).find(|&axis| other.strides()[axis] == 1 && other.len_of(Axis(axis)) > 1);
     let Some(axis) = side_by_side.filter(|_| other.len_of(Axis(5)) > 1) else { return false };
@@ -269,7 +285,7 @@ fn assign_transposed<T, U>(
                     let Some(from) = other.to_slice_memory_order() else { unreachable!("its strides are those") };
                     let start = image * strides[0] + volume * strides[1] + plane * strides[2] + row * strides[3];
                     let to = &mut to[start..];
-                    transpose((from, channels), (to, strides[4]), (places, channels), &mut *f);
+                    transpose((from, channels), (to, strides[4]), (places, channels));
                 }
             }
         }

@@ -74,8 +74,7 @@ impl Across {
             .max(wide)
             .max(before.next_multiple_of(16) + columns.length + lanes);
         let pitch = (loaded + lanes).next_multiple_of(lanes.max(16));
-        // Rows that begin where registers do are merged down without crossing lines of the cache.
-        let shared_pitch = (used + before.max(wide - before - used)).next_multiple_of(lanes);
+        let shared_pitch = used + before.max(wide - before - used);
         let whole = before == 0 && extent <= stride;
         let whole_pitch = (whole && used <= outputs * stride).then_some(outputs * stride);
         let taps = Taps::Rule { size, stride, dilation, outputs };
@@ -92,12 +91,11 @@ impl Across {
         down: Option<(usize, usize)>,
         together: usize,
     ) -> Option<Last> {
-        let mut from = memory.take()?;
+        let mut from = memory.take()? + self.lead - self.before;
         if let Some((taps, pitch)) = down {
             let terms = tiled(from, taps, pitch, memory, passes, merging.idempotent)?;
             from = merged(terms, memory, passes)?;
         }
-        let from = from + self.lead - self.before;
         let (size, stride, dilation, outputs) = match self.taps {
             Taps::Table(taps) => return Some(Last::Gather { from, taps }),
             Taps::Rule { size, stride, dilation, outputs } => (size, stride, dilation, outputs),

@@ -4,7 +4,7 @@ use super::Terms;
 use super::blocks::{self, Blocks, Ordered};
 use super::run::{Task, run};
 use super::vectors::{Largest, Sum};
-use crate::simd::{self, Flip, Kernel, Level, Simd, Vector, has_kernels, run_narrow};
+use crate::simd::{Flip, Kernel, Level, Simd, Vector, has_kernels, run_narrow};
 
 /// The operations that have kernels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +36,6 @@ impl Kernel for Selecting<'_, f32> {
     fn run<S: Simd>(self, simd: S) {
         let (flip, lowest) = (<f32 as Flip>::bits(simd, <f32 as Ordered>::bits(self.1)), f32::NEG_INFINITY);
         match S::f32s::LEN {
-            16 => run::<_, 16>(Largest::<S, f32, 1> { simd, flip, lowest }, self.0),
             8 => run::<_, 16>(Largest::<S, f32, 2> { simd, flip, lowest }, self.0),
             _ => run::<_, 16>(Largest::<S, f32, 4> { simd, flip, lowest }, self.0),
         }
@@ -62,7 +61,6 @@ impl Kernel for Summing<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         match S::f32s::LEN {
-            16 => run::<_, 16>(Sum::<S, 1>::new(simd, self.1), self.0),
             8 => run::<_, 16>(Sum::<S, 2>::new(simd, self.1), self.0),
             _ => run::<_, 16>(Sum::<S, 4>::new(simd, self.1), self.0),
         }
@@ -71,12 +69,12 @@ impl Kernel for Summing<'_> {
 
 #[inline(never)]
 fn select_f32(level: Level, is_smallest: bool, task: Task<'_, f32, f32>) {
-    simd::run(level, Selecting(task, is_smallest));
+    run_narrow(level, Selecting(task, is_smallest));
 }
 
 #[inline(never)]
 fn sum_f32(level: Level, terms: Terms, task: Task<'_, f32, f32>) {
-    simd::run(level, Summing(task, terms));
+    run_narrow(level, Summing(task, terms));
 }
 
 #[inline(never)]

@@ -160,7 +160,6 @@ impl Layout {
         };
         // Blocks are loaded and stored whole.
         let part = strips.checked_mul(pitch)?.checked_add(lead + 4 * lanes)?.next_multiple_of(Self::ALIGNMENT);
-        let part = apart(part, merging.cell_bytes)?;
         let mut memory = Memory { end: 0, part };
         let mut passes = Vec::new();
         let narrow = matches!(down, Down::Narrow { .. }).then(|| (rows.size(), rows.step * pitch));
@@ -333,8 +332,6 @@ impl Side {
     }
 }
 
-const PAGE: usize = 4096;
-
 /// How many rows of outputs are computed together, where a strip has so many bytes.
 fn group(down: Down, rows: &Side, bytes: usize) -> usize {
     let most = match down {
@@ -344,13 +341,6 @@ fn group(down: Down, rows: &Side, bytes: usize) -> usize {
     let outputs = rows.outputs().max(1);
     // All groups as large as one another.
     outputs.div_ceil(outputs.div_ceil(most.clamp(1, outputs)))
-}
-
-/// So many cells and some more that the next are not close behind them in the eyes of a processor, which tells addresses apart by their
-/// place in a page first: a load would wait for the store before it.
-fn apart(cells: usize, bytes: usize) -> Option<usize> {
-    let half = (PAGE / 2 / bytes).max(1).next_multiple_of(Layout::ALIGNMENT);
-    (cells.div_ceil(half) | 1).checked_mul(half)
 }
 
 /// How strips come of rows of pixels.

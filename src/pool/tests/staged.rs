@@ -144,8 +144,9 @@ impl<const N: usize> Case<N> {
         let windows = layer.windows(None).expect("the case is small").expect("it has three axes at most");
         for level in levels() {
             let staged = T::staged(Operation::Lp { order }, &windows, level).expect("the case is small");
-            let staged = staged.expect("norms have a stage");
-            assert_eq!(stage(&*staged), stages[usize::from(!has_kernels(level))], "{level:?}");
+            let found = staged.as_ref().map_or("none", |staged| stage(&**staged));
+            assert_eq!(found, stages[usize::from(!has_kernels(level))], "{level:?}");
+            let Some(staged) = staged else { continue };
             for workers in (1..=3).filter(|&workers| workers <= layer.sizes().planes * layer.sizes().units) {
                 let mut found = vec![T::HIGHEST; expected.len()];
                 let input = input.as_slice().expect("a fresh array is in order");
@@ -162,7 +163,7 @@ impl<const N: usize> Case<N> {
 
     fn check_norms_of_many_orders(&self) {
         for order in [1.0, 2.5, 3.0, 4.0, 7.0] {
-            self.check_norms::<f32>(order, 2e-6, ["f32", "f64"]);
+            self.check_norms::<f32>(order, 2e-6, ["f32", "none"]);
             self.check_norms::<f64>(order, 1e-14, ["f64", "f64"]);
         }
     }
