@@ -206,6 +206,7 @@ mod tests {
 
     /// Roots of sums of every magnitude, to the last digits.
     #[test]
+    #[allow(clippy::cast_possible_truncation, reason = "rounding to the nearest value is the point")]
     fn roots_are_those_of_the_language() {
         for factors in FACTORS {
             let mut state = u64::from(factors);

@@ -11,8 +11,11 @@ use super::{CASES, Case, by_kernel, cases, pixels};
 use crate::simd::levels;
 use crate::{Element, Plan, Tensor};
 
-/// The images as they are seen, `[image, channel, …]`, in memory of other orders.
-fn otherwise<T: Element>(images: &ArrayD<T>) -> Vec<(&'static str, ArrayD<T>, fn(&mut ArrayD<T>))> {
+/// What it is called, memory in another order, and how that is seen as `[image, channel, …]`.
+type Otherwise<T> = (&'static str, ArrayD<T>, fn(&mut ArrayD<T>));
+
+/// The same images in memory of other orders.
+fn otherwise<T: Element>(images: &ArrayD<T>) -> Vec<Otherwise<T>> {
     let channels_last = |images: &ArrayD<T>| {
         let mut order: Vec<usize> = (0..images.ndim()).collect();
         order[1..].rotate_left(1);
@@ -39,14 +42,14 @@ fn otherwise<T: Element>(images: &ArrayD<T>) -> Vec<(&'static str, ArrayD<T>, fn
         ("channels last", last.clone(), back),
         ("a part of a picture", with_more(columns), |images| {
             let axis = Axis(images.ndim() - 2);
-            images.slice_axis_inplace(axis, Slice::from(1..-1));
+            images.slice_axis_inplace(axis, Slice::new(1, Some(-1), 1));
             let mut order: Vec<usize> = (0..images.ndim()).collect();
             order[1..].rotate_right(1);
             *images = std::mem::take(images).permuted_axes(order);
         }),
         ("some channels", with_more(channels), |images| {
             let axis = Axis(images.ndim() - 1);
-            images.slice_axis_inplace(axis, Slice::from(1..-1));
+            images.slice_axis_inplace(axis, Slice::new(1, Some(-1), 1));
             let mut order: Vec<usize> = (0..images.ndim()).collect();
             order[1..].rotate_right(1);
             *images = std::mem::take(images).permuted_axes(order);
