@@ -4,7 +4,7 @@
 //! Results are checked against the definition before anything is timed. After Criterion's own figures comes a table, from medians
 //! of runs taken in turns: the time, the bytes of the input over the time as a share of what a sum over the same input reaches in
 //! the same turns, and how many times as fast two threads are. Then the bars: a window of 13×13 beside one of 3×3, bytes beside
-//! floats, and a reduction that this crate does not know, the range, beside the maximum.
+//! floats, channels that lie side by side beside planes, and a reduction that this crate does not know, the range, beside the maximum.
 
 use std::any::Any;
 use std::hint::black_box;
@@ -190,6 +190,19 @@ fn case(layer: &Value, pools: &[rayon::ThreadPool; 2]) -> Option<Box<dyn Timed>>
     })
 }
 
+/// Channels that lie side by side, as those of pictures do, seen as planes.
+fn channels_last(pools: &[rayon::ThreadPool; 2]) -> [Box<dyn Timed>; 3] {
+    let last = |channels: usize, side: usize| numbers([1, side, side, channels]).permuted_axes([0, 3, 1, 2]);
+    let (large, small) = (last(64, 224), last(2048, 7));
+    let rectified = Tensor::from(large.mapv(|pixel| if pixel < 0.0 { 0.0 } else { pixel }));
+    let means = reference::forward(&Pool::<Average, 2>::new(7), &small).expect("the layer fits");
+    [
+        pooled("max_2x2s2_64_224, channels last", MaxPool2d::new(2), large.clone(), pools),
+        Box::new(Case::new("relu_64_224, channels last", Relu, large, pools, Some(rectified))),
+        Box::new(Case::new("gavg_2048_7, channels last", GlobalAvgPool::default(), small, pools, Some(means))),
+    ]
+}
+
 /// What `layers.json` has not: other pixels, another window, a reduction of one's own.
 fn more(pools: &[rayon::ThreadPool; 2]) -> Vec<Box<dyn Timed>> {
     let (small, middle, large) = (numbers([1, 256, 20, 20]), numbers([1, 64, 112, 112]), numbers([1, 64, 224, 224]));
@@ -208,9 +221,10 @@ fn more(pools: &[rayon::ThreadPool; 2]) -> Vec<Box<dyn Timed>> {
         pooled("max_2x2s2_64_224, u8", MaxPool2d::new(2), bytes(&large), pools),
         pooled("max_2x2s2_64_224, f64", MaxPool2d::new(2), large.mapv(f64::from), pools),
         pooled("range_3x3s1_64_112", range().stride(1), middle.clone(), pools),
-        pooled("range_3x3s2_64_112", range().stride(2), middle, pools),
+        pooled("range_3x3s2_64_112", range().stride(2), middle.clone(), pools),
         pooled("range_2x2s2_64_224", Pool::<_, 2>::with(Range, 2), large.clone(), pools),
         global_range("range_64_224", large, pools),
+        pooled("avg_3x3s1_64_112, u8", AvgPool2d::new(3).padding(1).stride(1), bytes(&middle), pools),
         pooled("max_2x2s2_100_8_28", MaxPool2d::new(2), numbers([100, 8, 28, 28]), pools),
         pooled("max_2x2s2_100_16_14", MaxPool2d::new(2), numbers([100, 16, 14, 14]), pools),
     ]
@@ -239,7 +253,9 @@ fn main() {
         .configure_from_args();
     let mut group = criterion.benchmark_group("pooling");
     let (mut table, mut medians) = (Vec::new(), Vec::new());
-    for mut case in layers.iter().filter_map(|layer| case(layer, &pools)).chain(more(&pools)) {
+    for mut case in
+        layers.iter().filter_map(|layer| case(layer, &pools)).chain(more(&pools)).chain(channels_last(&pools))
+    {
         group.throughput(Throughput::Bytes(case.bytes() as u64));
         group.bench_function(BenchmarkId::from_parameter(case.name()), |bencher| bencher.iter(|| case.once()));
 
@@ -274,6 +290,10 @@ fn main() {
     println!("\n13×13 over 3×3: {:.2} times as long", time("max_13x13s1_256_20") / time("max_3x3s1_256_20"));
     for name in ["max_3x3s1_64_112", "max_2x2s2_64_224"] {
         println!("{name}: u8 {:.2} times as fast as f32", time(name) / time(&format!("{name}, u8")));
+    }
+    for name in ["max_2x2s2_64_224", "relu_64_224", "gavg_2048_7"] {
+        let last = time(&format!("{name}, channels last"));
+        println!("{name}: channels side by side take {:.2} times as long as planes", last / time(name));
     }
     for (max, range) in [
         ("max_3x3s1_64_112", "range_3x3s1_64_112"),

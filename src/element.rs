@@ -87,11 +87,11 @@ pub trait Element:
     fn is_finite(self) -> bool;
 }
 
-/// A floating-point [`Element`]: `f32` or `f64`. Averages and norms are for these.
+/// A floating-point [`Element`]: `f32` or `f64`. Norms are for these.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no float of this crate: `f32` or `f64`",
-    label = "averages, norms and trained networks are for floats",
-    note = "convert the image first, as by `tensor.map(|&x| f32::from(x))`; maxima and minima are for all types of elements"
+    label = "norms and trained networks are for floats",
+    note = "convert the image first, as by `tensor.map(|&x| f32::from(x))`; maxima, minima and averages are for all types of elements"
 )]
 pub trait Float: Element<Sum = Self> + num_traits::Float {
     /// The nearest value to a count.

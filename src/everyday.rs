@@ -106,27 +106,27 @@ impl<T: Element> Tensor<T> {
         min_pool1d Min "The minimum" 1 over "the last axis",
         min_pool2d Min "The minimum" 2 over "the last two axes",
         min_pool3d Min "The minimum" 3 over "the last three axes",
+        avg_pool1d Average "The average" 1 over "the last axis",
+        avg_pool2d Average "The average" 2 over "the last two axes",
+        avg_pool3d Average "The average" 3 over "the last three axes",
     }
 
     global_pools! {
         global_max_pool GlobalMaxPool "The maximum",
         global_min_pool GlobalMinPool "The minimum",
+        global_avg_pool GlobalAvgPool "The average",
     }
 }
 
 /// Operations on tensors of floats.
 impl<T: Float> Tensor<T> {
     pools! {
-        avg_pool1d Average "The average" 1 over "the last axis",
-        avg_pool2d Average "The average" 2 over "the last two axes",
-        avg_pool3d Average "The average" 3 over "the last three axes",
         l2_pool1d L2 "The L2 norm" 1 over "the last axis",
         l2_pool2d L2 "The L2 norm" 2 over "the last two axes",
         l2_pool3d L2 "The L2 norm" 3 over "the last three axes",
     }
 
     global_pools! {
-        global_avg_pool GlobalAvgPool "The average",
         global_l2_pool GlobalL2Pool "The L2 norm",
     }
 }

@@ -2,6 +2,7 @@
 
 use std::iter;
 
+use crate::kernels::transpose::transpose_tiles;
 use crate::module::{Module, Operator, check_shape};
 use crate::parallel::{PIECES, share, threads};
 use crate::plan::Run;
@@ -158,7 +159,14 @@ impl<T: Element> Run<T> for Planned {
     fn run(&mut self, input: TensorView<'_, T>, mut output: TensorViewMut<'_, T>) -> Result<()> {
         match (input.to_slice(), output.as_slice_mut()) {
             (Some(input), Some(output)) => rectify(self.level, self.workers, Some(input), output),
-            _ => output.assign_map(&input, |&element| relu(element)),
+            _ => {
+                let tiles = |from: (&[T], usize), to: (&mut [T], usize), size| {
+                    transpose_tiles(from, to, size, |&element| relu(element));
+                };
+                if !output.assign_channels(&input, tiles) {
+                    output.assign_map(&input, |&element| relu(element));
+                }
+            }
         }
         Ok(())
     }

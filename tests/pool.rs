@@ -88,7 +88,45 @@ fn check_floats<const N: usize>(case: &PoolCase<N>) {
     }
 }
 
-fn check_integer<T: Draw + Ord, const N: usize>(case: &PoolCase<N>) {
+/// The nearest integer to the quotient of a sum, the even one of two that are as near: twice the distance is no more than the divisor.
+fn nearest(sum: i128, divisor: i128) -> i128 {
+    let near = |integer: &i128| {
+        let twice = 2 * (sum - integer * divisor).abs();
+        twice < divisor || twice == divisor && integer % 2 == 0
+    };
+    let about = sum / divisor;
+    (about - 1..=about + 1).find(near).expect("one of them is the nearest")
+}
+
+fn check_averages<T: Draw + Ord + Into<i128>, const N: usize>(case: &PoolCase<N>) {
+    let input = case.input::<T>();
+    let wide = |map: &Tensor<T>| map.map(|&pixel| pixel.into());
+    for count_include_pad in [false, true] {
+        let expected = case.by_collecting(&input, |pixels, within| {
+            let sum = pixels.iter().map(|&(_, pixel)| pixel.into()).sum();
+            nearest(sum, if count_include_pad { within } else { pixels.len() } as i128)
+        });
+        let pool = case.pool(Average { count_include_pad });
+        assert_eq!(wide(&pool.forward(&input).unwrap()), expected);
+        assert_eq!(wide(&reference::forward(&pool, &input).unwrap()), expected);
+    }
+}
+
+#[test]
+fn integers_are_averaged_to_the_nearest_and_even() {
+    let halves = array![[1_i8, 2, -1, -2, -128, -128], [1, 2, -1, -2, -128, -127]];
+    assert_eq!(AvgPool2d::new(2).forward(&halves).unwrap(), Tensor::from(array![[2_i8, -2, -128]]));
+    let ends = [[i64::MAX, i64::MAX, i64::MIN, i64::MIN], [i64::MAX, i64::MAX - 1, i64::MIN, i64::MIN + 2]];
+    let means = AvgPool2d::new(2).forward(ends).unwrap();
+    assert_eq!(means, Tensor::from([[i64::MAX, i64::MIN]]));
+    let picture = ndarray::Array3::from_elem((3, 1080, 1920), 200_u8);
+    assert_eq!(GlobalAvgPool::default().forward(&picture).unwrap(), Tensor::from(array![[[200_u8]], [[200]], [[200]]]));
+    let shares = AdaptiveAvgPool2d::new([1, 2]).forward([[1_u8, 2, 4], [1, 2, 4]]).unwrap();
+    assert_eq!(shares, Tensor::from([[2_u8, 3]]));
+}
+
+fn check_integer<T: Draw + Ord + Into<i128>, const N: usize>(case: &PoolCase<N>) {
+    check_averages::<T, N>(case);
     let input = case.input::<T>();
     let largest = case.by_collecting(&input, |pixels, _| pixels.iter().map(|pixel| pixel.1).max().unwrap());
     assert_eq!(case.pool(Max).forward(&input).unwrap(), largest);

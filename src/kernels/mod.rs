@@ -9,6 +9,7 @@
 //!     elementwise  functions of every element, in vectors, and the exponential functions for them
 //!     maps        pixels put where tables say, interpolation, norms over channels
 //!     pool        windows over planes, in vectors
+//!     transpose   channels that lie side by side, put into rows
 //! ```
 
 pub(crate) mod elementwise;
@@ -20,3 +21,4 @@ pub(crate) mod panels;
 pub(crate) mod pool;
 pub(crate) mod rows;
 pub(crate) mod tile;
+pub(crate) mod transpose;

@@ -22,20 +22,21 @@ pub(super) struct Source<'a, T> {
 }
 
 impl<'a, T: Copy> Source<'a, T> {
-    /// Those among so many rows under a part, each read as far as `reach`; and how many rows of padding are above them.
+    /// Those among so many rows under a part, each read as far as `reach`; and how many rows of padding are above them. So many of the
+    /// first pixels may be missing.
     #[inline(always)]
     pub(super) fn new(
         problem: &Problem,
         part: Part,
         count: usize,
         reach: usize,
-        pixels: &'a [T],
+        (pixels, skipped): (&'a [T], usize),
         copy: &'a mut [T],
     ) -> (Self, usize) {
         let (under, columns) = (problem.under(part, 0), &problem.axes[2]);
         let rows = under.pixels(count);
         let (before, length) = (columns.before(), columns.length());
-        let at = under.start(rows.start).unwrap_or(0).wrapping_sub(before);
+        let at = under.start(rows.start).unwrap_or(0).wrapping_sub(before + skipped);
         (Self { pixels, at, left: rows.len(), before, length, reach, copy }, rows.start)
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Reduction;
 use super::kernels::Kernels;
 use super::operation::Operation;
-use super::planes::{Compute, Pooled, Sizes, pooled};
+use super::planes::{Cells, Compute, Given, Pooled, Sizes, pooled};
 use super::stretches::{Stretches, halved};
 use super::totals::{Rows, Totals};
 use super::windows::{Strips, merge};
@@ -92,18 +92,19 @@ impl Boxed {
     }
 }
 
-impl<T: Element + Kernels> Compute<T, T> for Boxed {
-    fn compute(&self, pixels: &[T], first: usize, output: &mut [T], _: &mut [T], _: &mut [T]) {
+impl<T: Element + Kernels> Compute<T> for Boxed {
+    fn compute(&self, Given { pixels, first, .. }: Given<'_, T>, output: &mut [T], _: &mut Cells, _: &mut [T]) {
         let totals = Totals { pixels, boxes: &self.layout, first, start: self.operation.start(), output };
         T::totals(self.level, self.operation, totals);
     }
 
-    fn algorithm(&self) -> &'static str {
-        "boxes"
+    fn side_by_side(&self, pixels: &[T], channels: (usize, usize), output: &mut [T]) -> bool {
+        let is_sum = matches!(self.operation, Operation::Average { .. }) && self.layout.whole_planes().is_some();
+        is_sum && T::channel_means(self.level, pixels, channels, output)
     }
 
-    fn blank(&self) -> T {
-        self.operation.start()
+    fn algorithm(&self) -> &'static str {
+        "boxes"
     }
 }
 
@@ -117,8 +118,8 @@ pub(super) struct Stepped<R, const OWN: bool> {
     pub(super) layout: Layout,
 }
 
-impl<T: Element, R: Reduction<T>, const OWN: bool> Compute<T, T> for Stepped<R, OWN> {
-    fn compute(&self, pixels: &[T], first: usize, output: &mut [T], _: &mut [T], _: &mut [T]) {
+impl<T: Element, R: Reduction<T>, const OWN: bool> Compute<T> for Stepped<R, OWN> {
+    fn compute(&self, Given { pixels, first, .. }: Given<'_, T>, output: &mut [T], _: &mut Cells, _: &mut [T]) {
         if OWN {
             vectorized_narrow(
                 self.level,
@@ -132,10 +133,6 @@ impl<T: Element, R: Reduction<T>, const OWN: bool> Compute<T, T> for Stepped<R, 
 
     fn algorithm(&self) -> &'static str {
         "merged boxes"
-    }
-
-    fn blank(&self) -> T {
-        T::ZERO
     }
 }
 
@@ -156,6 +153,9 @@ pub(super) fn by_kernels<T: Element, R: Reduction<T>>(
     sizes: Sizes,
 ) -> Result<Box<dyn Pooled<T>>> {
     let (operation, level) = (operation.simplest(), Level::new());
+    if !operation.is_of::<T>() {
+        return by_steps::<T, R, false>(reduction, layout, sizes);
+    }
     if layout.whole_planes().is_none()
         && let Some(strips) = Strips::of_boxes::<T>(operation, &layout, level)?
     {

@@ -1,5 +1,6 @@
 //! Small windows by kernels of their own: which one, and plane after plane.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::counts::Counts;
@@ -7,11 +8,11 @@ use super::kernels::Kernels;
 use super::operation::Operation;
 use super::outputs::Outputs;
 use super::pairs::Pairs;
-use super::planes::Compute;
+use super::planes::{Cells, Compute, Given};
 use super::problem::{Part, Problem};
 use super::small::{Rows, Small};
-use crate::Element;
 use crate::simd::{Level, has_kernels};
+use crate::{Element, Result};
 
 /// Windows merged by an operation that has kernels.
 #[derive(Debug, Clone)]
@@ -39,22 +40,28 @@ impl<T: Element> Fast<T> {
         let small = Small::new(problem);
         let way = match small {
             _ if problem.is_pairs() => Way::Pairs(problem.clone()),
-            Some(small) => Way::Small { small: Arc::new(small), counts: counts()? },
-            None => return None,
+            // Few ask for norms of other windows.
+            Some(small) if operation != Operation::L2 => Way::Small { small: Arc::new(small), counts: counts()? },
+            _ => return None,
         };
         Some(Self { operation, level, way })
     }
 }
 
-impl<T: Element + Kernels> Compute<T, T> for Fast<T> {
-    fn compute(&self, pixels: &[T], first: usize, output: &mut [T], scratch: &mut [T], _: &mut [T]) {
+impl<T: Element + Kernels> Compute<T> for Fast<T> {
+    fn compute(&self, given: Given<'_, T>, output: &mut [T], cells: &mut Cells, _: &mut [T]) {
+        let (Given { pixels, skipped, first }, scratch) = (given, cells.get());
         let (level, operation) = (self.level, self.operation);
         match &self.way {
             Way::Pairs(problem) => {
                 let [_, rows, columns] = &problem.axes;
                 let (rows, row, outputs) = (rows.length(), columns.length(), columns.outputs());
                 let (inverse, upper) = (T::number(4, true), scratch);
-                T::pairs(level, operation, Pairs { pixels, rows, row, first, outputs, inverse, upper, output });
+                T::pairs(
+                    level,
+                    operation,
+                    Pairs { pixels, skipped, rows, row, first, outputs, inverse, upper, output },
+                );
             }
             Way::Small { small, counts } => {
                 let (problem, start) = (&small.problem, operation.start());
@@ -63,10 +70,10 @@ impl<T: Element + Kernels> Compute<T, T> for Fast<T> {
                     let mut is_suspect = false;
                     let outputs = Outputs { counts, part, length, output: &mut *output };
                     let (memory, is_suspect_here) = (&mut *scratch, &mut is_suspect);
-                    let rows = Rows { small, start, memory, pixels, outputs, is_suspect: is_suspect_here };
+                    let rows = Rows { small, start, memory, pixels, skipped, outputs, is_suspect: is_suspect_here };
                     T::small(level, operation, rows);
                     if is_suspect {
-                        mark_nan(problem, pixels, part, output);
+                        mark_nan(problem, (pixels, skipped), part, output);
                     }
                 });
             }
@@ -80,27 +87,35 @@ impl<T: Element + Kernels> Compute<T, T> for Fast<T> {
         }
     }
 
-    fn scratch_length(&self) -> usize {
-        match &self.way {
-            Way::Pairs(problem) => problem.axes[2].outputs(),
-            Way::Small { small, .. } => small.memory,
-        }
+    fn under(&self, units: Range<usize>) -> Option<Range<usize>> {
+        let problem = match &self.way {
+            Way::Pairs(problem) => problem,
+            Way::Small { small, .. } => &small.problem,
+        };
+        Some(problem.under_rows(units))
     }
 
-    fn blank(&self) -> T {
-        self.operation.start()
+    fn cells(&self) -> Result<Cells> {
+        let length = match &self.way {
+            Way::Pairs(problem) => problem.axes[2].outputs(),
+            Way::Small { small, .. } => small.memory,
+        };
+        Cells::of(length, self.operation.start::<T>())
     }
 }
 
 /// Gives NaN for every window with a NaN in it, the last of several.
 #[cold]
 #[inline(never)]
-fn mark_nan<T: Element>(problem: &Problem, pixels: &[T], part: Part, output: &mut [T]) {
+fn mark_nan<T: Element>(problem: &Problem, (pixels, skipped): (&[T], usize), part: Part, output: &mut [T]) {
     let [planes, rows, columns] = &problem.axes;
     let plane = planes.by_output(part.plane).input * rows.length();
     for (number, output) in output.chunks_exact_mut(columns.outputs()).take(part.rows).enumerate() {
         let down = rows.by_output(part.first + number);
-        let row = |tap: usize| &pixels[(plane + down.input + tap * down.step) * columns.length()..][..columns.length()];
+        let row = |tap: usize| {
+            let at = (plane + down.input + tap * down.step) * columns.length();
+            &pixels[at - skipped..][..columns.length()]
+        };
         if (0..down.range.len()).all(|tap| !row(tap).iter().any(|&pixel| T::is_nan(pixel))) {
             continue;
         }

@@ -33,7 +33,8 @@ impl<R, const N: usize> Pool<R, N> {
             let workers = sizes.workers::<i64>(OF_TAPS);
             let units = sizes.piece::<i64>(workers, 1);
             let length = units * sizes.unit;
-            let picks = Picks { reduction: &self.reduction, taps: Taps::new(layer.geometry)? };
+            let is_pairs = layer.is_pairs();
+            let picks = Picks { reduction: &self.reduction, taps: Taps::new(layer.geometry)?, is_pairs };
             let pieces = values.chunks_mut(length).zip(indices.chunks_mut(length)).enumerate();
             share(iter::repeat_n((), workers), pieces, |(), (piece, (values, indices))| {
                 picks.rows(&pixels, piece * units, values, indices);
@@ -47,6 +48,8 @@ impl<R, const N: usize> Pool<R, N> {
 struct Picks<'a, R, const N: usize> {
     reduction: &'a R,
     taps: Taps<N>,
+    /// Whether windows are 2×2 and lie side by side: the commonest.
+    is_pairs: bool,
 }
 
 impl<R, const N: usize> Picks<'_, R, N> {
@@ -64,10 +67,46 @@ impl<R, const N: usize> Picks<'_, R, N> {
             || {
                 for (number, (values, indices)) in outputs.enumerate() {
                     let unit = first + number;
-                    self.row(&pixels[unit / rows * plane..][..plane], unit % rows, values, indices);
+                    let plane = &pixels[unit / rows * plane..][..plane];
+                    match self.is_pairs {
+                        true => self.row_of_pairs(plane, unit % rows, values, indices),
+                        false => self.row(plane, unit % rows, values, indices),
+                    }
                 }
             },
         );
+    }
+
+    /// The taps of a window are numbered as they are stepped over, and places made of the numbers then.
+    #[inline(always)]
+    fn row_of_pairs<T: Element>(&self, plane: &[T], row: usize, values: &mut [T], indices: &mut [i64])
+    where
+        R: Selection<T>,
+    {
+        let geometry = &self.taps.geometry;
+        let mut rows = geometry.input_rows(geometry.row_position(row)).map(|row| row.start);
+        let (Some(upper), Some(lower)) = (rows.next(), rows.next()) else { return };
+        let down = (lower - upper).cast_signed() as i64;
+        for (number, (values, indices)) in values.chunks_mut(BLOCK).zip(indices.chunks_mut(BLOCK)).enumerate() {
+            let (from, count) = (2 * number * BLOCK, values.len());
+            let pairs = |row: usize| &plane[row + from..][..2 * count].as_chunks::<2>().0[..count];
+            let (above, below) = (pairs(upper), pairs(lower));
+            let mut taps = [0_i32; BLOCK];
+            for (((value, tap), above), below) in values.iter_mut().zip(&mut taps).zip(above).zip(below) {
+                let (mut picked, mut picked_tap) = (above[0], 0);
+                for (pixel, number) in [(above[1], 1), (below[0], 2), (below[1], 3)] {
+                    let prefers = self.reduction.prefers(pixel, picked);
+                    picked = if prefers { pixel } else { picked };
+                    picked_tap = if prefers { number } else { picked_tap };
+                }
+                (*value, *tap) = (picked, picked_tap);
+            }
+            let mut place = (upper + from).cast_signed() as i64;
+            for (index, tap) in indices.iter_mut().zip(taps) {
+                *index = place + i64::from(tap & 1) + if tap > 1 { down } else { 0 };
+                place += 2;
+            }
+        }
     }
 
     #[inline(always)]

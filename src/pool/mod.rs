@@ -3,6 +3,7 @@
 mod across;
 mod boxed;
 mod boxes;
+mod channels;
 mod counts;
 mod fast;
 mod indices;
@@ -16,7 +17,10 @@ mod reduction;
 pub mod reference;
 mod short;
 mod small;
+mod staged;
+mod stages;
 mod stretches;
+mod strided;
 mod totals;
 mod unpool;
 mod walk;

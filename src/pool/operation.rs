@@ -42,6 +42,11 @@ impl Operation {
         }
     }
 
+    /// Whether pixels are pooled so as they are. Integers are not averaged as integers: their sums need more room.
+    pub(super) fn is_of<T: Pixel>(self) -> bool {
+        T::HAS_ORDER || matches!(self, Self::Max | Self::Min)
+    }
+
     pub(super) fn count_include_pad(self) -> bool {
         self == Self::Average { count_include_pad: true }
     }
@@ -104,10 +109,10 @@ pub(super) trait Merge<T: Pixel>: Copy {
     }
 }
 
-/// Defines `compute`, which runs a kernel by an operation with the instructions of a level: in the module of the kernel, where its
-/// code then stands.
+/// Defines `compute`, which runs a kernel by an operation with the instructions of a level, in registers as wide as there are or narrow
+/// ones: in the module of the kernel, where its code then stands.
 macro_rules! by_operation {
-    ($kernel:ident) => {
+    ($kernel:ident by $run:ident) => {
         /// The kernel with the operation that it merges by.
         struct By<'a, T, O>($kernel<'a, T>, O);
 
@@ -129,7 +134,7 @@ macro_rules! by_operation {
             kernel: $kernel<'_, T>,
             operation: O,
         ) {
-            $crate::simd::run_narrow(level, By(kernel, operation));
+            $crate::simd::$run(level, By(kernel, operation));
         }
     };
 }

@@ -9,12 +9,13 @@ use super::operation::{Merge, by_operation};
 use crate::cache::Ahead;
 use crate::simd::{Simd, Vector, load_pixels};
 
-by_operation!(Pairs);
+by_operation!(Pairs by run);
 
 /// Some rows of outputs, which may be of several planes.
 pub struct Pairs<'a, T> {
-    /// All pixels, from the plane of the first row of outputs on.
+    /// All pixels, from the plane of the first row of outputs on, without so many of its first.
     pub(super) pixels: &'a [T],
+    pub(super) skipped: usize,
     /// Rows of pixels of a plane.
     pub(super) rows: usize,
     /// Pixels of a row.
@@ -45,7 +46,7 @@ impl<T: Kernels> Pairs<'_, T> {
         let lanes = T::Pixels::<S>::LEN;
         let inverse = T::Pixels::<S>::splat(simd, self.inverse);
         let last = self.outputs - lanes;
-        let (mut place, mut ahead) = (Place::new(self.rows, self.row, self.first), Ahead::of(self.pixels));
+        let (mut place, mut ahead) = (Place::new(&self), Ahead::of(self.pixels));
         for out in self.output.chunks_exact_mut(self.outputs) {
             let pixels = &self.pixels[place.next()..];
             ahead.read(pixels);
@@ -68,7 +69,7 @@ impl<T: Kernels> Pairs<'_, T> {
     fn narrow<S: Simd, O: Merge<T>>(self, simd: S) {
         let lanes = T::Pixels::<S>::LEN;
         let inverse = T::Pixels::<S>::splat(simd, self.inverse);
-        let (mut place, mut ahead) = (Place::new(self.rows, self.row, self.first), Ahead::of(self.pixels));
+        let (mut place, mut ahead) = (Place::new(&self), Ahead::of(self.pixels));
         for at in (0..self.output.len()).step_by(self.outputs) {
             let upper = place.next();
             ahead.read(&self.pixels[upper..]);
@@ -111,11 +112,11 @@ struct Place {
 
 impl Place {
     #[inline(always)]
-    fn new(rows: usize, row: usize, first: usize) -> Self {
+    fn new<T>(&Pairs { rows, row, first, skipped, .. }: &Pairs<'_, T>) -> Self {
         let (step, left_over, rows_of_outputs) = (2 * row, rows % 2 * row, rows / 2);
         // The first of a piece may lie in any plane of a volume.
         let (plane, row_of_outputs) = (first / rows_of_outputs, first % rows_of_outputs);
-        Self { at: first * step + plane * left_over, row_of_outputs, rows_of_outputs, step, left_over }
+        Self { at: first * step + plane * left_over - skipped, row_of_outputs, rows_of_outputs, step, left_over }
     }
 
     #[inline(always)]

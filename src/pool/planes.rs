@@ -1,10 +1,13 @@
 //! Planes, each pooled alone: how they are shared among threads, and the memory that this takes.
 
+use std::any::Any;
+use std::ops::Range;
 use std::sync::Arc;
 
-use ndarray::{ArrayView3, ArrayView4, ArrayView5, ArrayViewMut3, ArrayViewMut4, Axis};
+use ndarray::{ArrayView4, ArrayView5, ArrayViewMut4, Axis};
 
 use super::operation::WIDEST;
+use super::strided::{Bands, STAGED_BYTES, lie_side_by_side, pixel_by_pixel};
 use crate::parallel::{PIECES, share, threads};
 use crate::plan::{Plan, Run};
 use crate::tensor::{TensorView, TensorViewMut, filled};
@@ -21,11 +24,21 @@ const LEAST_PIECE: usize = 16 * 1024;
 pub(super) const OF_TAPS: usize = 16;
 pub(super) const OF_PASSES: usize = 4;
 
-/// How planes are pooled, in memory of cells `A`. It is a `dyn` wherever it is called, so that what shares planes among threads is
-/// compiled once for all ways to pool them.
-pub(super) trait Compute<T, A>: Send + Sync + 'static {
-    /// Computes the outputs from the unit `first` on: units are rows of outputs, counted from the first plane of `pixels`.
-    fn compute(&self, pixels: &[T], first: usize, output: &mut [T], cells: &mut [A], spare: &mut [T]);
+/// Pixels, and which units are to be computed from them: units are rows of outputs.
+#[derive(Clone, Copy)]
+pub(super) struct Given<'a, T> {
+    /// From a plane on, without so many of its first pixels: those are under none of the units.
+    pub(super) pixels: &'a [T],
+    pub(super) skipped: usize,
+    /// The first unit, counted from that plane.
+    pub(super) first: usize,
+}
+
+/// How planes are pooled. It is a `dyn` wherever it is called, so that what shares planes among threads is compiled once for all ways
+/// to pool them.
+pub(super) trait Compute<T>: Send + Sync + 'static {
+    /// Computes outputs, in memory that only this knows the type of.
+    fn compute(&self, given: Given<'_, T>, output: &mut [T], cells: &mut Cells, spare: &mut [T]);
 
     /// What it computes by, in a word or two.
     fn algorithm(&self) -> &'static str;
@@ -35,22 +48,73 @@ pub(super) trait Compute<T, A>: Send + Sync + 'static {
         1
     }
 
-    /// Cells that one thread computes in.
-    fn scratch_length(&self) -> usize {
-        0
+    /// What one thread computes in.
+    fn cells(&self) -> Result<Cells> {
+        Cells::of(0, ())
     }
-
-    /// What they hold before they are used.
-    fn blank(&self) -> A;
 
     /// Pixels that it computes in, beside the cells.
     fn spare_length(&self) -> usize {
         0
     }
 
+    /// The pixels of a map between the first and the last under some of its units; `None` for all of them.
+    fn under(&self, units: Range<usize>) -> Option<Range<usize>> {
+        let _ = units;
+        None
+    }
+
+    /// Computes the outputs of some channels from the `first` on, of an image whose channels lie side by side at every pixel, where there is
+    /// a way to do so as they lie; says whether there is.
+    fn side_by_side(&self, pixels: &[T], (channels, first): (usize, usize), output: &mut [T]) -> bool {
+        let _ = (pixels, channels, first, output);
+        false
+    }
+
     /// Units that are worth computing at a time: what neighbours share is computed twice where they are parted.
     fn least_units(&self) -> usize {
         1
+    }
+}
+
+/// Memory to compute in, of any type.
+trait Memory: Any + Send + Sync {
+    fn another(&self) -> Box<dyn Memory>;
+    fn bytes(&self) -> usize;
+    fn as_any(&mut self) -> &mut dyn Any;
+}
+
+impl<T: Copy + Send + Sync + 'static> Memory for Vec<T> {
+    fn another(&self) -> Box<dyn Memory> {
+        Box::new(self.clone())
+    }
+
+    fn bytes(&self) -> usize {
+        size_of_val(&self[..])
+    }
+
+    fn as_any(&mut self) -> &mut dyn Any {
+        self
+    }
+}
+
+/// Numbers of a type that is forgotten: what shares planes among threads does not depend on it.
+pub(super) struct Cells(Box<dyn Memory>);
+
+impl Cells {
+    pub(super) fn of<A: Copy + Send + Sync + 'static>(length: usize, blank: A) -> Result<Self> {
+        Ok(Self(Box::new(filled(&[length], blank)?)))
+    }
+
+    /// The numbers, for who knows their type.
+    pub(super) fn get<A: 'static>(&mut self) -> &mut [A] {
+        self.0.as_any().downcast_mut::<Vec<A>>().map_or(&mut [], |cells| cells)
+    }
+}
+
+impl Clone for Cells {
+    fn clone(&self) -> Self {
+        Self(self.0.another())
     }
 }
 
@@ -68,7 +132,7 @@ pub struct Sizes {
 }
 
 impl Sizes {
-    fn pixels(&self) -> usize {
+    pub(super) fn pixels(&self) -> usize {
         self.plane.iter().product()
     }
 
@@ -98,24 +162,29 @@ impl Sizes {
     }
 }
 
+/// What one worker computes in; padding is written once for all runs.
+#[derive(Clone)]
+pub(super) struct Worker<T> {
+    pub(super) cells: Cells,
+    pub(super) spare: Vec<T>,
+    /// Where it puts pixels in order that do not lie so.
+    pub(super) turned: Vec<T>,
+}
+
 /// A pooling with all it needs to run.
 #[derive(Clone)]
-pub(super) struct Planes<T, A> {
-    compute: Arc<dyn Compute<T, A>>,
+pub(super) struct Planes<T> {
+    compute: Arc<dyn Compute<T>>,
     sizes: Sizes,
-    workers: usize,
+    workers: Vec<Worker<T>>,
     /// Units that a worker takes at a time.
     piece: usize,
-    /// What each worker computes in.
-    cells: Vec<A>,
-    spare: Vec<T>,
-    /// Where each worker puts planes in order that do not lie so.
-    turned: Vec<T>,
+    bands: Bands,
     /// Room for an output that lies otherwise than row by row.
     staging: Vec<T>,
 }
 
-/// [`Planes`], however they are pooled.
+/// [`Planes`], for who need not know what they are.
 pub trait Pooled<T: Element> {
     /// [`Planes::run_dense`]
     fn run_dense(&mut self, pixels: &[T], output: &mut [T]);
@@ -124,7 +193,7 @@ pub trait Pooled<T: Element> {
     fn into_plan(self: Box<Self>, input: &[usize], output: &[usize]) -> Result<Plan<T>>;
 }
 
-impl<T: Element, A: Copy + Send + Sync + 'static> Pooled<T> for Planes<T, A> {
+impl<T: Element> Pooled<T> for Planes<T> {
     fn run_dense(&mut self, pixels: &[T], output: &mut [T]) {
         self.run_dense(pixels, output);
     }
@@ -135,58 +204,26 @@ impl<T: Element, A: Copy + Send + Sync + 'static> Pooled<T> for Planes<T, A> {
 }
 
 /// The planes pooled so, by as many workers as are worth it.
-pub(super) fn pooled<T: Element, A: Copy + Send + Sync + 'static>(
-    compute: impl Compute<T, A>,
-    sizes: Sizes,
-) -> Result<Box<dyn Pooled<T>>> {
+pub(super) fn pooled<T: Element>(compute: impl Compute<T>, sizes: Sizes) -> Result<Box<dyn Pooled<T>>> {
     shared(Arc::new(compute), sizes)
 }
 
 /// The same for what is shared already.
-pub(super) fn shared<T: Element, A: Copy + Send + Sync + 'static>(
-    compute: Arc<dyn Compute<T, A>>,
-    sizes: Sizes,
-) -> Result<Box<dyn Pooled<T>>> {
+pub(super) fn shared<T: Element>(compute: Arc<dyn Compute<T>>, sizes: Sizes) -> Result<Box<dyn Pooled<T>>> {
     let workers = sizes.workers::<T>(compute.weight());
     Ok(Box::new(Planes::new(compute, sizes, workers)?))
 }
 
-/// The memory of some workers; each has its own, whose padding is written once for all runs.
-struct Scratch<'a, A, T> {
-    cells: &'a mut [A],
-    spare: &'a mut [T],
-    turned: &'a mut [T],
-    /// How much of each one worker has.
-    of_one: [usize; 3],
-}
-
-impl<A, T> Scratch<'_, A, T> {
-    /// The same memory, for a time.
-    fn again(&mut self) -> Scratch<'_, A, T> {
-        Scratch { cells: self.cells, spare: self.spare, turned: self.turned, of_one: self.of_one }
-    }
-
-    /// The memory of each of so many workers.
-    fn each(self, workers: usize) -> impl ExactSizeIterator<Item = Self> {
-        let Self { mut cells, mut spare, mut turned, of_one } = self;
-        (0..workers).map(move |_| Self {
-            cells: cells.split_off_mut(..of_one[0]).unwrap_or_default(),
-            spare: spare.split_off_mut(..of_one[1]).unwrap_or_default(),
-            turned: turned.split_off_mut(..of_one[2]).unwrap_or_default(),
-            of_one,
-        })
-    }
-}
-
-/// Computes a piece of the output, whose first unit it is given, in a worker's memory.
-type Piece<'a, T, A> = dyn Fn(&dyn Compute<T, A>, &Sizes, usize, &mut [T], &mut Scratch<'_, A, T>) + Sync + 'a;
-
-impl<T: Element, A: Copy + Send + Sync + 'static> Planes<T, A> {
-    pub(super) fn new(compute: Arc<dyn Compute<T, A>>, sizes: Sizes, workers: usize) -> Result<Self> {
-        let cells = filled(&[workers, compute.scratch_length()], compute.blank())?;
-        let spare = filled(&[workers, compute.spare_length()], T::ZERO)?;
+impl<T: Element> Planes<T> {
+    pub(super) fn new(compute: Arc<dyn Compute<T>>, sizes: Sizes, workers: usize) -> Result<Self> {
         let piece = sizes.piece::<T>(workers, compute.least_units());
-        Ok(Self { compute, sizes, workers, piece, cells, spare, turned: Vec::new(), staging: Vec::new() })
+        let worker = || {
+            let spare = filled(&[compute.spare_length()], T::ZERO)?;
+            Ok(Worker { cells: compute.cells()?, spare, turned: Vec::new() })
+        };
+        let workers = (0..workers).map(|_| worker()).collect::<Result<_>>()?;
+        let bands = Bands::new::<T>(&*compute, &sizes, STAGED_BYTES);
+        Ok(Self { compute, sizes, workers, piece, bands, staging: Vec::new() })
     }
 
     /// The same in pieces of so many units.
@@ -195,66 +232,64 @@ impl<T: Element, A: Copy + Send + Sync + 'static> Planes<T, A> {
         Self { piece, ..self }
     }
 
+    /// The same for inputs of which so many bytes are put in order at a time.
+    #[cfg(test)]
+    pub(super) fn in_bands(self, bytes: usize) -> Self {
+        Self { bands: Bands::new::<T>(&*self.compute, &self.sizes, bytes), ..self }
+    }
+
     /// The same with room for inputs and outputs that lie otherwise than row by row.
     pub(super) fn with_staging(mut self) -> Result<Self> {
-        self.turned = filled(&[self.workers, self.sizes.pixels()], T::ZERO)?;
+        for worker in &mut self.workers {
+            worker.turned = filled(&[self.bands.planes, self.bands.rows, self.sizes.plane[2]], T::ZERO)?;
+        }
         self.staging = filled(&[self.sizes.planes, self.sizes.units, self.sizes.unit], T::ZERO)?;
         Ok(self)
     }
 
-    /// What it computes by, the number of workers, and their memory.
-    fn parts(&mut self) -> (&dyn Compute<T, A>, &Sizes, usize, Scratch<'_, A, T>) {
-        let Self { compute, sizes, workers, cells, spare, turned, .. } = self;
-        let of_one = [compute.scratch_length(), compute.spare_length(), sizes.pixels()];
-        (&**compute, sizes, *workers, Scratch { cells, spare, turned, of_one })
-    }
-
-    /// Calls `compute` with the first unit of each piece of the output, and a worker's memory.
-    fn each_piece(&mut self, output: &mut [T], compute: &Piece<'_, T, A>) {
-        let piece = self.piece;
-        let (by, sizes, workers, scratch) = self.parts();
-        let pieces = output.chunks_mut(piece * sizes.unit).enumerate();
-        share(scratch.each(workers), pieces, |scratch, (number, output)| {
-            compute(by, sizes, number * piece, output, scratch);
-        });
-    }
-
     /// Computes the output from pixels in row-major order.
     pub(super) fn run_dense(&mut self, pixels: &[T], output: &mut [T]) {
-        self.each_piece(output, &|compute, sizes, first, output, scratch| {
-            let skipped = first / sizes.units;
-            compute.compute(
-                &pixels[skipped * sizes.pixels()..],
-                first % sizes.units,
-                output,
-                scratch.cells,
-                scratch.spare,
-            );
+        let Self { compute, sizes, workers, piece, .. } = self;
+        let pieces = output.chunks_mut(*piece * sizes.unit).enumerate();
+        share(workers.iter_mut(), pieces, |worker, (number, output)| {
+            let first = number * *piece;
+            let pixels = &pixels[first / sizes.units * sizes.pixels()..];
+            let given = Given { pixels, skipped: 0, first: first % sizes.units };
+            compute.compute(given, output, &mut worker.cells, &mut worker.spare);
         });
     }
 
-    /// Computes the output from pixels in any order, a plane at a time put in order.
+    /// Computes the output from pixels in any order: some rows of some planes at a time are put in order.
     fn run_strided(&mut self, input: &ArrayView5<'_, T>, output: &mut [T]) {
+        let Self { compute, sizes, workers, bands, .. } = self;
+        let map = sizes.units * sizes.unit;
         let channels = input.len_of(Axis(1)).max(1);
-        self.each_piece(output, &|compute, sizes, first, mut output, scratch| {
-            let mut unit = first;
-            while !output.is_empty() {
-                let (plane, skipped) = (unit / sizes.units, unit % sizes.units);
-                let here = (sizes.units - skipped) * sizes.unit;
-                let (part, rest) = output.split_at_mut(here.min(output.len()));
-                let image = input.index_axis(Axis(0), plane / channels);
-                let pixels = image.index_axis(Axis(0), plane % channels);
-                compute.compute(in_order(&pixels, scratch.turned), skipped, part, scratch.cells, scratch.spare);
-                output = rest;
-                unit += sizes.units - skipped;
-            }
+        let mut images = input.outer_iter().zip(output.chunks_mut(channels * map));
+        if images.all(|(image, output)| {
+            pixel_by_pixel(&image).is_some_and(|pixels| compute.side_by_side(pixels, (channels, 0), output))
+        }) {
+            return;
+        }
+        // Channels that do not lie side by side have nothing in common.
+        let together = match lie_side_by_side(input) {
+            true => bands.planes.min(channels.div_ceil(workers.len())),
+            false => 1,
+        };
+        let groups = |output| <[T]>::chunks_mut(output, together * map).enumerate();
+        let images = output.chunks_mut(channels * map).enumerate();
+        let pieces =
+            images.flat_map(|(image, output)| groups(output).map(move |(group, output)| (image, group, output)));
+        share(workers.iter_mut(), pieces, |worker, (image, group, output)| {
+            let first = group * together;
+            let image = input.index_axis(Axis(0), image);
+            bands.each(&**compute, sizes, (&image, first), worker, output);
         });
     }
 
     /// Computes maps that lie apart, but each row by row, as bands of larger maps do; says whether they lie so, and does nothing
     /// where they do not.
     pub(super) fn run_apart(&mut self, input: &TensorView<'_, T>, output: TensorViewMut<'_, T>) -> bool {
-        let (compute, sizes, workers, mut scratch) = self.parts();
+        let Self { compute, sizes, workers, bands, .. } = self;
         let mut input = input.as_volumes(sizes.spatial_axes);
         let mut output = output.into_volumes(sizes.spatial_axes);
         // All maps have the strides of the first.
@@ -269,44 +304,34 @@ impl<T: Element, A: Copy + Send + Sync + 'static> Planes<T, A> {
             input = images;
         }
         for (input, output) in input.outer_iter().zip(output.outer_iter_mut()) {
-            each_plane(compute, workers, &input, output, scratch.again());
+            each_plane((&**compute, sizes, bands), workers, &input, output);
         }
         true
     }
 }
 
-/// The pixels of a plane row by row: where they lie so, or in the staging.
-fn in_order<'a, T: Element>(plane: &'a ArrayView3<'_, T>, staging: &'a mut [T]) -> &'a [T] {
-    if let Some(pixels) = plane.as_slice() {
-        return pixels;
-    }
-    ArrayViewMut3::from_shape(plane.raw_dim(), &mut *staging)
-        .expect("the staging has the size of a plane")
-        .assign(plane);
-    staging
-}
-
-/// Computes planes that lie apart, by so many workers at most. Pieces are of whole planes: rows of one plane stay together.
-fn each_plane<T: Element, A: Copy + Send + Sync + 'static>(
-    compute: &dyn Compute<T, A>,
-    workers: usize,
+/// Computes planes that lie apart. Pieces are of whole planes: rows of one plane stay together.
+fn each_plane<T: Element>(
+    (compute, sizes, bands): (&dyn Compute<T>, &Sizes, &Bands),
+    workers: &mut [Worker<T>],
     input: &ArrayView4<'_, T>,
     mut output: ArrayViewMut4<'_, T>,
-    scratch: Scratch<'_, A, T>,
 ) {
     let planes = input.len_of(Axis(0));
-    let length = planes.div_ceil(workers * PIECES).max(1);
+    let length = planes.div_ceil(workers.len() * PIECES).max(1);
     let inputs = input.axis_chunks_iter(Axis(0), length);
     let pieces = inputs.zip(output.axis_chunks_iter_mut(Axis(0), length));
-    share(scratch.each(workers.min(planes)), pieces, |scratch, (input, mut output)| {
+    let count = workers.len().min(planes);
+    share(workers[..count].iter_mut(), pieces, |worker, (input, mut output)| {
         for (plane, map) in input.outer_iter().zip(output.outer_iter_mut()) {
             let map = map.into_slice().expect("the caller has seen that rows lie in order");
-            compute.compute(in_order(&plane, scratch.turned), 0, map, scratch.cells, scratch.spare);
+            let plane = plane.insert_axis(Axis(0));
+            bands.each(compute, sizes, (&plane, 0), worker, map);
         }
     });
 }
 
-impl<T: Element, A: Copy + Send + Sync + 'static> Run<T> for Planes<T, A> {
+impl<T: Element> Run<T> for Planes<T> {
     fn run(&mut self, input: TensorView<'_, T>, mut output: TensorViewMut<'_, T>) -> Result<()> {
         if output.as_slice_mut().is_none() && self.run_apart(&input, output.view_mut()) {
             return Ok(());
@@ -331,6 +356,8 @@ impl<T: Element, A: Copy + Send + Sync + 'static> Run<T> for Planes<T, A> {
     }
 
     fn workspace_bytes(&self) -> usize {
-        size_of_val(&*self.cells) + (self.spare.len() + self.turned.len() + self.staging.len()) * size_of::<T>()
+        let pixels = |worker: &Worker<T>| worker.spare.len() + worker.turned.len();
+        let of_workers = self.workers.iter().map(|worker| worker.cells.0.bytes() + pixels(worker) * size_of::<T>());
+        of_workers.sum::<usize>() + self.staging.len() * size_of::<T>()
     }
 }

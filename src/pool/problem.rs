@@ -77,6 +77,24 @@ impl Problem {
         Under { plane, first: rows.position(part.first, 0), rows_end, row: columns.length() }
     }
 
+    /// The pixels of a map from the first to the last under some rows of outputs, of windows whose taps are neighbours.
+    pub(super) fn under_rows(&self, units: Range<usize>) -> Range<usize> {
+        let [planes, rows, columns] = &self.axes;
+        let last = units.end.max(1) - 1;
+        let (plane, last_plane) = (units.start / rows.outputs(), last / rows.outputs());
+        let mut down = 0..rows.outputs();
+        if plane == last_plane {
+            down = units.start % rows.outputs()..last % rows.outputs() + 1;
+        }
+        let span = |axis: &Axis, outputs: Range<usize>| {
+            let (first, last) = (axis.by_output(outputs.start), axis.by_output(outputs.end - 1));
+            (first.input, last.input + last.range.len())
+        };
+        let ((first, _), (_, end)) = (span(planes, plane..plane + 1), span(planes, last_plane..last_plane + 1));
+        let (top, bottom) = span(rows, down);
+        (first * rows.length() + top) * columns.length()..((end - 1) * rows.length() + bottom) * columns.length()
+    }
+
     /// Whether windows are 2×2 and lie side by side, each whole.
     pub(super) fn is_pairs(&self) -> bool {
         let [planes, rows, columns] = &self.axes;

@@ -49,8 +49,8 @@ use crate::{Error, Result};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not pool `{T}`",
     label = "no reduction of `{T}`",
-    note = "averages and norms are for floats: convert the image first, as by `tensor.map(|&x| f32::from(x))`",
-    note = "maxima and minima are for all types of elements"
+    note = "norms are for floats: convert the image first, as by `tensor.map(|&x| f32::from(x))`",
+    note = "maxima, minima and averages are for all types of elements"
 )]
 pub trait Reduction<T>: Clone + Send + Sync + 'static {
     /// What is kept of the pixels seen so far.
@@ -119,7 +119,7 @@ pub trait Reduction<T>: Clone + Send + Sync + 'static {
     where
         T: Element,
     {
-        windows.by_steps::<T, Self, true>(self)
+        windows.by_steps(self)
     }
 
     /// What pools these boxes, by a reduction that has kernels or merges.
@@ -158,7 +158,16 @@ pub struct Max;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Min;
 
-/// The mean, by default of the pixels that exist.
+/// The mean, by default of the pixels that exist. Means of integers are integers: the nearest, and of two that are as near the even
+/// one, as IEEE 754 rounds. Their sums do not overflow.
+///
+/// ```
+/// use featuremap::{AvgPool2d, Module, Tensor};
+///
+/// let picture = [[255_u8, 254, 1, 2], [255, 254, 2, 1]]; // means of 254.5 and 1.5
+/// assert_eq!(AvgPool2d::new(2).forward(picture)?, Tensor::from([[254_u8, 2]]));
+/// # Ok::<(), featuremap::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Average {
     /// Whether padding counts as zeros: the sum is then divided by the size of the window clipped to the padded input,
@@ -246,29 +255,29 @@ selections! {
     Min HIGHEST <,
 }
 
-impl<T: Float> Reduction<T> for Average {
-    type Accumulator = T;
+impl<T: Element> Reduction<T> for Average {
+    type Accumulator = T::Total;
 
-    fn start(&self) -> T {
-        T::ZERO
+    fn start(&self) -> T::Total {
+        T::total(&[])
     }
 
     #[inline]
-    fn step(&self, sum: T, pixel: T) -> T {
-        sum + pixel
+    fn step(&self, sum: T::Total, pixel: T) -> T::Total {
+        T::plus_pixel(sum, pixel)
     }
 
-    fn finish(&self, sum: T, count: usize) -> T {
-        sum / T::from_count(count)
+    fn finish(&self, sum: T::Total, count: usize) -> T {
+        T::mean(sum, count)
     }
 
-    fn step_all(&self, sum: T, pixels: &[T]) -> T {
-        sum + pairwise_sum(pixels, &|pixel| pixel)
+    fn step_all(&self, sum: T::Total, pixels: &[T]) -> T::Total {
+        T::plus_total(sum, T::total(pixels))
     }
 
     #[inline]
-    fn merge(&self, one: T, other: T) -> Option<T> {
-        Some(one + other)
+    fn merge(&self, one: T::Total, other: T::Total) -> Option<T::Total> {
+        Some(T::plus_total(one, other))
     }
 
     fn count_include_pad(&self) -> bool {
@@ -346,7 +355,7 @@ impl<T: Float> Reduction<T> for Lp {
 /// A sum whose rounding error grows with the logarithm of the number of terms, not with the number
 /// (N. Higham, "The accuracy of floating point summation", 1993): each half is summed alone. Short stretches are summed
 /// in lanes, which a compiler turns into vector instructions.
-fn pairwise_sum<T: Float>(pixels: &[T], term: &impl Fn(T) -> T) -> T {
+pub(super) fn pairwise_sum<T: Float>(pixels: &[T], term: &impl Fn(T) -> T) -> T {
     const LANES: usize = 8;
     if pixels.len() > 16 * LANES {
         let (left, right) = pixels.split_at(pixels.len() / 2);

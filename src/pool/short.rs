@@ -17,12 +17,13 @@ impl<T: Kernels> Rows<'_, T> {
     /// Windows of 3×3 at stride 1.
     #[inline(always)]
     pub(super) fn short<S: Simd, O: Merge<T>, const REGISTERS: usize>(&mut self, simd: S) -> T::Pixels<S> {
-        let Self { small, start, memory, pixels, outputs, .. } = self;
+        let Self { small, start, memory, pixels, skipped, outputs, .. } = self;
         let columns = &small.problem.axes[2];
         let across = Across::<S, T, 1>::new(simd, columns, *start);
         let count = outputs.part.rows + 2;
         let (copy, spare) = memory[small.copy..].split_at_mut(small.ring - small.copy);
-        let (mut source, first) = Source::new(&small.problem, outputs.part, count, across.reach, pixels, copy);
+        let (mut source, first) =
+            Source::new(&small.problem, outputs.part, count, across.reach, (*pixels, *skipped), copy);
         let mut places = Places::new(outputs, spare, REGISTERS * T::Pixels::<S>::LEN);
         let mut watched = T::Pixels::<S>::splat(simd, T::default());
         let mut above = [[across.start; REGISTERS]; 2];

@@ -27,7 +27,7 @@ use crate::cache::LINE;
 use crate::simd::{Simd, SimdMask, Vector};
 use crate::window::Axis;
 
-by_operation!(Rows);
+by_operation!(Rows by run);
 
 /// Windows of 2×2 or 3×3, and the memory that a thread needs for them.
 #[derive(Debug, Clone)]
@@ -67,8 +67,9 @@ pub struct Rows<'a, T> {
     /// The pixel that changes nothing, of which the memory is full at first.
     pub(super) start: T,
     pub(super) memory: &'a mut [T],
-    /// All pixels, from the plane of the rows on.
+    /// All pixels, from the plane of the rows on, without so many of its first.
     pub(super) pixels: &'a [T],
+    pub(super) skipped: usize,
     pub(super) outputs: Outputs<'a, T>,
     /// Whether a pixel may be NaN; windows with one in them then do not have it.
     pub(super) is_suspect: &'a mut bool,
@@ -102,14 +103,15 @@ impl<T: Kernels> Rows<'_, T> {
                 _ => {}
             }
         }
-        let Self { small, start, memory, pixels, outputs, .. } = self;
+        let Self { small, start, memory, pixels, skipped, outputs, .. } = self;
         let (lanes, pitch) = (T::Pixels::<S>::LEN, small.pitch);
         let columns = &small.problem.axes[2];
         let across = Across::<S, T, STRIDE>::new(simd, columns, *start);
         let (source, ring) = memory.split_at_mut(small.ring);
         let (padding, copy) = source.split_at_mut(small.copy);
         let rows = (outputs.part.rows - 1) * STRIDE + SIZE;
-        let (mut source, skipped) = Source::new(&small.problem, outputs.part, rows, across.reach, pixels, copy);
+        let given = (*pixels, *skipped);
+        let (mut source, padded) = Source::new(&small.problem, outputs.part, rows, across.reach, given, copy);
         // Registers that lie across two lines of the cache take twice as long to store.
         let line = ring.as_ptr().align_offset(LINE).min(LINE);
         let (ring, divisors) = ring[line..].split_at_mut(SIZE * pitch);
@@ -139,7 +141,7 @@ impl<T: Kernels> Rows<'_, T> {
                 let above = [&above[0][..length], &above[SIZE - 2][..length]];
                 let row =
                     Row { above, divisors: [&one[..length], &other[..length]], merged: &mut merged[..length], output };
-                let pixels = if done < skipped { None } else { source.next() }.unwrap_or(padding);
+                let pixels = if done < padded { None } else { source.next() }.unwrap_or(padding);
                 watched = match is_last {
                     true => across.merge::<O, SIZE, true>(pixels, watched, row),
                     false => across.merge::<O, SIZE, false>(pixels, watched, row),

@@ -9,11 +9,14 @@
 
 mod apart;
 mod boxes;
+mod indices;
 mod kernels;
 mod own;
 mod quotients;
 #[path = "../../tests/common/range.rs"]
 mod range;
+mod staged;
+mod strided;
 mod ways;
 
 use std::sync::Arc;
@@ -101,20 +104,14 @@ fn by_kernel<T: Element, R: Reduction<T>, const N: usize>(
     pool: &Pool<R, N>,
     layer: &Layer<N>,
     level: Level,
-) -> Option<Arc<dyn Compute<T, T>>> {
+) -> Option<Arc<dyn Compute<T>>> {
     let windows = layer.windows(None).expect("the case is small").expect("it has three axes at most");
     let operation = pool.reduction.operation().expect("the reduction is of this crate");
     windows.kernel(operation, level).expect("the case is small")
 }
 
 /// Twice, so that what a run leaves in its memory is seen.
-fn run<T: Element, A: Copy + Send + Sync + 'static>(
-    compute: Arc<dyn Compute<T, A>>,
-    sizes: Sizes,
-    workers: usize,
-    pixels: &[T],
-    found: &mut [T],
-) {
+fn run<T: Element>(compute: Arc<dyn Compute<T>>, sizes: Sizes, workers: usize, pixels: &[T], found: &mut [T]) {
     let mut planes = Planes::new(compute, sizes, workers).expect("the case is small");
     if workers > 1 {
         planes = planes.in_pieces((sizes.planes * sizes.units).div_ceil(2 * workers - 1));

@@ -13,7 +13,8 @@ use super::stretches::{Stretches, halved};
 use crate::cache::Ahead;
 use crate::simd::{Pixel, Select, Simd, SimdMask, Vector};
 
-by_operation!(Totals);
+// It waits for memory.
+by_operation!(Totals by run_narrow);
 
 /// The registers of a stretch.
 const STRETCH: usize = 64;

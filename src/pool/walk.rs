@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use super::Reduction;
 use super::counts::count;
-use super::planes::{Compute, OF_TAPS};
+use super::planes::{Cells, Compute, Given, OF_TAPS};
 use super::problem::Problem;
 use crate::simd::{Level, vectorized_narrow};
 use crate::tensor::collected;
@@ -29,11 +29,25 @@ pub(super) const BLOCK: usize = 128;
 #[derive(Debug, Clone)]
 pub(super) struct Walk<R, const OWN: bool> {
     reduction: R,
-    taps: Arc<Taps<3>>,
-    /// How many pixels each window counts on the last axis.
-    counts: Arc<Vec<usize>>,
-    include_pad: bool,
+    steps: Arc<Steps>,
     level: Level,
+}
+
+/// What is the same for all reductions.
+#[derive(Debug)]
+struct Steps {
+    taps: Taps<3>,
+    /// How many pixels each window counts on the last axis.
+    counts: Vec<usize>,
+    include_pad: bool,
+}
+
+impl Steps {
+    fn new(problem: &Problem, include_pad: bool) -> Result<Self> {
+        let last = &problem.axes[2];
+        let counts = collected((0..last.outputs()).map(|output| count(last, output, include_pad)))?;
+        Ok(Self { taps: Taps::new(Geometry::new(problem.axes)?)?, counts, include_pad })
+    }
 }
 
 /// The taps of the last axis.
@@ -103,11 +117,8 @@ impl<R, const OWN: bool> Walk<R, OWN> {
     where
         R: Reduction<T>,
     {
-        let geometry = Geometry::new(problem.axes)?;
-        let include_pad = reduction.count_include_pad();
-        let last = &problem.axes[2];
-        let counts = collected((0..last.outputs()).map(|output| count(last, output, include_pad)))?;
-        Ok(Self { reduction, taps: Arc::new(Taps::new(geometry)?), counts: Arc::new(counts), include_pad, level })
+        let steps = Arc::new(Steps::new(problem, reduction.count_include_pad())?);
+        Ok(Self { reduction, steps, level })
     }
 
     #[inline(always)]
@@ -115,7 +126,7 @@ impl<R, const OWN: bool> Walk<R, OWN> {
     where
         R: Reduction<T>,
     {
-        let geometry = &self.taps.geometry;
+        let geometry = &self.steps.taps.geometry;
         let (rows, plane) = (geometry.rows(), geometry.pixels());
         for (number, out) in output.chunks_exact_mut(geometry.row_length()).enumerate() {
             let unit = first + number;
@@ -129,13 +140,14 @@ impl<R, const OWN: bool> Walk<R, OWN> {
         R: Reduction<T>,
     {
         let reduction = &self.reduction;
-        let geometry = &self.taps.geometry;
+        let Steps { taps, counts, include_pad } = &*self.steps;
+        let geometry = &taps.geometry;
         let outer = geometry.axes()[..2].iter().zip(geometry.row_position(row));
-        let of_row: usize = outer.map(|(axis, output)| count(axis, output, self.include_pad)).product();
+        let of_row: usize = outer.map(|(axis, output)| count(axis, output, *include_pad)).product();
         let mut pixels = [T::ZERO; BLOCK];
-        for block in self.taps.blocks() {
+        for block in taps.blocks() {
             let mut accumulators = [reduction.start(); BLOCK];
-            self.taps.each(
+            taps.each(
                 row,
                 &block,
                 #[inline(always)]
@@ -144,7 +156,7 @@ impl<R, const OWN: bool> Walk<R, OWN> {
                     reduction.step_run(&mut accumulators[outputs], pixels);
                 },
             );
-            let out = out[block.clone()].iter_mut().zip(&self.counts[block]);
+            let out = out[block.clone()].iter_mut().zip(&counts[block]);
             for ((out, &count), &accumulator) in out.zip(&accumulators) {
                 *out = reduction.finish(accumulator, of_row * count);
             }
@@ -152,8 +164,8 @@ impl<R, const OWN: bool> Walk<R, OWN> {
     }
 }
 
-impl<T: Element, R: Reduction<T>, const OWN: bool> Compute<T, T> for Walk<R, OWN> {
-    fn compute(&self, pixels: &[T], first: usize, output: &mut [T], _: &mut [T], _: &mut [T]) {
+impl<T: Element, R: Reduction<T>, const OWN: bool> Compute<T> for Walk<R, OWN> {
+    fn compute(&self, Given { pixels, first, .. }: Given<'_, T>, output: &mut [T], _: &mut Cells, _: &mut [T]) {
         if OWN {
             vectorized_narrow(
                 self.level,
@@ -171,9 +183,5 @@ impl<T: Element, R: Reduction<T>, const OWN: bool> Compute<T, T> for Walk<R, OWN
 
     fn weight(&self) -> usize {
         OF_TAPS
-    }
-
-    fn blank(&self) -> T {
-        T::ZERO
     }
 }

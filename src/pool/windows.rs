@@ -4,8 +4,9 @@
 //! | --- | --- | --- |
 //! | one for the whole map | of this crate, of `f32` and `u8` | boxes |
 //! | 2×2 side by side, on pixels alone | of this crate, of `f32` and `u8` | pairs |
-//! | 2×2 at stride 2, 3×3 at strides 1 and 2 | of this crate, of `f32` and `u8` | small windows |
-//! | others | of this crate, of `f32`, `u8`, `f64` and `i8`; any that merges | rows, narrow maps, van Herk: see [`Layout`] |
+//! | 2×2 at stride 2, 3×3 at strides 1 and 2 | of this crate but L2, of `f32` and `u8` | small windows |
+//! | others | of this crate, of `f32`, `u8` and `f64`; any that merges | rows, narrow maps, van Herk: see [`Layout`] |
+//! | any | averages of integers, maxima of `i8`, `i16` and `i32`, norms of any order | the same, of numbers that pixels are made into: see [`super::staged`] |
 //! | any | another, and windows out of all proportion | taps |
 
 use std::marker::PhantomData;
@@ -17,8 +18,9 @@ use super::boxed::{Boxed, Layout as BoxLayout};
 use super::counts::count;
 use super::fast::Fast;
 use super::operation::Operation;
-use super::planes::{Compute, OF_PASSES, Pooled, Sizes, pooled, shared};
+use super::planes::{Cells, Compute, Given, OF_PASSES, Pooled, Sizes, pooled, shared};
 use super::problem::Problem;
+use super::staged::Staging;
 use super::walk::Walk;
 use crate::kernels::pool::blocks::{Blocks, Single};
 use crate::kernels::pool::hosts::{Kind, lanes};
@@ -48,38 +50,26 @@ pub(super) struct Of {
 }
 
 impl Windows {
-    /// Pools by the kernels of an operation, or by the steps of its reduction where it has none.
-    pub(super) fn by_kernels<T: Element, R: Reduction<T>>(
+    /// Pools by the kernels of an operation, for these pixels or for numbers that they are made into; or by the steps of its reduction
+    /// where there are none.
+    pub(super) fn by_kernels<T: Staging, R: Reduction<T>>(
         self,
         operation: Operation,
         reduction: R,
     ) -> Result<Box<dyn Pooled<T>>> {
         let level = Level::new();
-        match self.kernel(operation, level)? {
-            Some(kernel) => shared(kernel, self.sizes),
+        if let Some(kernel) = self.kernel(operation, level)? {
+            return shared(kernel, self.sizes);
+        }
+        match T::staged(operation, &self, level)? {
+            Some(staged) => shared(staged, self.sizes),
             None => pooled(Walk::<R, false>::new(reduction, &self.problem, level)?, self.sizes),
         }
     }
 
-    /// The same for a reduction that merges and has kernels for some of its parameters alone, as norms have for some orders.
-    pub(super) fn by_kernels_or_strips<T: Element, R: Reduction<T>>(
-        self,
-        operation: Operation,
-        reduction: &R,
-    ) -> Result<Box<dyn Pooled<T>>> {
-        match self.kernel(operation, Level::new())? {
-            Some(kernel) => shared(kernel, self.sizes),
-            None => self.by_steps::<T, R, false>(reduction),
-        }
-    }
-
     /// The kernel for an operation; `None` where the pixels or the level have none, or windows are out of all proportion.
-    pub(super) fn kernel<T: Element>(
-        &self,
-        operation: Operation,
-        level: Level,
-    ) -> Result<Option<Arc<dyn Compute<T, T>>>> {
-        if self.is_vast {
+    pub(super) fn kernel<T: Element>(&self, operation: Operation, level: Level) -> Result<Option<Arc<dyn Compute<T>>>> {
+        if self.is_vast || !operation.is_of::<T>() {
             return Ok(None);
         }
         let operation = operation.simplest();
@@ -92,22 +82,19 @@ impl Windows {
             return Ok(Some(Arc::new(fast)));
         }
         let strips = Strips::new::<T>(operation, self, level)?;
-        Ok(strips.map(|strips| Arc::new(strips) as Arc<dyn Compute<T, T>>))
+        Ok(strips.map(|strips| Arc::new(strips) as Arc<dyn Compute<T>>))
     }
 
     /// Pools by the steps of any reduction.
-    pub(super) fn by_steps<T: Element, R: Reduction<T>, const OWN: bool>(
-        self,
-        reduction: &R,
-    ) -> Result<Box<dyn Pooled<T>>> {
+    pub(super) fn by_steps<T: Element, R: Reduction<T>>(self, reduction: &R) -> Result<Box<dyn Pooled<T>>> {
         let level = Level::new();
         if !self.is_vast
             && merges(reduction)
-            && let Some(stepped) = SteppedStrips::<R, OWN>::new(reduction, &self, level)?
+            && let Some(stepped) = SteppedStrips::new(reduction, &self, level)?
         {
             return pooled(stepped, self.sizes);
         }
-        pooled(Walk::<R, OWN>::new(reduction.clone(), &self.problem, level)?, self.sizes)
+        pooled(Walk::<R, true>::new(reduction.clone(), &self.problem, level)?, self.sizes)
     }
 
     /// Whether each map is one window, of all its pixels and no others. A band of a map is not one: sums of the whole are taken
@@ -122,7 +109,7 @@ impl Windows {
     }
 
     /// Lays windows down; their pixels are counted with padding or without, or each as one.
-    fn laid_down(&self, include_pad: Option<bool>, merging: Merging) -> Result<Option<Layout>> {
+    pub(super) fn laid_down(&self, include_pad: Option<bool>, merging: Merging) -> Result<Option<Layout>> {
         let [planes, rows, columns] = &self.problem.axes;
         let of = |axis: &Axis| counts_of(axis, include_pad);
         let (Some(of_planes), Some(of_rows), Some(of_columns)) = (of(planes)?, of(rows)?, of(columns)?) else {
@@ -172,7 +159,7 @@ fn counts_of(axis: &Axis, include_pad: Option<bool>) -> Result<Option<Vec<u32>>>
 pub(super) const LONG: usize = 32;
 
 /// The kernel of an operation, and what its windows count: pixels, with padding or without, or nothing.
-fn kind(operation: Operation) -> Option<(Kind, Option<bool>)> {
+pub(super) fn kind(operation: Operation) -> Option<(Kind, Option<bool>)> {
     match operation {
         Operation::Max => Some((Kind::Max, None)),
         Operation::Min => Some((Kind::Min, None)),
@@ -183,7 +170,7 @@ fn kind(operation: Operation) -> Option<(Kind, Option<bool>)> {
     }
 }
 
-fn merging<T>(kind: Kind) -> Merging {
+pub(super) fn merging<T>(kind: Kind) -> Merging {
     let idempotent = matches!(kind, Kind::Max | Kind::Min);
     Merging { lanes: lanes::<T>(), cell_bytes: size_of::<T>(), idempotent }
 }
@@ -228,9 +215,21 @@ impl Strips {
     }
 }
 
-impl<T: Element> Compute<T, T> for Strips {
-    fn compute(&self, pixels: &[T], first: usize, output: &mut [T], cells: &mut [T], spare: &mut [T]) {
-        T::pool(self.level, self.kind, Task { layout: &self.layout, pixels, first, output, cells, spare });
+/// What the kernel is to do.
+fn task<'a, T: Copy, A: 'static>(
+    layout: &'a Layout,
+    given: Given<'a, T>,
+    output: &'a mut [T],
+    cells: &'a mut Cells,
+    spare: &'a mut [T],
+) -> Task<'a, T, A> {
+    let Given { pixels, skipped, first } = given;
+    Task { layout, pixels, skipped, first, output, cells: cells.get(), spare }
+}
+
+impl<T: Element> Compute<T> for Strips {
+    fn compute(&self, given: Given<'_, T>, output: &mut [T], cells: &mut Cells, spare: &mut [T]) {
+        T::pool(self.level, self.kind, task(&self.layout, given, output, cells, spare));
     }
 
     fn algorithm(&self) -> &'static str {
@@ -241,12 +240,12 @@ impl<T: Element> Compute<T, T> for Strips {
         OF_PASSES
     }
 
-    fn scratch_length(&self) -> usize {
-        self.layout.cells
+    fn under(&self, units: Range<usize>) -> Option<Range<usize>> {
+        Some(self.layout.under_units(units))
     }
 
-    fn blank(&self) -> T {
-        T::ZERO
+    fn cells(&self) -> Result<Cells> {
+        Cells::of(self.layout.cells, T::ZERO)
     }
 
     fn spare_length(&self) -> usize {
@@ -258,9 +257,9 @@ impl<T: Element> Compute<T, T> for Strips {
     }
 }
 
-/// Windows pooled by a reduction that merges. `OWN` says that it may be a user's own: it is then compiled for wider vectors, too.
+/// Windows pooled by a reduction that merges.
 #[derive(Clone)]
-pub(super) struct SteppedStrips<R, const OWN: bool> {
+pub(super) struct SteppedStrips<R> {
     reduction: R,
     layout: Arc<Layout>,
     level: Level,
@@ -270,7 +269,7 @@ pub(super) struct SteppedStrips<R, const OWN: bool> {
 const LANES: usize = 16;
 const MOST_BYTES: usize = 64;
 
-impl<R, const OWN: bool> SteppedStrips<R, OWN> {
+impl<R> SteppedStrips<R> {
     /// `None` where strips would be out of all proportion, or accumulators are large.
     pub(super) fn new<T>(reduction: &R, windows: &Windows, level: Level) -> Result<Option<Self>>
     where
@@ -285,18 +284,15 @@ impl<R, const OWN: bool> SteppedStrips<R, OWN> {
     }
 }
 
-impl<T: Element, R: Reduction<T>, const OWN: bool> Compute<T, R::Accumulator> for SteppedStrips<R, OWN> {
-    fn compute(&self, pixels: &[T], first: usize, output: &mut [T], cells: &mut [R::Accumulator], spare: &mut [T]) {
-        let task = Task { layout: &self.layout, pixels, first, output, cells, spare };
+impl<T: Element, R: Reduction<T>> Compute<T> for SteppedStrips<R> {
+    fn compute(&self, given: Given<'_, T>, output: &mut [T], cells: &mut Cells, spare: &mut [T]) {
+        let task = task(&self.layout, given, output, cells, spare);
         let steps = Blocks(Steps { reduction: &self.reduction, pixel: PhantomData });
-        match OWN {
-            true => vectorized_narrow(
-                self.level,
-                #[inline(always)]
-                || run::<_, LANES>(steps, task),
-            ),
-            false => run::<_, LANES>(steps, task),
-        }
+        vectorized_narrow(
+            self.level,
+            #[inline(always)]
+            || run::<_, LANES>(steps, task),
+        );
     }
 
     fn algorithm(&self) -> &'static str {
@@ -307,12 +303,12 @@ impl<T: Element, R: Reduction<T>, const OWN: bool> Compute<T, R::Accumulator> fo
         OF_PASSES
     }
 
-    fn scratch_length(&self) -> usize {
-        self.layout.cells
+    fn under(&self, units: Range<usize>) -> Option<Range<usize>> {
+        Some(self.layout.under_units(units))
     }
 
-    fn blank(&self) -> R::Accumulator {
-        self.reduction.start()
+    fn cells(&self) -> Result<Cells> {
+        Cells::of(self.layout.cells, self.reduction.start())
     }
 
     fn spare_length(&self) -> usize {

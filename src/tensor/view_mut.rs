@@ -4,12 +4,14 @@ use std::fmt;
 use std::ops::Range;
 
 use ndarray::{
-    ArrayBase, ArrayViewMut, ArrayViewMut5, ArrayViewMut6, ArrayViewMutD, Axis, DataMut, Dimension, IxDyn, ViewRepr,
+    ArrayBase, ArrayView6, ArrayViewMut, ArrayViewMut5, ArrayViewMut6, ArrayViewMutD, Axis, DataMut, Dimension, IxDyn,
+    ViewRepr,
 };
 
 use super::inline::{Inline, full_index, full_shape, is_long, part_of, volume_order, wrong_length};
 use super::{TensorView, filled};
 use crate::Result;
+use crate::kernels::transpose::transpose;
 
 /// A borrowed tensor to write to: the caller's memory for [`Module::forward_into`](crate::Module::forward_into).
 ///
@@ -180,12 +182,30 @@ impl<'a, T> TensorViewMut<'a, T> {
         }
         match (&mut self.array, &other.array) {
             (Inline::UpToSix { array, .. }, Inline::UpToSix { array: other, .. }) => {
-                array.zip_mut_with(other, |place, element| *place = f(element));
+                let transpose = |from: (&[U], usize), to: (&mut [T], usize), size| transpose(from, to, size, &mut f);
+                if !assign_transposed(array, other, transpose) {
+                    array.zip_mut_with(other, |place, element| *place = f(element));
+                }
             }
             (Inline::Deep(array), Inline::Deep(other)) => {
                 array.zip_mut_with(other, |place, element| *place = f(element));
             }
             _ => unreachable!("views of one shape are held alike"),
+        }
+    }
+
+    /// Lets `transpose` write what lies channel by channel in `other` into rows; says whether it lies so, and does nothing where it does
+    /// not.
+    pub(crate) fn assign_channels<U>(
+        &mut self,
+        other: &TensorView<'_, U>,
+        transpose: impl FnMut((&[U], usize), (&mut [T], usize), (usize, usize)),
+    ) -> bool {
+        match (&mut self.array, &other.array) {
+            (Inline::UpToSix { array, .. }, Inline::UpToSix { array: other, .. }) => {
+                assign_transposed(array, other, transpose)
+            }
+            _ => false,
         }
     }
 
@@ -239,6 +259,45 @@ impl<'a, T> TensorViewMut<'a, T> {
         self.assign_elements(&elements);
         Ok(())
     }
+}
+
+/// Converts elements that are neighbours on another axis than the last, in tiles, to rows in order: channels that lie side by side, as
+/// those of pictures do. Says whether they lie so, and does nothing where they do not.
+fn assign_transposed<T, U>(
+    array: &mut ArrayViewMut6<'_, T>,
+    other: &ArrayView6<'_, U>,
+    mut transpose: impl FnMut((&[U], usize), (&mut [T], usize), (usize, usize)),
+) -> bool {
+    let side_by_side = (0..5).find(|&axis| other.strides()[axis] == 1 && other.len_of(Axis(axis)) > 1);
+    let Some(axis) = side_by_side.filter(|_| other.len_of(Axis(5)) > 1) else { return false };
+    let (channels, places) = (other.len_of(Axis(axis)), other.len_of(Axis(5)));
+    if other.strides()[5] != channels.cast_signed() {
+        return false;
+    }
+    // Channels in front of the places, and what is neither in front of both.
+    let mut order: [usize; 6] = std::array::from_fn(|at| at);
+    order[axis..5].rotate_left(1);
+    let other = other.view().permuted_axes(order);
+    // Strides in memory that is in order; of axes of one element they may be any.
+    let mut strides = [1; 6];
+    for at in (0..5).rev() {
+        strides[at] = strides[at + 1] * array.len_of(Axis(at + 1));
+    }
+    let strides = order.map(|axis| strides[axis]);
+    let Some(to) = array.as_slice_mut() else { return false };
+    for (image, other) in other.outer_iter().enumerate() {
+        for (volume, other) in other.outer_iter().enumerate() {
+            for (plane, other) in other.outer_iter().enumerate() {
+                for (row, other) in other.outer_iter().enumerate() {
+                    let Some(from) = other.to_slice_memory_order() else { unreachable!("its strides are those") };
+                    let start = image * strides[0] + volume * strides[1] + plane * strides[2] + row * strides[3];
+                    let to = &mut to[start..];
+                    transpose((from, channels), (to, strides[4]), (places, channels));
+                }
+            }
+        }
+    }
+    true
 }
 
 /// Copies elements in row-major order to a view, row by row.

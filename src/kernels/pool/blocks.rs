@@ -169,7 +169,7 @@ macro_rules! ordered {
     )*};
 }
 
-ordered!(u8 i8);
+ordered!(u8);
 ordered!(f32 with u32 f64 with u64);
 
 /// The largest pixel, or the smallest: the largest once their order is reversed.

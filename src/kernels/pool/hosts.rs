@@ -1,4 +1,4 @@
-//! The kernels, each compiled in a function of its own: with vectors for `f32` and `u8`, and over blocks for `f64` and `i8`.
+//! The kernels, each compiled in a function of its own: with vectors for `f32` and `u8`, and over blocks for `f64`.
 
 use super::Terms;
 use super::blocks::{self, Blocks, Ordered};
@@ -93,12 +93,6 @@ fn sum_f64(_: Level, terms: Terms, task: Task<'_, f64, f64>) {
     run::<_, { lanes::<f64>() }>(Blocks(blocks::Sum::new(terms)), task);
 }
 
-#[inline(never)]
-fn select_i8(_: Level, is_smallest: bool, task: Task<'_, i8, i8>) {
-    let largest = blocks::Largest { flip: <i8 as Ordered>::bits(is_smallest), lowest: i8::MIN };
-    run::<_, { lanes::<i8>() }>(Blocks(largest), task);
-}
-
 /// A number that windows are pooled of.
 pub trait Number: Copy + Default + Send + Sync + 'static {
     /// Whether there is a kernel for it, with the instructions of a level.
@@ -141,7 +135,6 @@ numbers! {
     f32 if has_kernels: select_f32 sum_f32;
     u8 if has_kernels: select_u8;
     f64 if always: select_f64 sum_f64;
-    i8 if always: select_i8;
 }
 
 macro_rules! others {
@@ -158,4 +151,4 @@ macro_rules! others {
     )*};
 }
 
-others!(i16 i32 i64);
+others!(i8 i16 i32 i64);

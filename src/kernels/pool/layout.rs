@@ -1,5 +1,7 @@
 //! What a pooling lays down before it has any data: which pixels each window has, and how they are merged.
 
+use std::ops::Range;
+
 use super::columns::{Across, Memory};
 
 /// The pixels of one output on one axis: so many, from the first on.
@@ -204,6 +206,63 @@ impl Layout {
 
     pub(crate) fn pixels(&self) -> usize {
         self.planes.length * self.rows.length * self.row
+    }
+
+    /// The first and the last row of pixels that some rows of outputs come of. Where taps lie apart, a later window may begin at an earlier
+    /// row, and narrow maps have strips for the rows between, too.
+    #[inline(always)]
+    pub(super) fn rows_under(&self, rows: Range<usize>) -> (usize, usize) {
+        if let Down::Narrow { stride, before } = self.down {
+            let end = (rows.end - 1) * stride + self.rows.reach();
+            let first = (rows.start * stride).saturating_sub(before).min(self.rows.length - 1);
+            return (first, end.saturating_sub(before).clamp(first + 1, self.rows.length) - 1);
+        }
+        let spans = &self.rows.spans[rows];
+        let first = spans.iter().map(|span| span.first).min().unwrap_or(0);
+        let last = spans.iter().map(|span| span.first + (span.count - 1) * self.rows.step).max().unwrap_or(0);
+        (first, last)
+    }
+
+    /// The pixels of a map from the first to the last under some rows of outputs of a plane.
+    pub(crate) fn under(&self, plane: usize, rows: Range<usize>) -> Range<usize> {
+        let (planes, (first, last)) = (self.planes.spans[plane], self.rows_under(rows));
+        let last_plane = planes.first + (planes.count - 1) * self.planes.step;
+        (planes.first * self.rows.length + first) * self.row..(last_plane * self.rows.length + last + 1) * self.row
+    }
+
+    /// The same for some rows of outputs of a map, which may be of several planes.
+    pub(crate) fn under_units(&self, units: Range<usize>) -> Range<usize> {
+        let rows = self.rows.outputs();
+        let last = units.end.max(1) - 1;
+        let of_plane = |plane: usize| {
+            let first = if plane == units.start / rows { units.start % rows } else { 0 };
+            let end = if plane == last / rows { last % rows + 1 } else { rows };
+            self.under(plane, first..end)
+        };
+        let planes = (units.start / rows..=last / rows).map(of_plane);
+        planes.reduce(|one, other| one.start.min(other.start)..one.end.max(other.end)).unwrap_or(0..0)
+    }
+
+    /// More of these than this there are not, where so many rows of outputs are taken together, wherever they begin.
+    pub(crate) fn most_under(&self, rows: usize) -> usize {
+        let deep = self.planes.spans.iter().map(|span| (span.count - 1) * self.planes.step).max().unwrap_or(0);
+        let down = self.rows.rule.map_or(usize::MAX, |rule| {
+            let reach = rule.size.saturating_mul(self.rows.step);
+            (rows - 1).saturating_mul(rule.stride).saturating_add(reach)
+        });
+        (deep * self.rows.length + down.min(self.rows.length)) * self.row
+    }
+
+    /// The largest number of pixels that a window counts.
+    pub(crate) fn most_counted(&self) -> usize {
+        let most = |counts: &[u32]| counts.iter().max().map_or(1, |&count| count as usize);
+        let of = |counts: &Counts| {
+            [&counts.planes, &counts.rows, &counts.columns]
+                .into_iter()
+                .map(|counts| most(counts))
+                .fold(1, usize::saturating_mul)
+        };
+        self.counts.as_ref().map_or(1, of)
     }
 
     /// Pixels to compute in: the last rows of all, with room behind them, and which pixels are NaN.

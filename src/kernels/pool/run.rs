@@ -18,8 +18,9 @@ use super::strips::{Heads, Pixels, narrow, rows, van_herk};
 /// Rows of outputs to be computed.
 pub struct Task<'a, P, C> {
     pub(crate) layout: &'a Layout,
-    /// From a map on.
+    /// From a map on, without so many of its first pixels, which no row of outputs asks for.
     pub(crate) pixels: &'a [P],
+    pub(crate) skipped: usize,
     /// The first row of outputs, counted from that map.
     pub(crate) first: usize,
     pub(crate) output: &'a mut [P],
@@ -34,14 +35,14 @@ pub(super) struct Group {
     pub(super) plane: usize,
     pub(super) first: usize,
     pub(super) rows: usize,
-    /// Where the map begins.
+    /// Where the map begins; it wraps around where pixels are skipped.
     pub(super) start: usize,
 }
 
 /// Computes rows of outputs, `N` cells at a time.
 #[inline(always)]
 pub(crate) fn run<O: Operation<N>, const N: usize>(op: O, task: Task<'_, O::Pixel, O::Cell>) {
-    let Task { layout, pixels, first, mut output, cells, spare } = task;
+    let Task { layout, pixels, skipped, first, mut output, cells, spare } = task;
     let skip = cells.as_ptr().align_offset(64).min(Layout::ALIGNMENT);
     let cells = &mut cells[skip..];
     cells[..layout.part].fill(op.blank());
@@ -53,7 +54,8 @@ pub(crate) fn run<O: Operation<N>, const N: usize>(op: O, task: Task<'_, O::Pixe
         let (map, of_map) = (unit / layout.units(), unit % layout.units());
         let (plane, row) = (of_map / layout.rows.spans.len(), of_map % layout.rows.spans.len());
         let left = (output.len() / layout.outputs).min(layout.rows.spans.len() - row);
-        let group = Group { plane, first: row, rows: left.min(layout.group), start: map * layout.pixels() };
+        let start = (map * layout.pixels()).wrapping_sub(skipped);
+        let group = Group { plane, first: row, rows: left.min(layout.group), start };
         let is_suspect = O::PROBES && is_suspect(op, layout, &source, group, &mut sound);
         match layout.down {
             Down::Rows => rows(op, layout, &source, group, cells),

@@ -37,10 +37,7 @@ impl<'a, P: Copy + Default> Pixels<'a, P> {
     /// Calls `each` with all pixels between the first and the last under some rows of outputs, plane by plane.
     #[inline(always)]
     pub(super) fn each_plane(&self, layout: &Layout, group: Group, mut each: impl FnMut(usize, &'a [P])) {
-        let spans = &layout.rows.spans[group.first..][..group.rows];
-        // Where taps lie apart, a later window may begin at an earlier row.
-        let begin = spans.iter().map(|span| span.first).min().unwrap_or(0);
-        let last = spans.iter().map(|span| span.first + (span.count - 1) * layout.rows.step).max().unwrap_or(0);
+        let (begin, last) = layout.rows_under(group.first..group.first + group.rows);
         let under = Under::new(layout, group, Span { first: begin, count: 1 });
         let length = (last - begin) * layout.row + layout.used;
         for plane in 0..under.planes {
@@ -74,7 +71,7 @@ impl Under {
     fn new(layout: &Layout, group: Group, rows: Span) -> Self {
         let planes = layout.planes.spans[group.plane];
         Self {
-            at: group.start + (planes.first * layout.rows.length + rows.first) * layout.row,
+            at: group.start.wrapping_add((planes.first * layout.rows.length + rows.first) * layout.row),
             planes: planes.count,
             plane_step: layout.planes.step * layout.rows.length * layout.row,
             rows: rows.count,
@@ -210,10 +207,10 @@ pub(super) fn van_herk<O: Operation<N>, const N: usize>(
     let width = source.length;
     let (strips, rest) = cells.split_at_mut(layout.partial);
     let (head, tails) = rest.split_at_mut(width);
-    let plane = group.start + layout.planes.spans[group.plane].first * layout.rows.length * layout.row;
+    let plane = group.start.wrapping_add(layout.planes.spans[group.plane].first * layout.rows.length * layout.row);
     // Rows that are pixels.
     let (begin, end) = (before, before + layout.rows.length);
-    let pixels = |row: usize| source.row(plane + (row - before) * layout.row);
+    let pixels = |row: usize| source.row(plane.wrapping_add((row - before) * layout.row));
     for row in 0..group.rows {
         let first = (from + group.first + row) * stride;
         let (block, after) = (first / size, (first / size + 1) * size);

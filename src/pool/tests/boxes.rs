@@ -26,9 +26,12 @@ impl<const N: usize> Case<N> {
         mut check: impl FnMut(&Tensor<T>),
     ) {
         let Some(operation) = reduction.operation() else { return };
+        if !operation.is_of::<T>() {
+            return;
+        }
         let strips = Strips::of_boxes::<T>(operation, layout, level).expect("the case is small");
         let Some(strips) = strips else { return };
-        let strips: Arc<dyn Compute<T, T>> = Arc::new(strips);
+        let strips: Arc<dyn Compute<T>> = Arc::new(strips);
         let [deep, down, across] = layout.ranges().each_ref().map(Vec::len);
         let sizes = Sizes { units: deep * down, unit: across, ..sizes };
         let count = self.planes * deep * down * across;
@@ -81,7 +84,7 @@ impl<const N: usize> Case<N> {
                     let mut found = vec![T::HIGHEST; expected.len()];
                     let layout = layout.clone();
                     match reduction.operation() {
-                        Some(operation) if T::HAS_KERNELS && has_kernels(level) => {
+                        Some(operation) if T::HAS_KERNELS && has_kernels(level) && operation.is_of::<T>() => {
                             run(Arc::new(Boxed { operation, level, layout }), sizes, workers, pixels, &mut found);
                         }
                         Some(_) => {

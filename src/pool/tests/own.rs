@@ -30,7 +30,7 @@ impl<const N: usize> Case<N> {
         let pixels = input.as_slice().expect("a fresh array is in order");
         for level in levels() {
             let walk = Walk::<R, true>::new(reduction.clone(), &windows.problem, level).expect("the case is small");
-            let strips = SteppedStrips::<R, true>::new(reduction, &windows, level).expect("the case is small");
+            let strips = SteppedStrips::new(reduction, &windows, level).expect("the case is small");
             let (walk, strips) = (Arc::new(walk), Arc::new(strips.expect("strips are in proportion")));
             for workers in (1..=3).filter(|&workers| workers <= sizes.planes * sizes.units) {
                 // Nothing may be left of what was there before.
