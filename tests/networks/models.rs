@@ -30,7 +30,7 @@ fn classifier(model: Sequential, channels: usize, classes: usize) -> Sequential 
 }
 
 /// ResNet-18 of `w` filters in its first stage (He et al. 2016); usually 64.
-pub fn resnet18(w: usize, classes: usize) -> Sequential {
+pub(crate) fn resnet18(w: usize, classes: usize) -> Sequential {
     let block = |filters, channels, stride| {
         let f = Sequential::new().push(conv_bn(filters, channels, 3, stride, 1)).push(Relu);
         let block = Residual::new(f.push(conv_bn(filters, filters, 3, 1, 1))).activation(Activation::Relu);
@@ -51,7 +51,7 @@ pub fn resnet18(w: usize, classes: usize) -> Sequential {
 }
 
 /// MobileNetV2 (Sandler et al. 2018), whose stem has `4 * w` filters; usually `w` is 8.
-pub fn mobilenet_v2(w: usize, classes: usize) -> Sequential {
+pub(crate) fn mobilenet_v2(w: usize, classes: usize) -> Sequential {
     let block = |filters, channels, stride, expand| {
         let wide = channels * expand;
         let f = Sequential::new();
@@ -73,7 +73,7 @@ pub fn mobilenet_v2(w: usize, classes: usize) -> Sequential {
 }
 
 /// SqueezeNet 1.1 (Iandola et al. 2016), whose first layer squeezes to `w` maps; usually 16.
-pub fn squeezenet(w: usize, classes: usize) -> Sequential {
+pub(crate) fn squeezenet(w: usize, classes: usize) -> Sequential {
     let fire = |squeeze, channels, expand| {
         let branch = |size| Sequential::new().push(conv(expand, squeeze, size)).push(Relu);
         let branches = Concat::new().branch("1x1", branch(1)).branch("3x3", branch(3));
@@ -93,7 +93,7 @@ pub fn squeezenet(w: usize, classes: usize) -> Sequential {
 }
 
 /// A U-Net (Ronneberger et al. 2015) with padding and batch norms, of `w` filters and so many levels; usually 64 and 4.
-pub fn unet(w: usize, levels: usize) -> Sequential {
+pub(crate) fn unet(w: usize, levels: usize) -> Sequential {
     fn double(filters: usize, channels: usize) -> Sequential {
         let first = Sequential::new().push(conv_bn(filters, channels, 3, 1, 1)).push(Relu);
         first.push(conv_bn(filters, filters, 3, 1, 1)).push(Relu)
@@ -113,13 +113,13 @@ pub fn unet(w: usize, levels: usize) -> Sequential {
 }
 
 /// Numbers in [−1, 1) from the bits of a product.
-pub fn wave(place: usize) -> f64 {
+pub(crate) fn wave(place: usize) -> f64 {
     (((place as u64 * 2_654_435_761) >> 8) & 0xff_ffff) as f64 / 8_388_608.0 - 1.0
 }
 
 /// Gives every parameter numbers that keep values of a moderate size.
 #[allow(clippy::cast_possible_truncation)]
-pub fn fill(network: &mut Sequential) {
+pub(crate) fn fill(network: &mut Sequential) {
     let mut place = 0;
     for (name, mut values) in network.parameters_mut() {
         let (rank, fan_in) = (values.rank(), values.len() / values.shape()[0]);
