@@ -50,7 +50,7 @@ pub(crate) fn resnet18(w: usize, classes: usize) -> Sequential {
     classifier(model, channels, classes)
 }
 
-/// MobileNetV2 (Sandler et al. 2018), whose stem has `4 * w` filters; usually `w` is 8.
+/// `MobileNetV2` (Sandler et al. 2018), whose stem has `4 * w` filters; usually `w` is 8.
 pub(crate) fn mobilenet_v2(w: usize, classes: usize) -> Sequential {
     let block = |filters, channels, stride, expand| {
         let wide = channels * expand;
@@ -72,7 +72,7 @@ pub(crate) fn mobilenet_v2(w: usize, classes: usize) -> Sequential {
     classifier(model.push(conv_bn(160 * w, channels, 1, 1, 1)).push(Activation::RELU6), 160 * w, classes)
 }
 
-/// SqueezeNet 1.1 (Iandola et al. 2016), whose first layer squeezes to `w` maps; usually 16.
+/// `SqueezeNet` 1.1 (Iandola et al. 2016), whose first layer squeezes to `w` maps; usually 16.
 pub(crate) fn squeezenet(w: usize, classes: usize) -> Sequential {
     let fire = |squeeze, channels, expand| {
         let branch = |size| Sequential::new().push(conv(expand, squeeze, size)).push(Relu);
