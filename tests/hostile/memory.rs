@@ -36,7 +36,8 @@ impl Lie {
     fn stored_shape(&self) -> Vec<usize> {
         let length = |&axis: &usize| {
             let (before, step, _) = self.axes[axis];
-            if self.lengths[axis] == 0 { 0 } else { before + self.lengths[axis] * step }
+            // Of an array without elements, the other axes may be as long as can be counted.
+            if self.lengths.contains(&0) { self.lengths[axis] } else { before + self.lengths[axis] * step }
         };
         self.order.iter().map(length).collect()
     }
@@ -48,7 +49,7 @@ impl Lie {
         }
         let mut array = stored.permuted_axes(inverse);
         for (axis, &(before, step, backwards)) in self.axes.iter().enumerate() {
-            if self.lengths[axis] > 0 {
+            if !self.lengths.contains(&0) {
                 let slice = Slice::new(before.cast_signed(), None, step.cast_signed());
                 array.slice_axis_inplace(Axis(axis), slice);
             }
