@@ -3,6 +3,8 @@
 //! Without the feature `rayon` there is one thread.
 
 use std::cell::Cell;
+#[cfg(feature = "rayon")]
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// Some images of a batch, that are planned or computed as they would be with all of it.
@@ -131,6 +133,47 @@ fn both(one: &(dyn Fn() + Sync), other: &(dyn Fn() + Sync)) {
         one();
         other();
     }
+}
+
+/// Does some work of many parts, each of which may be shared, with all threads awake until it ends: between two parts they look for
+/// something to do rather than go to sleep, from which they would wake later than a small part takes.
+pub(crate) fn awake<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+    #[cfg(feature = "rayon")]
+    if threads() > 1 {
+        return with_helpers(threads() - 1, work);
+    }
+    work()
+}
+
+#[cfg(feature = "rayon")]
+fn with_helpers<R: Send>(count: usize, work: impl FnOnce() -> R + Send) -> R {
+    /// Lets the helpers go, even where the work panics.
+    struct Ended<'a>(&'a AtomicBool);
+    impl Drop for Ended<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Release);
+        }
+    }
+    let ended = AtomicBool::new(false);
+    let work = || {
+        let _ended = Ended(&ended);
+        work()
+    };
+    let help = |_| {
+        while !ended.load(Ordering::Acquire) {
+            if rayon::yield_now() != Some(rayon::Yield::Executed) {
+                // Whoever else wants the core may have it.
+                std::thread::yield_now();
+            }
+        }
+    };
+    if rayon::current_thread_index().is_some() {
+        return rayon::join(work, || on_threads(count, &help)).0;
+    }
+    rayon::in_place_scope(|scope| {
+        scope.spawn(|_| on_threads(count, &help));
+        work()
+    })
 }
 
 /// Runs a test on so many threads; on one where the machine has no others.

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::in_place::{InPlace, apply_all, join};
 use super::{Join, flat};
+use crate::parallel;
 use crate::plan::Run;
 use crate::tensor::{TensorView, TensorViewMut};
 use crate::{Element, Plan, Result};
@@ -54,6 +55,8 @@ pub(super) struct Step<T: Element> {
 pub(super) struct Steps<T: Element> {
     pub(super) steps: Vec<Step<T>>,
     pub(super) memory: Vec<T>,
+    /// Whether threads stay awake between steps.
+    pub(super) awake: bool,
 }
 
 impl<T: Element> Step<T> {
@@ -141,12 +144,14 @@ fn copy<T: Element>(source: &TensorView<'_, T>, target: &mut TensorViewMut<'_, T
 
 impl<T: Element> Run<T> for Steps<T> {
     fn run(&mut self, input: TensorView<'_, T>, mut output: TensorViewMut<'_, T>) -> Result<()> {
-        let Self { steps, memory } = self;
-        for step in steps {
-            let ran = step.run(memory, &input, &mut output);
-            ran.map_err(|error| flat::within(&step.path, error))?;
-        }
-        Ok(())
+        let Self { steps, memory, awake } = self;
+        let mut all = || {
+            steps.iter_mut().try_for_each(|step| {
+                let ran = step.run(memory, &input, &mut output);
+                ran.map_err(|error| flat::within(&step.path, error))
+            })
+        };
+        if *awake { parallel::awake(all) } else { all() }
     }
 
     /// The algorithms of all steps, in order.
