@@ -77,7 +77,7 @@ impl<T: Element> Planner<'_, '_, T> {
             let Draft { path, action, source, target, then, rows_bytes: _ } = draft;
             Step { path, action, source: place(source), target: place(target), then }
         });
-        let steps = Steps { steps: steps.collect(), memory, awake: false };
+        let steps = Steps { in_order: steps.collect(), memory, stay_awake: false };
         Ok(Planned { steps, ways: self.ways, peak_bytes })
     }
 

@@ -199,7 +199,7 @@ impl<'a, T: Element> Graph<'a, T> {
     pub(crate) fn plan_in(&self, input_shape: &[usize], room: usize) -> Result<Plan<T>> {
         let flat = Flat::new(self, input_shape)?;
         let mut planned = Planned::new(&flat, room)?;
-        planned.steps.awake = self.multiply_adds(input_shape) >= WORTH_WAKING;
+        planned.steps.stay_awake = self.multiply_adds(input_shape) >= WORTH_WAKING;
         Ok(planned.into_plan(&flat))
     }
 

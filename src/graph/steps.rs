@@ -53,10 +53,10 @@ pub(super) struct Step<T: Element> {
 /// The steps of a graph, and the memory between them.
 #[derive(Clone)]
 pub(super) struct Steps<T: Element> {
-    pub(super) steps: Vec<Step<T>>,
+    pub(super) in_order: Vec<Step<T>>,
     pub(super) memory: Vec<T>,
     /// Whether threads stay awake between steps.
-    pub(super) awake: bool,
+    pub(super) stay_awake: bool,
 }
 
 impl<T: Element> Step<T> {
@@ -144,19 +144,19 @@ fn copy<T: Element>(source: &TensorView<'_, T>, target: &mut TensorViewMut<'_, T
 
 impl<T: Element> Run<T> for Steps<T> {
     fn run(&mut self, input: TensorView<'_, T>, mut output: TensorViewMut<'_, T>) -> Result<()> {
-        let Self { steps, memory, awake } = self;
+        let Self { in_order, memory, stay_awake } = self;
         let mut all = || {
-            steps.iter_mut().try_for_each(|step| {
+            in_order.iter_mut().try_for_each(|step| {
                 let ran = step.run(memory, &input, &mut output);
                 ran.map_err(|error| flat::within(&step.path, error))
             })
         };
-        if *awake { parallel::awake(all) } else { all() }
+        if *stay_awake { parallel::awake(all) } else { all() }
     }
 
     /// The algorithms of all steps, in order.
     fn algorithm(&self) -> String {
-        let algorithms = self.steps.iter().filter_map(|step| match &step.action {
+        let algorithms = self.in_order.iter().filter_map(|step| match &step.action {
             Action::Plan(plan) => Some(plan.algorithm()),
             Action::Join(join) => Some(join.name().to_lowercase()),
             Action::Copy(_) | Action::Nothing => None,
@@ -170,7 +170,7 @@ impl<T: Element> Run<T> for Steps<T> {
             Action::Plan(plan) => plan.workspace_bytes(),
             Action::Copy(_) | Action::Join(_) | Action::Nothing => 0,
         };
-        let steps: usize = self.steps.iter().map(of_step).sum();
+        let steps: usize = self.in_order.iter().map(of_step).sum();
         size_of_val(&self.memory[..]) + steps
     }
 }
