@@ -1,5 +1,6 @@
 //! What the fast algorithms have in common: weights that are prepared once, and work in pieces for the threads.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -135,7 +136,11 @@ impl<A: Kernels> Fast<A> {
             return Ok(None);
         }
         let Some(method) = method(&problem, algorithm, level, &original) else { return Ok(None) };
-        let in_order = original.contiguous()?;
+        // Filters lie in order; whatever copies others need not be fast, nor compiled at length.
+        let in_order = match original.to_slice() {
+            Some(weights) => Cow::Borrowed(weights),
+            None => Cow::Owned(original.iter().copied().collect()),
+        };
         let order = (algorithm, lanes::<A>(level));
         let mut plain = Arc::new(Aligned::new(0));
         let weights = match algorithm {
