@@ -69,6 +69,9 @@ pub type ConvTranspose3d<T = f32> = ConvTranspose<T, 3>;
 /// );
 /// # Ok::<(), featuremap::Error>(())
 /// ```
+///
+/// It is computed as convolutions, by Winograd's tiles among other ways: for pixels of very different sizes, what [`Conv`](super::Conv)
+/// says of them holds here, too. Mark missing data by NaN.
 #[derive(Clone, PartialEq)]
 pub struct ConvTranspose<T: Element, const N: usize> {
     filters: Tensor<T>,
