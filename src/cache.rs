@@ -37,22 +37,22 @@ impl Ahead {
         }
         self.asked = (address / PAGE + 1) * PAGE;
         let first = (self.asked - address) / size_of::<T>();
-        for line in 0..LINES {
-            if let Some(number) = numbers.get(first + line * LINE / size_of::<T>()) {
-                black_box(*number);
-            }
-        }
+        ask_for_lines(numbers.get(first..).unwrap_or_default());
     }
 }
 
 /// Asks for the first lines of each page of numbers that are read soon, page by page.
 #[inline(always)]
 pub(crate) fn ask_for_pages<T: Copy>(numbers: &[T]) {
-    for page in numbers.chunks(PAGE / size_of::<T>()) {
-        for line in 0..LINES {
-            if let Some(number) = page.get(line * LINE / size_of::<T>()) {
-                black_box(*number);
-            }
+    numbers.chunks(PAGE / size_of::<T>()).for_each(ask_for_lines);
+}
+
+/// Asks for the first lines of some numbers.
+#[inline(always)]
+fn ask_for_lines<T: Copy>(numbers: &[T]) {
+    for line in 0..LINES {
+        if let Some(number) = numbers.get(line * LINE / size_of::<T>()) {
+            black_box(*number);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Numbers that lie channel by channel at each place, put into a row for each channel.
 
+use super::epilogue;
 use crate::simd::{Kernel, Level, Simd, Vector, has_kernels, run, vectorized_narrow};
 
 /// Places that are taken together: what is written of a channel fills a line of the cache, or most of it.
@@ -77,8 +78,8 @@ pub(crate) fn transpose_tiles<T, U>(
     }
 }
 
-/// The channels of some places.
-pub struct Transpose<'a, T> {
+/// Channels that lie side by side at each of some places.
+pub struct SideBySide<'a, T> {
     pub(crate) from: &'a [T],
     /// From place to place, and from channel to channel of what is written.
     pub(crate) pitch: usize,
@@ -90,7 +91,7 @@ pub struct Transpose<'a, T> {
     pub(crate) to: &'a mut [T],
 }
 
-impl<T: Copy> Transpose<'_, T> {
+impl<T: Copy> SideBySide<'_, T> {
     /// By plain loops.
     #[inline(always)]
     pub(crate) fn plain(self) {
@@ -100,7 +101,7 @@ impl<T: Copy> Transpose<'_, T> {
 }
 
 /// Squares of as many registers as a register has lanes.
-impl Kernel for Transpose<'_, f32> {
+impl Kernel for SideBySide<'_, f32> {
     type Output = ();
 
     #[inline(always)]
@@ -113,7 +114,7 @@ impl Kernel for Transpose<'_, f32> {
     }
 }
 
-impl Transpose<'_, f32> {
+impl SideBySide<'_, f32> {
     #[inline(always)]
     fn squares<S: Simd, const LANES: usize>(self, simd: S) {
         let Self { from, pitch, row, places, first, channels, to } = self;
@@ -126,7 +127,7 @@ impl Transpose<'_, f32> {
                     let from = &from[(place + at) * pitch + channel..][..LANES];
                     square[at] = S::f32s::from_slice(simd, from);
                 }
-                let square = turned::<S, LANES>(square);
+                epilogue::transpose::<S, f32, LANES>(&mut square);
                 for at in 0..LANES {
                     square[at].store_slice(&mut to[(channel + at) * row + place..][..LANES]);
                 }
@@ -143,26 +144,9 @@ impl Transpose<'_, f32> {
     }
 }
 
-/// A square of lanes with its registers as columns: as often as the number of registers can be halved, the first half is zipped with
-/// the second, which turns the number of a register by a bit, with that of a lane behind it.
-#[inline(always)]
-fn turned<S: Simd, const LANES: usize>(mut square: [S::f32s; LANES]) -> [S::f32s; LANES] {
-    let mut step = 1;
-    while step < LANES {
-        let before = square;
-        for at in 0..LANES / 2 {
-            let (one, other) = (before[at], before[at + LANES / 2]);
-            square[2 * at] = one.zip_low(other);
-            square[2 * at + 1] = one.zip_high(other);
-        }
-        step *= 2;
-    }
-    square
-}
-
 /// With the instructions of a level.
 #[inline(never)]
-pub(crate) fn transpose_f32(level: Level, task: Transpose<'_, f32>) {
+pub(crate) fn transpose_f32(level: Level, task: SideBySide<'_, f32>) {
     match has_kernels(level) && task.channels >= TILE {
         true => run(level, task),
         false => vectorized_narrow(
@@ -201,11 +185,11 @@ mod tests {
             }
             for level in levels() {
                 let mut to = vec![-1.0; channels * row];
-                transpose_f32(level, Transpose { from: &from, pitch, row, places, first, channels, to: &mut to });
+                transpose_f32(level, SideBySide { from: &from, pitch, row, places, first, channels, to: &mut to });
                 assert_eq!(to, expected, "{places} places of {channels} channels at {level:?}");
             }
             let mut to = vec![-1.0; channels * row];
-            Transpose { from: &from, pitch, row, places, first, channels, to: &mut to }.plain();
+            SideBySide { from: &from, pitch, row, places, first, channels, to: &mut to }.plain();
             assert_eq!(to, expected, "{places} places of {channels} channels");
         }
     }

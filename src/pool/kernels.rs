@@ -13,7 +13,7 @@ use super::totals::{self, Totals};
 use super::windows::Windows;
 use super::{Average, L2, Lp, Max, Min};
 use crate::kernels::pool::hosts::Number;
-use crate::kernels::transpose::{Transpose, transpose_f32};
+use crate::kernels::transpose::{SideBySide, transpose_f32};
 use crate::relu::{self, Rectify};
 use crate::simd::{Level, Pixel, vectorized_narrow};
 use crate::{Element, Float, Result};
@@ -39,7 +39,7 @@ pub trait Kernels: Pixel + Number {
     /// The means of some channels, from the `first` on, that lie side by side; says whether there is a kernel for that.
     fn channel_means(level: Level, pixels: &[Self], channels: (usize, usize), output: &mut [Self]) -> bool;
     /// Puts channels that lie side by side into rows; says whether there is a kernel for that.
-    fn transpose(level: Level, task: Transpose<'_, Self>) -> bool;
+    fn transpose(level: Level, task: SideBySide<'_, Self>) -> bool;
     /// What pools windows by a reduction of this crate.
     fn windows(operation: Operation, windows: Windows) -> Result<Box<dyn Pooled<Self>>>
     where
@@ -180,7 +180,7 @@ macro_rules! side_by_side {
             true
         }
 
-        fn transpose(level: Level, task: Transpose<'_, Self>) -> bool {
+        fn transpose(level: Level, task: SideBySide<'_, Self>) -> bool {
             transpose_f32(level, task);
             true
         }
@@ -190,7 +190,7 @@ macro_rules! side_by_side {
             false
         }
 
-        fn transpose(level: Level, task: Transpose<'_, Self>) -> bool {
+        fn transpose(level: Level, task: SideBySide<'_, Self>) -> bool {
             vectorized_narrow(
                 level,
                 #[inline(always)]
@@ -204,7 +204,7 @@ macro_rules! side_by_side {
             false
         }
 
-        fn transpose(_: Level, _: Transpose<'_, Self>) -> bool {
+        fn transpose(_: Level, _: SideBySide<'_, Self>) -> bool {
             false
         }
     };

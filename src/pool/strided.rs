@@ -7,7 +7,7 @@ use ndarray::{ArrayView2, ArrayView4, ArrayView5, Axis};
 
 use super::planes::{Compute, Given, Sizes, Worker};
 use crate::Element;
-use crate::kernels::transpose::Transpose;
+use crate::kernels::transpose::SideBySide;
 use crate::simd::Level;
 
 /// Bytes that are put in order at a time: they stay in the second-level cache.
@@ -128,6 +128,6 @@ fn transposed<T: Element>(row: &ArrayView2<'_, T>, planes: &Range<usize>, to: &m
         _ => return false,
     };
     let (first, count) = (planes.start, planes.len());
-    let task = Transpose { from: pixels, pitch: channels, row: band, places: width, first, channels: count, to };
+    let task = SideBySide { from: pixels, pitch: channels, row: band, places: width, first, channels: count, to };
     T::transpose(Level::new(), task)
 }
