@@ -1,72 +1,190 @@
-//! Means of whole maps whose channels lie side by side at every pixel: sums of neighbours in memory, side by side.
+//! Means of whole maps whose channels lie side by side at every pixel: neighbours in memory are summed side by side, each in the order
+//! in which [`Totals`](super::totals::Totals) sums a channel that lies by itself. So the order of memory changes no bit.
 
-use crate::simd::{Level, vectorized};
+use std::ops::Range;
 
-/// Numbers that are summed side by side, at most.
-const LANES: usize = 512;
+use super::totals::{STRETCH, WIDE};
+use crate::simd::{Kernel, Level, Pixel, Simd, Vector, run_narrow, vectorized};
 
-/// So many are summed one after the other as they are; sums of those are added up in doubles.
-const STRETCH: usize = 16;
+/// Sums side by side, at most: those of so many channels, as many for each as there the register of one channel has lanes.
+const SUMS: usize = 512;
 
 /// The means of some channels, from the `first` on, of all that there are.
 #[inline(never)]
 pub(super) fn means(level: Level, pixels: &[f32], (channels, first): (usize, usize), output: &mut [f32]) {
-    let count = (pixels.len() / channels) as f64;
-    // Few channels are summed as many pixels at a time as there is room for.
-    let row = channels * (LANES / channels).max(1);
-    let is_one_pixel = row == channels;
-    for (number, output) in output.chunks_mut(LANES).enumerate() {
-        let from = if is_one_pixel { first + number * LANES } else { 0 };
-        let mut sums = [0.0; LANES];
-        let sums = &mut sums[..if is_one_pixel { output.len() } else { row }];
-        vectorized(
-            level,
-            #[inline(always)]
-            || sum(pixels, row, from, sums),
-        );
-        for (channel, output) in output.iter_mut().enumerate() {
-            let skipped = if is_one_pixel { channel } else { first + channel };
-            #[allow(clippy::cast_possible_truncation, reason = "rounding to the nearest value is the point")]
-            let mean = (sums[skipped..].iter().step_by(channels).sum::<f64>() / count) as f32;
-            *output = mean;
+    let lanes = run_narrow(level, LanesOfTotals);
+    let count = pixels.len() / channels;
+    let divisor = count as f32;
+    for (number, output) in output.chunks_mut(SUMS / lanes).enumerate() {
+        let first = first + number * (SUMS / lanes);
+        let maps = Maps { level, pixels, channels, lanes, first, width: output.len() };
+        let mut sums = maps.sums(count);
+        let mut half = lanes / 2;
+        while half > 0 {
+            for lane in 0..half {
+                for channel in 0..maps.width {
+                    let at = |lane: usize| lane * maps.width + channel;
+                    sums[at(lane)] = sums[at(2 * lane)] + sums[at(2 * lane + 1)];
+                }
+            }
+            half /= 2;
         }
+        output.iter_mut().zip(sums).for_each(|(output, sum)| *output = sum / divisor);
     }
 }
 
-/// The sums of neighbours from one on, as many as there are `sums`, over rows of so many numbers; the last row may be shorter.
-#[inline(always)]
-fn sum(pixels: &[f32], row: usize, from: usize, sums: &mut [f64]) {
-    let mut few = [0.0; LANES];
-    let few = &mut few[..sums.len()];
-    for stretch in pixels.chunks(STRETCH * row) {
-        few.fill(0.0);
-        for row in stretch.chunks(row) {
-            few.iter_mut().zip(&row[from.min(row.len())..]).for_each(|(sum, &number)| *sum += number);
+/// The lanes of the registers in which a channel that lies by itself is summed.
+struct LanesOfTotals;
+
+impl Kernel for LanesOfTotals {
+    type Output = usize;
+    /// As of those.
+    const SCALAR: bool = false;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) -> usize {
+        <f32 as Pixel>::Pixels::<S>::LEN
+    }
+}
+
+/// Some channels of an image, `width` of them from the `first` on.
+struct Maps<'a> {
+    level: Level,
+    pixels: &'a [f32],
+    channels: usize,
+    lanes: usize,
+    first: usize,
+    width: usize,
+}
+
+impl Maps<'_> {
+    /// What so many pixels come to, `[lane, channel]`.
+    fn sums(&self, count: usize) -> [f32; SUMS] {
+        let stretches = count / (STRETCH * self.lanes);
+        let mut sums = [0.0; SUMS];
+        vectorized(
+            self.level,
+            #[inline(always)]
+            || self.few(stretches * STRETCH, count, &mut sums),
+        );
+        // Stretches are merged in pairs of pairs: those of the highest power of two are the first in memory.
+        for power in (0..usize::BITS).filter(|power| stretches >> power & 1 == 1) {
+            let mut merged = [0.0; SUMS];
+            self.power(stretches >> power >> 1 << power << 1, power, &mut merged);
+            sums.iter_mut().zip(merged).for_each(|(sum, merged)| *sum += merged);
         }
-        sums.iter_mut().zip(&*few).for_each(|(sum, &few): (&mut f64, &f32)| *sum += f64::from(few));
+        sums
+    }
+
+    /// What a power of two of stretches comes to, from one on, each half by itself.
+    fn power(&self, first: usize, power: u32, sums: &mut [f32; SUMS]) {
+        if power == 0 {
+            return vectorized(
+                self.level,
+                #[inline(always)]
+                || self.stretch(first, sums),
+            );
+        }
+        let mut later = [0.0; SUMS];
+        self.power(first, power - 1, sums);
+        self.power(first + (1 << (power - 1)), power - 1, &mut later);
+        sums.iter_mut().zip(later).for_each(|(sum, later)| *sum += later);
+    }
+
+    /// What one stretch comes to: several sums of each channel and lane, so that none waits for the one before.
+    #[inline(always)]
+    fn stretch(&self, number: usize, sums: &mut [f32; SUMS]) {
+        let mut wide = [[0.0; SUMS]; WIDE];
+        for register in 0..STRETCH {
+            self.add(&mut wide[register % WIDE], (number * STRETCH + register) * self.lanes, 0..self.lanes);
+        }
+        let mut half = WIDE / 2;
+        while half > 0 {
+            let (earlier, later) = wide.split_at_mut(half);
+            for (sums, later) in earlier.iter_mut().zip(later) {
+                sums.iter_mut().zip(later).for_each(|(sum, later)| *sum += *later);
+            }
+            half /= 2;
+        }
+        *sums = wide[0];
+    }
+
+    /// Adds what is too little for a stretch, from a register on. The last register ends with the last pixel, over the one before it.
+    #[inline(always)]
+    fn few(&self, from: usize, count: usize, sums: &mut [f32; SUMS]) {
+        for register in from..count / self.lanes {
+            self.add(sums, register * self.lanes, 0..self.lanes);
+        }
+        match (count % self.lanes, count.checked_sub(self.lanes)) {
+            (0, _) => {}
+            (rest, Some(last)) => self.add(sums, last, self.lanes - rest..self.lanes),
+            (rest, None) => self.add(sums, 0, 0..rest),
+        }
+    }
+
+    /// Adds a register of each channel, which begins at a pixel: some lanes of it.
+    #[inline(always)]
+    fn add(&self, sums: &mut [f32; SUMS], pixel: usize, lanes: Range<usize>) {
+        let add =
+            |sums: &mut [f32], pixels: &[f32]| sums.iter_mut().zip(pixels).for_each(|(sum, &pixel)| *sum += pixel);
+        let place = |lane: usize| (pixel + lane) * self.channels + self.first;
+        if self.width == self.channels {
+            let sums = &mut sums[lanes.start * self.width..lanes.end * self.width];
+            return add(sums, &self.pixels[place(lanes.start)..]);
+        }
+        for lane in lanes {
+            add(&mut sums[lane * self.width..][..self.width], &self.pixels[place(lane)..]);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use super::super::boxed::{Boxed, Layout};
+    use super::super::operation::Operation;
+    use super::super::planes::Sizes;
+    use super::super::tests::run;
     use super::*;
-    use crate::simd::levels;
+    use crate::simd::kernel_levels;
 
     #[test]
-    fn channels_have_their_own_means() {
-        for (pixels, channels) in
-            [(1, 2), (7, 3), (1000, 3), (130, 4), (77, 31), (65, 32), (300, 33), (200, 70), (20, 600), (3, 1500)]
-        {
-            let numbers: Vec<f32> = (0..pixels * channels).map(|number| (number * 37 % 101) as f32 - 40.0).collect();
-            for (first, count) in [(0, channels), (channels / 2, channels - channels / 2), (1, 1)] {
-                for level in levels() {
+    fn channels_have_the_bits_of_channels_that_lie_by_themselves() {
+        for (pixels, channels) in [
+            (1, 2),
+            (7, 3),
+            (8, 5),
+            (49, 31),
+            (1000, 3),
+            (130, 4),
+            (77, 31),
+            (65, 65),
+            (300, 33),
+            (200, 70),
+            (20, 600),
+            (3, 1500),
+            (511, 129),
+            (512, 7),
+            (5000, 3),
+            (9001, 17),
+            (4096, 140),
+        ] {
+            let numbers: Vec<f32> =
+                (0..pixels * channels).map(|number| (number * 37 % 1013) as f32 / 7.0 - 40.0).collect();
+            let apart: Vec<f32> =
+                (0..channels).flat_map(|channel| numbers.iter().skip(channel).step_by(channels).copied()).collect();
+            for level in kernel_levels() {
+                let plane = [1, 1, pixels];
+                let sizes = Sizes { planes: channels, plane, spatial_axes: 1, units: 1, unit: 1 };
+                let operation = Operation::Average { count_include_pad: false };
+                let boxed = Boxed::new::<f32>(operation, Layout::of_maps(plane), level).expect("it has kernels");
+                let mut expected = vec![f32::NAN; channels];
+                run(Arc::new(boxed), sizes, 1, &apart, &mut expected);
+                for (first, count) in [(0, channels), (channels / 2, channels - channels / 2), (1, 1)] {
                     let mut found = vec![f32::NAN; count];
                     means(level, &numbers, (channels, first), &mut found);
-                    for (number, found) in found.into_iter().enumerate() {
-                        let of_channel = numbers.iter().skip(first + number).step_by(channels);
-                        let expected = of_channel.map(|&number| f64::from(number)).sum::<f64>() / pixels as f64;
-                        assert!((f64::from(found) - expected).abs() < 1e-4, "{found} instead of {expected}, {level:?}");
-                    }
+                    assert_eq!(found, expected[first..][..count], "{pixels} pixels, {channels} channels, {level:?}");
                 }
             }
         }

@@ -16,8 +16,9 @@ use crate::simd::{Pixel, Select, Simd, SimdMask, Vector};
 // It waits for memory.
 by_operation!(Totals by run_narrow);
 
-/// The registers of a stretch.
-const STRETCH: usize = 64;
+/// The registers of a stretch, and the sums that it is taken in.
+pub(super) const STRETCH: usize = 64;
+pub(super) const WIDE: usize = 8;
 
 /// Planes of so few registers that a loop through them would take as long as what it does are unrolled, where registers have so many
 /// lanes at most: planes of 7×7 pixels have three registers before the last, or six, and those of 8×8 have seven at most.
@@ -249,7 +250,6 @@ fn whole_stretch<S: Simd, T: Pixel, O: Merge<T>>(
     start: T::Pixels<S>,
     ahead: &mut Ahead,
 ) -> Sum<S, T> {
-    const WIDE: usize = 8;
     let lanes = T::Pixels::<S>::LEN;
     let mut sums = [start; WIDE];
     let mut watched = [T::Pixels::<S>::splat(simd, T::default()); WIDE];

@@ -47,13 +47,14 @@ impl<const N: usize> Case<N> {
     }
 
     /// What boxes give at each level, the same to the bit for one, two and three workers: one for the whole plane, and boxes that overlap.
+    /// `check` is told how many terms may have been added one after the other: those of the largest box where a level has no kernels.
     pub(super) fn each_box<T: Element, R: Reduction<T>, U: Element>(
         &self,
         reduction: &R,
         Oracle(oracle, of): &Oracle<impl Reduction<U>, impl Fn(T) -> U>,
         input: &ArrayD<T>,
         bits: impl Fn(T) -> u64,
-        mut check: impl FnMut(&Tensor<T>, &Tensor<U>),
+        mut check: impl FnMut(&Tensor<T>, &Tensor<U>, usize),
     ) {
         let mut plane = [1; 3];
         plane[3 - N..].copy_from_slice(&self.input);
@@ -79,25 +80,28 @@ impl<const N: usize> Case<N> {
             for level in levels() {
                 let layout = Layout::new(plane, ranges.clone());
                 let mut first: Option<Tensor<T>> = None;
-                self.by_strips(reduction, &layout, sizes, level, pixels, &bits, |found| check(found, &expected));
+                self.by_strips(reduction, &layout, sizes, level, pixels, &bits, |found| check(found, &expected, 1));
                 for workers in (1..=3).filter(|&workers| workers <= expected.len()) {
                     let mut found = vec![T::HIGHEST; expected.len()];
                     let layout = layout.clone();
-                    match reduction.operation() {
+                    let terms = match reduction.operation() {
                         Some(operation) if T::HAS_KERNELS && has_kernels(level) && operation.is_of::<T>() => {
                             run(Arc::new(Boxed { operation, level, layout }), sizes, workers, pixels, &mut found);
+                            1
                         }
                         Some(_) => {
                             let stepped = Stepped::<_, false> { reduction: reduction.clone(), level, layout };
                             run(Arc::new(stepped), sizes, workers, pixels, &mut found);
+                            plane.iter().product()
                         }
                         None => {
                             let stepped = Stepped::<_, true> { reduction: reduction.clone(), level, layout };
                             run(Arc::new(stepped), sizes, workers, pixels, &mut found);
+                            1
                         }
-                    }
+                    };
                     let found = Tensor::from_vec(expected.shape(), found).expect("as many as expected");
-                    check(&found, &expected);
+                    check(&found, &expected, terms);
                     let first = first.get_or_insert_with(|| found.clone());
                     assert!(
                         first.iter().zip(&found).all(|(&one, &other)| bits(one) == bits(other)),

@@ -42,7 +42,13 @@ impl<const N: usize> Case<N> {
                 }
             }
         }
-        self.each_box(reduction, &Oracle(reduction.clone(), same), input, |_| 0, check);
+        self.each_box(
+            reduction,
+            &Oracle(reduction.clone(), same),
+            input,
+            |_| 0,
+            |found, expected, _| check(found, expected),
+        );
     }
 
     fn check_own(&self) {

@@ -95,7 +95,13 @@ impl<const N: usize> Case<N> {
                     let equal = |found: &Tensor<T>, expected: &Tensor<i64>| {
                         assert_eq!(found.map(|&pixel| pixel.into()), *expected);
                     };
-                    self.each_box(&average, &Oracle(nearest, Into::into), &input, |pixel| pixel.into() as u64, equal);
+                    self.each_box(
+                        &average,
+                        &Oracle(nearest, Into::into),
+                        &input,
+                        |pixel| pixel.into() as u64,
+                        |found, expected, _| equal(found, expected),
+                    );
                 }
             }
         }
