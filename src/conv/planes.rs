@@ -19,9 +19,6 @@ use crate::simd::Level;
 use crate::tensor::TensorView;
 use crate::window::{Axis, AxisSpec, PaddingMode};
 
-/// Scratch of so many numbers is in proportion to any layer.
-const LITTLE_SCRATCH: usize = 1 << 16;
-
 /// Shares start with rows that are a multiple of this: most tiles have as many.
 const ROWS_OF_A_TILE: usize = 4;
 
@@ -55,7 +52,7 @@ impl Planes {
         let [point, rows, columns] = problem.axes;
         let as_read = |axis: Axis| if padded { axis.with_padding_as_pixels() } else { axis };
         let (rows_read, columns_read) = (as_read(rows), as_read(columns));
-        let room = problem.proportionate().max(LITTLE_SCRATCH);
+        let room = problem.proportionate();
         let way = match algorithm {
             Algorithm::Separable => Way::TwoPasses(Box::new(Passes::new::<A>(level, rows_read, columns_read, room)?)),
             _ => Way::OnePass(Box::new(Layout::new::<A>(level, rows_read, columns_read, room)?)),

@@ -4,6 +4,9 @@ use super::Layer;
 use crate::window::{Axis, AxisSpec, PaddingMode};
 use crate::{Quads, Result};
 
+/// Scratch of so many numbers is in proportion to any layer.
+const LITTLE_SCRATCH: usize = 1 << 16;
+
 /// A convolution over three spatial axes, outermost first; axes that the layer lacks have one pixel and one output.
 #[derive(Debug, Clone)]
 pub struct Problem {
@@ -88,11 +91,11 @@ impl Problem {
         (planes.length(), planes.size(), planes.outputs(), planes.before()) == (1, 1, 1, 0)
     }
 
-    /// Numbers that a packed input of one group may have without being out of all proportion: a few times those that are
-    /// read.
+    /// Numbers that a packed input of one group may have without being out of all proportion: a few times those that are read, however
+    /// many lie between them, and a few that any layer may have.
     pub(super) fn proportionate(&self) -> usize {
-        let read = self.pixels().saturating_add(self.outputs().saturating_mul(self.taps()));
-        read.saturating_mul(self.channels).saturating_mul(4)
+        let read = self.outputs().saturating_mul(self.taps()).saturating_mul(self.channels);
+        read.saturating_mul(4).max(LITTLE_SCRATCH)
     }
 
     /// Products that one output is the sum of.

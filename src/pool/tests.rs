@@ -111,7 +111,13 @@ fn by_kernel<T: Element, R: Reduction<T>, const N: usize>(
 }
 
 /// Twice, so that what a run leaves in its memory is seen.
-pub(super) fn run<T: Element>(compute: Arc<dyn Compute<T>>, sizes: Sizes, workers: usize, pixels: &[T], found: &mut [T]) {
+pub(super) fn run<T: Element>(
+    compute: Arc<dyn Compute<T>>,
+    sizes: Sizes,
+    workers: usize,
+    pixels: &[T],
+    found: &mut [T],
+) {
     let mut planes = Planes::new(compute, sizes, workers).expect("the case is small");
     if workers > 1 {
         planes = planes.in_pieces((sizes.planes * sizes.units).div_ceil(2 * workers - 1));

@@ -179,7 +179,6 @@ impl<T: Number<Sum: Number>> Convolution<'_, T> {
 
     /// The largest pixel about an output, of those whose square is finite, times its weights.
     fn beside(&self, image: usize, filter: usize, group: usize, place: &[usize]) -> f64 {
-        let limit = T::PRECISION.expect("floats have tiles").largest.sqrt();
         let about = |(axis, &output): (&Along, &usize)| {
             let reach = 4_i128.saturating_mul(axis.stride as i128).saturating_mul(axis.dilation as i128);
             let first = axis.position(output, 0).saturating_sub(reach).max(-(axis.before as i128));
@@ -191,20 +190,28 @@ impl<T: Number<Sum: Number>> Convolution<'_, T> {
         let mut largest = 0.0_f64;
         for channel in 0..self.inputs {
             let plane = (image * self.inputs * self.groups + group * self.inputs + channel) * self.pixels();
-            walk(&about, &mut |pixel, _| {
-                let size = pixel.map_or(0.0, |pixel| self.input[plane + pixel].float().abs());
-                if size <= limit {
-                    largest = largest.max(size);
-                }
-            });
+            largest = self.largest(&about, plane).max(largest);
         }
         let weights = &self.filters[filter * self.terms()..][..self.terms()];
         largest * weights.iter().map(|weight| weight.float().abs()).filter(|size| size.is_finite()).sum::<f64>()
     }
 
+    /// The largest of some pixels of a plane, of those whose square is finite.
+    fn largest(&self, about: &[(usize, Vec<Option<usize>>)], plane: usize) -> f64 {
+        let limit = T::PRECISION.expect("floats have tiles").largest.sqrt();
+        let mut largest = 0.0_f64;
+        walk(about, &mut |pixel, _| {
+            let size = pixel.map_or(0.0, |pixel| self.input[plane + pixel].float().abs());
+            if size <= limit {
+                largest = largest.max(size);
+            }
+        });
+        largest
+    }
+
     /// An output of the transposed convolution: here the axes are those of the small input, their lengths those of the output. The
     /// filters are `[channel, output of a group, …]`, and `inputs` and `outputs` are those of this convolution.
-    pub(crate) fn transposed_at(&self, flat: usize) -> Expected<T::Sum> {
+    pub(crate) fn transposed_at(&self, flat: usize, tiles: bool) -> Expected<T::Sum> {
         let of_map = self.pixels();
         let (image, output) = (flat / of_map / self.outputs, flat / of_map % self.outputs);
         let place = unravel(flat % of_map, self.axes.iter().map(|axis| axis.length));
@@ -231,7 +238,36 @@ impl<T: Number<Sum: Number>> Convolution<'_, T> {
                 sum.add(self.input[plane + pixel], self.filters[weights + tap]);
             }
         }
-        sum.expected()
+        let mut expected = sum.expected();
+        if let (true, Expected::Near { terms, .. }) = (tiles, &mut expected) {
+            terms.beside = self.beside_transposed(image, output, &place);
+        }
+        expected
+    }
+
+    /// As [`beside`](Self::beside), of the transposed convolution.
+    fn beside_transposed(&self, image: usize, output: usize, place: &[usize]) -> f64 {
+        let about = |(axis, &at): (&Along, &usize)| {
+            let reach = 4_i128.saturating_mul(axis.stride as i128).saturating_mul(axis.dilation as i128);
+            let near = |pixel: &usize| {
+                let (first, last) = (axis.position(*pixel, 0), axis.position(*pixel, axis.size - 1));
+                first.saturating_sub(reach) <= at as i128 && at as i128 <= last.saturating_add(reach)
+            };
+            (axis.outputs, (0..axis.outputs).filter(near).map(Some).collect())
+        };
+        let about: Vec<_> = self.axes.iter().zip(place).map(about).collect();
+        let of_group = self.outputs / self.groups;
+        let taps: usize = self.axes.iter().map(|axis| axis.size).product();
+        let small: usize = self.axes.iter().map(|axis| axis.outputs).product();
+        let (mut largest, mut weights) = (0.0_f64, 0.0);
+        for channel in (0..self.inputs).map(|channel| output / of_group * self.inputs + channel) {
+            let plane = (image * self.inputs * self.groups + channel) * small;
+            largest = self.largest(&about, plane).max(largest);
+            let of_channel = &self.filters[(channel * of_group + output % of_group) * taps..][..taps];
+            weights +=
+                of_channel.iter().map(|weight| weight.float().abs()).filter(|size| size.is_finite()).sum::<f64>();
+        }
+        largest * weights
     }
 }
 

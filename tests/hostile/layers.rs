@@ -372,7 +372,7 @@ pub(crate) fn check_transposed<T: Number<Sum: Number>, const N: usize>(stage: &S
         outputs,
         inputs,
     };
-    let definition = &|place: usize, _| Some(definition.transposed_at(place));
+    let definition = &|place: usize, tiles| Some(definition.transposed_at(place, tiles));
     let facts = Some(&facts);
     let subject =
         Subject { module: &conv, input: &input, verdict, facts, definition, terms, zeros: false, honest: true, bytes };
