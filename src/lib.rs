@@ -121,6 +121,7 @@ mod graph;
 pub mod guide;
 #[cfg(any(feature = "onnx", feature = "safetensors"))]
 mod half;
+mod kept;
 mod kernels;
 mod layers;
 mod linear;

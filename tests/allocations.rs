@@ -85,6 +85,22 @@ fn allocations_of(plan: &mut Plan, input: &ArrayD<f32>, output: &mut ArrayD<f32>
 /// A layer with its name and the shape of its input.
 type Layer<'a> = (&'a str, Box<dyn Module<f32>>, &'a [usize]);
 
+/// Calls of a network after its first, into memory that is there.
+fn calls_again_take_no_memory() {
+    let conv = || Conv::<f32, 2>::new(filters((8, 8, 3, 3))).padding(1);
+    let model = Sequential::new()
+        .push(conv())
+        .push(Relu)
+        .push(Residual::new(Sequential::new().push(conv())))
+        .push(MaxPool2d::new(2));
+    let (input, mut output) = (Array::from_elem((1, 8, 12, 14), 0.5), Array::zeros((1, 8, 6, 7)));
+    let mut call = || model.forward_into((&input).into(), (&mut output).into()).expect("the shapes fit");
+    call();
+    let region = Region::new(ALLOCATOR);
+    (0..RUNS).for_each(|_| call());
+    assert_eq!(region.change().allocations, 0);
+}
+
 /// Dynamic arrays of one to six axes in row-major order, by every module that takes them; and others of fixed rank.
 fn any_rank_takes_no_memory() {
     let conv1 = || Conv::<f32, 1>::new(filters((3, 2, 3))).padding(1);
@@ -230,6 +246,7 @@ fn running_a_plan_takes_no_memory() {
         assert_eq!(all(), [0; 6]);
         networks_take_no_memory();
         any_rank_takes_no_memory();
+        calls_again_take_no_memory();
     });
 
     // From outside, a block for each share that rayon is given, and one of its queue of jobs now and then: that holds 63.

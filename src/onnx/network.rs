@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::layers::{Reshaped, Strided};
+use crate::kept::Kept;
 use crate::module::{Module, Operator};
 use crate::tensor::element_count;
 use crate::{AsView, ChannelAxis, Error, Graph, Lowering, Plan, Result, Tensor, TensorView, TensorViewMut};
@@ -38,6 +39,7 @@ pub(super) struct Parts {
     unpack: Vec<Strided>,
     /// For more than one output: how each is laid into one row of all.
     pack: Vec<Reshaped>,
+    kept: Kept<f32>,
 }
 
 /// A named tensor of a [`Network`].
@@ -133,7 +135,7 @@ impl Network {
             0 | 1 => Vec::new(),
             _ => made.iter().map(|port| Reshaped::as_row(&port.shape)).collect::<Result<_>>()?,
         };
-        Ok(Self(Arc::new(Parts { inputs, outputs, steps, unpack, pack })))
+        Ok(Self(Arc::new(Parts { inputs, outputs, steps, unpack, pack, kept: Kept::default() })))
     }
 
     /// Names and shapes of what it takes, in order.
@@ -263,10 +265,10 @@ impl Operator for Network {
 }
 
 impl Module<f32> for Network {
-    /// Plans, and runs the plan.
-    fn forward_into(&self, input: TensorView<'_, f32>, output: TensorViewMut<'_, f32>) -> Result<()> {
+    /// Plans, and runs the plan, which is kept for the next call.
+    fn forward_into(&self, input: TensorView<'_, f32>, mut output: TensorViewMut<'_, f32>) -> Result<()> {
         self.check_output(&input, &output)?;
-        self.plan(input.shape())?.run(input, output)
+        self.0.kept.run(&input, &mut output, |_| self.plan(input.shape()))
     }
 
     fn plan(&self, input_shape: &[usize]) -> Result<Plan> {

@@ -10,6 +10,7 @@ mod summary;
 
 use std::sync::Arc;
 
+use crate::kept::Kept;
 use crate::module::{Module, Operator, check_shape};
 use crate::tensor::{TensorView, TensorViewMut};
 use crate::version::Version;
@@ -65,6 +66,13 @@ pub use summary::{LayerSummary, Summary};
 /// All of that holds for modules of your own that say so by [`Module::lowering`]. A `Sequential` within another, or
 /// within a [`Residual`](crate::Residual), is planned as if its layers were those of the other.
 ///
+/// # Calls of `forward`
+///
+/// The plans of the last few shapes are kept, with the memory that they compute in: what `forward` has planned once, it only runs when
+/// the next input has the same shape. Loading parameters drops them; a clone starts without any. A module of your own
+/// that changes behind a shared reference is called each time, if it leaves [`Module::plan`] and [`Module::lowering`] as they are;
+/// what these return is kept.
+///
 /// # Copies
 ///
 /// A copy shares the layers, and costs next to nothing, until the parameters of one of the two are
@@ -74,6 +82,7 @@ pub use summary::{LayerSummary, Summary};
 pub struct Sequential<T: Element = f32> {
     layers: Vec<Layer<T>>,
     version: Version,
+    kept: Kept<T>,
 }
 
 /// A module of a network. Copies of the network share it until one of them writes to its parameters.
@@ -139,8 +148,14 @@ impl<T: Element> Sequential<T> {
 
     /// Adds a layer at the end, with a name for errors, summaries and saved parameters.
     pub fn push_named(mut self, name: impl Into<String>, module: impl Module<T> + Clone + 'static) -> Self {
-        self.layers.push(Layer { name: name.into(), module: Arc::new(module) });
+        self.add(name.into(), Arc::new(module));
         self
+    }
+
+    fn add(&mut self, name: String, module: Arc<dyn CloneModule<T>>) {
+        // Plans of fewer layers.
+        self.kept = Kept::default();
+        self.layers.push(Layer { name, module });
     }
 
     /// Number of layers.
@@ -178,7 +193,7 @@ impl<T: Element> Sequential<T> {
 /// A network without layers.
 impl<T: Element> Default for Sequential<T> {
     fn default() -> Self {
-        Self { layers: Vec::new(), version: Version::default() }
+        Self { layers: Vec::new(), version: Version::default(), kept: Kept::default() }
     }
 }
 
@@ -205,7 +220,7 @@ impl<T: Element, M: Module<T> + Clone + 'static> FromIterator<M> for Sequential<
 impl<T: Element, M: Module<T> + Clone + 'static> Extend<M> for Sequential<T> {
     fn extend<I: IntoIterator<Item = M>>(&mut self, modules: I) {
         for module in modules {
-            self.layers.push(Layer { name: self.layers.len().to_string(), module: Arc::new(module) });
+            self.add(self.layers.len().to_string(), Arc::new(module));
         }
     }
 }
@@ -230,10 +245,13 @@ impl<T: Element> Operator for Sequential<T> {
 }
 
 impl<T: Element> Module<T> for Sequential<T> {
-    /// Plans, and runs the plan.
-    fn forward_into(&self, input: TensorView<'_, T>, output: TensorViewMut<'_, T>) -> Result<()> {
-        check_shape(&self.output_shape(input.shape())?, &output)?;
-        self.plan(input.shape())?.run(input, output)
+    /// Plans, and runs the plan, which is kept for the next input of this shape: see [`Sequential`].
+    fn forward_into(&self, input: TensorView<'_, T>, mut output: TensorViewMut<'_, T>) -> Result<()> {
+        let plan = |output: &TensorViewMut<'_, T>| {
+            check_shape(&self.output_shape(input.shape())?, output)?;
+            self.plan(input.shape())
+        };
+        self.kept.run(&input, &mut output, plan)
     }
 
     fn plan(&self, input_shape: &[usize]) -> Result<Plan<T>> {
@@ -246,6 +264,8 @@ impl<T: Element> Module<T> for Sequential<T> {
 
     fn parameters_mut(&mut self) -> Vec<(String, TensorViewMut<'_, T>)> {
         self.version.advance();
+        // They hold what is about to be written to.
+        self.kept = Kept::default();
         let mut parameters = Vec::new();
         for layer in &mut self.layers {
             let name = layer.name.clone();

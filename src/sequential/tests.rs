@@ -6,6 +6,7 @@
 //! output; a reshape at every place.
 
 mod edges;
+mod kept;
 
 use ndarray::{Array, Array4, ArrayD, Axis, IxDyn, Slice};
 use proptest::prelude::*;
