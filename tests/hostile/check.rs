@@ -193,9 +193,13 @@ impl Stage {
                 assert!(refused, "{error}");
                 subject.facts.iter().for_each(|facts| facts.check(&error));
                 let of_plan = within(bytes, || module.plan(input.shape()));
-                if let Err(of_plan) = of_plan {
-                    // An order of a norm that is NaN is not equal to itself.
-                    assert_eq!(of_plan.to_string(), error.to_string());
+                // `forward` takes memory for the output before all else, where a plan leaves that to its caller. An order of a norm that
+                // is NaN is not equal to itself.
+                match of_plan {
+                    Err(Error::NormOrder { .. })
+                        if matches!(error, Error::OutOfMemory { .. } | Error::TooLarge { .. }) => {}
+                    Err(of_plan) => assert_eq!(of_plan.to_string(), error.to_string()),
+                    Ok(_) => {}
                 }
                 return;
             }
