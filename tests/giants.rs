@@ -4,8 +4,8 @@
 //! What else nobody should ask for is in `tests/hostile`.
 
 use featuremap::{
-    AdaptiveMaxPool2d, Average, AvgPool1d, Conv1d, Conv2d, ConvTranspose1d, Error, GlobalPool, Max, MaxPool1d,
-    MaxUnpool1d, Module, Padding, PaddingMode, Relu, Result, Tensor, Window,
+    AdaptiveMaxPool2d, Average, AvgPool1d, Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d, Error, GlobalPool, Max,
+    MaxPool1d, MaxUnpool1d, Module, Padding, PaddingMode, Relu, Result, Tensor, Window,
 };
 use ndarray::{Array4, ArrayD, IxDyn, arr0, array};
 
@@ -116,5 +116,25 @@ fn a_window_mostly_on_padding_takes_no_longer_than_its_pixels() {
 fn a_plan_for_an_output_that_cannot_exist_takes_no_memory() {
     let conv = Conv2d::new(Array4::<f64>::ones((1, 1, 2, 2))).stride([1, 2]).padding(Padding::SameLower);
     let plan = conv.plan(&[1, 1, (1 << 32) + 1, (1 << 28) - 1]).unwrap();
+    assert!(plan.workspace_bytes() < 1 << 20, "{plan}");
+}
+
+/// Found by the generator of `tests/hostile`, seeds 27070 and 113501: a copy of all that lies between two taps, and maps of which next to
+/// nothing is stored.
+#[test]
+#[cfg(target_pointer_width = "64")]
+fn a_plan_takes_no_memory_for_what_no_tap_meets() {
+    let far = 1 << 31;
+    let conv = Conv2d::new(Array4::<f32>::ones((1, 1, 1, 2))).dilation([1, far]);
+    let plan = conv.plan(&[1, 1, 8, far + 40]).expect("its output is small");
+    assert_eq!(plan.output_shape(), [1, 1, 8, 40]);
+    assert!(plan.workspace_bytes() < 1 << 20, "{plan}");
+
+    let transposed = ConvTranspose2d::new(Array4::<f32>::ones((4, 5, 2, 3)))
+        .stride([3, 7])
+        .dilation([1, 2 * far + 1])
+        .padding(Padding::Same);
+    let plan = transposed.plan(&[2, 4, 1, 27]).expect("its output is small");
+    assert_eq!(plan.output_shape(), [2, 5, 3, 189]);
     assert!(plan.workspace_bytes() < 1 << 20, "{plan}");
 }

@@ -7,12 +7,13 @@
 
 #![allow(clippy::float_cmp, reason = "what was written is read again")]
 
+use featuremap::conv::Algorithm;
 use featuremap::pool::reference;
 use featuremap::{
     AdaptiveMaxPool2d, AvgPool2d, Band, Bands, Conv, Conv2d, Error, GlobalMaxPool, Linear, Lp, LpPool2d, MaxPool2d,
     Module, Operator, Pool, Relu, Sequential, Tensor,
 };
-use ndarray::{Array1, Array2, Array4, ArrayD, IxDyn};
+use ndarray::{Array1, Array2, Array3, Array4, ArrayD, Axis, IxDyn, Slice};
 
 fn conv(filters: usize, channels: usize) -> Conv2d {
     Conv2d::new(Array4::from_shape_fn((filters, channels, 3, 3), |at| (at.0 + at.2 * at.3) as f32 / 8.0)).padding(1)
@@ -188,5 +189,27 @@ fn a_band_along_another_axis_is_an_error() {
             let planned = module.plan_band(&[1, 2, 4, 4], &band);
             assert!(matches!(planned, Err(Error::Band { .. })), "{} of {band:?}: {planned:?}", module.name());
         }
+    }
+}
+
+/// Found by the generator of `tests/hostile`, seed 108174: a tile reaches behind the last window, where the whole had pixels that no
+/// window has, and a band had none.
+#[test]
+fn a_band_in_tiles_is_the_whole_where_a_stride_leaves_rows_out() {
+    let numbers = |place: usize| (place * 2_654_435_761 % 1013) as f32 / 500.0 - 1.0;
+    let filters = Array3::from_shape_fn((4, 7, 7), |at| numbers(at.0 * 49 + at.1 * 7 + at.2));
+    let image = Array3::from_shape_fn((4, 19, 52), |at| numbers(at.0 * 988 + at.1 * 52 + at.2));
+    let mut conv = Conv2d::new(filters).stride(2).padding([(1, 0), (3, 1)]);
+    for algorithm in [Algorithm::Taps, Algorithm::Pixels, Algorithm::Channels, Algorithm::Rows, Algorithm::Separable] {
+        conv = conv.without(algorithm);
+    }
+    let whole = conv.forward(&image).expect("it fits");
+    for start in 0..7 {
+        let band = conv.band(&[4, 19, 52], start..start + 1).expect("it has bands");
+        let mut plan = conv.plan_band(&[4, 19, 52], &band).expect("it is its own");
+        let mut rows = Tensor::zeros(plan.output_shape()).expect("it is small");
+        plan.run(image.slice_axis(Axis(1), Slice::from(band.input.clone())), &mut rows).expect("the shapes fit");
+        let expected = whole.as_array().slice_axis(Axis(1), Slice::from(band.output.clone()));
+        assert_eq!(rows.as_array().view(), expected, "{band:?}, {plan}");
     }
 }

@@ -83,11 +83,11 @@ impl PackedAxis {
         self.phases[phase].slots.start + ahead / self.stride
     }
 
-    /// The pixel that stands at a place of the padded axis. Places beyond it, where a band has fewer outputs than the
-    /// packing, are never read.
+    /// The pixel that stands at a place of the padded axis. Behind the last window there are zeros: a tile reaches there, whose sums
+    /// are the same to the bit for a band that has no such pixels.
     #[inline(always)]
     pub(super) fn pixel(&self, place: usize) -> Option<usize> {
-        if place >= self.axis.padded_length() {
+        if place >= self.axis.read_length() {
             return None;
         }
         self.mode.source(place.cast_signed() - self.axis.before().cast_signed(), self.axis.length())
@@ -111,11 +111,12 @@ impl PackedAxis {
 
     /// Where the pixels of a row stand in one phase of a packed row, for a band that starts with the output `first`.
     fn segment(&self, first: usize, phase: &Phase) -> Segment {
-        let (stride, before, length) = (self.stride, self.axis.before(), self.axis.length());
+        let (stride, before) = (self.stride, self.axis.before());
+        let pixels_end = (before + self.axis.length()).min(self.axis.read_length());
         let place = first * self.step + phase.first;
         let (here, end_of_phase) = (phase.slots.start, phase.slots.end);
         let start = (here + before.saturating_sub(place).div_ceil(stride)).min(end_of_phase);
-        let end = (here + (before + length).saturating_sub(place).div_ceil(stride)).clamp(start, end_of_phase);
+        let end = (here + pixels_end.saturating_sub(place).div_ceil(stride)).clamp(start, end_of_phase);
         let pixel = (place + (start - here) * stride).saturating_sub(before);
         Segment { place, here, start, end, end_of_phase, pixel }
     }

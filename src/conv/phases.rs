@@ -19,7 +19,7 @@ use super::fast::{self, Fast, Parameters, WORTH_THREADS};
 use super::kernels::Kernels;
 use super::module::Means;
 use super::prepared::Prepared;
-use super::problem::Problem;
+use super::problem::{LITTLE_SCRATCH, Problem};
 use crate::Result;
 use crate::parallel::{PIECES, share, threads};
 use crate::simd::{Level, has_kernels, vectorized};
@@ -104,9 +104,15 @@ struct Part<A> {
 }
 
 impl<A: Kernels> Part<A> {
+    /// `None` where its maps would be out of all proportion to the layer: of taps that lie far apart, most outputs are not stored.
     fn new(transposed: &Transposed<'_, A>, classes: [Class; 3], level: Level) -> Result<Option<Self>> {
         let phases = classes.each_ref().map(|class| class.places.len());
         let count: usize = phases.iter().product();
+        let pixels = |of_axis: fn(&Axis) -> usize| transposed.axes.iter().map(of_axis).fold(1, usize::saturating_mul);
+        let outputs = classes.iter().map(|class| class.axis.outputs()).fold(count, usize::saturating_mul);
+        if outputs > pixels(Axis::length).saturating_add(pixels(Axis::outputs)).saturating_mul(4).max(LITTLE_SCRATCH) {
+            return Ok(None);
+        }
         let problem = Problem {
             images: transposed.images,
             groups: transposed.groups,

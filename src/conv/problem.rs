@@ -5,7 +5,7 @@ use crate::window::{Axis, AxisSpec, PaddingMode};
 use crate::{Quads, Result};
 
 /// Scratch of so many numbers is in proportion to any layer.
-const LITTLE_SCRATCH: usize = 1 << 16;
+pub(super) const LITTLE_SCRATCH: usize = 1 << 16;
 
 /// A convolution over three spatial axes, outermost first; axes that the layer lacks have one pixel and one output.
 #[derive(Debug, Clone)]

@@ -62,11 +62,11 @@ impl<A: Lanes + Element<Sum = A>> Mend<'_, A> {
         (0..self.outputs(axis)).filter(move |output| (output / dilation).is_multiple_of(tile))
     }
 
-    /// The pixel at a place of a padded axis, unless there is a zero. Beyond the axis a tile may reach as well.
+    /// The pixel at a place of a padded axis, unless there is a zero. Behind the last window a tile may reach as well.
     fn pixel(&self, axis: usize, place: usize) -> Option<usize> {
         let along = self.axis(axis);
         let position = place.cast_signed() - along.before().cast_signed();
-        let inside = place < along.padded_length();
+        let inside = place < along.read_length();
         self.problem.mode.source(position, along.length()).filter(|_| inside)
     }
 
