@@ -1,0 +1,283 @@
+/**
+ * One plane of a map, ready to be drawn.
+ *
+ * @typedef {{
+ *   values: ArrayLike<number>, start: number, width: number, rows: number, columns: number, before: Pair, after: Pair, beyond: Pair,
+ *   padded: boolean, most: number, kind: 'signed' | 'gray' | 'count', image: HTMLCanvasElement | null,
+ * }} Plane
+ *
+ * The part of a plane that a canvas shows, by its first row and column: negative in the padding.
+ * @typedef {{row: number, column: number, rows: number, columns: number, cell: number}} Part
+ *
+ * What is marked on a plane.
+ * @typedef {{
+ *   taps: {rows: number[], columns: number[], weights: string[] | null} | null, cell: Pair | null, covered: Pair | null,
+ *   covering: {rows: number[], columns: number[]} | null, field: [Pair, Pair] | null, picked: Pair | null,
+ * }} Marks
+ */
+
+/** From this size of a cell on there is room for its number. */
+const READABLE = 20;
+/** Below this size cells are drawn as the pixels of an image. */
+const DISTINCT = 6;
+
+/** All of a plane, with the padding around it. @param {Plane} plane @param {number} cell @returns {Part} */
+function wholePart(plane, cell) {
+  return {
+    row: -plane.before[0],
+    column: -plane.before[1],
+    rows: plane.before[0] + plane.rows + plane.after[0] + plane.beyond[0],
+    columns: plane.before[1] + plane.columns + plane.after[1] + plane.beyond[1],
+    cell,
+  };
+}
+
+/** The number at a place; null where there is none. @param {Plane} plane @param {number} row @param {number} column */
+function numberAt(plane, row, column) {
+  const isPixel = row >= 0 && column >= 0 && row < plane.rows && column < plane.columns;
+  if (plane.padded) {
+    const [above, left] = plane.before;
+    const isPadding = row >= -above && column >= -left && row < plane.rows + plane.after[0] && column < plane.columns + plane.after[1];
+    return isPadding ? plane.values[plane.start + (row + above) * plane.width + column + left] : null;
+  }
+  return isPixel ? plane.values[plane.start + row * plane.width + column] : null;
+}
+
+/** The drawing context of a canvas of this size in pixels of the style sheet. @param {HTMLCanvasElement} canvas @param {number} width @param {number} height */
+function contextOf(canvas, width, height) {
+  const scale = printing ? 3 : Math.min(3, Math.max(1, window.devicePixelRatio));
+  const [across, down] = [Math.max(1, Math.round(width * scale)), Math.max(1, Math.round(height * scale))];
+  if (canvas.width !== across || canvas.height !== down) {
+    canvas.width = across;
+    canvas.height = down;
+    canvas.style.width = `${width}px`;
+    canvas.style.height = `${height}px`;
+  }
+  const context = canvas.getContext('2d');
+  if (!context) {
+    throw new Error('this browser cannot draw');
+  }
+  context.setTransform(scale, 0, 0, scale, 0, 0);
+  context.clearRect(0, 0, width, height);
+  return context;
+}
+
+/** @param {Plane} plane @param {number} number @returns {[string, string]} the colour of a cell, and that of its number */
+function coloursOf(plane, number) {
+  if (plane.kind === 'gray') {
+    const level = Math.max(0, Math.min(255, Math.round(number)));
+    return [colours.grays[level], colours.grayInks[level]];
+  }
+  if (plane.kind === 'count') {
+    const shade = plane.most === 0 ? 0 : Math.round((number / plane.most) * SHADES);
+    return [colours.counts[shade], colours.countInks[shade]];
+  }
+  const shade = shadeOf(number, plane.most, plane.rows * plane.columns > 1024);
+  return [colours.shades[shade], colours.inks[shade]];
+}
+
+/** @param {HTMLCanvasElement} canvas @param {Plane} plane @param {Part} part @param {Marks} marks */
+function drawGrid(canvas, plane, part, marks) {
+  const {cell} = part;
+  const context = contextOf(canvas, part.columns * cell + 1, part.rows * cell + 1);
+  context.translate(0.5, 0.5);
+  const x = (/** @type {number} */ column) => (column - part.column) * cell;
+  const y = (/** @type {number} */ row) => (row - part.row) * cell;
+  if (cell < DISTINCT) {
+    drawImage(context, plane, x(plane.padded ? -plane.before[1] : 0), y(plane.padded ? -plane.before[0] : 0), cell);
+  } else {
+    drawCells(context, plane, part, x, y);
+  }
+  if (plane.before[0] + plane.before[1] + plane.after[0] + plane.after[1] > 0) {
+    context.strokeStyle = colours.ink;
+    context.lineWidth = 1.5;
+    context.strokeRect(x(0), y(0), plane.columns * cell, plane.rows * cell);
+  }
+  drawMarks(context, part, marks, x, y);
+}
+
+/**
+ * @param {CanvasRenderingContext2D} context @param {Plane} plane @param {Part} part
+ * @param {(column: number) => number} x @param {(row: number) => number} y
+ */
+function drawCells(context, plane, part, x, y) {
+  const {cell} = part;
+  const readable = cell >= READABLE;
+  context.textAlign = 'center';
+  context.textBaseline = 'middle';
+  let font = '';
+  for (let row = part.row; row < part.row + part.rows; row += 1) {
+    for (let column = part.column; column < part.column + part.columns; column += 1) {
+      const number = numberAt(plane, row, column);
+      const isPixel = row >= 0 && column >= 0 && row < plane.rows && column < plane.columns;
+      if (number === null) {
+        drawNothing(context, x(column), y(row), cell);
+        continue;
+      }
+      const [shade, ink] = coloursOf(plane, number);
+      context.globalAlpha = isPixel ? 1 : 0.45;
+      context.fillStyle = shade;
+      context.fillRect(x(column), y(row), cell, cell);
+      context.globalAlpha = 1;
+      if (readable) {
+        const text = shown(number);
+        const size = Math.round(Math.min(cell * 0.42, (cell * 1.5) / Math.max(2, text.length)));
+        const wanted = `${isPixel ? '' : 'italic '}${size}px system-ui, 'DejaVu Sans', sans-serif`;
+        if (wanted !== font) {
+          font = wanted;
+          context.font = font;
+        }
+        context.fillStyle = isPixel ? ink : colours.ink;
+        context.fillText(text, x(column) + cell / 2, y(row) + cell / 2 + 0.5);
+      }
+    }
+  }
+  context.strokeStyle = colours.line;
+  context.lineWidth = 1;
+  context.beginPath();
+  for (let row = part.row; row <= part.row + part.rows; row += 1) {
+    context.moveTo(0, y(row));
+    context.lineTo(part.columns * cell, y(row));
+  }
+  for (let column = part.column; column <= part.column + part.columns; column += 1) {
+    context.moveTo(x(column), 0);
+    context.lineTo(x(column), part.rows * cell);
+  }
+  context.stroke();
+}
+
+/** A place where there is no pixel: a dot. @param {CanvasRenderingContext2D} context @param {number} left @param {number} top @param {number} cell */
+function drawNothing(context, left, top, cell) {
+  const size = Math.max(1, cell / 14);
+  context.fillStyle = colours.quiet;
+  context.fillRect(left + cell / 2 - size / 2, top + cell / 2 - size / 2, size, size);
+}
+
+/** @param {CanvasRenderingContext2D} context @param {Plane} plane @param {number} left @param {number} top @param {number} cell */
+function drawImage(context, plane, left, top, cell) {
+  plane.image ??= imageOf(plane);
+  const {width, height} = plane.image;
+  context.imageSmoothingEnabled = cell < 1;
+  context.drawImage(plane.image, left, top, width * cell, height * cell);
+}
+
+/** A plane with a pixel for each number. @param {Plane} plane */
+function imageOf(plane) {
+  const rows = plane.rows + (plane.padded ? plane.before[0] + plane.after[0] : 0);
+  const canvas = document.createElement('canvas');
+  canvas.width = plane.width;
+  canvas.height = rows;
+  const context = canvas.getContext('2d');
+  if (!context) {
+    throw new Error('this browser cannot draw');
+  }
+  const image = context.createImageData(plane.width, rows);
+  const pixels = new Uint32Array(image.data.buffer);
+  const gray = plane.kind === 'gray';
+  const palette = new Uint32Array((gray ? colours.grayBytes : colours.bytes).buffer);
+  for (let at = 0; at < pixels.length; at += 1) {
+    const number = plane.values[plane.start + at];
+    pixels[at] = palette[gray ? Math.max(0, Math.min(255, Math.round(number))) : shadeOf(number, plane.most, true)];
+  }
+  context.putImageData(image, 0, 0);
+  return canvas;
+}
+
+/**
+ * @param {CanvasRenderingContext2D} context @param {Part} part @param {Marks} marks
+ * @param {(column: number) => number} x @param {(row: number) => number} y
+ */
+function drawMarks(context, part, marks, x, y) {
+  const {cell} = part;
+  const frame = (/** @type {number} */ row, /** @type {number} */ column, /** @type {number} */ rows, /** @type {number} */ columns) => {
+    // However small its cells are, a frame can be seen.
+    const room = cell < DISTINCT ? 3 : 0;
+    context.strokeRect(x(column) - room, y(row) - room, columns * cell + 2 * room, rows * cell + 2 * room);
+  };
+  /** A line that stands out from light and dark. @param {string} colour @param {number} width @param {() => void} draw */
+  const outlined = (colour, width, draw) => {
+    context.strokeStyle = colours.paper;
+    context.lineWidth = width + 2;
+    draw();
+    context.strokeStyle = colour;
+    context.lineWidth = width;
+    draw();
+  };
+  if (marks.field) {
+    const [[top, bottom], [left, right]] = marks.field;
+    context.setLineDash([4, 3]);
+    outlined(colours.window, 1.5, () => frame(top, left, bottom - top + 1, right - left + 1));
+    context.setLineDash([]);
+  }
+  if (marks.taps) {
+    const {rows, columns, weights} = marks.taps;
+    const [top, left] = [rows[0], columns[0]];
+    const [down, across] = [rows[rows.length - 1] - top + 1, columns[columns.length - 1] - left + 1];
+    const hasHoles = down > rows.length || across > columns.length;
+    if (cell >= DISTINCT && rows.length * columns.length < 1000) {
+      rows.forEach((row, i) =>
+        columns.forEach((column, j) => {
+          context.fillStyle = colours.window;
+          context.globalAlpha = 0.13;
+          context.fillRect(x(column), y(row), cell, cell);
+          context.globalAlpha = 1;
+          if (hasHoles) {
+            context.strokeStyle = colours.window;
+            context.lineWidth = 2;
+            context.strokeRect(x(column) + 1.5, y(row) + 1.5, cell - 3, cell - 3);
+          }
+          if (weights && cell >= 34) {
+            drawWeight(context, weights[i * columns.length + j], x(column), y(row), cell);
+          }
+        }),
+      );
+    }
+    outlined(colours.window, 2.5, () => frame(top, left, down, across));
+  }
+  if (marks.covering && marks.covering.rows.length > 0 && marks.covering.columns.length > 0) {
+    const {rows, columns} = marks.covering;
+    context.setLineDash([3, 2]);
+    if (cell < DISTINCT) {
+      outlined(colours.cover, 1.5, () =>
+        frame(rows[0], columns[0], rows[rows.length - 1] - rows[0] + 1, columns[columns.length - 1] - columns[0] + 1),
+      );
+    } else {
+      context.strokeStyle = colours.cover;
+      context.lineWidth = 2;
+      rows.forEach((row) => columns.forEach((column) => context.strokeRect(x(column) + 2.5, y(row) + 2.5, cell - 5, cell - 5)));
+    }
+    context.setLineDash([]);
+  }
+  if (marks.covered && cell >= DISTINCT) {
+    context.strokeStyle = colours.cover;
+    context.lineWidth = 2.5;
+    context.strokeRect(x(marks.covered[1]) + 3, y(marks.covered[0]) + 3, cell - 6, cell - 6);
+  }
+  if (marks.picked && cell >= DISTINCT) {
+    context.strokeStyle = colours.window;
+    context.lineWidth = 2;
+    context.beginPath();
+    context.arc(x(marks.picked[1]) + cell / 2, y(marks.picked[0]) + cell / 2, cell * 0.36, 0, 2 * Math.PI);
+    context.stroke();
+  }
+  const {cell: chosen} = marks;
+  if (chosen) {
+    outlined(colours.window, 2.5, () => frame(chosen[0], chosen[1], 1, 1));
+  }
+}
+
+/** A weight in the corner of its cell. @param {CanvasRenderingContext2D} context @param {string} weight @param {number} left @param {number} top @param {number} cell */
+function drawWeight(context, weight, left, top, cell) {
+  const text = `·${weightShown(weight)}`;
+  context.font = `${Math.round(Math.min(cell * 0.25, (cell * 1.3) / text.length))}px system-ui, 'DejaVu Sans', sans-serif`;
+  context.textAlign = 'right';
+  context.textBaseline = 'alphabetic';
+  context.lineWidth = 3;
+  context.strokeStyle = colours.paper;
+  context.strokeText(text, left + cell - 3, top + cell - 4);
+  context.fillStyle = colours.window;
+  context.fillText(text, left + cell - 3, top + cell - 4);
+  context.textAlign = 'center';
+  context.textBaseline = 'middle';
+}
+
