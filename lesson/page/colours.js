@@ -3,7 +3,7 @@
  *
  * @typedef {{
  *   ink: string, quiet: string, line: string, paper: string, window: string, cover: string,
- *   shades: string[], inks: string[], bytes: Uint8ClampedArray, counts: string[], countInks: string[], grays: string[],
+ *   shades: string[], inks: string[], bytes: Uint8ClampedArray, counts: string[], countInks: string[], countBytes: Uint8ClampedArray, grays: string[],
  *   grayInks: string[], grayBytes: Uint8ClampedArray,
  * }} Colours
  */
@@ -40,6 +40,7 @@ function readColours() {
     bytes: bytesOf(diverging),
     counts: counting.map(css),
     countInks: counting.map(inkOn),
+    countBytes: bytesOf(counting),
     grays: gray.map(css),
     grayInks: gray.map(inkOn),
     grayBytes: bytesOf(gray),

@@ -42,6 +42,16 @@ function fillChoice(select, choices) {
   }
 }
 
+/** The field that one types in: it is not written to. @type {EventTarget | null} */
+let typing = null;
+
+/** Does what follows from typing in a field. @param {EventTarget | null} field @param {() => void} follow */
+function whileTyping(field, follow) {
+  typing = field;
+  follow();
+  typing = null;
+}
+
 /** Which of several filters is shown. */
 let filterShown = 0;
 
@@ -59,7 +69,7 @@ function connectControls() {
     const pair = /** @type {HTMLInputElement[]} */ (all(`[data-pair="${key}"]`));
     const what = control.closest('tr')?.firstElementChild?.textContent;
     control.setAttribute('aria-label', `${key.startsWith('pool') ? 'pooling' : 'filter'} ${what}, ${control === pair[0] ? 'rows' : 'columns'}`);
-    control.addEventListener('input', () => change(key, pair.map((one) => one.value).join(',')));
+    control.addEventListener('input', () => whileTyping(control, () => change(key, pair.map((one) => one.value).join(','))));
   }
   for (const control of /** @type {HTMLSelectElement[]} */ (all('[data-rule]'))) {
     const key = control.dataset.rule ?? '';
@@ -70,7 +80,7 @@ function connectControls() {
   }
   byId('filter').addEventListener('input', (event) => change('filter', /** @type {HTMLSelectElement} */ (event.target).value));
   byId('filter-count').addEventListener('input', (event) =>
-    change('filter-count', /** @type {HTMLInputElement} */ (event.target).value),
+    whileTyping(event.target, () => change('filter-count', /** @type {HTMLInputElement} */ (event.target).value)),
   );
   for (const details of /** @type {HTMLDetailsElement[]} */ (all('details.numbers'))) {
     details.addEventListener('toggle', () => renderTables());
@@ -98,7 +108,7 @@ function renderControls() {
     const word = (words[key] ?? '').split(',')[pair.indexOf(control)];
     control.disabled = (words[key] ?? '').startsWith('same');
     // Whoever types is not interrupted.
-    if (document.activeElement !== control) {
+    if (typing !== control) {
       control.value = control.disabled ? '' : (word ?? '');
     }
   }
@@ -135,7 +145,7 @@ function renderFilters() {
   name.value = filters.name;
   write(/** @type {HTMLElement} */ (byId('h-conv').querySelector('.size')), `${rows}×${columns}${channelCount > 1 ? `×${channelCount}` : ''}`);
   const counter = /** @type {HTMLInputElement} */ (byId('filter-count'));
-  if (document.activeElement !== counter) {
+  if (typing !== counter) {
     counter.value = String(count);
   }
   const shape = `${filters.shape}:${filterShown}`;
@@ -148,7 +158,7 @@ function renderFilters() {
   const start = filterShown * channelCount * rows * columns;
   inputs.forEach((input, at) => {
     const text = weightShown(filters.texts[start + at]);
-    if (document.activeElement !== input && input.value !== text) {
+    if (typing !== input && input.value !== text) {
       input.value = text;
     }
     const shade = shadeOf(filters.values[start + at], most, false);
@@ -179,13 +189,13 @@ function filterFields(filters) {
     if (channelCount > 1) {
       made.push(element('h4', {}, `Channel ${channel + 1}`));
     }
-    const table = element('table', {class: columns > 3 ? 'cells wide' : 'cells', role: 'presentation'});
+    const table = element('table', {class: columns > 3 ? 'cells wide' : channelCount > 1 ? 'cells small' : 'cells', role: 'presentation'});
     for (let row = 0; row < rows; row += 1) {
       const line = element('tr');
       for (let column = 0; column < columns; column += 1) {
         const where = `filter ${filterShown + 1}, channel ${channel + 1}, row ${row}, column ${column}`;
         const input = element('input', {type: 'text', 'aria-label': `Weight: ${where}`, autocomplete: 'off', spellcheck: 'false'});
-        input.addEventListener('input', setWeights);
+        input.addEventListener('input', () => whileTyping(input, setWeights));
         line.append(element('td', {}, input));
       }
       table.append(line);

@@ -18,8 +18,19 @@
 
 /** From this size of a cell on there is room for its number. */
 const READABLE = 20;
-/** Below this size cells are drawn as the pixels of an image. */
+/** Below this size there is no room for a line between cells. */
 const DISTINCT = 6;
+
+/** A plane of more cells than these is looked at as a whole. */
+const MANY = 1024;
+
+/** Which gray, or which colour of counts, a number has. @param {Plane} plane @param {number} number */
+function levelOf(plane, number) {
+  if (plane.kind === 'gray') {
+    return Math.max(0, Math.min(255, Math.round(number)));
+  }
+  return plane.most === 0 ? 0 : Math.round((number / plane.most) * SHADES);
+}
 
 /** All of a plane, with the padding around it. @param {Plane} plane @param {number} cell @returns {Part} */
 function wholePart(plane, cell) {
@@ -65,14 +76,14 @@ function contextOf(canvas, width, height) {
 /** @param {Plane} plane @param {number} number @returns {[string, string]} the colour of a cell, and that of its number */
 function coloursOf(plane, number) {
   if (plane.kind === 'gray') {
-    const level = Math.max(0, Math.min(255, Math.round(number)));
+    const level = levelOf(plane, number);
     return [colours.grays[level], colours.grayInks[level]];
   }
   if (plane.kind === 'count') {
-    const shade = plane.most === 0 ? 0 : Math.round((number / plane.most) * SHADES);
-    return [colours.counts[shade], colours.countInks[shade]];
+    const level = levelOf(plane, number);
+    return [colours.counts[level], colours.countInks[level]];
   }
-  const shade = shadeOf(number, plane.most, plane.rows * plane.columns > 1024);
+  const shade = shadeOf(number, plane.most, plane.rows * plane.columns > MANY);
   return [colours.shades[shade], colours.inks[shade]];
 }
 
@@ -83,17 +94,20 @@ function drawGrid(canvas, plane, part, marks) {
   context.translate(0.5, 0.5);
   const x = (/** @type {number} */ column) => (column - part.column) * cell;
   const y = (/** @type {number} */ row) => (row - part.row) * cell;
-  if (cell < DISTINCT) {
-    drawImage(context, plane, x(plane.padded ? -plane.before[1] : 0), y(plane.padded ? -plane.before[0] : 0), cell);
+  if (cell < READABLE) {
+    drawImage(context, plane, part);
   } else {
     drawCells(context, plane, part, x, y);
+  }
+  if (cell >= DISTINCT) {
+    drawLines(context, part);
   }
   if (plane.before[0] + plane.before[1] + plane.after[0] + plane.after[1] > 0) {
     context.strokeStyle = colours.ink;
     context.lineWidth = 1.5;
     context.strokeRect(x(0), y(0), plane.columns * cell, plane.rows * cell);
   }
-  drawMarks(context, part, marks, x, y);
+  drawMarks(context, plane, part, marks, x, y);
 }
 
 /**
@@ -102,10 +116,11 @@ function drawGrid(canvas, plane, part, marks) {
  */
 function drawCells(context, plane, part, x, y) {
   const {cell} = part;
-  const readable = cell >= READABLE;
   context.textAlign = 'center';
   context.textBaseline = 'middle';
-  let font = '';
+  // Texts wait until all of one font can be written: changing it takes longer than writing.
+  /** @type {Map<string, {text: string, row: number, column: number, ink: string}[]>} */
+  const texts = new Map();
   for (let row = part.row; row < part.row + part.rows; row += 1) {
     for (let column = part.column; column < part.column + part.columns; column += 1) {
       const number = numberAt(plane, row, column);
@@ -119,29 +134,39 @@ function drawCells(context, plane, part, x, y) {
       context.fillStyle = shade;
       context.fillRect(x(column), y(row), cell, cell);
       context.globalAlpha = 1;
-      if (readable) {
-        const text = shown(number);
-        const size = Math.round(Math.min(cell * 0.42, (cell * 1.5) / Math.max(2, text.length)));
-        const wanted = `${isPixel ? '' : 'italic '}${size}px system-ui, 'DejaVu Sans', sans-serif`;
-        if (wanted !== font) {
-          font = wanted;
-          context.font = font;
-        }
-        context.fillStyle = isPixel ? ink : colours.ink;
-        context.fillText(text, x(column) + cell / 2, y(row) + cell / 2 + 0.5);
+      const text = shown(number);
+      const size = Math.round(Math.min(cell * 0.42, (cell * 1.5) / Math.max(2, text.length)));
+      const font = `${isPixel ? '' : 'italic '}${size}px system-ui, 'DejaVu Sans', sans-serif`;
+      const written = {text, row, column, ink: isPixel ? ink : colours.ink};
+      const others = texts.get(font);
+      if (others) {
+        others.push(written);
+      } else {
+        texts.set(font, [written]);
       }
     }
   }
+  for (const [font, list] of texts) {
+    context.font = font;
+    for (const {text, row, column, ink} of list) {
+      context.fillStyle = ink;
+      context.fillText(text, x(column) + cell / 2, y(row) + cell / 2 + 0.5);
+    }
+  }
+}
+
+/** Lines between cells. @param {CanvasRenderingContext2D} context @param {Part} part */
+function drawLines(context, {rows, columns, cell}) {
   context.strokeStyle = colours.line;
   context.lineWidth = 1;
   context.beginPath();
-  for (let row = part.row; row <= part.row + part.rows; row += 1) {
-    context.moveTo(0, y(row));
-    context.lineTo(part.columns * cell, y(row));
+  for (let row = 0; row <= rows; row += 1) {
+    context.moveTo(0, row * cell);
+    context.lineTo(columns * cell, row * cell);
   }
-  for (let column = part.column; column <= part.column + part.columns; column += 1) {
-    context.moveTo(x(column), 0);
-    context.lineTo(x(column), part.rows * cell);
+  for (let column = 0; column <= columns; column += 1) {
+    context.moveTo(column * cell, 0);
+    context.lineTo(column * cell, rows * cell);
   }
   context.stroke();
 }
@@ -153,12 +178,17 @@ function drawNothing(context, left, top, cell) {
   context.fillRect(left + cell / 2 - size / 2, top + cell / 2 - size / 2, size, size);
 }
 
-/** @param {CanvasRenderingContext2D} context @param {Plane} plane @param {number} left @param {number} top @param {number} cell */
-function drawImage(context, plane, left, top, cell) {
+/** A plane with a pixel for each cell, those on the padding faint. @param {CanvasRenderingContext2D} context @param {Plane} plane @param {Part} part */
+function drawImage(context, plane, {row, column, cell}) {
   plane.image ??= imageOf(plane);
   const {width, height} = plane.image;
+  const [above, left] = plane.padded ? plane.before : [0, 0];
   context.imageSmoothingEnabled = cell < 1;
-  context.drawImage(plane.image, left, top, width * cell, height * cell);
+  context.globalAlpha = 0.45;
+  context.drawImage(plane.image, (-left - column) * cell, (-above - row) * cell, width * cell, height * cell);
+  context.globalAlpha = 1;
+  const {rows, columns} = plane;
+  context.drawImage(plane.image, left, above, columns, rows, -column * cell, -row * cell, columns * cell, rows * cell);
 }
 
 /** A plane with a pixel for each number. @param {Plane} plane */
@@ -173,21 +203,21 @@ function imageOf(plane) {
   }
   const image = context.createImageData(plane.width, rows);
   const pixels = new Uint32Array(image.data.buffer);
-  const gray = plane.kind === 'gray';
-  const palette = new Uint32Array((gray ? colours.grayBytes : colours.bytes).buffer);
+  const {kind, most} = plane;
+  const palette = new Uint32Array({gray: colours.grayBytes, count: colours.countBytes, signed: colours.bytes}[kind].buffer);
+  const faint = plane.rows * plane.columns > MANY;
   for (let at = 0; at < pixels.length; at += 1) {
-    const number = plane.values[plane.start + at];
-    pixels[at] = palette[gray ? Math.max(0, Math.min(255, Math.round(number))) : shadeOf(number, plane.most, true)];
+    pixels[at] = palette[kind === 'signed' ? shadeOf(plane.values[plane.start + at], most, faint) : levelOf(plane, plane.values[plane.start + at])];
   }
   context.putImageData(image, 0, 0);
   return canvas;
 }
 
 /**
- * @param {CanvasRenderingContext2D} context @param {Part} part @param {Marks} marks
+ * @param {CanvasRenderingContext2D} context @param {Plane} plane @param {Part} part @param {Marks} marks
  * @param {(column: number) => number} x @param {(row: number) => number} y
  */
-function drawMarks(context, part, marks, x, y) {
+function drawMarks(context, plane, part, marks, x, y) {
   const {cell} = part;
   const frame = (/** @type {number} */ row, /** @type {number} */ column, /** @type {number} */ rows, /** @type {number} */ columns) => {
     // However small its cells are, a frame can be seen.
@@ -217,16 +247,14 @@ function drawMarks(context, part, marks, x, y) {
     if (cell >= DISTINCT && rows.length * columns.length < 1000) {
       rows.forEach((row, i) =>
         columns.forEach((column, j) => {
-          context.fillStyle = colours.window;
-          context.globalAlpha = 0.13;
-          context.fillRect(x(column), y(row), cell, cell);
-          context.globalAlpha = 1;
           if (hasHoles) {
             context.strokeStyle = colours.window;
             context.lineWidth = 2;
             context.strokeRect(x(column) + 1.5, y(row) + 1.5, cell - 3, cell - 3);
           }
-          if (weights && cell >= 34) {
+          const number = numberAt(plane, row, column);
+          if (weights && number !== null && cell >= 38) {
+            context.fillStyle = coloursOf(plane, number)[1];
             drawWeight(context, weights[i * columns.length + j], x(column), y(row), cell);
           }
         }),
@@ -269,14 +297,10 @@ function drawMarks(context, part, marks, x, y) {
 /** A weight in the corner of its cell. @param {CanvasRenderingContext2D} context @param {string} weight @param {number} left @param {number} top @param {number} cell */
 function drawWeight(context, weight, left, top, cell) {
   const text = `·${weightShown(weight)}`;
-  context.font = `${Math.round(Math.min(cell * 0.25, (cell * 1.3) / text.length))}px system-ui, 'DejaVu Sans', sans-serif`;
+  context.font = `${Math.round(Math.min(cell * 0.26, (cell * 1.2) / text.length))}px system-ui, 'DejaVu Sans', sans-serif`;
   context.textAlign = 'right';
   context.textBaseline = 'alphabetic';
-  context.lineWidth = 3;
-  context.strokeStyle = colours.paper;
-  context.strokeText(text, left + cell - 3, top + cell - 4);
-  context.fillStyle = colours.window;
-  context.fillText(text, left + cell - 3, top + cell - 4);
+  context.fillText(text, left + cell - 4, top + cell - 5);
   context.textAlign = 'center';
   context.textBaseline = 'middle';
 }

@@ -1,4 +1,4 @@
-/** @type {Lesson} */
+/** @type {wasm_bindgen.Lesson} */
 let lesson;
 /** @type {View} */
 let view;
@@ -13,6 +13,8 @@ const onCanvas = new WeakMap();
 /** Where each map was looked at last. @type {Map<number, Pair>} */
 const lastPlaces = new Map();
 let printing = false;
+/** How wide a map may be. Asked for once, as asking lays the page out. */
+let roomWidth = 452;
 let playing = 0;
 let writingAddress = 0;
 let announcing = 0;
@@ -45,6 +47,7 @@ function showProblem(who, text) {
 
 /** Shows all that the lesson says. */
 function render() {
+  roomWidth = Math.min(452, byId('pipeline').clientWidth || roomWidth);
   view = JSON.parse(lesson.view());
   lastFilters = view.filters ?? lastFilters;
   const {step, failure} = view;
@@ -131,7 +134,7 @@ function planesOf(map, number) {
 
 /** How large the cells of a map are. @param {Plane} plane @param {number} count of planes */
 function cellSize(plane, count) {
-  const room = Math.min(452, byId('pipeline').clientWidth) - 2;
+  const room = roomWidth - 2;
   const {columns} = wholePart(plane, 1);
   if (count > 1 && columns <= 12) {
     return Math.max(22, Math.min(30, Math.floor((room - 24) / (count * columns))));
@@ -222,7 +225,7 @@ function renderCoverage() {
     after: [0, 0],
     beyond: [0, 0],
     padded: false,
-    most: counts.reduce((most, count) => Math.max(most, count), 0),
+    most: counts.reduce((/** @type {number} */ most, /** @type {number} */ count) => Math.max(most, count), 0),
     kind: 'count',
     image: null,
   };
@@ -232,8 +235,8 @@ function renderCoverage() {
     canvas = /** @type {HTMLCanvasElement} */ (element('canvas', {role: 'img'}));
     figures.append(canvas);
   }
-  canvas.setAttribute('aria-label', `Windows over each pixel, from ${Math.min(...counts)} to ${plane.most}`);
-  drawGrid(canvas, plane, wholePart(plane, Math.max(inputCell, DISTINCT)), NO_MARKS);
+  canvas.setAttribute('aria-label', `Windows over each pixel, up to ${plane.most}`);
+  drawGrid(canvas, plane, wholePart(plane, inputCell), NO_MARKS);
 }
 
 /** A canvas that one can point at. @param {boolean} isWhole */
@@ -387,7 +390,7 @@ function middle(places) {
 /** The neighbourhood of a place. @param {Plane} plane @param {Pair} place @returns {Part} */
 function loupePart(plane, place) {
   const whole = wholePart(plane, 1);
-  const wide = Math.min(452, byId('pipeline').clientWidth) - 2;
+  const wide = roomWidth - 2;
   const columns = Math.min(wide > 400 ? 13 : 9, whole.columns);
   const rows = Math.min(7, whole.rows);
   const begin = (/** @type {number} */ at, /** @type {number} */ length, /** @type {number} */ first, /** @type {number} */ all) =>
@@ -525,7 +528,7 @@ async function takeOwnPicture(event) {
 /** @param {boolean} dark */
 function setTheme(dark) {
   document.documentElement.dataset.theme = dark ? 'dark' : 'light';
-  byId('theme').setAttribute('aria-pressed', String(dark));
+  write(byId('theme'), dark ? 'Light' : 'Dark');
   colours = readColours();
 }
 
@@ -534,6 +537,10 @@ function connectPage() {
   fillChoice(/** @type {HTMLElement} */ (document.querySelector('[data-key="input"]')), choices.inputs);
   fillChoice(byId('filter'), [...choices.filters, {id: 'own', name: 'your own', group: ''}]);
   connectControls();
+  // On a phone, the maps come first.
+  for (const details of /** @type {HTMLDetailsElement[]} */ (all('details.fold'))) {
+    details.open = matchMedia('(min-width: 641px)').matches;
+  }
   byId('steps').addEventListener('input', (event) => goTo(/** @type {HTMLSelectElement} */ (event.target).value));
   byId('back').addEventListener('click', () => goTo(choices.steps[view.number - 2].id));
   byId('next').addEventListener('click', () => goTo(choices.steps[view.number].id));
@@ -569,6 +576,9 @@ function connectPage() {
   window.addEventListener('beforeprint', () => {
     theme = document.documentElement.dataset.theme ?? 'light';
     printing = true;
+    for (const details of /** @type {HTMLDetailsElement[]} */ (all('details.fold'))) {
+      details.open = true;
+    }
     setTheme(false);
     render();
   });

@@ -34,12 +34,12 @@ function renderShift() {
     ['Unlike', ({unlike}) => `${said(Number(unlike.toFixed(1)))} %`],
     ['… mean of 8 moves', ({mean}) => `${said(Number(mean.toFixed(1)))} %`],
   ];
-  for (const [name, figure] of figures) {
+  const counted = figures.map(([name, figure]) => {
     const cells = shift.map(({summary}) => element('td', {class: 'figure'}, figure(summary)));
-    lines.push(element('tr', {}, element('th', {scope: 'row'}, name), ...cells));
-  }
+    return element('tr', {}, element('th', {scope: 'row'}, name), ...cells);
+  });
   const heads = shift.map((stage) => element('th', {scope: 'col'}, stage.name, element('span', {class: 'size'}, sizes(stage.shape))));
-  table.replaceChildren(element('thead', {}, element('tr', {}, element('td'), ...heads)), element('tbody', {}, ...lines));
+  table.replaceChildren(element('thead', {}, element('tr', {}, element('td'), ...heads)), element('tbody', {}, ...counted, ...lines));
 }
 
 /** @param {HTMLCanvasElement} canvas @param {StageView} stage @param {number} at @param {number} row */

@@ -122,7 +122,8 @@ function termsShown(output) {
 /** @param {Look} look */
 function coveringShown(look) {
   const covering = look.covering;
-  if (!covering) {
+  // After ReLU every cell has a window of its own, which is nothing to tell.
+  if (!covering || view.maps[covering.map].operation === 'relu') {
     return '';
   }
   const {at} = look;

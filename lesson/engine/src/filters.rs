@@ -14,11 +14,11 @@ const fn filter(id: &'static str, name: &'static str, plane: &'static str) -> Fi
 }
 
 pub(crate) const FILTERS: [Filter; 13] = [
-    filter("vertical-edges", "Vertical edges (the notes)", "1,0,-1/1,0,-1/1,0,-1"),
-    filter("horizontal-edges", "Horizontal edges (the notes)", "-1,-1,-1/0,0,0/1,1,1"),
+    filter("vertical-edges", "Vertical edges (notes)", "1,0,-1/1,0,-1/1,0,-1"),
+    filter("horizontal-edges", "Horizontal edges (notes)", "-1,-1,-1/0,0,0/1,1,1"),
     filter("without-signs", "… as the notes print it", "1,1,1/0,0,0/1,1,1"),
-    filter("lower-edges", "Lower edges (the notes)", "0,0,0/1,1,1/-1,-1,-1"),
-    filter("sharpen", "Sharpen (the notes)", "0,-1,0/-1,5,-1/0,-1,0"),
+    filter("lower-edges", "Lower edges (notes)", "0,0,0/1,1,1/-1,-1,-1"),
+    filter("sharpen", "Sharpen (notes)", "0,-1,0/-1,5,-1/0,-1,0"),
     filter("sobel-vertical", "Sobel, vertical edges", "1,0,-1/2,0,-2/1,0,-1"),
     filter("sobel-horizontal", "Sobel, horizontal edges", "1,2,1/0,0,0/-1,-2,-1"),
     filter("outline", "All edges", "-1,-1,-1/-1,8,-1/-1,-1,-1"),

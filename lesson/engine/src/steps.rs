@@ -220,7 +220,7 @@ pub(crate) const STEPS: [Step; 20] = [
         "A photo",
         Part::Maps,
         "input=photo&filters=1,0,-1/2,0,-2/1,0,-1&relu=on&pool=max&at=1,0,109,131",
-        "451×300 pixels. Blue cells answer with a positive number, orange ones with a negative number, those like the page not at all. Look for \
+        "300 rows of 451 pixels. Blue cells answer with a positive number, orange ones with a negative number, those like the page not at all. Look for \
          edges that run down: whiskers, the iris. ReLU keeps only those that go from light to dark.",
     ),
     step(
