@@ -140,7 +140,8 @@ function cellSize(plane, count) {
     return Math.max(22, Math.min(30, Math.floor((room - 24) / (count * columns))));
   }
   const cell = Math.min(44, room / columns);
-  return cell >= 1 ? Math.floor(cell) : cell;
+  // Whole pixels where that matters: for cells that are as large as pixels, and for those with lines between them.
+  return cell >= DISTINCT || (cell >= 1 && cell < 1.2) ? Math.floor(cell) : cell;
 }
 
 /** @param {HTMLElement} panel @param {MapView} map @param {number} number */
@@ -337,13 +338,18 @@ function renderLook() {
   write(byId('headline'), headline(look));
   byId('terms').innerHTML = output ? termsShown(output) : '';
   write(byId('covering'), coveringShown(look));
+  announce();
+  draw();
+}
+
+/** Has a screen reader say what is looked at, when it has come to rest. */
+function announce() {
   clearTimeout(announcing);
   if (playing === 0) {
     announcing = window.setTimeout(() => {
       write(byId('announcement'), ['headline', 'terms', 'covering'].map((id) => byId(id).textContent).join('. '));
     }, 400);
   }
-  draw();
 }
 
 /** Draws all maps. */
@@ -464,6 +470,7 @@ function stop() {
   window.clearInterval(playing);
   playing = 0;
   write(byId('play'), 'Play');
+  announce();
 }
 
 /** Goes to an address. @param {string} address @param {boolean} isNew whether the way back leads to what was shown before */

@@ -30,7 +30,7 @@ pub(crate) struct Summary {
 
 const ONE_PIXEL: [[isize; 2]; 8] = [[-1, -1], [-1, 0], [-1, 1], [0, -1], [0, 1], [1, -1], [1, 0], [1, 1]];
 
-/// The input itself, its map, and that pooled once and twice.
+/// The input itself, its map, and that pooled once and, where enough is left for a window, twice.
 pub(crate) fn stages(settings: &Settings, pictures: &Pictures) -> Result<Vec<Stage>, String> {
     let shift = settings.signed_pair("shift")?;
     if shift.iter().any(|by| by.unsigned_abs() > REACH) {
@@ -58,9 +58,9 @@ pub(crate) fn stages(settings: &Settings, pictures: &Pictures) -> Result<Vec<Sta
     Ok(stages.collect())
 }
 
-fn maps_of(id: &str, shift: [isize; 2], kind: Kind, size: usize, pictures: &Pictures) -> Result<[Tensor; 4], String> {
+fn maps_of(id: &str, shift: [isize; 2], kind: Kind, size: usize, pictures: &Pictures) -> Result<Vec<Tensor>, String> {
     let input = inputs::moved(id, shift, pictures)?;
-    let compute = || -> featuremap::Result<[Tensor; 4]> {
+    let compute = || -> featuremap::Result<Vec<Tensor>> {
         let edges = Conv2d::new([[1.0_f32, 0., -1.], [1., 0., -1.], [1., 0., -1.]]).forward(&input)?;
         let edges = Relu.forward(&edges)?;
         let (window, one) = ([size; 2], [1; 2]);
@@ -71,8 +71,8 @@ fn maps_of(id: &str, shift: [isize; 2], kind: Kind, size: usize, pictures: &Pict
             None => Ok(map.clone()),
         };
         let once = pool(&edges)?;
-        let twice = pool(&once)?;
-        Ok([input.clone(), edges, once, twice])
+        let twice = pool(&once).ok();
+        Ok([input.clone(), edges, once].into_iter().chain(twice).collect())
     };
     compute().map_err(|error| error.to_string())
 }

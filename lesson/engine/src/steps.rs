@@ -200,7 +200,7 @@ pub(crate) const STEPS: [Step; 20] = [
         "rounding-up",
         "Rounding up",
         Part::Maps,
-        "input=notes-5x5&conv=off&pool=average&pool-padding=1,1&pool-size=3,3&pool-stride=3,3&pool-ceil=on&at=1,0,0,0",
+        "input=notes-6x7&conv=off&pool=average&pool-padding=1,1&pool-size=3,3&pool-stride=2,2&pool-ceil=on&at=1,0,3,3",
         "A pooling may round its size up (ceil mode): the last windows then reach beyond the image. Padding has no pixels for a \
          pooling: an average is over those that exist. PyTorch counts padding as zeros unless told otherwise: tick “count \
          padding” to get its numbers.",

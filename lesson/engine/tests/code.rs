@@ -84,7 +84,7 @@ fn lines_of_rust_compute_what_is_shown() {
     check(
         "rounding-up&pool-count-padding=on",
         lines! { image => pooled:
-            let pooled = AvgPool2d::new(3).padding(1).ceil_mode(true).count_include_pad(true).forward(&image)?;
+            let pooled = AvgPool2d::new(3).stride(2).padding(1).ceil_mode(true).count_include_pad(true).forward(&image)?;
         },
     );
     check("global-pooling", lines! { image => pooled: let pooled = GlobalAvgPool2d::default().forward(&image)?; });
@@ -120,7 +120,7 @@ fn lines_of_python_say_the_same() {
     );
     assert_eq!(
         python("rounding-up"),
-        "pooled = F.avg_pool2d(image, 3, padding=1, ceil_mode=True, count_include_pad=False)"
+        "pooled = F.avg_pool2d(image, 3, 2, padding=1, ceil_mode=True, count_include_pad=False)"
     );
     assert_eq!(python("max-pooling&pool=min"), "pooled = -F.max_pool2d(-image, 2)");
     assert_eq!(
