@@ -3,7 +3,7 @@
  *
  * @typedef {{
  *   values: ArrayLike<number>, start: number, width: number, rows: number, columns: number, before: Pair, after: Pair, beyond: Pair,
- *   padded: boolean, most: number, kind: 'signed' | 'gray' | 'count', image: HTMLCanvasElement | null,
+ *   padded: boolean, most: number, kind: 'signed' | 'gray' | 'count', image: HTMLCanvasElement | null, name: string,
  * }} Plane
  *
  * The part of a plane that a canvas shows, by its first row and column: negative in the padding.
@@ -135,7 +135,7 @@ function drawCells(context, plane, part, x, y) {
       context.fillRect(x(column), y(row), cell, cell);
       context.globalAlpha = 1;
       const text = shown(number);
-      const size = Math.round(Math.min(cell * 0.42, (cell * 1.5) / Math.max(2, text.length)));
+      const size = Math.round(Math.min(cell * 0.42, (cell * 1.4) / Math.max(2, text.length)));
       const font = `${isPixel ? '' : 'italic '}${size}px system-ui, 'DejaVu Sans', sans-serif`;
       const written = {text, row, column, ink: isPixel ? ink : colours.ink};
       const others = texts.get(font);
@@ -191,13 +191,19 @@ function drawImage(context, plane, {row, column, cell}) {
   context.drawImage(plane.image, left, above, columns, rows, -column * cell, -row * cell, columns * cell, rows * cell);
 }
 
+/** Canvases for planes with a pixel for each number, by the names of the planes: making one takes longer than drawing it. @type {Map<string, HTMLCanvasElement>} */
+const images = new Map();
+
 /** A plane with a pixel for each number. @param {Plane} plane */
 function imageOf(plane) {
   const rows = plane.rows + (plane.padded ? plane.before[0] + plane.after[0] : 0);
-  const canvas = document.createElement('canvas');
-  canvas.width = plane.width;
-  canvas.height = rows;
-  const context = canvas.getContext('2d');
+  const canvas = images.get(plane.name) ?? document.createElement('canvas');
+  images.set(plane.name, canvas);
+  if (canvas.width !== plane.width || canvas.height !== rows) {
+    canvas.width = plane.width;
+    canvas.height = rows;
+  }
+  const context = canvas.getContext('2d', {willReadFrequently: true});
   if (!context) {
     throw new Error('this browser cannot draw');
   }

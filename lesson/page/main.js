@@ -17,6 +17,8 @@ let printing = false;
 let roomWidth = 452;
 let playing = 0;
 let writingAddress = 0;
+/** What stood in the address when this page last read or wrote it. */
+let knownHash = '';
 let announcing = 0;
 
 /** Which panel shows what an operation makes. @type {Record<string, string>} */
@@ -77,8 +79,10 @@ function keepAddress() {
   clearTimeout(writingAddress);
   writingAddress = window.setTimeout(() => {
     const address = `#${lesson.address()}`;
-    if (decodeURIComponent(location.hash) !== address) {
+    // Whoever has gone elsewhere in the meantime is not called back.
+    if (location.hash === knownHash && decoded(knownHash) !== address) {
       history.replaceState(null, '', address);
+      knownHash = location.hash;
     }
   }, 250);
 }
@@ -129,6 +133,7 @@ function planesOf(map, number) {
     most: Math.max(-map.low, map.high),
     kind: map.picture ? 'gray' : 'signed',
     image: null,
+    name: `${number}:${channel}`,
   }));
 }
 
@@ -229,6 +234,7 @@ function renderCoverage() {
     most: counts.reduce((/** @type {number} */ most, /** @type {number} */ count) => Math.max(most, count), 0),
     kind: 'count',
     image: null,
+    name: 'coverage',
   };
   const figures = /** @type {HTMLElement} */ (place.querySelector('.planes'));
   let canvas = figures.querySelector('canvas');
@@ -397,8 +403,8 @@ function middle(places) {
 function loupePart(plane, place) {
   const whole = wholePart(plane, 1);
   const wide = roomWidth - 2;
-  const columns = Math.min(wide > 400 ? 13 : 9, whole.columns);
-  const rows = Math.min(7, whole.rows);
+  const columns = Math.min(wide > 400 ? 11 : 9, whole.columns);
+  const rows = Math.min(5, whole.rows);
   const begin = (/** @type {number} */ at, /** @type {number} */ length, /** @type {number} */ first, /** @type {number} */ all) =>
     Math.max(first, Math.min(first + all - length, at - Math.floor(length / 2)));
   return {
@@ -406,7 +412,7 @@ function loupePart(plane, place) {
     column: begin(place[1], columns, whole.column, whole.columns),
     rows,
     columns,
-    cell: Math.min(34, Math.floor(wide / columns)),
+    cell: Math.min(40, Math.floor(wide / columns)),
   };
 }
 
@@ -483,6 +489,7 @@ function open(address, isNew) {
   if (isNew) {
     history.pushState(null, '', `#${lesson.address()}`);
   }
+  knownHash = location.hash;
   render();
 }
 

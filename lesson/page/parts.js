@@ -60,6 +60,7 @@ function drawStage(canvas, stage, at, row) {
     most: Math.max(-stage.low, stage.high),
     kind: gray ? 'gray' : 'signed',
     image: null,
+    name: `stage ${at}:${row}`,
   };
   drawGrid(canvas, plane, wholePart(plane, Math.min(40, STAGE_WIDTH / columns)), NO_MARKS);
 }

@@ -343,40 +343,39 @@ test('code is copied', async () => {
 });
 
 /**
- * The time from a change until all of it is drawn, in milliseconds: the least of several rounds, to which nothing was added by what else
- * the machine does, and the median.
+ * How long the page works on each change until it is painted, in milliseconds: the processor's time of its thread, which what else the
+ * machine does adds nothing to. The median of several rounds.
  */
-async function timeOf(page, changes) {
-  const times = await page.evaluate((changes) => {
+async function timesOf(page, changes) {
+  const session = await page.context().newCDPSession(page);
+  await session.send('Performance.enable', {timeDomain: 'threadTicks'});
+  const worked = async () => {
+    const {metrics} = await session.send('Performance.getMetrics');
+    return 1000 * metrics.find(({name}) => name === 'TaskDuration').value;
+  };
+  const rounds = [];
+  for (let round = 0; round < 5; round += 1) {
     const times = [];
-    const reader = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
-    for (let round = 0; round < 9; round += 1) {
-      for (const [selector, word] of changes) {
+    for (const change of changes) {
+      const before = await worked();
+      await page.evaluate(async ([selector, word]) => {
         const control = document.querySelector(selector);
-        const start = performance.now();
         if (control.type === 'checkbox') {
           control.checked = word === 'on';
         } else {
           control.value = word;
         }
         control.dispatchEvent(new Event('input', {bubbles: true}));
-        // What is not yet laid out or drawn, is now.
-        document.body.getBoundingClientRect();
-        for (const canvas of document.querySelectorAll('canvas')) {
-          if (canvas.offsetParent) {
-            reader.drawImage(canvas, 0, 0, 1, 1, 0, 0, 1, 1);
-          }
-        }
-        reader.getImageData(0, 0, 1, 1);
-        times.push([selector, word, performance.now() - start]);
-      }
+        // A task that is asked for in a frame runs when that is painted.
+        await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+      }, change);
+      times.push((await worked()) - before);
     }
-    return times;
-  }, changes);
-  return changes.map(([selector, word]) => {
-    const own = times.filter(([one, other]) => one === selector && other === word).map(([, , time]) => time);
-    own.sort((one, other) => one - other);
-    return {name: `${selector} = ${word}`, least: own[0], median: own[Math.floor(own.length / 2)]};
+    rounds.push(times);
+  }
+  return changes.map(([selector, word], at) => {
+    const own = rounds.map((times) => times[at]).sort((one, other) => one - other);
+    return {name: `${selector} = ${word}`, time: own[Math.floor(own.length / 2)]};
   });
 }
 
@@ -410,11 +409,14 @@ const CHANGES = [
 for (const [address, bar] of [['digit', 16], ['photo', 100]]) {
   test(`any change of a setting of the ${address} is shown within ${bar} ms`, async (t) => {
     const page = await open(address);
-    const times = await timeOf(page, CHANGES);
-    const worst = times.reduce((one, other) => (other.least > one.least ? other : one));
-    const median = Math.max(...times.map((time) => time.median));
-    t.diagnostic(`${address}: ${worst.least.toFixed(1)} ms at most (${worst.name}); the medians reach ${median.toFixed(1)} ms`);
-    assert.ok(worst.least <= bar, `${worst.name} takes ${worst.least} ms`);
+    const times = await timesOf(page, CHANGES);
+    const worst = times.reduce((one, other) => (other.time > one.time ? other : one));
+    const middle = times.map(({time}) => time).sort((one, other) => one - other)[Math.floor(times.length / 2)];
+    t.diagnostic(`${address}: ${middle.toFixed(1)} ms in the middle, ${worst.time.toFixed(1)} ms at most (${worst.name})`);
+    if (process.env.LESSON_TIMES) {
+      t.diagnostic(times.map(({name, time}) => `${name}: ${time.toFixed(1)}`).join('\n'));
+    }
+    assert.ok(worst.time > 0 && worst.time <= bar, `${worst.name} takes ${worst.time} ms`);
     await close(page);
   });
 }
