@@ -332,11 +332,12 @@ impl Layer {
     ) -> PyResult<Bound<'py, PyAny>> {
         let (element, input) = array::input(input)?;
         let threads = Threads::new(threads)?;
+        let is_plain = matches!(self.kind, Kind::Plain(_));
         of_element!(element, T => {
             let input = array::typed::<T>("the input", &input)?;
             match self.kind.typed::<T>(false)? {
-                Typed::Same(module) => forward(&input, out, threads, &*module),
-                Typed::Summed(module) => forward(&input, out, threads, &*module),
+                Typed::Same(module) => forward(&input, out, threads, &*module, is_plain),
+                Typed::Summed(module) => forward(&input, out, threads, &*module, false),
             }
         })
     }
@@ -482,17 +483,19 @@ fn picked<T: Pixel, R: Selection<T>, const N: usize>(
     pool::<R, N>(reduction, frame).forward_with_indices(input)
 }
 
+/// `is_plain` are modules without parameters: a plan of these costs little, and puts pixels in order some rows at a time, where a pooling
+/// without one would copy them all.
 fn forward<'py, T: Pixel, U: Pixel>(
     input: &Bound<'py, PyArrayDyn<T>>,
     out: Option<&Bound<'py, PyAny>>,
     threads: Threads,
     module: &dyn Module<T, U>,
+    is_plain: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let (shape, in_order) = (module.output_shape(input.shape()).raise()?, input.is_c_contiguous());
-    array::compute::<T, U>(input, out, threads, &shape, &mut |input, output| match in_order {
-        true => module.forward_into(input, output),
-        // A plan puts pixels in order some rows at a time, where a pooling without one would copy them all.
-        false => module.plan(input.shape())?.run(input, output),
+    let (shape, by_plan) = (module.output_shape(input.shape()).raise()?, is_plain && !input.is_c_contiguous());
+    array::compute::<T, U>(input, out, threads, &shape, &mut |input, output| match by_plan {
+        true => module.plan(input.shape())?.run(input, output),
+        false => module.forward_into(input, output),
     })
 }
 

@@ -3,8 +3,6 @@
 The pixels that a block needs of its neighbours, and the padding at the borders, come from the modules' own windows.
 """
 
-from __future__ import annotations
-
 import math
 import uuid
 from typing import Any
@@ -18,7 +16,7 @@ from .modules import Module, Sequential, _Windowed
 
 __all__ = ["map_windows"]
 
-#: Networks for the blocks of one place, with the padding that is there: plans outlive the tasks of a worker.
+#: Networks with the padding that is at a place: plans outlive the tasks of a worker.
 _NETWORKS: dict[Any, Sequential] = {}
 
 
@@ -34,24 +32,17 @@ def map_windows(array: Any, module: Module, *, threads: int = 1) -> Any:
         return _labelled(array, module, threads)
     layers = _flat(module)
     shape, dtype = module.output_shape(array.shape, array.dtype), module.output_dtype(array.shape, array.dtype)
-    over = {layer._over for layer in layers if isinstance(layer, _Windowed)} or {0}
-    if len(over) > 1:
-        raise ValueError("the windows of all layers must have as many spatial axes")
-    first = array.ndim - max(over)
-    axes, wraps = _axes(layers, array.shape[first:])
+    axes, wraps = _axes(layers, array.shape)
+    first = array.ndim - len(axes)
     reach = [sum(a[3] * (a[1] - 1) + a[4] + a[5] for a in axis) * math.prod(a[2] for a in axis) + 1 for axis in axes]
     depth = {first + axis: least for axis, least in enumerate(reach)}
-    chunks = {
-        axis: ensure_minimum_chunksize(min(2 * least, array.shape[axis]), array.chunks[axis]) for axis, least in depth.items()
-    }
-    # An output sees all channels.
-    array = array.rechunk({first - 1: -1, **chunks} if axes and first else chunks)
+    chunks = {axis: ensure_minimum_chunksize(min(2 * d, array.shape[axis]), array.chunks[axis]) for axis, d in depth.items()}
+    array = array.rechunk({first - 1: -1, **chunks} if axes and first else chunks)  # An output sees all channels.
     cuts = [_cuts(axis, array.chunks[first + at], wraps) for at, axis in enumerate(axes)]
     lead = [array.chunks[0], (shape[1],)] if axes and first == 2 else [(length,) for length in shape[: len(shape) - len(axes)]]
     return da.map_blocks(
-        _Blocks(layers, cuts, [0 if wraps else None, *reach], threads),
+        _Blocks(layers, cuts, reach, wraps, threads),
         overlap(array, depth, {axis: "periodic" if wraps else "none" for axis in depth}, allow_rechunk=False),
-        dtype=dtype,
         chunks=(*(lead if axes else array.chunks), *(tuple(cut[0] for cut in axis) for axis in cuts)),
         new_axis=0 if len(shape) > array.ndim else None,
         meta=np.empty((0,) * len(shape), dtype),
@@ -66,17 +57,14 @@ def _flat(module: Module) -> list[Module]:
     return [module]
 
 
-def _axes(layers: list[Module], size: tuple[int, ...]) -> tuple[list[tuple[Any, ...]], bool]:
+def _axes(layers: list[Module], shape: tuple[int, ...]) -> tuple[list[tuple[Any, ...]], bool]:
     """For each spatial axis that of every window: length, size, stride, dilation, padding, outputs; and whether the array is a torus."""
     found: list[Any] = []
-    for layer in layers:
-        if isinstance(layer, _Windowed):
-            if found and layer._arguments.get("padding_mode") == "circular":
-                raise ValueError(f"only the first layer can have circular padding; found {layer!r}")
-            found.append(layer._frame(size).axes())
-            size = tuple(axis[-1] for axis in found[-1])
-    windowed = [layer for layer in layers if isinstance(layer, _Windowed)]
-    return list(zip(*found)), bool(windowed) and windowed[0]._arguments.get("padding_mode") == "circular"
+    for layer in (windowed := [layer for layer in layers if isinstance(layer, _Windowed)]):
+        if found and (layer._over != windowed[0]._over or layer._arguments.get("padding_mode") == "circular"):
+            raise ValueError(f"only the first layer can have circular padding, and all as many spatial axes; found {layer!r}")
+        found.append(layer._frame([axis[-1] for axis in found[-1]] if found else shape[-layer._over :]).axes())
+    return list(zip(*found)), bool(found) and windowed[0]._arguments.get("padding_mode") == "circular"
 
 
 def _cuts(axis: tuple[Any, ...], chunks: tuple[int, ...], wraps: bool) -> list[tuple[int, int, int, tuple[Any, ...]]]:
@@ -88,12 +76,11 @@ def _cuts(axis: tuple[Any, ...], chunks: tuple[int, ...], wraps: bool) -> list[t
         for number, (length, size, step, dilation, before, after, count) in reversed(list(enumerate(axis))):
             is_last = hi == count
             lo, hi = lo * step - before, (hi - 1) * step - before + dilation * (size - 1) + 1
-            if wraps and number == 0:
-                padding.append((0, 0))
-                continue
             # As is the border's own at the end, where the last pixels may be too few for another window.
-            padding.append((max(0, -lo), after if is_last else max(0, hi - length)))
-            lo, hi = max(lo, 0), length if is_last else min(hi, length)
+            sides = (max(0, -lo), after if is_last else max(0, hi - length))
+            padding.append((0, 0) if wraps and number == 0 else sides)
+            if not wraps or number:
+                lo, hi = max(lo, 0), length if is_last else min(hi, length)
         cuts.append((high - low, lo - start, hi - start, tuple(padding[::-1])))
     return cuts
 
@@ -101,38 +88,33 @@ def _cuts(axis: tuple[Any, ...], chunks: tuple[int, ...], wraps: bool) -> list[t
 class _Blocks:
     """Computes a block, in whatever process."""
 
-    def __init__(self, layers: list[Module], cuts: list[Any], reach: list[int | None], threads: int) -> None:
-        self.token, self.layers, self.cuts, self.reach, self.threads = uuid.uuid4().hex, layers, cuts, reach, threads
+    def __init__(self, layers: list[Module], cuts: list[Any], reach: list[int], wraps: bool, threads: int) -> None:
+        self.token, self.layers, self.cuts = uuid.uuid4().hex, layers, cuts
+        self.reach, self.wraps, self.threads = reach, wraps, threads
 
     def __call__(self, block: Array, block_id: tuple[int, ...] = ()) -> Array:
         places = block_id[len(block_id) - len(self.cuts) :]
         cuts = [axis[at] for axis, at in zip(self.cuts, places)]
-        before = [depth if at or self.reach[0] == 0 else 0 for at, depth in zip(places, self.reach[1:])]
-        parts: list[Any] = [slice(lo + (own or 0), hi + (own or 0)) for own, (_, lo, hi, _) in zip(before, cuts)]
-        key = (self.token, *(cut[3] for cut in cuts))
-        network = _NETWORKS.pop(key, None) or self._network([cut[3] for cut in cuts])
-        _NETWORKS[key] = network
-        while len(_NETWORKS) > 64:
-            _NETWORKS.pop(next(iter(_NETWORKS)), None)
+        before = [depth if at or self.wraps else 0 for at, depth in zip(places, self.reach)]
+        parts: list[Any] = [slice(lo + more, hi + more) for more, (_, lo, hi, _) in zip(before, cuts)]
+        key, sides = (self.token, *(cut[3] for cut in cuts)), zip(*(cut[3] for cut in cuts))
+        if (network := _NETWORKS.get(key)) is None:
+            made = (layer._padded(list(next(sides))) if isinstance(layer, _Windowed) else layer for layer in self.layers)
+            network = _NETWORKS[key] = Sequential(*made)
+            _NETWORKS.pop(next(iter(_NETWORKS)) if len(_NETWORKS) > 64 else None, None)
         return network(block[tuple([..., *parts])], threads=self.threads)
-
-    def _network(self, padding: list[Any]) -> Sequential:
-        sides = iter(zip(*padding))
-        return Sequential(*(l._padded(list(next(sides))) if isinstance(l, _Windowed) else l for l in self.layers))
 
 
 def _labelled(array: Any, module: Module, threads: int) -> Any:
     """With the coordinates of the middle of what each output sees, where they are numbers."""
-    data, layers = map_windows(array.data, module, threads=threads), _flat(module)
-    over = next((layer._over for layer in layers if isinstance(layer, _Windowed)), 0)
-    dims = (*(["channel"] if data.ndim > array.ndim else []), *array.dims)
-    spatial = array.dims[array.ndim - over :]
-    coordinates = {dim: array.coords[dim].values for dim in array.dims[: array.ndim - over] if dim in array.coords}
-    coordinates = {dim: values for dim, values in coordinates.items() if len(values) == data.shape[dims.index(dim)]}
-    for dim, axis in zip(spatial, _axes(layers, array.shape[array.ndim - over :])[0]):
+    data, (axes, _) = map_windows(array.data, module, threads=threads), _axes(_flat(module), array.shape)
+    dims = (*["channel"][: data.ndim - array.ndim], *array.dims)
+    kept = array.dims[: max(0, array.ndim - len(axes) - 1)] if axes else array.dims  # Channels are others than before.
+    places = {dim: array.coords[dim].values for dim in kept if dim in array.coords}
+    for dim, axis in zip(array.dims[array.ndim - len(axes) :], axes):
         steps = [math.prod(layer[2] for layer in axis[:number]) for number in range(len(axis) + 1)]
         middle = sum(((layer[1] - 1) * layer[3] / 2 - layer[4]) * step for layer, step in zip(axis, steps))
         if dim in array.coords and np.issubdtype(array.coords[dim].dtype, np.number):
-            places = middle + steps[-1] * np.arange(axis[-1][-1])
-            coordinates[dim] = np.interp(places, np.arange(axis[0][0]), array.coords[dim].values)
-    return type(array)(data, coordinates, dims, array.name, array.attrs)
+            pixels = middle + steps[-1] * np.arange(axis[-1][-1])
+            places[dim] = np.interp(pixels, np.arange(axis[0][0]), array.coords[dim].values)
+    return type(array)(data, places, dims, array.name, array.attrs)

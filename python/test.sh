@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Installs the package into a fresh environment of Python, as its README says, and runs all that must pass.
+#
+#   python/test.sh          what is small: NumPy, Dask, the types; a build that is not optimised as far
+#   python/test.sh --all    PyTorch, SciPy, OpenCV, Ray and the lesson, too, the package as users build it, and the examples
+#
+# PYTHON is the interpreter, python3 unless given. Where PyPI cannot be reached, it says so and ends without an error.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+all=false
+case "${1:-}" in
+    --all) all=true ;;
+    "") ;;
+    *) echo "usage: python/test.sh [--all]" >&2 && exit 2 ;;
+esac
+
+step() {
+    printf '\n== %s s: %s\n' "$SECONDS" "$*"
+    "$@"
+}
+
+folder="$PWD/target/environment"
+rm -rf "$folder"
+"${PYTHON:-python3}" -m venv "$folder"
+bin="$folder/bin"
+needs=(maturin mypy numpy pytest 'dask[array]')
+if $all; then
+    needs+=(distributed ipykernel matplotlib nbclient onnx opencv-python-headless pillow ray safetensors scipy torch xarray zarr)
+fi
+if ! reason="$("$bin/pip" install --quiet --disable-pip-version-check "${needs[@]}" 2>&1)"; then
+    printf 'skipped: pip cannot install what the tests need: %s\n' "$(tail -n 1 <<<"$reason")"
+    exit 0
+fi
+# What is not timed is compiled in a third of the time.
+$all || export CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_TARGET_DIR="$PWD/target/quick"
+step "$bin/pip" install --quiet --disable-pip-version-check --no-build-isolation .
+export PATH="$bin:$PATH"
+step cargo fmt --check
+step cargo clippy --release -- -D warnings
+step mypy package tests examples bench.py
+step python -m pytest -q -rs
+if $all; then
+    step maturin build --release --quiet
+    step python bench.py
+    step python examples/raster.py --size 4000
+    step python examples/digits_ray.py
+fi
