@@ -83,6 +83,33 @@ def large() -> None:
         print(f"  {name:20} {1e3 * taken:8.1f}  {taken / ours:6.1f} times")
 
 
+def module() -> fm.Module:
+    return fm.Median2d(7, padding=3)
+
+
+def workers() -> None:
+    """A job that computes, and moves little, by one process and by two."""
+    try:
+        import dask.array as da
+        from distributed import Client, LocalCluster
+    except ImportError:
+        print("Dask's distributed is not installed")
+        return
+    from featuremap.dask import map_windows
+
+    taken = {}
+    for count in (1, 2):
+        settings: Any = {"n_workers": count, "threads_per_worker": 1, "dashboard_address": None}
+        with LocalCluster(**settings) as cluster, Client(cluster):
+            raster = da.random.default_rng(0).random((6000, 6000), chunks=1000, dtype=np.float32)
+            job = map_windows(raster, module()).sum()
+            job.compute()  # Processes import what they need.
+            taken[count] = seconds(job.compute, 3)
+    print("medians of 7×7 over 6000×6000 in blocks under Dask, by seconds")
+    for count, time_taken in taken.items():
+        print(f"  {count} worker{'s' * (count > 1):1} {time_taken:19.2f}  {taken[1] / time_taken:6.2f} times")
+
+
 def wheel() -> None:
     for path in sorted((Path(__file__).parent / "target/wheels").glob("*.whl")):
         print(f"{path.name}: {path.stat().st_size / 1e6:.2f} MB")
@@ -91,4 +118,5 @@ def wheel() -> None:
 if __name__ == "__main__":
     small()
     large()
+    workers()
     wheel()
