@@ -34,7 +34,7 @@ fn main() -> Result<()> {
     ];
     let mut stdout = BufWriter::new(stdout());
     for output in outputs {
-        for number in output.expect("all parameters fit").iter() {
+        for number in &output.expect("all parameters fit") {
             stdout.write_all(&number.to_le_bytes())?;
         }
     }
