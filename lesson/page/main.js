@@ -12,6 +12,24 @@ let planes = [];
 const onCanvas = new WeakMap();
 /** Where each map was looked at last. @type {Map<number, Pair>} */
 const lastPlaces = new Map();
+/** Canvases far from what one sees: they wait, to be drawn when they come near. @type {Set<Element>} */
+const farAway = new Set();
+const observer = new IntersectionObserver(
+  (entries) => {
+    let comesNear = false;
+    for (const {target, isIntersecting} of entries) {
+      if (isIntersecting) {
+        comesNear = farAway.delete(target) || comesNear;
+      } else {
+        farAway.add(target);
+      }
+    }
+    if (comesNear) {
+      draw();
+    }
+  },
+  {rootMargin: '300px'},
+);
 let printing = false;
 /** How wide a map may be. Asked for once, as asking lays the page out. */
 let roomWidth = 452;
@@ -158,7 +176,12 @@ function renderPanel(panel, map, number) {
   const place = /** @type {HTMLElement} */ (panel.querySelector('.planes'));
   const count = planes[number].length;
   while (place.children.length > count) {
-    place.lastElementChild?.remove();
+    const figure = place.lastElementChild;
+    if (figure?.firstElementChild) {
+      observer.unobserve(figure.firstElementChild);
+      farAway.delete(figure.firstElementChild);
+    }
+    figure?.remove();
   }
   while (place.children.length < count) {
     place.append(element('figure', {}, newCanvas(true), element('figcaption')));
@@ -251,6 +274,7 @@ function newCanvas(isWhole) {
   const canvas = /** @type {HTMLCanvasElement} */ (
     element('canvas', isWhole ? {tabindex: '0', role: 'application', 'aria-roledescription': 'map'} : {'aria-hidden': 'true'})
   );
+  observer.observe(canvas);
   const pointAt = (/** @type {PointerEvent} */ event) => {
     const shownThere = onCanvas.get(canvas);
     if (!shownThere) {
@@ -372,7 +396,7 @@ function draw() {
     planes[number].forEach((plane, channel) => {
       const canvas = /** @type {HTMLCanvasElement} */ (panel.querySelector('.planes')?.children[channel]?.firstElementChild);
       const {part} = onCanvas.get(canvas) ?? {part: wholePart(plane, 1)};
-      drawGrid(canvas, plane, part, marksOn(number, channel));
+      drawNear(canvas, plane, part, marksOn(number, channel));
     });
     const loupe = panel.querySelector('.loupe canvas');
     if (loupe instanceof HTMLCanvasElement && look) {
@@ -389,9 +413,19 @@ function draw() {
       const plane = planes[number][channel];
       const part = loupePart(plane, focus ?? [0, 0]);
       onCanvas.set(loupe, {map: number, channel, part});
-      drawGrid(loupe, plane, part, marksOn(number, channel));
+      drawNear(loupe, plane, part, marksOn(number, channel));
     }
   });
+}
+
+/** Draws a plane, or, where it is not seen, has only its place kept. @param {HTMLCanvasElement} canvas @param {Plane} plane @param {Part} part @param {Marks} marks */
+function drawNear(canvas, plane, part, marks) {
+  if (printing || !farAway.has(canvas)) {
+    drawGrid(canvas, plane, part, marks);
+    return;
+  }
+  canvas.style.width = `${part.columns * part.cell + 1}px`;
+  canvas.style.height = `${part.rows * part.cell + 1}px`;
 }
 
 /** @param {number[]} places */
