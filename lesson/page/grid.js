@@ -146,6 +146,7 @@ function drawNumbers(context, plane, part, x, y) {
 function drawLines(context, {rows, columns, cell}) {
   context.strokeStyle = colours.line;
   context.lineWidth = 1;
+  context.globalAlpha = cell < READABLE ? 0.35 : 1;
   context.beginPath();
   for (let row = 0; row <= rows; row += 1) {
     context.moveTo(0, row * cell);
@@ -156,6 +157,7 @@ function drawLines(context, {rows, columns, cell}) {
     context.lineTo(column * cell, rows * cell);
   }
   context.stroke();
+  context.globalAlpha = 1;
 }
 
 /** A place where there is no pixel: a dot. @param {CanvasRenderingContext2D} context @param {number} left @param {number} top @param {number} cell */

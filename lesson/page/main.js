@@ -155,6 +155,9 @@ function planesOf(map, number) {
   }));
 }
 
+/** How wide a map is whose cells have no room for numbers. */
+const OVERVIEW = 286;
+
 /** How large the cells of a map are. @param {Plane} plane @param {number} count of planes */
 function cellSize(plane, count) {
   const room = roomWidth - 2;
@@ -163,6 +166,11 @@ function cellSize(plane, count) {
     return Math.max(22, Math.min(30, Math.floor((room - 24) / (count * columns))));
   }
   const cell = Math.min(44, room / columns);
+  if (cell >= DISTINCT && cell < READABLE) {
+    // Without numbers large cells show no more than small ones. All such maps are equally wide: to change the size of a canvas takes
+    // longer than to draw on it.
+    return Math.min(room, OVERVIEW) / columns;
+  }
   // Whole pixels where that matters: for cells that are as large as pixels, and for those with lines between them.
   return cell >= DISTINCT || (cell >= 1 && cell < 1.2) ? Math.floor(cell) : cell;
 }
@@ -437,7 +445,7 @@ function middle(places) {
 function loupePart(plane, place) {
   const whole = wholePart(plane, 1);
   const wide = roomWidth - 2;
-  const columns = Math.min(wide > 400 ? 11 : 9, whole.columns);
+  const columns = Math.min(9, whole.columns);
   const rows = Math.min(5, whole.rows);
   const begin = (/** @type {number} */ at, /** @type {number} */ length, /** @type {number} */ first, /** @type {number} */ all) =>
     Math.max(first, Math.min(first + all - length, at - Math.floor(length / 2)));
@@ -446,7 +454,7 @@ function loupePart(plane, place) {
     column: begin(place[1], columns, whole.column, whole.columns),
     rows,
     columns,
-    cell: Math.min(40, Math.floor(wide / columns)),
+    cell: Math.min(34, Math.floor(wide / columns)),
   };
 }
 
