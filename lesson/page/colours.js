@@ -3,8 +3,7 @@
  *
  * @typedef {{
  *   ink: string, quiet: string, line: string, paper: string, window: string, cover: string,
- *   shades: string[], inks: string[], bytes: Uint8ClampedArray, counts: string[], countInks: string[], countBytes: Uint8ClampedArray, grays: string[],
- *   grayInks: string[], grayBytes: Uint8ClampedArray,
+ *   shades: string[], inks: string[], bytes: Uint8ClampedArray, countInks: string[], countBytes: Uint8ClampedArray, grayInks: string[], grayBytes: Uint8ClampedArray,
  * }} Colours
  */
 
@@ -38,10 +37,8 @@ function readColours() {
     shades: diverging.map(css),
     inks: diverging.map(inkOn),
     bytes: bytesOf(diverging),
-    counts: counting.map(css),
     countInks: counting.map(inkOn),
     countBytes: bytesOf(counting),
-    grays: gray.map(css),
     grayInks: gray.map(inkOn),
     grayBytes: bytesOf(gray),
   };
@@ -59,7 +56,7 @@ function between(from, to, part) {
 
 /** @param {number[]} colour */
 function css(colour) {
-  return `rgb(${colour.join(' ')})`;
+  return `rgb(${colour.join(', ')})`;
 }
 
 /** @param {number[][]} list */

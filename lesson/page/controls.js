@@ -162,8 +162,10 @@ function renderFilters() {
       input.value = text;
     }
     const shade = shadeOf(filters.values[start + at], most, false);
-    input.style.background = colours.shades[shade];
-    input.style.color = colours.inks[shade];
+    if (input.style.backgroundColor !== colours.shades[shade]) {
+      input.style.backgroundColor = colours.shades[shade];
+      input.style.color = colours.inks[shade];
+    }
   });
 }
 

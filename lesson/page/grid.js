@@ -61,9 +61,9 @@ function contextOf(canvas, width, height) {
   if (canvas.width !== across || canvas.height !== down) {
     canvas.width = across;
     canvas.height = down;
-    canvas.style.width = `${width}px`;
-    canvas.style.height = `${height}px`;
   }
+  canvas.style.width = `${width}px`;
+  canvas.style.height = `${height}px`;
   const context = canvas.getContext('2d');
   if (!context) {
     throw new Error('this browser cannot draw');
@@ -73,18 +73,12 @@ function contextOf(canvas, width, height) {
   return context;
 }
 
-/** @param {Plane} plane @param {number} number @returns {[string, string]} the colour of a cell, and that of its number */
-function coloursOf(plane, number) {
-  if (plane.kind === 'gray') {
-    const level = levelOf(plane, number);
-    return [colours.grays[level], colours.grayInks[level]];
+/** The colour of a number on its shade. @param {Plane} plane @param {number} number */
+function inkAt(plane, number) {
+  if (plane.kind === 'signed') {
+    return colours.inks[shadeOf(number, plane.most, plane.rows * plane.columns > MANY)];
   }
-  if (plane.kind === 'count') {
-    const level = levelOf(plane, number);
-    return [colours.counts[level], colours.countInks[level]];
-  }
-  const shade = shadeOf(number, plane.most, plane.rows * plane.columns > MANY);
-  return [colours.shades[shade], colours.inks[shade]];
+  return (plane.kind === 'gray' ? colours.grayInks : colours.countInks)[levelOf(plane, number)];
 }
 
 /** @param {HTMLCanvasElement} canvas @param {Plane} plane @param {Part} part @param {Marks} marks */
@@ -94,10 +88,9 @@ function drawGrid(canvas, plane, part, marks) {
   context.translate(0.5, 0.5);
   const x = (/** @type {number} */ column) => (column - part.column) * cell;
   const y = (/** @type {number} */ row) => (row - part.row) * cell;
-  if (cell < READABLE) {
-    drawImage(context, plane, part);
-  } else {
-    drawCells(context, plane, part, x, y);
+  drawImage(context, plane, part);
+  if (cell >= READABLE) {
+    drawNumbers(context, plane, part, x, y);
   }
   if (cell >= DISTINCT) {
     drawLines(context, part);
@@ -114,12 +107,12 @@ function drawGrid(canvas, plane, part, marks) {
  * @param {CanvasRenderingContext2D} context @param {Plane} plane @param {Part} part
  * @param {(column: number) => number} x @param {(row: number) => number} y
  */
-function drawCells(context, plane, part, x, y) {
+function drawNumbers(context, plane, part, x, y) {
   const {cell} = part;
   context.textAlign = 'center';
   context.textBaseline = 'middle';
-  // Texts wait until all of one font can be written: changing it takes longer than writing.
-  /** @type {Map<string, {text: string, row: number, column: number, ink: string}[]>} */
+  // Numbers wait until all of one colour and font can be written: changing them takes longer than writing.
+  /** @type {Map<string, {text: string, row: number, column: number}[]>} */
   const texts = new Map();
   for (let row = part.row; row < part.row + part.rows; row += 1) {
     for (let column = part.column; column < part.column + part.columns; column += 1) {
@@ -129,27 +122,21 @@ function drawCells(context, plane, part, x, y) {
         drawNothing(context, x(column), y(row), cell);
         continue;
       }
-      const [shade, ink] = coloursOf(plane, number);
-      context.globalAlpha = isPixel ? 1 : 0.45;
-      context.fillStyle = shade;
-      context.fillRect(x(column), y(row), cell, cell);
-      context.globalAlpha = 1;
       const text = shown(number);
       const size = Math.round(Math.min(cell * 0.42, (cell * 1.4) / Math.max(2, text.length)));
       const font = `${isPixel ? '' : 'italic '}${size}px system-ui, 'DejaVu Sans', sans-serif`;
-      const written = {text, row, column, ink: isPixel ? ink : colours.ink};
-      const others = texts.get(font);
+      const style = `${isPixel ? inkAt(plane, number) : colours.ink}|${font}`;
+      const others = texts.get(style);
       if (others) {
-        others.push(written);
+        others.push({text, row, column});
       } else {
-        texts.set(font, [written]);
+        texts.set(style, [{text, row, column}]);
       }
     }
   }
-  for (const [font, list] of texts) {
-    context.font = font;
-    for (const {text, row, column, ink} of list) {
-      context.fillStyle = ink;
+  for (const [style, list] of texts) {
+    [context.fillStyle, context.font] = style.split('|');
+    for (const {text, row, column} of list) {
       context.fillText(text, x(column) + cell / 2, y(row) + cell / 2 + 0.5);
     }
   }
@@ -159,6 +146,7 @@ function drawCells(context, plane, part, x, y) {
 function drawLines(context, {rows, columns, cell}) {
   context.strokeStyle = colours.line;
   context.lineWidth = 1;
+  context.globalAlpha = cell < READABLE ? 0.35 : 1;
   context.beginPath();
   for (let row = 0; row <= rows; row += 1) {
     context.moveTo(0, row * cell);
@@ -169,6 +157,7 @@ function drawLines(context, {rows, columns, cell}) {
     context.lineTo(column * cell, rows * cell);
   }
   context.stroke();
+  context.globalAlpha = 1;
 }
 
 /** A place where there is no pixel: a dot. @param {CanvasRenderingContext2D} context @param {number} left @param {number} top @param {number} cell */
@@ -178,17 +167,36 @@ function drawNothing(context, left, top, cell) {
   context.fillRect(left + cell / 2 - size / 2, top + cell / 2 - size / 2, size, size);
 }
 
-/** A plane with a pixel for each cell, those on the padding faint. @param {CanvasRenderingContext2D} context @param {Plane} plane @param {Part} part */
-function drawImage(context, plane, {row, column, cell}) {
+/** The shades of a part, those on the padding faint. @param {CanvasRenderingContext2D} context @param {Plane} plane @param {Part} part */
+function drawImage(context, plane, part) {
   plane.image ??= imageOf(plane);
-  const {width, height} = plane.image;
-  const [above, left] = plane.padded ? plane.before : [0, 0];
-  context.imageSmoothingEnabled = cell < 1;
-  context.globalAlpha = 0.45;
-  context.drawImage(plane.image, (-left - column) * cell, (-above - row) * cell, width * cell, height * cell);
-  context.globalAlpha = 1;
-  const {rows, columns} = plane;
-  context.drawImage(plane.image, left, above, columns, rows, -column * cell, -row * cell, columns * cell, rows * cell);
+  context.imageSmoothingEnabled = part.cell < 1;
+  if (plane.padded) {
+    context.globalAlpha = 0.45;
+    const [above, left] = plane.before;
+    drawShades(context, plane, part, -above, -left, plane.rows + plane.after[0], plane.columns + plane.after[1]);
+    context.globalAlpha = 1;
+  }
+  drawShades(context, plane, part, 0, 0, plane.rows, plane.columns);
+}
+
+/**
+ * What a part has of a rectangle of cells.
+ *
+ * @param {CanvasRenderingContext2D} context @param {Plane} plane @param {Part} part
+ * @param {number} top @param {number} left @param {number} bottom @param {number} right
+ */
+function drawShades(context, plane, part, top, left, bottom, right) {
+  const {cell} = part;
+  const [fromRow, fromColumn] = [Math.max(top, part.row), Math.max(left, part.column)];
+  const rows = Math.min(bottom, part.row + part.rows) - fromRow;
+  const columns = Math.min(right, part.column + part.columns) - fromColumn;
+  if (!plane.image || rows <= 0 || columns <= 0) {
+    return;
+  }
+  const [above, before] = plane.padded ? plane.before : [0, 0];
+  const [x, y] = [(fromColumn - part.column) * cell, (fromRow - part.row) * cell];
+  context.drawImage(plane.image, fromColumn + before, fromRow + above, columns, rows, x, y, columns * cell, rows * cell);
 }
 
 /** Canvases for planes with a pixel for each number, by the names of the planes: making one takes longer than drawing it. @type {Map<string, HTMLCanvasElement>} */
@@ -260,7 +268,7 @@ function drawMarks(context, plane, part, marks, x, y) {
           }
           const number = numberAt(plane, row, column);
           if (weights && number !== null && cell >= 38) {
-            context.fillStyle = coloursOf(plane, number)[1];
+            context.fillStyle = inkAt(plane, number);
             drawWeight(context, weights[i * columns.length + j], x(column), y(row), cell);
           }
         }),

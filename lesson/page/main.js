@@ -12,6 +12,24 @@ let planes = [];
 const onCanvas = new WeakMap();
 /** Where each map was looked at last. @type {Map<number, Pair>} */
 const lastPlaces = new Map();
+/** Canvases far from what one sees: they wait, to be drawn when they come near. @type {Set<Element>} */
+const farAway = new Set();
+const observer = new IntersectionObserver(
+  (entries) => {
+    let comesNear = false;
+    for (const {target, isIntersecting} of entries) {
+      if (isIntersecting) {
+        comesNear = farAway.delete(target) || comesNear;
+      } else {
+        farAway.add(target);
+      }
+    }
+    if (comesNear) {
+      draw();
+    }
+  },
+  {rootMargin: '300px'},
+);
 let printing = false;
 /** How wide a map may be. Asked for once, as asking lays the page out. */
 let roomWidth = 452;
@@ -137,6 +155,9 @@ function planesOf(map, number) {
   }));
 }
 
+/** How wide a map is whose cells have no room for numbers. */
+const OVERVIEW = 286;
+
 /** How large the cells of a map are. @param {Plane} plane @param {number} count of planes */
 function cellSize(plane, count) {
   const room = roomWidth - 2;
@@ -145,6 +166,11 @@ function cellSize(plane, count) {
     return Math.max(22, Math.min(30, Math.floor((room - 24) / (count * columns))));
   }
   const cell = Math.min(44, room / columns);
+  if (cell >= DISTINCT && cell < READABLE) {
+    // Without numbers large cells show no more than small ones. All such maps are equally wide: to change the size of a canvas takes
+    // longer than to draw on it.
+    return Math.min(room, OVERVIEW) / columns;
+  }
   // Whole pixels where that matters: for cells that are as large as pixels, and for those with lines between them.
   return cell >= DISTINCT || (cell >= 1 && cell < 1.2) ? Math.floor(cell) : cell;
 }
@@ -158,7 +184,12 @@ function renderPanel(panel, map, number) {
   const place = /** @type {HTMLElement} */ (panel.querySelector('.planes'));
   const count = planes[number].length;
   while (place.children.length > count) {
-    place.lastElementChild?.remove();
+    const figure = place.lastElementChild;
+    if (figure?.firstElementChild) {
+      observer.unobserve(figure.firstElementChild);
+      farAway.delete(figure.firstElementChild);
+    }
+    figure?.remove();
   }
   while (place.children.length < count) {
     place.append(element('figure', {}, newCanvas(true), element('figcaption')));
@@ -251,6 +282,7 @@ function newCanvas(isWhole) {
   const canvas = /** @type {HTMLCanvasElement} */ (
     element('canvas', isWhole ? {tabindex: '0', role: 'application', 'aria-roledescription': 'map'} : {'aria-hidden': 'true'})
   );
+  observer.observe(canvas);
   const pointAt = (/** @type {PointerEvent} */ event) => {
     const shownThere = onCanvas.get(canvas);
     if (!shownThere) {
@@ -372,7 +404,7 @@ function draw() {
     planes[number].forEach((plane, channel) => {
       const canvas = /** @type {HTMLCanvasElement} */ (panel.querySelector('.planes')?.children[channel]?.firstElementChild);
       const {part} = onCanvas.get(canvas) ?? {part: wholePart(plane, 1)};
-      drawGrid(canvas, plane, part, marksOn(number, channel));
+      drawNear(canvas, plane, part, marksOn(number, channel));
     });
     const loupe = panel.querySelector('.loupe canvas');
     if (loupe instanceof HTMLCanvasElement && look) {
@@ -389,9 +421,19 @@ function draw() {
       const plane = planes[number][channel];
       const part = loupePart(plane, focus ?? [0, 0]);
       onCanvas.set(loupe, {map: number, channel, part});
-      drawGrid(loupe, plane, part, marksOn(number, channel));
+      drawNear(loupe, plane, part, marksOn(number, channel));
     }
   });
+}
+
+/** Draws a plane, or, where it is not seen, has only its place kept. @param {HTMLCanvasElement} canvas @param {Plane} plane @param {Part} part @param {Marks} marks */
+function drawNear(canvas, plane, part, marks) {
+  if (printing || !farAway.has(canvas)) {
+    drawGrid(canvas, plane, part, marks);
+    return;
+  }
+  canvas.style.width = `${part.columns * part.cell + 1}px`;
+  canvas.style.height = `${part.rows * part.cell + 1}px`;
 }
 
 /** @param {number[]} places */
@@ -403,7 +445,7 @@ function middle(places) {
 function loupePart(plane, place) {
   const whole = wholePart(plane, 1);
   const wide = roomWidth - 2;
-  const columns = Math.min(wide > 400 ? 11 : 9, whole.columns);
+  const columns = Math.min(9, whole.columns);
   const rows = Math.min(5, whole.rows);
   const begin = (/** @type {number} */ at, /** @type {number} */ length, /** @type {number} */ first, /** @type {number} */ all) =>
     Math.max(first, Math.min(first + all - length, at - Math.floor(length / 2)));
@@ -412,7 +454,7 @@ function loupePart(plane, place) {
     column: begin(place[1], columns, whole.column, whole.columns),
     rows,
     columns,
-    cell: Math.min(40, Math.floor(wide / columns)),
+    cell: Math.min(34, Math.floor(wide / columns)),
   };
 }
 

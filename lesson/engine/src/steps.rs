@@ -211,7 +211,7 @@ pub(crate) const STEPS: [Step; 20] = [
         "A digit",
         Part::Maps,
         "input=digit-5&filters=1,2,1/0,0,0/-1,-2,-1&relu=on&pool=max&at=1,0,6,12",
-        "Handwriting, 28×28 pixels. Point at the picture: beside it the neighbourhood of the window is shown with its numbers. \
+        "Handwriting, 28×28 pixels. Point at the picture: below it the neighbourhood of the window is shown with its numbers. \
          Compare filters, and what ReLU and pooling leave of the strokes.",
     ),
     step(
