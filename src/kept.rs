@@ -34,7 +34,10 @@ impl<T: Element> Kept<T> {
             match plan.run(input, &mut *output) {
                 Err(Error::Outdated) => {}
                 Err(error) => return Err(error),
-                Ok(()) => return Ok(self.keep(Idle { threads, plan })),
+                Ok(()) => {
+                    self.keep(Idle { threads, plan });
+                    return Ok(());
+                }
             }
         }
         let mut plan = make(output)?;

@@ -9,6 +9,9 @@ use crate::simd::{Kernel, Level, Pixel, Simd, Vector, run_narrow, vectorized};
 /// Sums side by side, at most: those of so many channels, as many for each as there the register of one channel has lanes.
 const SUMS: usize = 512;
 
+/// Those of few channels, for which so much memory need not be cleared.
+const FEW_SUMS: usize = 64;
+
 /// The means of some channels, from the `first` on, of all that there are.
 #[inline(never)]
 pub(super) fn means(level: Level, pixels: &[f32], (channels, first): (usize, usize), output: &mut [f32]) {
@@ -58,6 +61,12 @@ struct Maps<'a> {
 }
 
 impl Maps<'_> {
+    /// Sums that are used.
+    #[inline(always)]
+    fn used(&self) -> usize {
+        self.lanes * self.width
+    }
+
     /// What so many pixels come to, `[lane, channel]`.
     fn sums(&self, count: usize) -> [f32; SUMS] {
         let stretches = count / (STRETCH * self.lanes);
@@ -71,7 +80,7 @@ impl Maps<'_> {
         for power in (0..usize::BITS).filter(|power| stretches >> power & 1 == 1) {
             let mut merged = [0.0; SUMS];
             self.power(stretches >> power >> 1 << power << 1, power, &mut merged);
-            sums.iter_mut().zip(merged).for_each(|(sum, merged)| *sum += merged);
+            add(&mut sums[..self.used()], &merged);
         }
         sums
     }
@@ -82,31 +91,32 @@ impl Maps<'_> {
             return vectorized(
                 self.level,
                 #[inline(always)]
-                || self.stretch(first, sums),
+                || match self.used() <= FEW_SUMS {
+                    true => self.stretch::<FEW_SUMS>(first, sums),
+                    false => self.stretch::<SUMS>(first, sums),
+                },
             );
         }
         let mut later = [0.0; SUMS];
         self.power(first, power - 1, sums);
         self.power(first + (1 << (power - 1)), power - 1, &mut later);
-        sums.iter_mut().zip(later).for_each(|(sum, later)| *sum += later);
+        add(&mut sums[..self.used()], &later);
     }
 
     /// What one stretch comes to: several sums of each channel and lane, so that none waits for the one before.
     #[inline(always)]
-    fn stretch(&self, number: usize, sums: &mut [f32; SUMS]) {
-        let mut wide = [[0.0; SUMS]; WIDE];
+    fn stretch<const MOST: usize>(&self, number: usize, sums: &mut [f32; SUMS]) {
+        let mut wide = [[0.0; MOST]; WIDE];
         for register in 0..STRETCH {
             self.add(&mut wide[register % WIDE], (number * STRETCH + register) * self.lanes, 0..self.lanes);
         }
         let mut half = WIDE / 2;
         while half > 0 {
             let (earlier, later) = wide.split_at_mut(half);
-            for (sums, later) in earlier.iter_mut().zip(later) {
-                sums.iter_mut().zip(later).for_each(|(sum, later)| *sum += *later);
-            }
+            earlier.iter_mut().zip(later).for_each(|(sums, later)| add(&mut sums[..self.used()], later));
             half /= 2;
         }
-        *sums = wide[0];
+        sums[..self.used()].copy_from_slice(&wide[0][..self.used()]);
     }
 
     /// Adds what is too little for a stretch, from a register on. The last register ends with the last pixel, over the one before it.
@@ -124,9 +134,7 @@ impl Maps<'_> {
 
     /// Adds a register of each channel, which begins at a pixel: some lanes of it.
     #[inline(always)]
-    fn add(&self, sums: &mut [f32; SUMS], pixel: usize, lanes: Range<usize>) {
-        let add =
-            |sums: &mut [f32], pixels: &[f32]| sums.iter_mut().zip(pixels).for_each(|(sum, &pixel)| *sum += pixel);
+    fn add(&self, sums: &mut [f32], pixel: usize, lanes: Range<usize>) {
         let place = |lane: usize| (pixel + lane) * self.channels + self.first;
         if self.width == self.channels {
             let sums = &mut sums[lanes.start * self.width..lanes.end * self.width];
@@ -136,6 +144,12 @@ impl Maps<'_> {
             add(&mut sums[lane * self.width..][..self.width], &self.pixels[place(lane)..]);
         }
     }
+}
+
+/// Adds numbers to as many sums.
+#[inline(always)]
+fn add(sums: &mut [f32], numbers: &[f32]) {
+    sums.iter_mut().zip(numbers).for_each(|(sum, &number)| *sum += number);
 }
 
 #[cfg(test)]
