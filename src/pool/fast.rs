@@ -31,15 +31,15 @@ enum Way<T> {
 }
 
 impl<T: Element> Fast<T> {
-    /// `None` for other windows, and where the pixels or the level have no such kernels.
-    pub(super) fn new(problem: &Problem, operation: Operation, level: Level) -> Option<Self> {
+    /// `None` for other windows, and where the pixels or the level have no such kernels. `pairs` says whether they are computed as such.
+    pub(super) fn new(problem: &Problem, pairs: bool, operation: Operation, level: Level) -> Option<Self> {
         if !T::HAS_KERNELS || !has_kernels(level) || matches!(operation, Operation::Lp { .. }) {
             return None;
         }
         let counts = || Some(Arc::new(Counts::new(problem, operation, T::number)?));
         let small = Small::new(problem);
         let way = match small {
-            _ if problem.is_pairs() => Way::Pairs(problem.clone()),
+            _ if pairs => Way::Pairs(problem.clone()),
             // Few ask for norms of other windows.
             Some(small) if operation != Operation::L2 => Way::Small { small: Arc::new(small), counts: counts()? },
             _ => return None,

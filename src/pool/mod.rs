@@ -270,14 +270,18 @@ impl<const N: usize> Layer<N> {
         Ok(Some(Windows { problem, sizes: self.sizes(), is_vast: self.is_vast(), of }))
     }
 
-    /// What a band of this layer is a band of.
-    fn of(&self, band: &Band) -> Of {
+    /// What a band of this layer is a band of; `None` for one of all pixels and outputs, which is the whole.
+    fn of(&self, band: &Band) -> Result<Option<Of>> {
         let axes = self.geometry.axes();
-        match N {
-            2 => Of { first: band.output.start, rows: axes[0].length() },
-            // Volumes are cut between planes, and what has one axis has one row.
-            _ => Of { first: 0, rows: axes.get(1).map_or(1, Axis::length) },
+        if (band.input.len(), band.output.len()) == (axes[0].length(), axes[0].outputs()) {
+            return Ok(None);
         }
+        let pairs = Problem::new(&self.geometry)?.is_some_and(|problem| problem.is_pairs());
+        Ok(Some(match N {
+            2 => Of { first: band.output.start, rows: axes[0].length(), pairs },
+            // Volumes are cut between planes, and what has one axis has one row.
+            _ => Of { first: 0, rows: axes.get(1).map_or(1, Axis::length), pairs },
+        }))
     }
 
     /// Whether an axis has so many outputs, or a window so many taps on pixels, that nothing should be laid down for each of them
@@ -373,7 +377,7 @@ impl<T: Element, R: Reduction<T>, const N: usize> Bands<T> for Pool<R, N> {
     fn plan_band(&self, input_shape: &[usize], band: &Band) -> Result<Plan<T>> {
         let layer = self.layer::<T>(input_shape)?;
         let window = layer.window_of(&self.window, input_shape, band)?;
-        Self { window, ..self.clone() }.planned(&band.input_shape(input_shape), Some(layer.of(band)))
+        Self { window, ..self.clone() }.planned(&band.input_shape(input_shape), layer.of(band)?)
     }
 }
 

@@ -42,11 +42,13 @@ pub struct Windows {
     pub(super) of: Option<Of>,
 }
 
-/// What a band is a band of: its first row of outputs, and how many rows of pixels the whole has.
+/// What a band is a band of: its first row of outputs, how many rows of pixels the whole has, and whether all its windows are pairs. A
+/// band without padding may have pairs where the whole has not, which adds up in another order.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Of {
     pub(super) first: usize,
     pub(super) rows: usize,
+    pub(super) pairs: bool,
 }
 
 impl Windows {
@@ -78,7 +80,8 @@ impl Windows {
         {
             return Ok(Some(Arc::new(boxed)));
         }
-        if let Some(fast) = Fast::new(&self.problem, operation, level) {
+        let pairs = self.problem.is_pairs() && self.of.is_none_or(|of| of.pairs);
+        if let Some(fast) = Fast::new(&self.problem, pairs, operation, level) {
             return Ok(Some(Arc::new(fast)));
         }
         let strips = Strips::new::<T>(operation, self, level)?;

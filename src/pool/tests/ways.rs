@@ -8,7 +8,7 @@ use super::super::planes::Planes;
 use super::super::{Average, AvgPool2d, L2Pool2d, Max, MaxPool2d, Pool, Reduction, reference};
 use super::{Case, by_kernel, pixels};
 use crate::simd::{has_kernels, levels};
-use crate::{Bands, Element, Tensor, TensorView};
+use crate::{AvgPool1d, Bands, Element, L2Pool1d, Padding, Tensor, TensorView};
 
 /// A window, the input it slides over, and what pools it where pixels have kernels written with vectors, and where they have not.
 struct Way {
@@ -100,9 +100,16 @@ fn by_bands(module: &dyn Bands<f32>, input: &Array4<f32>, cuts: &[usize]) -> Ten
 
 #[test]
 fn bands_have_the_bits_of_the_whole() {
-    for (size, stride, padding, columns) in
-        [(9, 1, 4, 150), (9, 2, 4, 150), (5, 1, 2, 150), (3, 1, 1, 150), (13, 1, 6, 20), (2, 2, 0, 30), (31, 1, 15, 40)]
-    {
+    for (size, stride, padding, columns) in [
+        (9, 1, 4, 150),
+        (9, 2, 4, 150),
+        (5, 1, 2, 150),
+        (3, 1, 1, 150),
+        (13, 1, 6, 20),
+        (2, 2, 0, 30),
+        (2, 2, 1, 30),
+        (31, 1, 15, 40),
+    ] {
         let case = Case {
             planes: 2,
             input: [60, columns],
@@ -127,6 +134,28 @@ fn bands_have_the_bits_of_the_whole() {
                 let same = whole.iter().zip(&banded).all(|(one, other)| one.to_bits() == other.to_bits());
                 assert!(same, "{} of {size} at stride {stride}, cut at {cuts:?}", module.name());
             }
+        }
+    }
+}
+
+/// Found by the generator of `tests/hostile`, seed 243884.
+#[test]
+fn the_only_band_of_a_map_has_the_bits_of_the_whole() {
+    let signal = ndarray::Array3::from_shape_fn((1, 2, 210), |at| (at.1 * 210 + at.2) as f32 * 0.37 % 3.1 - 1.5);
+    for (size, padding) in
+        [(210, Padding::Valid), (200, Padding::Valid), ((1 << 30) + 1, Padding::SameLower), (300, Padding::Same)]
+    {
+        let stride = size;
+        let (average, norm) = (AvgPool1d::new(size).stride(stride), L2Pool1d::new(size).stride(stride));
+        let (average, norm) = (average.padding(padding), norm.padding(padding));
+        for module in [&average as &dyn Bands<f32>, &norm] {
+            let whole = module.forward_view(TensorView::from(&signal)).expect("the input fits");
+            let Some(band) = module.band(&[1, 2, 210], 0..1) else { continue };
+            let mut plan = module.plan_band(&[1, 2, 210], &band).expect("it is its own");
+            let mut output = Tensor::zeros(plan.output_shape()).expect("it is small");
+            let part = signal.slice_axis(Axis(2), Slice::from(band.input.clone()));
+            plan.run(part, &mut output).expect("the shapes fit");
+            assert_eq!(output, whole, "{} of {size}", module.name());
         }
     }
 }
