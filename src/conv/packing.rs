@@ -30,6 +30,8 @@ pub(super) struct PackedAxis {
     step: usize,
     /// Those that a tap meets, ascending.
     phases: Vec<Phase>,
+    /// Places of the padded axis up to the end of the last window.
+    read: usize,
 }
 
 /// One phase of a packed axis.
@@ -58,13 +60,14 @@ impl PackedAxis {
             Some(Phase { first, slots: start..end })
         };
         let phases = met.into_iter().map(phase).collect::<Option<_>>()?;
-        Some(Self { axis, mode, stride, step: stride, phases })
+        Some(Self { axis, mode, stride, step: stride, phases, read: axis.read_length() })
     }
 
     /// The pixels where they lie, without padding.
     fn in_place(axis: Axis, mode: PaddingMode) -> Self {
         let slots = 0..axis.length();
-        Self { axis, mode, stride: 1, step: axis.stride(), phases: vec![Phase { first: 0, slots }] }
+        let phases = vec![Phase { first: 0, slots }];
+        Self { axis, mode, stride: 1, step: axis.stride(), phases, read: axis.read_length() }
     }
 
     /// From the slot of an output to that of the next.
@@ -87,7 +90,7 @@ impl PackedAxis {
     /// are the same to the bit for a band that has no such pixels.
     #[inline(always)]
     pub(super) fn pixel(&self, place: usize) -> Option<usize> {
-        if place >= self.axis.read_length() {
+        if place >= self.read {
             return None;
         }
         self.mode.source(place.cast_signed() - self.axis.before().cast_signed(), self.axis.length())
@@ -112,7 +115,7 @@ impl PackedAxis {
     /// Where the pixels of a row stand in one phase of a packed row, for a band that starts with the output `first`.
     fn segment(&self, first: usize, phase: &Phase) -> Segment {
         let (stride, before) = (self.stride, self.axis.before());
-        let pixels_end = (before + self.axis.length()).min(self.axis.read_length());
+        let pixels_end = (before + self.axis.length()).min(self.read);
         let place = first * self.step + phase.first;
         let (here, end_of_phase) = (phase.slots.start, phase.slots.end);
         let start = (here + before.saturating_sub(place).div_ceil(stride)).min(end_of_phase);
@@ -217,7 +220,7 @@ impl Packing {
             let slots = 0..outputs[number].checked_add(axis.size().min(taps) - 1)?;
             let phases = vec![Phase { first: phase[number], slots }];
             let stride = axis.stride() * axis.dilation();
-            Some(PackedAxis { axis, mode: problem.mode, stride, step: stride, phases })
+            Some(PackedAxis { axis, mode: problem.mode, stride, step: stride, phases, read: axis.read_length() })
         };
         Self::with_axes([axis(0)?, axis(1)?, axis(2)?])
     }
