@@ -32,6 +32,14 @@ function levelOf(plane, number) {
   return plane.most === 0 ? 0 : Math.round((number / plane.most) * SHADES);
 }
 
+/**
+ * Numbers that are a plane of their own, without padding.
+ * @param {Pick<Plane, 'values' | 'rows' | 'columns' | 'most' | 'kind' | 'name'>} shown @returns {Plane}
+ */
+function planeAlone(shown) {
+  return {...shown, start: 0, width: shown.columns, before: [0, 0], after: [0, 0], beyond: [0, 0], padded: false, image: null};
+}
+
 /** All of a plane, with the padding around it. @param {Plane} plane @param {number} cell @returns {Part} */
 function wholePart(plane, cell) {
   return {

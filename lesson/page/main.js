@@ -251,22 +251,8 @@ function renderCoverage() {
   const counts = lesson.coverage(0);
   const [, rows, columns] = map.shape;
   const inputCell = cellSize(planes[0][0], planes[0].length);
-  /** @type {Plane} */
-  const plane = {
-    values: counts,
-    start: 0,
-    width: columns,
-    rows,
-    columns,
-    before: [0, 0],
-    after: [0, 0],
-    beyond: [0, 0],
-    padded: false,
-    most: counts.reduce((/** @type {number} */ most, /** @type {number} */ count) => Math.max(most, count), 0),
-    kind: 'count',
-    image: null,
-    name: 'coverage',
-  };
+  const most = counts.reduce((/** @type {number} */ most, /** @type {number} */ count) => Math.max(most, count), 0);
+  const plane = planeAlone({values: counts, rows, columns, most, kind: 'count', name: 'coverage'});
   const figures = /** @type {HTMLElement} */ (place.querySelector('.planes'));
   let canvas = figures.querySelector('canvas');
   if (!canvas) {

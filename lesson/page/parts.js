@@ -46,22 +46,14 @@ function renderShift() {
 function drawStage(canvas, stage, at, row) {
   const [, rows, columns] = stage.shape;
   const gray = at === 0 && row < 2 && stage.high > 1;
-  /** @type {Plane} */
-  const plane = {
+  const plane = planeAlone({
     values: lesson.values(at * ROWS.length + row),
-    start: 0,
-    width: columns,
     rows,
     columns,
-    before: [0, 0],
-    after: [0, 0],
-    beyond: [0, 0],
-    padded: false,
     most: Math.max(-stage.low, stage.high),
     kind: gray ? 'gray' : 'signed',
-    image: null,
     name: `stage ${at}:${row}`,
-  };
+  });
   drawGrid(canvas, plane, wholePart(plane, Math.min(40, STAGE_WIDTH / columns)), NO_MARKS);
 }
 

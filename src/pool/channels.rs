@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::totals::{STRETCH, WIDE};
 use crate::simd::{Kernel, Level, Pixel, Simd, Vector, run_narrow, vectorized};
 
-/// Sums side by side, at most: those of so many channels, as many for each as there the register of one channel has lanes.
+/// Sums side by side, at most: those of some channels, as many of each as a register has lanes in which a channel that lies by itself is summed.
 const SUMS: usize = 512;
 
 /// Those of few channels, for which so much memory need not be cleared.

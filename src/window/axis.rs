@@ -290,13 +290,6 @@ impl Axis {
         self.before + self.length + self.after
     }
 
-    /// Those of them up to the end of the last window: behind it, a stride may leave some that no window has.
-    pub(crate) fn read_length(&self) -> usize {
-        let extent = (self.size - 1).saturating_mul(self.dilation).saturating_add(1);
-        let last = self.outputs.saturating_sub(1).saturating_mul(self.stride);
-        last.saturating_add(extent).min(self.padded_length())
-    }
-
     /// The same window over another number of pixels, with so much padding and so many outputs.
     pub(super) fn part(self, length: usize, before: usize, after: usize, outputs: usize) -> Self {
         Self { length, before, after, outputs, ..self }

@@ -22,9 +22,8 @@ impl Axis {
             return None;
         }
         let end_of_input = self.before() + self.length();
-        let extent = (self.size() - 1) * self.dilation() + 1;
         let start = outputs.start * self.stride();
-        let end = ((outputs.end - 1) * self.stride() + extent).min(self.padded_length());
+        let end = self.end_of(outputs.end - 1);
         let pixels = start.max(self.before())..end.min(end_of_input);
         if pixels.is_empty() {
             return None;
@@ -32,6 +31,17 @@ impl Axis {
         let (before, after) = (pixels.start - start, end.saturating_sub(pixels.end));
         let axis = self.part(pixels.len(), before, after, outputs.len());
         Some((pixels.start - self.before()..pixels.end - self.before(), axis))
+    }
+
+    /// The place of the padded axis behind the last window: from there on, a stride may leave some that no window has.
+    pub(crate) fn read_length(&self) -> usize {
+        self.end_of(self.outputs().saturating_sub(1))
+    }
+
+    /// The place behind the window of an output, or behind the padding if the window reaches beyond it.
+    fn end_of(&self, output: usize) -> usize {
+        let reach = (self.size() - 1).saturating_mul(self.dilation()).saturating_add(1);
+        output.saturating_mul(self.stride()).saturating_add(reach).min(self.padded_length())
     }
 }
 
