@@ -6,6 +6,7 @@ use std::cell::Cell;
 #[cfg(feature = "rayon")]
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::thread::LocalKey;
 
 /// Some images of a batch, that are planned or computed as they would be with all of it.
 #[derive(Debug, Clone, Copy)]
@@ -34,18 +35,32 @@ impl Part {
 thread_local! {
     /// What is planned here is a part of something that is shared among threads already.
     static PART: Cell<Option<Part>> = const { Cell::new(None) };
+    /// Threads are awake here, or will be when what is planned here runs.
+    static AWAKE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Does some work while a thread's cell has another value.
+fn with<T: 'static, R>(cell: &'static LocalKey<Cell<T>>, value: T, work: impl FnOnce() -> R) -> R {
+    struct Restore<T: 'static>(&'static LocalKey<Cell<T>>, Option<T>);
+    impl<T: 'static> Drop for Restore<T> {
+        fn drop(&mut self) {
+            if let Some(value) = self.1.take() {
+                self.0.set(value);
+            }
+        }
+    }
+    let _restore = Restore(cell, Some(cell.replace(value)));
+    work()
 }
 
 /// Plans a part of a batch for one thread, or computes it on one.
 pub(crate) fn alone<R>(part: Part, plan: impl FnOnce() -> R) -> R {
-    struct Restore(Option<Part>);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            PART.set(self.0);
-        }
-    }
-    let _restore = Restore(PART.replace(Some(part)));
-    plan()
+    with(&PART, Some(part), plan)
+}
+
+/// Plans what will run while threads are [`awake`]; or not, unless it is a part of what will.
+pub(crate) fn for_awake<R>(are_awake: bool, plan: impl FnOnce() -> R) -> R {
+    with(&AWAKE, AWAKE.get() || are_awake, plan)
 }
 
 /// Threads that a computation may use: those of the pool it is called from, or the one of [`alone`].
@@ -59,13 +74,28 @@ pub(crate) fn threads() -> usize {
     1
 }
 
-/// A thread has at least so many bytes to read and write: below this, waking it costs more than it saves.
-const WORTH_A_THREAD: usize = 1 << 18;
+/// A thread that is awake finds its share so many times as soon as one that must be woken.
+const SOONER: usize = 4;
+
+/// The least work, of any kind, that is worth sharing out, where it is so much if threads must be woken for it.
+pub(crate) fn worth(least: usize) -> usize {
+    if AWAKE.get() { least / SOONER } else { least }
+}
+
+/// A thread that does a little with each element has at least so many bytes to read and write: below this, waking it costs more than it
+/// saves.
+const A_LITTLE: usize = 1 << 18;
 
 /// As many workers to go through these elements, doing a little with each, as there are threads for and is worth it.
 pub(crate) fn workers<T>(elements: usize) -> usize {
-    let worth = elements.saturating_mul(size_of::<T>()) / WORTH_A_THREAD;
-    if worth < 2 { 1 } else { worth.min(threads()) }
+    workers_for(elements.saturating_mul(size_of::<T>()), A_LITTLE)
+}
+
+/// As many workers as there are threads for, of which each has at least so much to do. Asking for the threads starts them: what is small
+/// does not ask.
+pub(crate) fn workers_for(work: usize, each: usize) -> usize {
+    let count = work / worth(each);
+    if count < 2 { 1 } else { count.min(threads()) }
 }
 
 /// Pieces for each thread, where they cost nothing to cut.
@@ -140,7 +170,7 @@ fn both(one: &(dyn Fn() + Sync), other: &(dyn Fn() + Sync)) {
 pub(crate) fn awake<R: Send>(work: impl FnOnce() -> R + Send) -> R {
     #[cfg(feature = "rayon")]
     if threads() > 1 {
-        return with_helpers(threads() - 1, work);
+        return with_helpers(threads() - 1, || for_awake(true, work));
     }
     work()
 }

@@ -4,7 +4,7 @@ use std::iter;
 
 use crate::kernels::transpose::transpose_tiles;
 use crate::module::{Module, Operator, check_shape};
-use crate::parallel::{PIECES, share, threads};
+use crate::parallel::{PIECES, share, workers_for};
 use crate::plan::Run;
 use crate::simd::{Kernel, Level, Pixel, Simd, Vector, has_kernels, run};
 use crate::tensor::{TensorView, TensorViewMut, element_count};
@@ -57,8 +57,7 @@ const WORTH_A_THREAD: usize = 1 << 20;
 
 /// As many workers for so many elements as there are threads for and is worth it.
 fn workers<T>(elements: usize) -> usize {
-    let worth = elements.saturating_mul(size_of::<T>()) / WORTH_A_THREAD;
-    if worth < 2 { 1 } else { worth.min(threads()) }
+    workers_for(elements.saturating_mul(size_of::<T>()), WORTH_A_THREAD)
 }
 
 /// The kernel: from `input`, or in place where there is none.

@@ -49,7 +49,7 @@ impl<T: Element, const N: usize> Conv<T, N> {
             _ => None,
         };
         let plan = match fast {
-            Some(fast) => Plan::new(&input_shape, &output_shape, Planned::<T> { fast, staged: false }),
+            Some(fast) => Plan::new(&input_shape, &output_shape, Planned::<T>(fast)),
             None => Plan::of(self.by_tap_alone(&layer, clamp), &input_shape)?,
         };
         Ok(plan.of_version(&self.version))
@@ -81,7 +81,7 @@ impl<T: Element, const N: usize> Conv<T, N> {
         output_shape[spatial..].copy_from_slice(&problem.stored_size()[1..]);
         let asked = Some((algorithm, Means::of(&problem)));
         let fast = self.fast_with(problem, asked, clamp).ok()??;
-        let plan = Plan::new(input_shape, &output_shape, Planned::<T> { fast, staged: false });
+        let plan = Plan::new(input_shape, &output_shape, Planned::<T>(fast));
         Some(plan.of_version(&self.version))
     }
 

@@ -87,8 +87,23 @@ impl Bands {
         };
         let (copied, images) = Source::copied::<A>(problem, most_images, tiles, reads_rows.then_some(along))?;
         let images_in_place = if problem.groups == 1 { images } else { 1 };
-        let in_place = (!reads_rows).then(|| Source::in_place::<A>(problem, images_in_place, tiles)).flatten();
+        // Along pixels, a tile reads whole registers, and there need not be as much behind the input.
+        let in_place = match along {
+            Along::Pixels if reads_rows => None,
+            _ => Source::in_place::<A>(problem, images_in_place, tiles, reads_rows.then_some(along)),
+        };
         Some(Self { along, widths, copied, in_place, images })
+    }
+
+    /// How tiles read pixels, and whether in place where the input lies in order.
+    #[cfg(test)]
+    pub(super) fn reads(&self) -> (&'static str, bool) {
+        let source = self.in_place.as_ref().unwrap_or(&self.copied);
+        let reading = match source.reading {
+            Reading::Panels(_) => "panels",
+            Reading::Rows(_) => "rows",
+        };
+        (reading, self.in_place.is_some())
     }
 
     fn compute_group<A: Kernels>(&self, settings: &Settings<A>, part: Part<'_, A>) {
@@ -105,8 +120,9 @@ impl Bands {
         let before = scratch.as_ptr().align_offset(cache::LINE).min(cache::LINE / size_of::<A>());
         let (copy, rest) = scratch[before..].split_at_mut(self.copy_length(problem));
         let (panels, sums) = rest.split_at_mut(self.panels_length());
+        let (widths, along) = (self.widths, self.along);
         let mut group =
-            Group { settings, widths: self.widths, along: self.along, source, weights, filters, panels, sums };
+            Group { settings, widths, along, source, in_place: in_place.is_some(), weights, filters, panels, sums };
         let all = input.len_of(ArrayAxis(0));
         for first_image in (0..all).step_by(images) {
             let images = first_image..all.min(first_image + images);
@@ -169,6 +185,8 @@ struct Group<'a, A> {
     widths: Widths,
     along: Along,
     source: &'a Source,
+    /// Whether that is the input itself.
+    in_place: bool,
     /// Where their weights begin.
     weights: usize,
     filters: Range<usize>,
@@ -237,6 +255,7 @@ impl<A: Kernels> Group<'_, A> {
         of_map: usize,
         output: &mut ArrayViewMut5<'_, A>,
     ) {
+        let in_place = self.in_place;
         let (mut rest, mut done, all) = (rows, 0, output.dim().0 * of_map);
         while done < all {
             let (count, pixels) = self.rows_of_a_block(rest, all - done);
@@ -247,7 +266,20 @@ impl<A: Kernels> Group<'_, A> {
                 let (along, offsets, sums) = (group.along, &group.source.offsets[..], &mut group.sums[..]);
                 A::gemm_rows(
                     group.settings.level,
-                    RowBlock { along, source, offsets, rows, pixels, weights, width, filters, epilogue, target, sums },
+                    RowBlock {
+                        along,
+                        source,
+                        in_place,
+                        offsets,
+                        rows,
+                        pixels,
+                        weights,
+                        width,
+                        filters,
+                        epilogue,
+                        target,
+                        sums,
+                    },
                 );
             });
             done += pixels;

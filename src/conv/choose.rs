@@ -178,7 +178,10 @@ pub(super) fn pools<A: Lanes>(algorithm: Algorithm, problem: &Problem, level: Le
 
 /// The same as [`cost_of_product`] for rows of pixels that are read where they lie: no panels, but tiles end with every row.
 fn cost_of_rows<A: Lanes>(problem: &Problem, along: Along, level: Level) -> f64 {
-    let copying = cost_of_copying(problem).max(0.25 * (problem.channels * problem.outputs()) as f64);
+    let copying = match along {
+        Along::Filters if problem.is_in_place() => 0.0,
+        _ => cost_of_copying(problem).max(0.25 * (problem.channels * problem.outputs()) as f64),
+    };
     let computing = match along {
         Along::Pixels => cost_of_pixel_rows::<A>(problem, level),
         Along::Filters => cost_of_filter_rows::<A>(problem, level),
@@ -265,9 +268,8 @@ fn tile_sizes(widths: Widths, count: usize) -> [(usize, usize); 2] {
 fn cost_of_copying(problem: &Problem) -> f64 {
     let met = |axis: &Axis| axis.outputs() as f64 * axis.stride().min(axis.size()) as f64;
     let pixels = problem.channels as f64 * problem.axes.iter().map(met).product::<f64>();
-    let is_bare = problem.axes.iter().all(|axis| axis.whole_windows().len() == axis.outputs());
     match problem.axes[2].stride() {
-        1 if is_bare => 0.0,
+        _ if problem.is_in_place() => 0.0,
         1 => pixels * 0.25,
         2 => pixels,
         _ => pixels * 2.0,

@@ -13,13 +13,13 @@ use ndarray::{ArrayViewMut2, Axis};
 use super::Conv1d;
 use super::algorithm::Algorithm;
 use super::bands::sizes;
-use super::fast::WORTH_THREADS;
+use super::fast::threads_for;
 use super::kernels::Kernels;
 use super::prepared::Prepared;
 use crate::kernels::epilogue::{Clamp, Epilogue, Target};
 use crate::kernels::gemm::{self, Along, Block};
 use crate::kernels::panels::{Aligned, Panels, PixelBlock, Transpose, Widths};
-use crate::parallel::{share, threads};
+use crate::parallel::share;
 use crate::simd::{Level, has_kernels, lanes};
 use crate::tensor::{TensorView, filled};
 use crate::version::Version;
@@ -93,7 +93,7 @@ impl<A: Kernels> Dense<A> {
             widths.pack(&weights, outputs, inputs)
         });
         let products = rows as f64 * outputs as f64 * inputs as f64;
-        let threads = if products < WORTH_THREADS { 1 } else { threads() };
+        let threads = threads_for(products);
         // Each worker reads all of what it does not share out.
         let units = |by_outputs| if by_outputs { outputs.div_ceil(widths.0[0]) } else { rows.div_ceil(tiles[0]) };
         let largest = |units: usize| units.div_ceil(threads.min(units)) as f64 / units as f64;

@@ -19,12 +19,18 @@ use super::winograd::Blocks;
 use crate::Result;
 use crate::kernels::epilogue::{Clamp, Epilogue};
 use crate::kernels::panels::Aligned;
+use crate::parallel::{threads, worth};
 use crate::simd::{Level, has_kernels, lanes};
 use crate::tensor::{TensorView, TensorViewMut, filled};
 
 /// A layer is divided among threads from this many multiply-adds on: what one thread does in the time that it takes to wake
 /// another, ten times over.
-pub(super) const WORTH_THREADS: f64 = 4e6;
+const WORTH_THREADS: usize = 4_000_000;
+
+/// Threads for a layer of so many multiply-adds. Asking for the threads starts them: small layers do not ask.
+pub(super) fn threads_for(products: f64) -> usize {
+    if products < worth(WORTH_THREADS) as f64 { 1 } else { threads() }
+}
 
 /// The numbers of a layer.
 pub struct Parameters<'a, A> {
@@ -181,26 +187,34 @@ impl<A: Kernels> Fast<A> {
         [problem.images, problem.groups * problem.filters, planes, rows, columns]
     }
 
-    /// Computes the output, by way of the staging memory if it lies otherwise than row by row.
-    pub(super) fn run(&mut self, input: &TensorView<'_, A>, mut output: TensorViewMut<'_, A>) {
-        if let Some(output) = output.as_slice_mut() {
-            return self.run_into(input, output);
+    /// Computes the output, by way of the staging memory if its maps lie otherwise than row by row; takes that where there is none.
+    pub(super) fn run(&mut self, input: &TensorView<'_, A>, output: TensorViewMut<'_, A>) -> Result<()> {
+        let mut output = match output.into_whole_volumes(self.settings.problem.spatial_axes) {
+            Ok(volumes) => {
+                A::run(self, input, volumes);
+                return Ok(());
+            }
+            Err(output) => output,
+        };
+        if self.staging.len() < output.len() {
+            self.staging = filled(&self.output_size(), A::default())?;
         }
         let mut staging = std::mem::take(&mut self.staging);
         self.run_into(input, &mut staging);
         output.assign_elements(&staging);
         self.staging = staging;
+        Ok(())
     }
 
     /// Computes the output as a slice in row-major order.
     pub(super) fn run_into(&mut self, input: &TensorView<'_, A>, output: &mut [A]) {
+        let output = ArrayViewMut5::from_shape(self.output_size(), output).expect("the plan has checked the shape");
         A::run(self, input, output);
     }
 
-    /// The same, to be called by [`Kernels::run`] alone.
-    pub(super) fn run_here(&mut self, input: &TensorView<'_, A>, output: &mut [A]) {
+    /// Computes the output, of whose maps each lies in one piece; to be called by [`Kernels::run`] alone.
+    pub(super) fn run_here(&mut self, input: &TensorView<'_, A>, output: ArrayViewMut5<'_, A>) {
         let mut scratch = std::mem::take(&mut self.scratch);
-        let output = ArrayViewMut5::from_shape(self.output_size(), output).expect("the plan has checked the shape");
         let input = input.as_volumes(self.settings.problem.spatial_axes);
         self.pieces.each(output, &mut scratch, |piece, output, scratch| self.compute(&input, piece, output, scratch));
         self.scratch = scratch;

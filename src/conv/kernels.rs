@@ -1,5 +1,7 @@
 //! The kernels, compiled here for every number and level: a program that uses the crate need not compile them again.
 
+use ndarray::ArrayViewMut5;
+
 use super::algorithm::Algorithm;
 use super::choose;
 use super::dense::{Dense, Rows as DenseRows};
@@ -32,8 +34,8 @@ pub trait Kernels: Lanes {
         means: Means,
         parameters: Parameters<'_, Self>,
     ) -> Result<Option<Fast<Self>>>;
-    /// [`Fast::run_into`]
-    fn run(fast: &mut Fast<Self>, input: &TensorView<'_, Self>, output: &mut [Self]);
+    /// [`Fast::run_here`]
+    fn run(fast: &mut Fast<Self>, input: &TensorView<'_, Self>, output: ArrayViewMut5<'_, Self>);
     /// A dense layer, made ready to run: [`Dense::new`], and [`Dense::run`].
     fn dense(rows: DenseRows<'_, Self>) -> Result<Option<Dense<Self>>>;
     fn run_dense(dense: &mut Dense<Self>, input: &[Self], output: &mut [Self]);
@@ -94,7 +96,7 @@ macro_rules! floats {
                 Fast::new(problem, algorithm, means, parameters)
             }
 
-            fn run(fast: &mut Fast<Self>, input: &TensorView<'_, Self>, output: &mut [Self]) {
+            fn run(fast: &mut Fast<Self>, input: &TensorView<'_, Self>, output: ArrayViewMut5<'_, Self>) {
                 fast.run_here(input, output);
             }
 
@@ -197,7 +199,7 @@ macro_rules! integers {
             fn fast(_: Problem, _: Algorithm, _: Means, _: Parameters<'_, Self>) -> Result<Option<Fast<Self>>> {
                 Ok(None)
             }
-            fn run(_: &mut Fast<Self>, _: &TensorView<'_, Self>, _: &mut [Self]) {}
+            fn run(_: &mut Fast<Self>, _: &TensorView<'_, Self>, _: ArrayViewMut5<'_, Self>) {}
             fn dense(_: DenseRows<'_, Self>) -> Result<Option<Dense<Self>>> {
                 Ok(None)
             }

@@ -13,7 +13,6 @@ use super::problem::Problem;
 use super::{Conv, Layer, bias_of, direct, padded, reference};
 use crate::kernels::epilogue::Clamp;
 use crate::module::{Module, Operator, check_shape};
-use crate::parallel::threads;
 use crate::plan::Run;
 use crate::simd::Level;
 use crate::tensor::{Tensor, TensorView, TensorViewMut};
@@ -42,11 +41,10 @@ pub struct Means {
 }
 
 impl Means {
-    /// All that there is. Asking for the threads starts them: small layers do not ask.
+    /// All that there is. Filters of one channel read a pixel for each product, which takes them several times as long.
     pub(super) fn of(problem: &Problem) -> Self {
-        let level = Level::new();
-        let threads = if problem.products() < fast::WORTH_THREADS { 1 } else { threads() };
-        Self { level, threads }
+        let as_long = if problem.channels == 1 { 4.0 } else { 1.0 };
+        Self { level: Level::new(), threads: fast::threads_for(problem.products() * as_long) }
     }
 }
 
@@ -131,7 +129,7 @@ impl<T: Element, const N: usize> Module<T, T::Sum> for Conv<T, N> {
         let layer = self.layer(input_shape)?;
         match self.fast(&layer, None)? {
             Some(fast) => {
-                let planned = Planned::<T> { fast: fast.with_staging()?, staged: true };
+                let planned = Planned::<T>(fast.with_staging()?);
                 Ok(Plan::new(input_shape, &layer.output.to_vec(), planned).of_version(&self.version))
             }
             None => Ok(Plan::of(self.clone(), input_shape)?.of_version(&self.version)),
@@ -191,36 +189,27 @@ impl<T: Element, const N: usize> Bands<T, T::Sum> for Conv<T, N> {
     }
 }
 
-/// What the plan of a convolution holds.
-pub(super) struct Planned<T: Element> {
-    pub(super) fast: Fast<T::Sum>,
-    /// Whether there is room for an output that lies otherwise than row by row. A plan for a part of a network takes it only
-    /// if it should meet one.
-    pub(super) staged: bool,
-}
+/// What the plan of a convolution holds. A plan for a part of a network takes room for an output that lies otherwise than row by row
+/// only if it meets one.
+pub(super) struct Planned<T: Element>(pub(super) Fast<T::Sum>);
 
 impl<T: Element> Clone for Planned<T> {
     fn clone(&self) -> Self {
-        Self { fast: self.fast.clone(), staged: self.staged }
+        Self(self.0.clone())
     }
 }
 
 impl<T: Element> Run<T, T::Sum> for Planned<T> {
-    fn run(&mut self, input: TensorView<'_, T>, mut output: TensorViewMut<'_, T::Sum>) -> Result<()> {
+    fn run(&mut self, input: TensorView<'_, T>, output: TensorViewMut<'_, T::Sum>) -> Result<()> {
         let input = T::as_sums(input).expect("the weights were sums, so the pixels are");
-        if !self.staged && output.as_slice_mut().is_none() {
-            self.fast = self.fast.clone().with_staging()?;
-            self.staged = true;
-        }
-        self.fast.run(&input, output);
-        Ok(())
+        self.0.run(&input, output)
     }
 
     fn algorithm(&self) -> String {
-        self.fast.describe()
+        self.0.describe()
     }
 
     fn workspace_bytes(&self) -> usize {
-        self.fast.workspace_bytes()
+        self.0.workspace_bytes()
     }
 }

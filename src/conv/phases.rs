@@ -15,13 +15,13 @@
 //! phases are then dealt into the output.
 
 use super::choose;
-use super::fast::{self, Fast, Parameters, WORTH_THREADS};
+use super::fast::{self, Fast, Parameters};
 use super::kernels::Kernels;
 use super::module::Means;
 use super::prepared::Prepared;
 use super::problem::{LITTLE_SCRATCH, Problem};
 use crate::Result;
-use crate::parallel::{PIECES, share, threads};
+use crate::parallel::{PIECES, share};
 use crate::simd::{Level, has_kernels, vectorized};
 use crate::tensor::{TensorView, filled};
 use crate::window::{Axis, AxisSpec, PaddingMode, unravel};
@@ -209,7 +209,7 @@ impl<A: Kernels> Phases<A> {
         let all = (0..3).all(|axis| reached(&by_axis[axis]) == axes[axis].stride());
         let background = (!all).then(|| transposed.bias.clone().unwrap_or_else(|| vec![A::default(); filters]));
         let outputs = axes.iter().map(|axis| axis.length() as f64).product::<f64>();
-        let workers = if outputs * ((transposed.images * filters) as f64) < WORTH_THREADS { 1 } else { threads() };
+        let workers = fast::threads_for(outputs * (transposed.images * filters) as f64);
         Ok(Some(Self { parts, axes, background, level, workers }))
     }
 

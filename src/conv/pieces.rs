@@ -10,6 +10,9 @@ use crate::parallel::share;
 /// Pieces of a share, at most: a kernel needs a moment to begin.
 const PIECES: usize = 4;
 
+/// A share that is larger by no more than this takes no longer than reading all weights twice.
+const NEARLY: f64 = 1.1;
+
 /// Cuts along one axis of the output, `[image, filter, plane, row, column]`.
 #[derive(Debug, Clone)]
 pub(super) struct Pieces {
@@ -38,9 +41,9 @@ struct Along {
 }
 
 impl Pieces {
-    /// For so many threads at most, along the axis where the largest share is smallest. Of equals, that of the filters where the
-    /// weights are more than the pixels, since each share reads all of the others; and where there are groups, since each
-    /// reads its own pixels. Shares are in pieces where that costs nothing.
+    /// For so many threads at most, along the axis where the largest share is smallest. Of those that are [`NEARLY`] as small, that of the
+    /// filters where the weights are more than the pixels, since each share reads all of the others; and where there are groups, since
+    /// each reads its own pixels. Shares are in pieces where that costs nothing.
     pub(super) fn new(problem: &Problem, units: Units, threads: usize) -> Self {
         let band_axis = problem.band_axis();
         let [images_together, filters_together, outputs_together] = units.together;
@@ -62,7 +65,8 @@ impl Pieces {
             let count = along.length.div_ceil(along.unit);
             count.div_ceil(threads.min(count)) as f64 / count as f64
         };
-        let best = axes.into_iter().reduce(|one, other| if largest(other) < largest(one) { other } else { one });
+        let best =
+            axes.into_iter().reduce(|one, other| if NEARLY * largest(other) < largest(one) { other } else { one });
         let Along { axis, length, unit, together } = best.unwrap_or(images);
         let share = length.div_ceil(unit).div_ceil(threads);
         let pieces = if threads > 1 { (share * unit / together.max(1)).clamp(1, PIECES) } else { 1 };

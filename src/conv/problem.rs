@@ -91,6 +91,11 @@ impl Problem {
         (planes.length(), planes.size(), planes.outputs(), planes.before()) == (1, 1, 1, 0)
     }
 
+    /// Whether pixels can be read where they lie: windows meet no padding, and neighbouring outputs find theirs side by side in a row.
+    pub(super) fn is_in_place(&self) -> bool {
+        self.axes.iter().all(|axis| axis.whole_windows().len() == axis.outputs()) && self.axes[2].stride() == 1
+    }
+
     /// Numbers that a packed input of one group may have without being out of all proportion: a few times those that are read, however
     /// many lie between them, and a few that any layer may have.
     pub(super) fn proportionate(&self) -> usize {

@@ -73,17 +73,21 @@ impl Source {
         Some((Self::new::<A>(problem, packing, outputs, (images, distance), tiles, rows)?, images))
     }
 
-    /// The same where they stay where they are: they meet no padding, and lie side by side in a row.
-    pub(super) fn in_place<A>(problem: &Problem, images: usize, tiles: &'static [usize]) -> Option<Self> {
-        let is_bare = problem.axes.iter().all(|axis| axis.whole_windows().len() == axis.outputs());
-        if !is_bare || problem.axes[2].stride() != 1 {
+    /// The same where they stay where they are: see [`Problem::is_in_place`].
+    pub(super) fn in_place<A>(
+        problem: &Problem,
+        images: usize,
+        tiles: &'static [usize],
+        rows: Option<Along>,
+    ) -> Option<Self> {
+        if !problem.is_in_place() {
             return None;
         }
         let whole = problem.output_size()[problem.band_axis()];
         let most = (MOST_OUTPUTS / (problem.outputs() / whole)).clamp(1, whole);
         let outputs = whole.div_ceil(whole.div_ceil(most));
         let distance = problem.pixels().checked_mul(problem.channels)?;
-        Self::new::<A>(problem, Packing::in_place(problem)?, outputs, (images, distance), tiles, None)
+        Self::new::<A>(problem, Packing::in_place(problem)?, outputs, (images, distance), tiles, rows)
     }
 
     /// Numbers of the panels of a block, and the most pixels whose sums wait together.

@@ -7,6 +7,7 @@ mod memory;
 use ndarray::{Array, ArrayD, Axis, IxDyn, Slice};
 use proptest::prelude::*;
 
+use super::bands::Bands;
 use super::module::Means;
 use super::problem::Problem;
 use super::{Algorithm, Conv, Kernels, choose, reference};
@@ -14,7 +15,7 @@ use crate::simd::kernel_levels;
 use crate::tensor::{TensorView, TensorViewMut};
 use crate::window::PaddingMode;
 use crate::{Float, Module, Operator, Plan, Quads, Tensor};
-use cases::{Case, cases, depthwise, every_second, few_channels, numbers, strided, three_by_three};
+use cases::{Case, bare, cases, depthwise, every_second, few_channels, numbers, strided, three_by_three};
 
 /// Without an optimiser, which puts the kernels together, a case takes a hundred times as long.
 const CASES: u32 = if cfg!(debug_assertions) { 1 } else { 60 };
@@ -118,6 +119,11 @@ proptest! {
     }
 
     #[test]
+    fn every_way_is_the_reference_where_pixels_stay_in_place(case in bare()) {
+        check(&case);
+    }
+
+    #[test]
     fn every_way_is_the_reference_for_strided_windows(case in strided()) {
         check(&case);
     }
@@ -130,6 +136,21 @@ proptest! {
     #[test]
     fn every_way_is_the_reference_for_depthwise_layers(case in depthwise()) {
         check(&case);
+    }
+}
+
+/// Which source few filters of one pixel read: that of 14×14 pixels of 384 channels, as networks have it.
+#[test]
+fn few_filters_read_pixels_where_they_lie() {
+    let layer = |padding: usize| {
+        let conv = Conv::<f32, 2>::new(ArrayD::zeros(IxDyn(&[64, 384, 1, 1]))).padding(padding);
+        let layer = conv.layer(&[1, 384, 14, 14]).expect("it fits");
+        Problem::new(&layer, 1, PaddingMode::Zeros).expect("it is small").expect("it has two axes")
+    };
+    for level in kernel_levels() {
+        let reads =
+            |padding| Bands::new::<f32>(&layer(padding), Algorithm::Channels, level).expect("it is small").reads();
+        assert_eq!((reads(0), reads(1)), (("rows", true), ("rows", false)), "{level:?}");
     }
 }
 

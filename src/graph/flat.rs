@@ -61,6 +61,12 @@ impl<'a, T: Element> Flat<'a, T> {
         Ok(flat)
     }
 
+    /// Multiplications by a parameter of all nodes.
+    pub(crate) fn multiply_adds(&self) -> u64 {
+        let nodes = self.lines.iter().filter(|line| !line.is_graph);
+        nodes.map(|line| line.multiply_adds).fold(0, u64::saturating_add)
+    }
+
     /// Adds the nodes of a graph that is given a value, and says which value it gives.
     fn add(&mut self, graph: &Graph<'a, T>, input: usize, path: &[String]) -> Result<usize> {
         if path.len() > MOST_LEVELS {

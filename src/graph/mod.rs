@@ -116,9 +116,6 @@ impl Join {
     }
 }
 
-/// From so many multiply-adds on, threads stay awake from step to step: some hundred times what it takes to wake them.
-const WORTH_WAKING: u64 = 10_000_000;
-
 impl Graph<'_, f32> {
     /// A graph without nodes, whose output is its input. One for another type than `f32` begins as `Graph::default()`.
     pub fn new() -> Self {
@@ -198,9 +195,7 @@ impl<'a, T: Element> Graph<'a, T> {
     /// The same with bands of so many bytes.
     pub(crate) fn plan_in(&self, input_shape: &[usize], room: usize) -> Result<Plan<T>> {
         let flat = Flat::new(self, input_shape)?;
-        let mut planned = Planned::new(&flat, room)?;
-        planned.steps.stay_awake = self.multiply_adds(input_shape) >= WORTH_WAKING;
-        Ok(planned.into_plan(&flat))
+        Ok(Planned::new(&flat, room)?.into_plan(&flat))
     }
 
     /// The shape of the output for an input of this shape.

@@ -7,10 +7,14 @@ use super::in_place::InPlace;
 use super::layout::{Buffer, Draft, INPUT};
 use super::steps::{Action, Steps};
 use crate::module::Module;
+use crate::parallel::for_awake;
 use crate::{Element, Error, Fusible, Lowering, Plan, Result};
 
 /// Modules that are folded into one after the other, at most: a module of a user's own could go on for ever.
 const MOST_FOLDED: usize = 16;
+
+/// From so many multiply-adds on, threads stay awake from step to step: some hundred times what it takes to wake them.
+const WORTH_WAKING: u64 = 10_000_000;
 
 /// How a node is computed, for a summary.
 #[derive(Debug, Clone)]
@@ -54,13 +58,17 @@ pub(super) struct Planner<'f, 'a, T: Element> {
 impl<T: Element> Planned<T> {
     /// Plans a graph, with room for so many bytes in the bands of fused groups.
     pub(crate) fn new(flat: &Flat<'_, T>, room: usize) -> Result<Self> {
-        let mut planner = Planner::new(flat, room);
-        for node in 0..flat.nodes.len() {
-            if planner.needed[node] && !planner.done[node] {
-                planner.node(node)?;
+        let stay_awake = flat.multiply_adds() >= WORTH_WAKING;
+        let planned = for_awake(stay_awake, || {
+            let mut planner = Planner::new(flat, room);
+            for node in 0..flat.nodes.len() {
+                if planner.needed[node] && !planner.done[node] {
+                    planner.node(node)?;
+                }
             }
-        }
-        planner.finish()
+            planner.finish()
+        })?;
+        Ok(Self { steps: Steps { stay_awake, ..planned.steps }, ..planned })
     }
 
     pub(crate) fn into_plan(self, flat: &Flat<'_, T>) -> Plan<T> {

@@ -13,8 +13,9 @@ outline!();
 /// registers.
 pub struct RowBlock<'a, 'm, A> {
     pub(crate) along: Along,
-    /// All that is read, and as much behind it as a tile is wide.
+    /// All that is read; and as much behind it as a tile is wide, unless it is the input itself.
     pub(crate) source: &'a [A],
+    pub(crate) in_place: bool,
     /// Of every step of the depth into the source.
     pub(crate) offsets: &'a [u32],
     /// Where pixels begin, but for the offset, and how many stand side by side.
@@ -52,15 +53,19 @@ impl<A: Lanes> Kernel for RowBlock<'_, '_, A> {
 }
 
 impl<'m, A: Lanes> RowBlock<'_, 'm, A> {
-    /// All rows are cut into tiles alike: those that begin after so many pixels are computed together.
+    /// All rows are cut into tiles alike: those that begin after so many pixels are computed together. The last of the input itself has
+    /// nothing behind it: rows end with lower tiles there, rather than with one that reaches beyond them.
     #[inline(always)]
     fn along_filters<S: Simd, const REGISTERS: usize>(&mut self, simd: S) {
         let width = REGISTERS * A::Vector::<S>::LEN;
         let longest = self.rows.iter().map(|&[_, length]| length).max().unwrap_or_default() as usize;
+        let longest = longest.min(self.pixels);
         let heights = tile::heights_of(Facts::<S, A>::MANY_REGISTERS);
         let mut first = 0;
         while first < longest {
-            let height = tile::height_for(heights, longest - first);
+            let left = longest - first;
+            let height =
+                if self.in_place { tile::height_within(heights, left) } else { tile::height_for(heights, left) };
             with_height!(Facts::<S, A>::MANY_REGISTERS, height, |ROWS| self
                 .filter_tiles::<S, ROWS, REGISTERS>(simd, first));
             first += height;
@@ -69,7 +74,7 @@ impl<'m, A: Lanes> RowBlock<'_, 'm, A> {
         store_all(simd, sums, &mut self.target, self.epilogue);
     }
 
-    /// The tile of every row that begins after its first so many pixels. A tile may read beyond the end of its row.
+    /// The tile of every row that begins after its first so many pixels.
     #[inline(always)]
     fn filter_tiles<S: Simd, const ROWS: usize, const REGISTERS: usize>(&mut self, simd: S, first: usize) {
         outlined(
@@ -82,7 +87,7 @@ impl<'m, A: Lanes> RowBlock<'_, 'm, A> {
                 for (part, (offsets, weights)) in parts.enumerate() {
                     let mut at = 0;
                     for &[from, length] in self.rows {
-                        let length = length as usize;
+                        let length = (length as usize).min(self.pixels - at);
                         let count = ROWS.min(length.saturating_sub(first));
                         if count > 0 {
                             let source = &self.source[from as usize + first..];

@@ -36,6 +36,11 @@ pub(crate) fn height_for(heights: &[usize], rows: usize) -> usize {
     heights.iter().rev().copied().find(|&height| height >= rows).unwrap_or(heights[0])
 }
 
+/// The tallest height of no more rows than these.
+pub(crate) fn height_within(heights: &[usize], rows: usize) -> usize {
+    heights.iter().copied().find(|&height| height <= rows).unwrap_or(1)
+}
+
 /// Numbers of the registers of the widest tile at a level.
 pub(crate) fn width<A: Lanes>(level: Level) -> usize {
     REGISTERS * lanes::<A>(level)

@@ -8,7 +8,7 @@ use ndarray::{ArrayView4, ArrayView5, ArrayViewMut4, Axis};
 
 use super::operation::WIDEST;
 use super::strided::{Bands, STAGED_BYTES, lie_side_by_side, pixel_by_pixel};
-use crate::parallel::{PIECES, share, threads};
+use crate::parallel::{PIECES, share, workers_for};
 use crate::plan::{Plan, Run};
 use crate::tensor::{TensorView, TensorViewMut, filled};
 use crate::{Element, Result};
@@ -153,12 +153,10 @@ impl Sizes {
         if units > whole { units.next_multiple_of(whole) } else { units }
     }
 
-    /// As many workers as there are threads for and is worth it, for a [`Compute::weight`]. Asking for the threads starts them: small
-    /// layers do not ask.
+    /// As many workers as there are threads for and is worth it, for a [`Compute::weight`].
     pub(super) fn workers<T>(&self, weight: usize) -> usize {
         let all = self.units.saturating_mul(self.planes);
-        let worth = (self.bytes::<T>().saturating_mul(all) / (WORTH_A_THREAD / weight)).min(all);
-        if worth < 2 { 1 } else { worth.min(threads()) }
+        workers_for(self.bytes::<T>().saturating_mul(all), WORTH_A_THREAD / weight).min(all).max(1)
     }
 }
 

@@ -109,7 +109,7 @@ impl<T: Element> Sequential<T> {
         Ok(Summary {
             input_shape: input_shape.to_vec(),
             parameters: total(|layer| layer.parameters),
-            multiply_adds: nodes().map(|layer| layer.multiply_adds).fold(0, u64::saturating_add),
+            multiply_adds: flat.multiply_adds(),
             plain_bytes: total(|layer| layer.plain_bytes),
             fused_bytes: total(|layer| layer.fused_bytes),
             plain_peak_bytes: flat.plain_peak_bytes(),

@@ -150,6 +150,18 @@ impl<'a, T> TensorViewMut<'a, T> {
         }
     }
 
+    /// The view as volumes, `[image, channel, plane, row, column]`, if each of them lies in one piece, row by row, as do those of a band
+    /// of rows; otherwise as it is.
+    pub(crate) fn into_whole_volumes(self, spatial_axes: usize) -> std::result::Result<ArrayViewMut5<'a, T>, Self> {
+        let view = self.view();
+        let volumes = view.as_volumes(spatial_axes);
+        let is_whole = volumes
+            .outer_iter()
+            .next()
+            .and_then(|image| image.outer_iter().next().map(|volume| volume.is_standard_layout()));
+        if is_whole == Some(true) { Ok(self.into_volumes(spatial_axes)) } else { Err(self) }
+    }
+
     /// Calls `f` with every element, in row-major order, to write to.
     pub(crate) fn each(&mut self, f: impl FnMut(&mut T)) {
         match &mut self.array {

@@ -92,6 +92,20 @@ pub(super) fn few_channels() -> impl Strategy<Value = Case<2>> {
     )
 }
 
+/// Layers without padding whose few filters read pixels from the input itself: windows of one pixel, half of them, with more channels than
+/// are summed in one part, now and then.
+pub(super) fn bare() -> impl Strategy<Value = Case<2>> {
+    let counts = (1..=9_usize, prop_oneof![4 => 1..=40_usize, 1 => 510..=520_usize], 1..=40_usize);
+    let axes = (any::<bool>(), 1..=20_usize, 1..=20_usize);
+    (cases::<2>(), counts, axes).prop_map(|(case, (images, channels, filters), (point, rows, columns))| {
+        let size = if point || channels > 40 { [1; 2] } else { case.size };
+        let least = |axis: usize| (size[axis] - 1) * case.dilation[axis] + 1;
+        let input = [rows.max(least(0)), columns.max(least(1))];
+        let (padding, stride) = ([(0, 0); 2], [if point { 1 } else { case.stride[0] }, 1]);
+        Case { images, channels, filters, size, input, padding, stride, ..case }
+    })
+}
+
 /// Layers with a stride of two, whose windows have an algorithm of their own.
 pub(super) fn strided() -> impl Strategy<Value = Case<2>> {
     let sizes = (3..=4_usize, any::<[bool; 2]>(), 1..=7_usize);
