@@ -44,6 +44,7 @@ pub(super) struct Parts {
 
 /// A named tensor of a [`Network`].
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Port {
     /// Its name in the file.
     pub name: String,
