@@ -26,7 +26,7 @@ pub type BatchNorm1d<T = f32> = BatchNorm<T, 1>;
 /// shape of the input.
 ///
 /// ```text
-/// output[b, c, y, x] = (input[b, c, y, x] − mean[c]) / √(variance[c] + epsilon) · weight[c] + bias[c]
+/// output[b, c, …] = (input[b, c, …] − mean[c]) / √(variance[c] + epsilon) · weight[c] + bias[c]
 /// ```
 ///
 /// ```
