@@ -16,8 +16,8 @@ use crate::{ChannelAxis, ChannelScale, Conv, Error, Float, IntoTensor, Linear, L
 /// ```
 /// use featuremap::{BatchNorm1d, Module, Tensor};
 ///
-/// let norm = BatchNorm1d::new([1., 2.], [4., 9.]).epsilon(0.); // two channels
-/// assert_eq!(norm.forward([[5., 5.], [1., 2.]])?, Tensor::from([[2., 1.], [0., 0.]]));
+/// let norm = BatchNorm1d::new([1., 2.], [4., 16.]).epsilon(0.); // two channels
+/// assert_eq!(norm.forward([[5., 6.], [1., 2.]])?, Tensor::from([[2., 1.], [0., 0.]]));
 /// # Ok::<(), featuremap::Error>(())
 /// ```
 #[doc(alias("BatchNormalization", "batch_norm"))]
