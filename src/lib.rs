@@ -83,7 +83,7 @@
 //!
 //! A call goes down this list and never back up.
 //!
-//! | | |
+//! | here | what for |
 //! | --- | --- |
 //! | [`Tensor`], [`TensorView`], [`TensorViewMut`] | data of any rank, from and to `ndarray` |
 //! | [`AsView`], [`IntoTensor`], [`IntoPerAxis`], [`IntoPadding`] | what operations take as arguments |
@@ -102,7 +102,8 @@
 //!
 //! - `rayon` (default): large convolutions and poolings on all threads of the pool that a call comes from.
 //! - `image`: tensors from and to the pictures of the `image` crate, and pictures of feature maps.
-//! - `serde`: `Serialize` and `Deserialize` for [`Tensor`], [`Window`], [`Padding`], [`PaddingMode`] and [`Relu`].
+//! - `serde`: `Serialize` and `Deserialize` for [`Tensor`], [`Window`], [`Padding`], [`PaddingMode`], [`Relu`] and
+//!   [`Activation`].
 //! - `safetensors`: parameters of a [`Sequential`] from and to files that PyTorch reads and writes, too; layers from the shapes in one.
 //! - `onnx`: networks from files in the ONNX format, in the module `onnx`, with a table of the operators that are read.
 #![forbid(unsafe_code)]

@@ -152,6 +152,10 @@ macro_rules! global_pools {
         pub type $three = GlobalPool<$reduction, 3>;
         #[doc = concat!("[`", stringify!($two), "`] by the name that it has in most networks.")]
         ///
+        /// ```text
+        #[doc = concat!("output[b, c, 0, 0] = ", $formula, ",  p: the pixels of channel c")]
+        /// ```
+        ///
         /// The input is `[batch, channels, height, width]`, with or without the first two axes, and the output
         /// `[batch, channels, 1, 1]`.
         ///
