@@ -118,8 +118,9 @@ pub struct Window<const N: usize> {
     ceil_mode: bool,
 }
 
+// The compiler shows these three lines to whoever gives one number and does not say for how many axes.
 impl<const N: usize> Window<N> {
-    /// A window of this size, with stride 1 and no padding.
+    /// A window of this size, stride 1, no padding; one number needs the axes, as in `Window2d::new(3)`.
     pub fn new(size: impl IntoPerAxis<N>) -> Self {
         const { assert_rank(N) }
         Self {
