@@ -7,7 +7,7 @@ use crate::module::{Module, Operator, check_shape};
 use crate::parallel::{PIECES, share, workers};
 use crate::plan::Run;
 use crate::tensor::{TensorView, TensorViewMut, element_count};
-use crate::{Element, Elementwise, Float, Lowering, Plan, Result};
+use crate::{AsViewMut, Element, Elementwise, Float, Lowering, Plan, Result};
 
 /// A function of every element alone, with PyTorch's meaning, for a tensor of any rank.
 ///
@@ -16,12 +16,11 @@ use crate::{Element, Elementwise, Float, Lowering, Plan, Result};
 ///
 /// ```
 /// use featuremap::{Activation, Module, Tensor};
-/// use ndarray::array;
 ///
-/// let map = array![-4.0, -1.0, 0.0, 2.0, 8.0];
-/// assert_eq!(Activation::RELU6.forward(&map)?, Tensor::from(array![0.0, 0.0, 0.0, 2.0, 6.0]));
-/// assert_eq!(Activation::LEAKY_RELU.forward(&map)?, Tensor::from(array![-0.04, -0.01, 0.0, 2.0, 8.0]));
-/// assert_eq!(Activation::Sigmoid.forward(&map)?.get(&[2]), Some(&0.5));
+/// let map = Tensor::from([-4., -1., 0., 2., 8.]);
+/// assert_eq!(Activation::RELU6.forward(&map)?, Tensor::from([0., 0., 0., 2., 6.]));
+/// assert_eq!(Activation::LEAKY_RELU.forward(&map)?, Tensor::from([-0.04, -0.01, 0., 2., 8.]));
+/// assert_eq!(Activation::Sigmoid.forward(&map)?[[2]], 0.5);
 /// # Ok::<(), featuremap::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -31,6 +30,7 @@ pub enum Activation {
     /// `max(x, 0)`, as [`Relu`](crate::Relu), which integers have, too.
     Relu,
     /// `min(max(x, low), high)`: PyTorch's `Hardtanh`, and [`RELU6`](Self::RELU6).
+    #[doc(alias("Hardtanh", "clip"))]
     Clamp {
         /// The least result.
         low: f64,
@@ -60,6 +60,7 @@ pub enum Activation {
     /// The hyperbolic tangent.
     Tanh,
     /// `x / (1 + e⁻ˣ)`, also called swish.
+    #[doc(alias = "swish")]
     Silu,
     /// `x · min(max(x + 3, 0), 6) / 6`
     HardSwish,
@@ -89,8 +90,8 @@ impl Activation {
     pub const SOFTPLUS: Self = Self::Softplus { beta: 1.0, threshold: 20.0 };
 
     /// Applies it in place.
-    pub fn apply<'a, T: Element>(self, map: impl Into<TensorViewMut<'a, T>>) {
-        let mut map = map.into();
+    pub fn apply<T: Element>(self, mut map: impl AsViewMut<T>) {
+        let mut map = map.as_view_mut();
         if let Some(elements) = map.as_slice_mut() {
             return activate(self, workers::<T>(elements.len()), elements);
         }

@@ -1,5 +1,7 @@
 //! The one error type of the crate.
 
+use std::fmt;
+
 use crate::window::PaddingMode;
 
 /// A `Result` whose error is [`Error`](enum@Error).
@@ -20,7 +22,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// );
 /// assert!(matches!(error, Error::WindowTooLarge { axis: 1, .. }));
 /// ```
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+///
+/// Its `Debug` says the same words, as they are what `unwrap` prints, and a `main` that returns the error.
+#[derive(Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A window, stride, dilation or output size of zero.
@@ -405,6 +409,12 @@ pub enum Error {
         /// What is wrong with it.
         reason: &'static str,
     },
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 /// The first few names, and how many there are more.

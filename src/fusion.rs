@@ -18,7 +18,9 @@ use crate::{Activation, Element, Error, Relu, Result};
 ///
 /// ```
 /// use std::ops::Range;
-/// use featuremap::{Band, Bands, Lowering, Module, Operator, Plan, Result, TensorView, TensorViewMut};
+///
+/// use featuremap::{Band, Bands, Lowering, Module, Operator, Plan, Result};
+/// use featuremap::{TensorView, TensorViewMut};
 ///
 /// /// The sum of each pixel and the one below it, in `[batch, channel, height, width]`.
 /// #[derive(Clone)]
@@ -32,7 +34,11 @@ use crate::{Activation, Element, Error, Relu, Result};
 /// }
 ///
 /// impl Module<f32> for PairSums {
-///     fn forward_into(&self, input: TensorView<'_, f32>, output: TensorViewMut<'_, f32>) -> Result<()> {
+///     fn forward_into(
+///         &self,
+///         input: TensorView<'_, f32>,
+///         output: TensorViewMut<'_, f32>,
+///     ) -> Result<()> {
 ///         self.check_output(&input, &output)?;
 ///         let (input, mut output) = (input.into_array_view(), output.into_array_view_mut());
 ///         let rows = output.len_of(ndarray::Axis(2));

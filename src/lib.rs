@@ -42,7 +42,8 @@
 //!
 //! let conv = Conv2d::new(filters).bias(bias).stride([2, 1]).padding(Padding::Same);
 //! let maps = Relu.forward(&conv.forward(&batch)?)?;
-//! let (values, indices) = MaxPool2d::new([3, 3]).stride(2).padding(1).forward_with_indices(&maps)?;
+//! let pool = MaxPool2d::new([3, 3]).stride(2).padding(1);
+//! let (values, indices) = pool.forward_with_indices(&maps)?;
 //! let values: Array4<f32> = values.try_into()?;
 //! assert_eq!(values.dim(), (2, 8, 8, 16));
 //! assert_eq!(indices.shape(), [2, 8, 8, 16]);
@@ -59,7 +60,7 @@
 //!
 //! let plane = ndarray::array![[1, 5, 2], [8, 3, 9], [4, 7, 6]];
 //! for window in Window::new([3, 3]).stride(2).padding(1).over(&plane)? {
-//!     println!("{:?}: {} pixels, the largest {:?}", window.position(), window.len(), window.iter().max());
+//!     println!("{:?}: the largest is {:?}", window.position(), window.iter().max());
 //! }
 //! # Ok::<(), featuremap::Error>(())
 //! ```
@@ -82,7 +83,7 @@
 //!
 //! A call goes down this list and never back up.
 //!
-//! | | |
+//! | here | what for |
 //! | --- | --- |
 //! | [`Tensor`], [`TensorView`], [`TensorViewMut`] | data of any rank, from and to `ndarray` |
 //! | [`AsView`], [`IntoTensor`], [`IntoPerAxis`], [`IntoPadding`] | what operations take as arguments |
@@ -101,7 +102,8 @@
 //!
 //! - `rayon` (default): large convolutions and poolings on all threads of the pool that a call comes from.
 //! - `image`: tensors from and to the pictures of the `image` crate, and pictures of feature maps.
-//! - `serde`: `Serialize` and `Deserialize` for [`Tensor`], [`Window`], [`Padding`], [`PaddingMode`] and [`Relu`].
+//! - `serde`: `Serialize` and `Deserialize` for [`Tensor`], [`Window`], [`Padding`], [`PaddingMode`], [`Relu`] and
+//!   [`Activation`].
 //! - `safetensors`: parameters of a [`Sequential`] from and to files that PyTorch reads and writes, too; layers from the shapes in one.
 //! - `onnx`: networks from files in the ONNX format, in the module `onnx`, with a table of the operators that are read.
 #![forbid(unsafe_code)]

@@ -19,14 +19,17 @@ use crate::{Activation, ChannelScale, Conv1d, Element, Error, Fusible, IntoTenso
 ///
 /// ```
 /// use featuremap::{Linear, Module, Tensor};
-/// use ndarray::array;
 ///
-/// let layer = Linear::new(array![[1., 2., 3.], [0., 1., 0.]]).bias(array![0.5, 0.]);
-/// assert_eq!(layer.forward(&array![1., 1., 1.])?, Tensor::from(array![6.5, 1.]));
-/// assert_eq!(layer.forward(&array![[1., 1., 1.], [0., 2., 0.]])?, Tensor::from(array![[6.5, 1.], [4.5, 2.]]));
+/// let layer = Linear::new([[1., 2., 3.], [0., 1., 0.]]).bias([0.5, 0.]);
+/// assert_eq!(layer.forward([1., 1., 1.])?, Tensor::from([6.5, 1.]));
+/// let batch = layer.forward([[1., 1., 1.], [0., 2., 0.]])?;
+/// assert_eq!(batch, Tensor::from([[6.5, 1.], [4.5, 2.]]));
 ///
-/// let error = layer.forward(&array![1., 1.]).unwrap_err();
-/// assert_eq!(error.to_string(), "the input has 2 features on its last axis, but weights [2, 3] take 3");
+/// let error = layer.forward([1., 1.]).unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "the input has 2 features on its last axis, but weights [2, 3] take 3"
+/// );
 /// # Ok::<(), featuremap::Error>(())
 /// ```
 #[doc(alias("Dense", "fully_connected", "InnerProduct", "Gemm"))]

@@ -62,7 +62,11 @@ pub trait Operator {
 /// }
 ///
 /// impl Module<f32> for Scale {
-///     fn forward_into(&self, input: TensorView<'_, f32>, output: TensorViewMut<'_, f32>) -> Result<()> {
+///     fn forward_into(
+///         &self,
+///         input: TensorView<'_, f32>,
+///         output: TensorViewMut<'_, f32>,
+///     ) -> Result<()> {
 ///         self.check_output(&input, &output)?;
 ///         let mut output = output.into_array_view_mut();
 ///         output.assign(&input.into_array_view());
@@ -79,7 +83,7 @@ pub trait Operator {
 /// assert_eq!(doubled, Tensor::from(array![2.0, 4.0]));
 ///
 /// // Modules of different types fit in one list.
-/// let layers: Vec<Box<dyn Module<f32>>> = vec![Box::new(Scale(-1.0)), Box::new(featuremap::Relu)];
+/// let layers: [Box<dyn Module<f32>>; 2] = [Box::new(Scale(-1.0)), Box::new(featuremap::Relu)];
 /// let mut map = doubled;
 /// for layer in &layers {
 ///     map = layer.forward(&map)?;

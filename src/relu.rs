@@ -8,7 +8,7 @@ use crate::parallel::{PIECES, share, workers_for};
 use crate::plan::Run;
 use crate::simd::{Kernel, Level, Pixel, Simd, Vector, has_kernels, run};
 use crate::tensor::{TensorView, TensorViewMut, element_count};
-use crate::{Activation, Element, Elementwise, Lowering, Plan, Result};
+use crate::{Activation, AsViewMut, Element, Elementwise, Lowering, Plan, Result};
 
 /// `max(x, 0)` of every element, of a tensor of any rank. NaN stays NaN, as in PyTorch.
 ///
@@ -31,8 +31,8 @@ pub struct Relu;
 
 impl Relu {
     /// Applies the ReLU in place.
-    pub fn apply<'a, T: Element>(self, map: impl Into<TensorViewMut<'a, T>>) {
-        let mut map = map.into();
+    pub fn apply<T: Element>(self, mut map: impl AsViewMut<T>) {
+        let mut map = map.as_view_mut();
         match map.as_slice_mut() {
             Some(elements) => rectify(Level::new(), workers::<T>(elements.len()), None, elements),
             None => map.map_in_place(|element| *element = relu(*element)),

@@ -59,7 +59,8 @@ impl Case {
 
     fn pad<const N: usize>(&self, mode: &str) -> Pad<N> {
         let sides = shape(&self.0["parameters"]["sides"]);
-        Pad::new(std::array::from_fn(|axis| (sides[2 * axis], sides[2 * axis + 1]))).mode(match mode {
+        let sides: [_; N] = std::array::from_fn(|axis| (sides[2 * axis], sides[2 * axis + 1]));
+        Pad::new(sides).mode(match mode {
             "constant" => PadMode::Constant(0.75),
             "reflect" => PadMode::Reflect,
             "replicate" => PadMode::Replicate,

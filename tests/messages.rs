@@ -22,7 +22,10 @@ const GIANT: usize = 1 << 60;
 const VAST: usize = 1 << 50;
 
 fn message<T: std::fmt::Debug>(result: Result<T>) -> String {
-    result.unwrap_err().to_string()
+    let error = result.unwrap_err();
+    // What `unwrap` prints, and a `main` that returns the error.
+    assert_eq!(format!("{error:?}"), error.to_string());
+    error.to_string()
 }
 
 #[test]

@@ -1,18 +1,21 @@
 //! What pooling does to the feature maps of a photo, and how little they then depend on where the cat is.
 //!
 //! The photo goes through three filters, ReLU and four poolings, once at its place and once moved by a few pixels. A table
-//! says how much the maps change with the move. The maps are written as PNG, for looking, with two sheets of them:
+//! says how much the maps change with the move. The maps are written as PNG, for looking, with sheets of them:
 //!
-//! - `contact_sheet.png`: a row for each filter, with the photo, the filtered photo, ReLU, and the maximum, minimum,
-//!   average and L2 norm of windows of 4×4.
-//! - `move.png`: vertical edges at their place, moved, and the difference, row by row; before pooling and after max
+//! - `contact_sheet.svg`: a row for each filter, with the photo, the filtered photo, ReLU, and the maximum, minimum,
+//!   average and L2 norm of windows of 4×4. `contact_sheet_eye.svg` has a part of each, as `docs/feature_maps.svg`.
+//! - `move.svg`: vertical edges at their place, moved, and the difference, row by row; before pooling and after max
 //!   pooling with windows of 2×2, 4×4 and 8×8, column by column. The difference fades.
+//!
+//! A browser shows them.
 //!
 //! ```text
 //! cargo run --release --example feature_maps --features image [directory]
 //! ```
 
 mod pictures;
+mod sheet;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -56,7 +59,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     print_table(&studies);
     pictures::write(&photo, &directory)?;
-    println!("\nThe pictures are in {}; begin with contact_sheet.png and move.png.", directory.display());
+    println!("\nThe pictures are in {}; begin with contact_sheet.svg and move.svg.", directory.display());
     studies.iter().try_for_each(Study::check)
 }
 

@@ -22,6 +22,10 @@ const PARTS: [(&str, &str); 4] = [
     ("resident, the program's code included", "#999999"),
 ];
 
+/// The chart has a background of its own, which is dark where the page is.
+const STYLE: &str = "text{font-family:system-ui,'DejaVu Sans',sans-serif;fill:#1f2328}.card{fill:#fff;stroke:#d1d9e0}line{stroke:#d1d9e0}\
+                     @media(prefers-color-scheme:dark){text{fill:#f0f6fc}.card{fill:#0d1117;stroke:#3d444d}line{stroke:#3d444d}}";
+
 /// Two bars for each way: what is allocated, in its parts, and what is resident.
 pub(crate) fn draw(measured: &[Measured], batch: usize) -> String {
     let largest = measured.iter().map(|found| found.resident.unwrap_or(0).max(found.allocated)).max().unwrap_or(1);
@@ -43,8 +47,11 @@ pub(crate) fn draw(measured: &[Measured], batch: usize) -> String {
     }
     let height = bottom + 60.0;
     format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\" \
-         font-family=\"sans-serif\" fill=\"#222222\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n{}</svg>\n",
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\">\n\
+         <style>{STYLE}</style>\n\
+         <rect x=\"0.5\" y=\"0.5\" width=\"{}\" height=\"{}\" rx=\"8\" class=\"card\"/>\n{}</svg>\n",
+        WIDTH - 1.0,
+        height - 1.0,
         chart.text
     )
 }
@@ -106,10 +113,7 @@ impl Chart {
         for tick in 0..=self.scale.ticks {
             let x = LEFT + LENGTH * f64::from(tick) / f64::from(self.scale.ticks);
             let value = f64::from(tick) * self.scale.step;
-            self.element(format_args!(
-                r##"<line x1="{x:.1}" y1="{}" x2="{x:.1}" y2="{bottom}" stroke="#dddddd"/>"##,
-                TOP - 10.0
-            ));
+            self.element(format_args!(r#"<line x1="{x:.1}" y1="{}" x2="{x:.1}" y2="{bottom}"/>"#, TOP - 10.0));
             // As many digits as the step has.
             let digits = usize::from(self.scale.step < 1.0);
             self.label(x, bottom + 18.0, "middle", 13, &format!("{value:.digits$}"));

@@ -3,8 +3,8 @@
 //! With the notes in hand, read along:
 //!
 //! ```text
-//! cargo run --release --example worked_examples            # all 14 items
-//! cargo run --release --example worked_examples -- 3 11    # only items 3 and 11
+//! cargo run --example worked_examples            # all 14 items
+//! cargo run --example worked_examples -- 3 11    # only items 3 and 11
 //! ```
 //!
 //! The items come in the order of the notes, and each is one function: 1 to 3 in `padding.rs`, 4 to 6 in `strides.rs`,

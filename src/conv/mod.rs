@@ -60,8 +60,8 @@ use prepared::Prepared;
 /// A convolution (cross-correlation) over one spatial axis, of a signal: [`Conv`], whose methods give its parameters.
 ///
 /// ```text
-///     output[b, o, x] = bias[o] + Σ filters[o, c, i] · input[b, c, x·stride + i·dilation − padding]
-///                                c,i
+/// output[b, o, x] = bias[o] + Σ filters[o, c, i] · input[b, c, x·stride + i·dilation − padding]
+///                            c,i
 /// ```
 ///
 /// | | shape |
@@ -70,6 +70,9 @@ use prepared::Prepared;
 /// | [`bias`](Conv::bias) | `[out_channels]` |
 /// | input | `[batch, channels, length]`, `[channels, length]` or `[length]` |
 /// | output | the same with `out_channels` and `⌊(length + padding − dilation · (size − 1) − 1) / stride⌋ + 1` |
+///
+/// `padding` is that of both sides together where sizes are counted. Stride and dilation are 1, groups are one, and padding is none
+/// unless given.
 ///
 /// ```
 /// use featuremap::{Conv1d, Module, Tensor};
@@ -83,8 +86,9 @@ pub type Conv1d<T = f32> = Conv<T, 1>;
 /// A convolution (cross-correlation) over two spatial axes, of an image: [`Conv`], whose methods give its parameters.
 ///
 /// ```text
-///     output[b, o, y, x] = bias[o] + Σ filters[o, c, i, j] · input[b, c, y·stride + i·dilation − padding, x·…]
-///                                  c,i,j
+/// output[b, o, y, x] = bias[o] + Σ filters[o, c, i, j] · input[b, c, y', x']
+///                              c,i,j
+/// y' = y·stride + i·dilation − padding,  x' = x·stride + j·dilation − padding
 /// ```
 ///
 /// | | shape |
@@ -94,7 +98,8 @@ pub type Conv1d<T = f32> = Conv<T, 1>;
 /// | input | `[batch, channels, height, width]`, `[channels, height, width]` or `[height, width]` |
 /// | output | the same with `out_channels`, and on each axis `⌊(length + padding − dilation · (size − 1) − 1) / stride⌋ + 1` |
 ///
-/// Stride and dilation are 1, groups are one, and padding is none unless given.
+/// `padding` is that of both sides together where sizes are counted. Stride and dilation are 1, groups are one, and padding is none
+/// unless given.
 ///
 /// ```
 /// use featuremap::{Conv2d, Module, Padding, Tensor};
@@ -113,9 +118,21 @@ pub type Conv1d<T = f32> = Conv<T, 1>;
 pub type Conv2d<T = f32> = Conv<T, 2>;
 /// A convolution (cross-correlation) over three spatial axes, of a volume or a film: [`Conv`], whose methods give its parameters.
 ///
-/// Filters are `[out_channels, channels / groups, depth, height, width]`, or `[depth, height, width]` for one filter of one channel; the
-/// input is `[batch, channels, depth, height, width]`, with or without the first two. On each axis the output has
-/// `⌊(length + padding − dilation · (size − 1) − 1) / stride⌋ + 1` pixels.
+/// ```text
+/// output[b, o, z, y, x] = bias[o] + Σ filters[o, c, h, i, j] · input[b, c, z', y', x']
+///                                c,h,i,j
+/// z' = z·stride + h·dilation − padding,  y' and x' likewise of i and j
+/// ```
+///
+/// | | shape |
+/// | --- | --- |
+/// | filters, given to [`new`](Conv::new) | `[out_channels, channels / groups, depth, height, width]`, or `[depth, height, width]` for one filter of one channel |
+/// | [`bias`](Conv::bias) | `[out_channels]` |
+/// | input | `[batch, channels, depth, height, width]`, `[channels, depth, height, width]` or `[depth, height, width]` |
+/// | output | the same with `out_channels`, and on each axis `⌊(length + padding − dilation · (size − 1) − 1) / stride⌋ + 1` |
+///
+/// `padding` is that of both sides together where sizes are counted. Stride and dilation are 1, groups are one, and padding is none
+/// unless given.
 ///
 /// ```
 /// use featuremap::{Conv3d, Module};
@@ -131,8 +148,9 @@ pub type Conv3d<T = f32> = Conv<T, 3>;
 /// A convolution (cross-correlation) over `N` spatial axes:
 ///
 /// ```text
-///     output[b, o, y, x] = bias[o] + Σ filters[o, c, i, j] · input[b, g + c, y·stride + i·dilation − padding, x·…]
-///                                  c,i,j
+/// output[b, o, y, x] = bias[o] + Σ filters[o, c, i, j] · input[b, g + c, y', x']
+///                              c,i,j
+/// y' = y·stride + i·dilation − padding,  x' = x·stride + j·dilation − padding
 /// ```
 ///
 /// where `g` is the first channel of the group that filter `o` belongs to. Rounding apart, these are the semantics
@@ -184,7 +202,8 @@ pub type Conv3d<T = f32> = Conv<T, 3>;
 /// ```
 /// # use featuremap::{Conv2d, Operator};
 /// # use ndarray::Array4;
-/// let blur = Conv2d::new(Array4::<f32>::from_elem((16, 1, 3, 3), 1.0 / 9.0)).groups(16).padding(1);
+/// let filters = Array4::<f32>::from_elem((16, 1, 3, 3), 1.0 / 9.0);
+/// let blur = Conv2d::new(filters).groups(16).padding(1);
 /// assert_eq!(blur.output_shape(&[1, 16, 28, 28])?, [1, 16, 28, 28]);
 /// # Ok::<(), featuremap::Error>(())
 /// ```

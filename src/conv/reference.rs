@@ -15,7 +15,8 @@ use super::{Conv, Layer, bias_of};
 /// use featuremap::{Conv2d, Module};
 /// use ndarray::Array;
 ///
-/// let filters = Array::from_shape_fn((4, 2, 3, 3), |(o, c, i, j)| (o + 2 * c + 3 * i + 5 * j) as i32);
+/// let filters = Array::from_shape_fn((4, 2, 3, 3), |(o, c, i, j)| o + 2 * c + 3 * i + 5 * j);
+/// let filters = filters.mapv(|weight| weight as i32);
 /// let image = Array::from_shape_fn((2, 8, 9), |(c, y, x)| (c * y + x) as i32);
 /// let conv = Conv2d::new(filters).stride(2).padding(1);
 /// assert_eq!(conv.forward(&image)?, reference::forward(&conv, &image)?);

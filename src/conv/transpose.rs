@@ -19,12 +19,37 @@ use crate::{Element, Error, IntoPadding, IntoPerAxis, IntoTensor, Plan, Result};
 const SMALL: usize = 2000;
 
 /// A transposed convolution over one spatial axis, of a signal: [`ConvTranspose`], whose methods give its parameters.
+///
+/// ```text
+/// output[b, o, x·stride + i·dilation − padding] = bias[o] + Σ input[b, c, x] · filters[c, o, i]
+/// ```
+///
+/// summed over all channels and all taps that meet at a pixel of the output.
+///
+/// | | shape |
+/// | --- | --- |
+/// | filters, given to [`new`](ConvTranspose::new) | `[channels, out_channels / groups, size]`, or `[size]` for one channel |
+/// | [`bias`](ConvTranspose::bias) | `[out_channels]` |
+/// | input | `[batch, channels, length]`, `[channels, length]` or `[length]` |
+/// | output | the same with `out_channels` and `(length − 1) · stride + dilation · (size − 1) + 1 + output_padding − padding` |
+///
+/// `padding` is that of both sides together where sizes are counted. Stride and dilation are 1, groups are one, and paddings are none
+/// unless given.
+///
+/// ```
+/// use featuremap::{ConvTranspose1d, Module, Tensor};
+///
+/// let stamp = ConvTranspose1d::new([1., 2.]).stride(2);
+/// assert_eq!(stamp.forward([1., 10.])?, Tensor::from([1., 2., 10., 20.]));
+/// # Ok::<(), featuremap::Error>(())
+/// ```
 #[doc(alias("Deconvolution", "Conv1DTranspose"))]
 pub type ConvTranspose1d<T = f32> = ConvTranspose<T, 1>;
 /// A transposed convolution over two spatial axes, of an image: [`ConvTranspose`], whose methods give its parameters.
 ///
 /// ```text
-///     output[b, o, y·stride + i·dilation − padding, x·…] = bias[o] + Σ input[b, c, y, x] · filters[c, o, i, j]
+/// output[b, o, y', x'] = bias[o] + Σ input[b, c, y, x] · filters[c, o, i, j]
+/// y' = y·stride + i·dilation − padding,  x' = x·stride + j·dilation − padding
 /// ```
 ///
 /// summed over all channels and all taps that meet at a pixel of the output.
@@ -32,8 +57,12 @@ pub type ConvTranspose1d<T = f32> = ConvTranspose<T, 1>;
 /// | | shape |
 /// | --- | --- |
 /// | filters, given to [`new`](ConvTranspose::new) | `[channels, out_channels / groups, height, width]`, or `[height, width]` for one channel |
+/// | [`bias`](ConvTranspose::bias) | `[out_channels]` |
 /// | input | `[batch, channels, height, width]`, `[channels, height, width]` or `[height, width]` |
 /// | output | on each axis `(length − 1) · stride + dilation · (size − 1) + 1 + output_padding − padding` |
+///
+/// `padding` is that of both sides together where sizes are counted. Stride and dilation are 1, groups are one, and paddings are none
+/// unless given.
 ///
 /// ```
 /// use featuremap::{ConvTranspose2d, Module};
@@ -46,6 +75,32 @@ pub type ConvTranspose1d<T = f32> = ConvTranspose<T, 1>;
 #[doc(alias("Deconvolution", "Conv2DTranspose", "deconv", "fractionally_strided"))]
 pub type ConvTranspose2d<T = f32> = ConvTranspose<T, 2>;
 /// A transposed convolution over three spatial axes, of a volume: [`ConvTranspose`], whose methods give its parameters.
+///
+/// ```text
+/// output[b, o, z', y', x'] = bias[o] + Σ input[b, c, z, y, x] · filters[c, o, h, i, j]
+/// z' = z·stride + h·dilation − padding,  y' and x' likewise of y and i, x and j
+/// ```
+///
+/// summed over all channels and all taps that meet at a pixel of the output.
+///
+/// | | shape |
+/// | --- | --- |
+/// | filters, given to [`new`](ConvTranspose::new) | `[channels, out_channels / groups, depth, height, width]`, or `[depth, height, width]` for one channel |
+/// | [`bias`](ConvTranspose::bias) | `[out_channels]` |
+/// | input | `[batch, channels, depth, height, width]`, with or without the first two axes |
+/// | output | on each axis `(length − 1) · stride + dilation · (size − 1) + 1 + output_padding − padding` |
+///
+/// `padding` is that of both sides together where sizes are counted. Stride and dilation are 1, groups are one, and paddings are none
+/// unless given.
+///
+/// ```
+/// use featuremap::{ConvTranspose3d, Module};
+/// use ndarray::{Array4, Array5};
+///
+/// let upsample = ConvTranspose3d::new(Array5::<f32>::ones((8, 4, 2, 2, 2))).stride(2);
+/// assert_eq!(upsample.forward(Array4::ones((8, 5, 6, 7)))?.shape(), [4, 10, 12, 14]);
+/// # Ok::<(), featuremap::Error>(())
+/// ```
 #[doc(alias("Deconvolution", "Conv3DTranspose"))]
 pub type ConvTranspose3d<T = f32> = ConvTranspose<T, 3>;
 

@@ -34,7 +34,8 @@ pub(crate) use planner::{Planned, Way};
 /// theirs, and keeps all that can be fused. This is `x + f(x)`:
 ///
 /// ```
-/// use featuremap::{Conv2d, Graph, Lowering, Module, Operator, Plan, Relu, Result, Sequential, TensorView, TensorViewMut};
+/// use featuremap::{Conv2d, Graph, Lowering, Module, Operator, Plan, Relu, Result, Sequential};
+/// use featuremap::{TensorView, TensorViewMut};
 /// use ndarray::Array4;
 ///
 /// #[derive(Clone)]
@@ -47,7 +48,11 @@ pub(crate) use planner::{Planned, Way};
 /// }
 ///
 /// impl Module<f32> for Skip {
-///     fn forward_into(&self, input: TensorView<'_, f32>, output: TensorViewMut<'_, f32>) -> Result<()> {
+///     fn forward_into(
+///         &self,
+///         input: TensorView<'_, f32>,
+///         output: TensorViewMut<'_, f32>,
+///     ) -> Result<()> {
 ///         self.plan(input.shape())?.run(input, output)
 ///     }
 ///

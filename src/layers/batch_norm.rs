@@ -4,13 +4,55 @@ use crate::module::{Module, Operator};
 use crate::plan::Run;
 use crate::tensor::{Tensor, TensorView, TensorViewMut, element_count};
 use crate::version::Version;
-use crate::{ChannelAxis, ChannelScale, Conv, Error, Float, Linear, Lowering, Plan, Result};
+use crate::{ChannelAxis, ChannelScale, Conv, Error, Float, IntoTensor, Linear, Lowering, Plan, Result};
 
-/// The batch norm of features `[batch, channel]` or signals `[batch, channel, length]`.
+/// The batch norm of features, `[batch, channels]`, or of signals, `[batch, channels, length]`: a [`BatchNorm`]. The output has the
+/// shape of the input.
+///
+/// ```text
+/// output[b, c, …] = (input[b, c, …] − mean[c]) / √(variance[c] + epsilon) · weight[c] + bias[c]
+/// ```
+///
+/// ```
+/// use featuremap::{BatchNorm1d, Module, Tensor};
+///
+/// let norm = BatchNorm1d::new([1., 2.], [4., 16.]).epsilon(0.); // two channels
+/// assert_eq!(norm.forward([[5., 6.], [1., 2.]])?, Tensor::from([[2., 1.], [0., 0.]]));
+/// # Ok::<(), featuremap::Error>(())
+/// ```
+#[doc(alias("BatchNormalization", "batch_norm"))]
 pub type BatchNorm1d<T = f32> = BatchNorm<T, 1>;
-/// The batch norm of maps, `[channel, height, width]` or `[batch, channel, height, width]`.
+/// The batch norm of maps, `[channels, height, width]` or `[batch, channels, height, width]`: a [`BatchNorm`]. The output has the
+/// shape of the input.
+///
+/// ```text
+/// output[b, c, …] = (input[b, c, …] − mean[c]) / √(variance[c] + epsilon) · weight[c] + bias[c]
+/// ```
+///
+/// ```
+/// use featuremap::{BatchNorm2d, Module, Tensor};
+///
+/// let norm = BatchNorm2d::new([1., 2.], [4., 9.]).weight([2., 3.]).bias([0., 1.]).epsilon(0.);
+/// assert_eq!(norm.forward([[[5.]], [[5.]]])?, Tensor::from([[[4.]], [[4.]]]));
+/// # Ok::<(), featuremap::Error>(())
+/// ```
+#[doc(alias("BatchNormalization", "batch_norm"))]
 pub type BatchNorm2d<T = f32> = BatchNorm<T, 2>;
-/// The batch norm of volumes, `[channel, …]` or `[batch, channel, …]`.
+/// The batch norm of volumes, `[channels, depth, height, width]` or `[batch, channels, depth, height, width]`: a [`BatchNorm`]. The
+/// output has the shape of the input.
+///
+/// ```text
+/// output[b, c, …] = (input[b, c, …] − mean[c]) / √(variance[c] + epsilon) · weight[c] + bias[c]
+/// ```
+///
+/// ```
+/// use featuremap::{BatchNorm3d, Module, Tensor};
+///
+/// let norm = BatchNorm3d::new([1.], [4.]).epsilon(0.);
+/// assert_eq!(norm.forward([[[[5., 1.]]]])?, Tensor::from([[[[2., 0.]]]]));
+/// # Ok::<(), featuremap::Error>(())
+/// ```
+#[doc(alias("BatchNormalization", "batch_norm"))]
 pub type BatchNorm3d<T = f32> = BatchNorm<T, 3>;
 
 /// `(x − mean) / √(variance + epsilon) · weight + bias`, with numbers for each channel: a batch norm at inference, as PyTorch's
@@ -22,14 +64,15 @@ pub type BatchNorm3d<T = f32> = BatchNorm<T, 3>;
 ///
 /// ```
 /// use featuremap::{BatchNorm2d, Module, Tensor};
-/// use ndarray::{Array3, array};
 ///
-/// let norm = BatchNorm2d::new(array![1.0, 2.0], array![4.0, 9.0]).weight(array![2.0, 3.0]).bias(array![0.0, 1.0]).epsilon(0.0);
-/// let maps = norm.forward(&Array3::from_elem((2, 1, 1), 5.0))?;
-/// assert_eq!(maps, Tensor::from(array![[[4.0]], [[4.0]]]));
+/// let norm = BatchNorm2d::new([1., 2.], [4., 9.]).weight([2., 3.]).bias([0., 1.]).epsilon(0.);
+/// assert_eq!(norm.forward([[[5.]], [[5.]]])?, Tensor::from([[[4.]], [[4.]]]));
 ///
-/// let error = norm.forward(&Array3::from_elem((3, 1, 1), 5.0)).unwrap_err();
-/// assert_eq!(error.to_string(), "a batch norm has numbers for 2 channels; found 3 on axis 0 of [3, 1, 1]");
+/// let error = norm.forward([[[5.]], [[5.]], [[5.]]]).unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "a batch norm has numbers for 2 channels; found 3 on axis 0 of [3, 1, 1]"
+/// );
 /// # Ok::<(), featuremap::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
@@ -54,20 +97,20 @@ impl std::fmt::Debug for Hidden {
 
 impl<T: Float, const N: usize> BatchNorm<T, N> {
     /// With the running mean and variance of each channel, both of rank 1; PyTorch's epsilon of 1e-5; no weight and no bias.
-    pub fn new(mean: impl Into<Tensor<T>>, variance: impl Into<Tensor<T>>) -> Self {
-        let (mean, variance) = (mean.into(), variance.into());
+    pub fn new(mean: impl IntoTensor<T>, variance: impl IntoTensor<T>) -> Self {
+        let (mean, variance) = (mean.into_tensor(), variance.into_tensor());
         Self { weight: None, bias: None, mean, variance, epsilon: 1e-5, version: Hidden::default() }
     }
 
     /// A factor for each channel; 1 unless given. Of rank 1.
-    pub fn weight(mut self, weight: impl Into<Tensor<T>>) -> Self {
-        self.weight = Some(weight.into());
+    pub fn weight(mut self, weight: impl IntoTensor<T>) -> Self {
+        self.weight = Some(weight.into_tensor());
         self
     }
 
     /// A number for each channel, added at the end; 0 unless given. Of rank 1.
-    pub fn bias(mut self, bias: impl Into<Tensor<T>>) -> Self {
-        self.bias = Some(bias.into());
+    pub fn bias(mut self, bias: impl IntoTensor<T>) -> Self {
+        self.bias = Some(bias.into_tensor());
         self
     }
 

@@ -8,14 +8,50 @@ use crate::module::{Module, Operator};
 use crate::plan::Run;
 use crate::shape::MapShape;
 use crate::tensor::{TensorView, TensorViewMut, collected, element_count};
-use crate::window::PaddingMode;
-use crate::{Element, Error, Plan, Result};
+use crate::window::{Padding, PaddingMode};
+use crate::{Element, Error, IntoPadding, Plan, Result};
 
-/// A border around signals.
+/// A border around signals, `[batch, channels, length]` with or without the first two axes: a [`Pad`]. The output has
+/// `before + length + after` pixels.
+///
+/// ```
+/// use featuremap::{Module, Pad1d, Tensor};
+///
+/// assert_eq!(Pad1d::new([(1, 2)]).forward([1, 2, 3])?, Tensor::from([0, 1, 2, 3, 0, 0]));
+/// # Ok::<(), featuremap::Error>(())
+/// ```
+#[doc(alias("ConstantPad1d", "ReflectionPad1d", "ReplicationPad1d", "CircularPad1d", "ZeroPadding1D"))]
 pub type Pad1d = Pad<1>;
-/// A border around maps.
+/// A border around maps, `[batch, channels, height, width]` with or without the first two axes: a [`Pad`]. Each axis of the output
+/// has `before + length + after` pixels.
+///
+/// ```
+/// use featuremap::{Module, Pad2d, PadMode, Tensor};
+///
+/// let pad = Pad2d::new((0, 1)).mode(PadMode::Replicate); // no row, and a column on each side
+/// assert_eq!(pad.forward([[1, 2], [3, 4]])?, Tensor::from([[1, 1, 2, 2], [3, 3, 4, 4]]));
+/// # Ok::<(), featuremap::Error>(())
+/// ```
+#[doc(alias(
+    "ZeroPad2d",
+    "ConstantPad2d",
+    "ReflectionPad2d",
+    "ReplicationPad2d",
+    "CircularPad2d",
+    "ZeroPadding2D",
+    "copyMakeBorder"
+))]
 pub type Pad2d = Pad<2>;
-/// A border around volumes.
+/// A border around volumes, `[batch, channels, depth, height, width]` with or without the first two axes: a [`Pad`]. Each axis of
+/// the output has `before + length + after` pixels.
+///
+/// ```
+/// use featuremap::{Module, Operator, Pad3d};
+///
+/// assert_eq!(Pad3d::new(1).output_shape(&[4, 5, 6])?, [6, 7, 8]);
+/// # Ok::<(), featuremap::Error>(())
+/// ```
+#[doc(alias("ConstantPad3d", "ReflectionPad3d", "ReplicationPad3d", "CircularPad3d", "ZeroPadding3D"))]
 pub type Pad3d = Pad<3>;
 
 /// What a [`Pad`] fills its border with.
@@ -63,8 +99,13 @@ pub struct Pad<const N: usize> {
 }
 
 impl<const N: usize> Pad<N> {
-    /// So many zeros before and after the pixels of each axis.
-    pub fn new(sides: [(usize, usize); N]) -> Self {
+    /// So many zeros before and after the pixels of each axis: a number for all sides, one an axis, or `(before, after)` for each.
+    /// [`Padding::Same`] and [`Padding::Valid`] are those of a window of one pixel: none.
+    pub fn new(sides: impl IntoPadding<N>) -> Self {
+        let sides = match sides.into_padding() {
+            Padding::Explicit(sides) => sides,
+            Padding::Valid | Padding::Same | Padding::SameLower => [(0, 0); N],
+        };
         Self { sides, mode: PadMode::Constant(0.0) }
     }
 

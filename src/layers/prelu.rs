@@ -4,17 +4,17 @@ use crate::module::{Module, Operator};
 use crate::plan::Run;
 use crate::tensor::{Tensor, TensorView, TensorViewMut, element_count};
 use crate::version::Version;
-use crate::{Activation, Error, Float, Plan, Result};
+use crate::{Activation, Error, Float, IntoTensor, Plan, Result};
 
 /// x, or `slope · x` below 0, with a slope for each channel or one for all, as PyTorch's `PReLU`. Channels lie on the second axis;
 /// what has no second axis has one channel.
 ///
 /// ```
 /// use featuremap::{Module, PRelu, Tensor};
-/// use ndarray::array;
 ///
-/// let prelu = PRelu::new(array![0.5, 2.0]);
-/// assert_eq!(prelu.forward(&array![[-2.0, -2.0], [3.0, -1.0]])?, Tensor::from(array![[-1.0, -4.0], [3.0, -2.0]]));
+/// let prelu = PRelu::new([0.5, 2.]);
+/// let features = prelu.forward([[-2., -2.], [3., -1.]])?;
+/// assert_eq!(features, Tensor::from([[-1., -4.], [3., -2.]]));
 /// # Ok::<(), featuremap::Error>(())
 /// ```
 #[derive(Clone)]
@@ -25,8 +25,8 @@ pub struct PRelu<T: Float = f32> {
 
 impl<T: Float> PRelu<T> {
     /// With these slopes, of rank 1: one for each channel, or one.
-    pub fn new(slopes: impl Into<Tensor<T>>) -> Self {
-        Self { slopes: slopes.into(), version: Version::default() }
+    pub fn new(slopes: impl IntoTensor<T>) -> Self {
+        Self { slopes: slopes.into_tensor(), version: Version::default() }
     }
 
     fn check(&self, input: &[usize]) -> Result<()> {

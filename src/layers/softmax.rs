@@ -51,11 +51,10 @@ softmaxes! {
     /// so that nothing overflows.
     ///
     /// ```
-    /// use featuremap::{Module, Softmax};
-    /// use ndarray::{Array2, array};
+    /// use featuremap::{Module, Softmax, Tensor};
     ///
-    /// let shares: Array2<f32> = Softmax::over(-1).forward(&array![[1.0_f32, 1.0], [1000.0, 0.0]])?.try_into()?;
-    /// assert_eq!(shares, array![[0.5, 0.5], [1.0, 0.0]]);
+    /// let shares = Softmax::over(-1).forward([[1., 1.], [1000., 0.]])?;
+    /// assert_eq!(shares, Tensor::from([[0.5, 0.5], [1., 0.]]));
     /// # Ok::<(), featuremap::Error>(())
     /// ```
     Softmax: false;

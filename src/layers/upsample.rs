@@ -11,14 +11,41 @@ use crate::module::{Module, Operator};
 use crate::plan::Run;
 use crate::shape::MapShape;
 use crate::tensor::{TensorView, TensorViewMut, collected, element_count, filled};
-use crate::window::PerAxis;
-use crate::{Element, Error, Float, Plan, Result};
+use crate::{Element, Error, Float, IntoPerAxis, Plan, Result};
 
-/// Signals made longer.
+/// Signals made longer, or shorter, `[batch, channels, length]` with or without the first two axes: an [`Upsample`]. The output has
+/// `⌊length · factor⌋` pixels, or as many as are asked for.
+///
+/// ```
+/// use featuremap::{Module, Tensor, Upsample1d};
+///
+/// assert_eq!(Upsample1d::by(2).forward([1., 4.])?, Tensor::from([1., 1., 4., 4.]));
+/// # Ok::<(), featuremap::Error>(())
+/// ```
+#[doc(alias("UpSampling1D", "interpolate"))]
 pub type Upsample1d = Upsample<1>;
-/// Maps made larger.
+/// Maps made larger, or smaller, `[batch, channels, height, width]` with or without the first two axes: an [`Upsample`]. Each axis of
+/// the output has `⌊length · factor⌋` pixels, or as many as are asked for.
+///
+/// ```
+/// use featuremap::{Interpolation, Module, Tensor, Upsample2d};
+///
+/// let larger = Upsample2d::to((1, 3)).interpolation(Interpolation::LinearWithAlignedCorners);
+/// assert_eq!(larger.forward([[0., 4.]])?, Tensor::from([[0., 2., 4.]]));
+/// # Ok::<(), featuremap::Error>(())
+/// ```
+#[doc(alias("UpSampling2D", "interpolate", "UpsamplingBilinear2d", "UpsamplingNearest2d", "resize"))]
 pub type Upsample2d = Upsample<2>;
-/// Volumes made larger.
+/// Volumes made larger, or smaller, `[batch, channels, depth, height, width]` with or without the first two axes: an [`Upsample`].
+/// Each axis of the output has `⌊length · factor⌋` pixels, or as many as are asked for.
+///
+/// ```
+/// use featuremap::{Operator, Upsample3d};
+///
+/// assert_eq!(Upsample3d::by((1, 2, 2)).output_shape(&[4, 8, 8])?, [4, 16, 16]);
+/// # Ok::<(), featuremap::Error>(())
+/// ```
+#[doc(alias("UpSampling3D", "interpolate"))]
 pub type Upsample3d = Upsample<3>;
 
 /// How the pixels of a larger map come from those of a smaller one.
@@ -64,8 +91,8 @@ enum Target<const N: usize> {
 
 impl<const N: usize> Upsample<N> {
     /// To so many times the size, by the nearest pixels.
-    pub fn by(factors: impl Into<PerAxis<N>>) -> Self {
-        Self::by_factors(factors.into().0.map(|factor| factor as f64))
+    pub fn by(factors: impl IntoPerAxis<N>) -> Self {
+        Self::by_factors(factors.into_per_axis().0.map(|factor| factor as f64))
     }
 
     /// The same with factors that need not be whole: an axis of n pixels has `⌊n · factor⌋` then.
@@ -74,8 +101,8 @@ impl<const N: usize> Upsample<N> {
     }
 
     /// To this size, by the nearest pixels.
-    pub fn to(size: impl Into<PerAxis<N>>) -> Self {
-        Self { target: Target::Size(size.into().0), interpolation: Interpolation::default() }
+    pub fn to(size: impl IntoPerAxis<N>) -> Self {
+        Self { target: Target::Size(size.into_per_axis().0), interpolation: Interpolation::default() }
     }
 
     /// How pixels are made; [`Interpolation::Nearest`] unless given.

@@ -56,7 +56,8 @@ pub use operators::Supported;
 /// The operators that are read, in the order of the alphabet.
 ///
 /// ```
-/// let conv = featuremap::onnx::supported().iter().find(|operator| operator.name == "Conv").expect("it is there");
+/// let operators = featuremap::onnx::supported();
+/// let conv = operators.iter().find(|operator| operator.name == "Conv").expect("it is there");
 /// assert_eq!(conv.without, "filters or biases that are not constant; more than 3 spatial axes");
 /// ```
 pub fn supported() -> &'static [Supported] {

@@ -25,7 +25,8 @@ use crate::{AsView, Error, Result};
 /// let model = Model::from_bytes(file)?;
 /// let input = model.inputs().next().expect("it has one");
 /// assert_eq!(input.name, "x");
-/// assert_eq!(input.shape.as_deref(), Some(&[Size::Named("batch".into()), Size::Fixed(3), Size::Open, Size::Open][..]));
+/// let shape = vec![Size::Named("batch".into()), Size::Fixed(3), Size::Open, Size::Open];
+/// assert_eq!(input.shape, Some(shape));
 ///
 /// let network = model.network(&[&[2, 3, 4, 4]])?;
 /// assert_eq!(network.outputs().next().expect("it has one").shape, [2, 3, 4, 4]);
@@ -49,6 +50,7 @@ pub struct Model {
 
 /// An input or an output of a [`Model`].
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ValueInfo {
     /// Its name.
     pub name: String,
@@ -164,7 +166,11 @@ impl Model {
     /// # let file = include_bytes!("../../tests/onnx/relu.onnx");
     /// let model = Model::from_bytes(file)?.size("batch", 1);
     /// let error = model.network(&[]).unwrap_err();
-    /// assert_eq!(error.to_string(), "input x has shape [batch, 3, ?, ?] in the file, whose axis 2 is open: its size must be given");
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "input x has shape [batch, 3, ?, ?] in the file, whose axis 2 is open: \
+    ///      its size must be given"
+    /// );
     /// # Ok::<(), featuremap::Error>(())
     /// ```
     pub fn size(mut self, name: impl Into<String>, size: usize) -> Self {

@@ -44,6 +44,7 @@ pub(super) struct Parts {
 
 /// A named tensor of a [`Network`].
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Port {
     /// Its name in the file.
     pub name: String,
@@ -282,6 +283,17 @@ impl Module<f32> for Network {
 }
 
 /// A [`Network`] that is planned: only computes when it runs. A clone, for another thread, shares the weights.
+///
+/// ```
+/// use featuremap::{Tensor, onnx::Model};
+///
+/// # let file = include_bytes!("../../tests/onnx/relu.onnx");
+/// let network = Model::from_bytes(file)?.network(&[&[1, 3, 2, 2]])?;
+/// let mut runner = network.runner()?; // once
+/// let outputs = runner.run(&[&Tensor::zeros(&[1, 3, 2, 2])?])?; // for each image
+/// assert_eq!(outputs[0].shape(), [1, 3, 2, 2]);
+/// # Ok::<(), featuremap::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Runner {
     network: Network,

@@ -48,10 +48,21 @@ pub struct GlobalPool<R, const N: usize> {
 }
 
 macro_rules! adaptive_pools {
-    ($($doc:literal $reduction:ident: $one:ident $two:ident $three:ident,)*) => {$(
-        #[doc = concat!($doc, " to a given output size on one spatial axis.")]
+    ($($doc:literal $halves:literal $reduction:ident: $one:ident $two:ident $three:ident,)*) => {$(
+        #[doc = concat!($doc, " to a given output size on one spatial axis: an [`AdaptivePool`].")]
+        ///
+        /// The input is `[batch, channels, length]`, with or without the first two axes; the output has its rank, with the size that is
+        /// given to [`new`](AdaptivePool::new). Output `i` of `m` takes the pixels from `⌊i·n/m⌋` up to `⌈(i+1)·n/m⌉`.
+        ///
+        /// ```
+        #[doc = concat!("use featuremap::{Module, Tensor, ", stringify!($one), "};")]
+        ///
+        #[doc = concat!("let halves = ", stringify!($one), "::new(2).forward([1., 3., 4., 8.])?;")]
+        #[doc = concat!("assert_eq!(halves, Tensor::from(", $halves, "));")]
+        /// # Ok::<(), featuremap::Error>(())
+        /// ```
         pub type $one = AdaptivePool<$reduction, 1>;
-        #[doc = concat!($doc, " to a given output size on two spatial axes.")]
+        #[doc = concat!($doc, " to a given output size on two spatial axes: an [`AdaptivePool`].")]
         ///
         /// The input is `[batch, channels, height, width]`, with or without the first two axes; the output has its rank, with the
         /// sizes that are given to [`new`](AdaptivePool::new). Output `i` of `m` takes the pixels from `⌊i·n/m⌋` up to `⌈(i+1)·n/m⌉`.
@@ -65,16 +76,47 @@ macro_rules! adaptive_pools {
         /// # Ok::<(), featuremap::Error>(())
         /// ```
         pub type $two = AdaptivePool<$reduction, 2>;
-        #[doc = concat!($doc, " to a given output size on three spatial axes.")]
+        #[doc = concat!($doc, " to a given output size on three spatial axes: an [`AdaptivePool`].")]
+        ///
+        /// The input is `[batch, channels, depth, height, width]`, with or without the first two axes; the output has its rank, with the
+        /// sizes that are given to [`new`](AdaptivePool::new). Output `i` of `m` takes the pixels from `⌊i·n/m⌋` up to `⌈(i+1)·n/m⌉`.
+        ///
+        /// ```
+        #[doc = concat!("use featuremap::{Module, ", stringify!($three), "};")]
+        /// use ndarray::Array4;
+        ///
+        #[doc = concat!("let pool = ", stringify!($three), "::new((1, 7, 7));")]
+        /// assert_eq!(pool.forward(Array4::<f32>::ones((64, 4, 17, 23)))?.shape(), [64, 1, 7, 7]);
+        /// # Ok::<(), featuremap::Error>(())
+        /// ```
         pub type $three = AdaptivePool<$reduction, 3>;
     )*};
 }
 
 macro_rules! global_pools {
-    ($($doc:literal $reduction:ident $value:expr, [$($alias:literal),+] $short:ident: $one:ident $two:ident $three:ident,)*) => {$(
-        #[doc = concat!($doc, " of each channel, for one spatial axis.")]
+    ($($doc:literal $formula:literal $pooled:literal $reduction:ident $value:expr, [$($alias:literal),+] $short:ident: $one:ident $two:ident $three:ident,)*) => {$(
+        #[doc = concat!($doc, " of each channel, for one spatial axis: a [`GlobalPool`].")]
+        ///
+        /// ```text
+        #[doc = concat!("output[b, c, 0] = ", $formula, ",  p: the pixels of channel c")]
+        /// ```
+        ///
+        /// The input is `[batch, channels, length]`, with or without the first two axes, and the output `[batch, channels, 1]`.
+        ///
+        /// ```
+        #[doc = concat!("use featuremap::{Module, Tensor, ", stringify!($one), "};")]
+        ///
+        #[doc = concat!("let pool = ", stringify!($one), "::new();")]
+        #[doc = concat!("assert_eq!(pool.forward([3., 1., 1., 5.])?, Tensor::from(", $pooled, "));")]
+        /// # Ok::<(), featuremap::Error>(())
+        /// ```
+        #[doc(alias($($alias),+))]
         pub type $one = GlobalPool<$reduction, 1>;
-        #[doc = concat!($doc, " of each channel, for two spatial axes.")]
+        #[doc = concat!($doc, " of each channel, for two spatial axes: a [`GlobalPool`].")]
+        ///
+        /// ```text
+        #[doc = concat!("output[b, c, 0, 0] = ", $formula, ",  p: the pixels of channel c")]
+        /// ```
         ///
         /// The input is `[batch, channels, height, width]`, with or without the first two axes, and the output
         /// `[batch, channels, 1, 1]`. A [`Flatten`](crate::Flatten) makes `[batch, channels]` of it.
@@ -89,9 +131,41 @@ macro_rules! global_pools {
         /// ```
         #[doc(alias($($alias),+))]
         pub type $two = GlobalPool<$reduction, 2>;
-        #[doc = concat!($doc, " of each channel, for three spatial axes.")]
+        #[doc = concat!($doc, " of each channel, for three spatial axes: a [`GlobalPool`].")]
+        ///
+        /// ```text
+        #[doc = concat!("output[b, c, 0, 0, 0] = ", $formula, ",  p: the pixels of channel c")]
+        /// ```
+        ///
+        /// The input is `[batch, channels, depth, height, width]`, with or without the first two axes, and the output
+        /// `[batch, channels, 1, 1, 1]`.
+        ///
+        /// ```
+        #[doc = concat!("use featuremap::{Module, ", stringify!($three), "};")]
+        /// use ndarray::Array5;
+        ///
+        #[doc = concat!("let pool = ", stringify!($three), "::new();")]
+        /// assert_eq!(pool.forward(Array5::<f32>::ones((2, 64, 3, 7, 7)))?.shape(), [2, 64, 1, 1, 1]);
+        /// # Ok::<(), featuremap::Error>(())
+        /// ```
+        #[doc(alias($($alias),+))]
         pub type $three = GlobalPool<$reduction, 3>;
         #[doc = concat!("[`", stringify!($two), "`] by the name that it has in most networks.")]
+        ///
+        /// ```text
+        #[doc = concat!("output[b, c, 0, 0] = ", $formula, ",  p: the pixels of channel c")]
+        /// ```
+        ///
+        /// The input is `[batch, channels, height, width]`, with or without the first two axes, and the output
+        /// `[batch, channels, 1, 1]`.
+        ///
+        /// ```
+        #[doc = concat!("use featuremap::{Module, Tensor, ", stringify!($short), "};")]
+        ///
+        #[doc = concat!("let pooled = ", stringify!($short), ".forward([[3., 1.], [1., 5.]])?;")]
+        #[doc = concat!("assert_eq!(pooled, Tensor::from([", $pooled, "]));")]
+        /// # Ok::<(), featuremap::Error>(())
+        /// ```
         pub type $short = $two;
         #[doc = concat!("[`", stringify!($two), "`], which has no parameters: as a value, by its name alone.")]
         ///
@@ -106,16 +180,16 @@ macro_rules! global_pools {
 }
 
 adaptive_pools! {
-    "The average" Average: AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveAvgPool3d,
-    "The maximum" Max: AdaptiveMaxPool1d AdaptiveMaxPool2d AdaptiveMaxPool3d,
+    "The average" "[2., 6.]" Average: AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveAvgPool3d,
+    "The maximum" "[3., 8.]" Max: AdaptiveMaxPool1d AdaptiveMaxPool2d AdaptiveMaxPool3d,
 }
 
 global_pools! {
-    "The maximum" Max Max, ["GlobalMaxPooling2D", "amax"] GlobalMaxPool: GlobalMaxPool1d GlobalMaxPool2d GlobalMaxPool3d,
-    "The minimum" Min Min, ["amin"] GlobalMinPool: GlobalMinPool1d GlobalMinPool2d GlobalMinPool3d,
-    "The average" Average Average { count_include_pad: false }, ["GlobalAveragePooling2D", "GlobalAveragePool"]
+    "The maximum" "max p" "[5.]" Max Max, ["GlobalMaxPooling2D", "amax"] GlobalMaxPool: GlobalMaxPool1d GlobalMaxPool2d GlobalMaxPool3d,
+    "The minimum" "min p" "[1.]" Min Min, ["amin"] GlobalMinPool: GlobalMinPool1d GlobalMinPool2d GlobalMinPool3d,
+    "The average" "Σ p / count" "[2.5]" Average Average { count_include_pad: false }, ["GlobalAveragePooling2D", "GlobalAveragePool"]
         GlobalAvgPool: GlobalAvgPool1d GlobalAvgPool2d GlobalAvgPool3d,
-    "The L2 norm" L2 L2, ["GlobalLpPool"] GlobalL2Pool: GlobalL2Pool1d GlobalL2Pool2d GlobalL2Pool3d,
+    "The L2 norm" "√(Σ p²)" "[6.]" L2 L2, ["GlobalLpPool"] GlobalL2Pool: GlobalL2Pool1d GlobalL2Pool2d GlobalL2Pool3d,
 }
 
 impl<R, const N: usize> AdaptivePool<R, N> {

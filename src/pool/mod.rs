@@ -51,68 +51,87 @@ use windows::{Of, Windows};
 /// Pools whose reduction is known by name, for one to three spatial axes: what they compute, a formula of the pixels `p` under a
 /// window, what else they are called, and an example.
 macro_rules! pools {
-    ($($doc:literal $formula:literal $reduction:ident, [$($alias:literal),+] $example:literal:
+    ($($doc:literal $formula:literal $reduction:ident, [$($alias:literal),+] $of_one:literal $of_two:literal $of_three:literal:
         $one:ident $two:ident $three:ident,)*) => {$(
-        pools! { $one: $reduction 1 $doc " one spatial axis" "`[batch, channels, length]`" $formula [$($alias),+] }
+        pools! { $one: $reduction 1 $doc " one spatial axis" "`[batch, channels, length]`" $formula [$($alias),+]
+            "[3., 1., 5., 0.]" $of_one }
         pools! { $two: $reduction 2 $doc " two spatial axes" "`[batch, channels, height, width]`" $formula [$($alias),+]
-            $example }
+            "[[3., 1., 1., 3.], [1., 5., 0., 0.]]" $of_two }
         pools! { $three: $reduction 3 $doc " three spatial axes" "`[batch, channels, depth, height, width]`" $formula
-            [$($alias),+] }
+            [$($alias),+] "[[[3., 1.], [1., 5.]], [[7., 2.], [4., 1.]]]" $of_three }
     )*};
     ($name:ident: $reduction:ident $axes:literal $doc:literal $over:literal $input:literal $formula:literal
-        [$($alias:literal),+] $($example:literal)?) => {
+        [$($alias:literal),+] $map:literal $pooled:literal) => {
         #[doc = concat!($doc, " over windows on", $over, ": a [`Pool`], whose methods give its parameters.")]
         ///
         /// ```text
-        #[doc = concat!("    output[b, c, y, …] = ", $formula)]
+        #[doc = concat!("output[b, c, …] = ", $formula)]
         /// ```
         ///
-        /// where `p` are the pixels of channel `c` under window `y, …`: those that exist, for padding has none. The stride is the size
+        /// where `p` are the pixels of channel `c` under one window: those that exist, for padding has none. The stride is the size
         /// unless given, padding none, dilation 1, and sizes round down.
         ///
         #[doc = concat!("The input is ", $input, ", with or without the first two axes; the output has its rank,")]
-        /// and on each axis `⌊(length + padding − dilation · (size − 1) − 1) / stride⌋ + 1` pixels.
-        $(
+        /// and on each axis `⌊(length + padding − dilation · (size − 1) − 1) / stride⌋ + 1` pixels, where `padding` is that of both
+        /// sides together.
         ///
         /// ```
         #[doc = concat!("use featuremap::{Module, Tensor, ", stringify!($name), "};")]
         ///
-        /// let map = [[3., 1., 1., 3.], [1., 5., 0., 0.]];
+        #[doc = concat!("let map = ", $map, ";")]
         #[doc = concat!("let pool = ", stringify!($name), "::new(2); // stride 2, too")]
-        #[doc = concat!("assert_eq!(pool.forward(map)?, Tensor::from([", $example, "]));")]
+        #[doc = concat!("assert_eq!(pool.forward(map)?, Tensor::from(", $pooled, "));")]
         /// # Ok::<(), featuremap::Error>(())
         /// ```
-        )?
         #[doc(alias($($alias),+))]
         pub type $name = Pool<$reduction, $axes>;
     };
 }
 
 pools! {
-    "The maximum" "max p" Max, ["dilate", "maximum_filter", "MaxPooling"] "[5., 3.]": MaxPool1d MaxPool2d MaxPool3d,
-    "The minimum" "min p" Min, ["erode", "minimum_filter"] "[1., 0.]": MinPool1d MinPool2d MinPool3d,
-    "The average" "Σ p / count" Average, ["blur", "box_filter", "boxFilter", "uniform_filter", "AveragePooling"] "[2.5, 1.]":
+    "The maximum" "max p" Max, ["dilate", "maximum_filter", "MaxPooling"] "[3., 5.]" "[[5., 3.]]" "[[[7.]]]":
+        MaxPool1d MaxPool2d MaxPool3d,
+    "The minimum" "min p" Min, ["erode", "minimum_filter"] "[1., 0.]" "[[1., 0.]]" "[[[1.]]]": MinPool1d MinPool2d MinPool3d,
+    "The average" "Σ p / count" Average, ["blur", "box_filter", "boxFilter", "uniform_filter", "AveragePooling"]
+        "[2., 2.5]" "[[2.5, 1.]]" "[[[3.]]]":
         AvgPool1d AvgPool2d AvgPool3d,
-    "The L2 norm" "√(Σ p²)" L2, ["LPPool", "norm"] "[6., f64::sqrt(10.)]": L2Pool1d L2Pool2d L2Pool3d,
+    "The L2 norm" "√(Σ p²)" L2, ["LPPool", "norm"] "[f64::sqrt(10.), 5.]" "[[6., f64::sqrt(10.)]]" "[[[f64::sqrt(106.)]]]":
+        L2Pool1d L2Pool2d L2Pool3d,
 }
 
-/// An Lp norm over windows on one spatial axis: a [`Pool`] of the reduction [`Lp`], made by [`with`](Pool::with).
-#[doc(alias = "LPPool1d")]
-pub type LpPool1d = Pool<Lp, 1>;
-/// An Lp norm, `(Σ |p|ⁿ)^(1/n)`, over windows on two spatial axes: a [`Pool`] of the reduction [`Lp`], made by [`with`](Pool::with).
-///
-/// ```
-/// use featuremap::{Lp, LpPool2d, Module, Tensor};
-///
-/// let sums = LpPool2d::with(Lp(1.), 2).forward([[3., -1.], [1., 5.]])?;
-/// assert_eq!(sums, Tensor::from([[10.]]));
-/// # Ok::<(), featuremap::Error>(())
-/// ```
-#[doc(alias = "LPPool2d")]
-pub type LpPool2d = Pool<Lp, 2>;
-/// An Lp norm over windows on three spatial axes: a [`Pool`] of the reduction [`Lp`], made by [`with`](Pool::with).
-#[doc(alias = "LPPool3d")]
-pub type LpPool3d = Pool<Lp, 3>;
+macro_rules! lp_pools {
+    ($($name:ident $alias:literal $axes:literal $over:literal $input:literal $map:literal $pooled:literal,)*) => {$(
+        #[doc = concat!("An Lp norm over windows on ", $over, ": a [`Pool`] of the reduction [`Lp`], made by [`with`](Pool::with).")]
+        ///
+        /// ```text
+        /// output[b, c, …] = (Σ |p|ⁿ)^(1/n)
+        /// ```
+        ///
+        /// where `p` are the pixels of channel `c` under one window, and `n` is the order, the number of [`Lp`]. The stride is the size
+        /// unless given, padding none, dilation 1, and sizes round down.
+        ///
+        #[doc = concat!("The input is ", $input, ", with or without the first two axes; the output has its rank,")]
+        /// and on each axis `⌊(length + padding − dilation · (size − 1) − 1) / stride⌋ + 1` pixels, where `padding` is that of both
+        /// sides together.
+        ///
+        /// ```
+        #[doc = concat!("use featuremap::{Lp, ", stringify!($name), ", Module, Tensor};")]
+        ///
+        #[doc = concat!("let sums = ", stringify!($name), "::with(Lp(1.), 2).forward(", $map, ")?;")]
+        #[doc = concat!("assert_eq!(sums, Tensor::from(", $pooled, "));")]
+        /// # Ok::<(), featuremap::Error>(())
+        /// ```
+        #[doc(alias = $alias)]
+        pub type $name = Pool<Lp, $axes>;
+    )*};
+}
+
+lp_pools! {
+    LpPool1d "LPPool1d" 1 "one spatial axis" "`[batch, channels, length]`" "[3., -1., 5., 0.]" "[4., 5.]",
+    LpPool2d "LPPool2d" 2 "two spatial axes" "`[batch, channels, height, width]`" "[[3., -1.], [1., 5.]]" "[[10.]]",
+    LpPool3d "LPPool3d" 3 "three spatial axes" "`[batch, channels, depth, height, width]`"
+        "[[[3., -1.], [1., 5.]], [[0., 0.], [0., 2.]]]" "[[[12.]]]",
+}
 
 /// A pooling over `N` spatial axes: one value for each window, each channel alone. Its output has the rank of its input.
 ///
@@ -212,11 +231,10 @@ impl<const N: usize> Pool<Average, N> {
     ///
     /// ```
     /// use featuremap::{AvgPool1d, Module, Tensor};
-    /// use ndarray::array;
     ///
-    /// let (signal, pool) = (array![3.0, 6.0, 9.0], AvgPool1d::new(3).stride(1).padding(1));
-    /// assert_eq!(pool.forward(&signal)?, Tensor::from(array![4.5, 6.0, 7.5]));
-    /// assert_eq!(pool.count_include_pad(true).forward(&signal)?, Tensor::from(array![3.0, 6.0, 5.0]));
+    /// let (signal, pool) = ([3., 6., 9.], AvgPool1d::new(3).stride(1).padding(1));
+    /// assert_eq!(pool.forward(signal)?, Tensor::from([4.5, 6., 7.5]));
+    /// assert_eq!(pool.count_include_pad(true).forward(signal)?, Tensor::from([3., 6., 5.]));
     /// # Ok::<(), featuremap::Error>(())
     /// ```
     pub fn count_include_pad(mut self, count_include_pad: bool) -> Self {

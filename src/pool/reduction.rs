@@ -150,11 +150,28 @@ pub trait Selection<T>: Reduction<T> {
 
 /// The largest pixel. NaN passes: a window with a NaN in it gives NaN. Zeros of either sign are equal, and which of them comes out
 /// is not specified; it does not depend on the number of threads.
+///
+/// ```
+/// use featuremap::{Max, MaxPool1d, Module, Pool};
+///
+/// let pool: Pool<Max, 1> = MaxPool1d::new(2);
+/// assert_eq!(pool.forward([3., 1., f32::NAN, 5.])?[[0]], 3.);
+/// assert!(pool.forward([3., 1., f32::NAN, 5.])?[[1]].is_nan());
+/// # Ok::<(), featuremap::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Max;
 
 /// The smallest pixel. NaN passes: a window with a NaN in it gives NaN. Zeros of either sign are equal, and which of them comes out
 /// is not specified; it does not depend on the number of threads.
+///
+/// ```
+/// use featuremap::{Min, MinPool1d, Module, Pool, Tensor};
+///
+/// let pool: Pool<Min, 1> = MinPool1d::new(2);
+/// assert_eq!(pool.forward([3, 1, 4, 5])?, Tensor::from([1, 4]));
+/// # Ok::<(), featuremap::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Min;
 
@@ -176,11 +193,26 @@ pub struct Average {
 }
 
 /// The square root of the sum (not the mean) of squares. Signs do not matter.
+///
+/// ```
+/// use featuremap::{L2Pool1d, Module, Tensor};
+///
+/// assert_eq!(L2Pool1d::new(2).forward([3., -4., 0., 2.])?, Tensor::from([5., 2.]));
+/// # Ok::<(), featuremap::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct L2;
 
 /// The Lp norm of this order, `(Σ |x|^p)^(1/p)`, as ONNX's `LpPool` defines it; 2 unless given. The order and its inverse must
 /// be positive and finite.
+///
+/// ```
+/// use featuremap::{Lp, LpPool1d, Module, Tensor};
+///
+/// let sums = LpPool1d::with(Lp(1.), 2).forward([3., -4., 0., 2.])?;
+/// assert_eq!(sums, Tensor::from([7., 2.]));
+/// # Ok::<(), featuremap::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Lp(
     /// The order p.

@@ -5,11 +5,49 @@ use crate::tensor::{Tensor, element_count, filled};
 use crate::window::{Window, try_map_axes};
 use crate::{AsView, Element, Error, IntoPadding, IntoPerAxis, Result};
 
-/// Max unpooling on one spatial axis.
+/// Max unpooling on one spatial axis: a [`MaxUnpool`].
+///
+/// Values and indices are `[batch, channels, length]`, with or without the first two axes; the output has
+/// `(length − 1) · stride + size − padding` pixels, or as many as [`output_size`](MaxUnpool::output_size) says.
+///
+/// ```
+/// use featuremap::{MaxPool1d, MaxUnpool1d, Tensor};
+///
+/// let (values, indices) = MaxPool1d::new(2).forward_with_indices([3, 1, 2, 5])?;
+/// let back = MaxUnpool1d::new(2).forward(&values, &indices)?;
+/// assert_eq!(back, Tensor::from([3, 0, 0, 5]));
+/// # Ok::<(), featuremap::Error>(())
+/// ```
 pub type MaxUnpool1d = MaxUnpool<1>;
-/// Max unpooling on two spatial axes.
+/// Max unpooling on two spatial axes: a [`MaxUnpool`].
+///
+/// Values and indices are `[batch, channels, height, width]`, with or without the first two axes; each axis of the output has
+/// `(length − 1) · stride + size − padding` pixels, or as many as [`output_size`](MaxUnpool::output_size) says.
+///
+/// ```
+/// use featuremap::{MaxPool2d, MaxUnpool2d, Tensor};
+///
+/// let (values, indices) = MaxPool2d::new(2).forward_with_indices([[3, 1, 1], [2, 5, 0]])?;
+/// assert_eq!(indices, Tensor::from([[4_i64]])); // counted row by row
+/// let back = MaxUnpool2d::new(2).output_size((2, 3)).forward(&values, &indices)?;
+/// assert_eq!(back, Tensor::from([[0, 0, 0], [0, 5, 0]]));
+/// # Ok::<(), featuremap::Error>(())
+/// ```
 pub type MaxUnpool2d = MaxUnpool<2>;
-/// Max unpooling on three spatial axes.
+/// Max unpooling on three spatial axes: a [`MaxUnpool`].
+///
+/// Values and indices are `[batch, channels, depth, height, width]`, with or without the first two axes; each axis of the output has
+/// `(length − 1) · stride + size − padding` pixels, or as many as [`output_size`](MaxUnpool::output_size) says.
+///
+/// ```
+/// use featuremap::{MaxPool3d, MaxUnpool3d, Tensor};
+///
+/// let pool = MaxPool3d::new((1, 1, 2));
+/// let (values, indices) = pool.forward_with_indices([[[3, 1, 2, 5]]])?;
+/// let back = MaxUnpool3d::new((1, 1, 2)).forward(&values, &indices)?;
+/// assert_eq!(back, Tensor::from([[[3, 0, 0, 5]]]));
+/// # Ok::<(), featuremap::Error>(())
+/// ```
 pub type MaxUnpool3d = MaxUnpool<3>;
 
 /// The partial inverse of a max (or min) pooling: every value goes back to the place that its index names, and all

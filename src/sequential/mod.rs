@@ -40,7 +40,8 @@ pub use summary::{LayerSummary, Summary};
 /// let error = model.forward(&Array4::ones((4, 1, 30, 30))).unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     "layer classifier (Linear): the input has 1800 features on its last axis, but weights [10, 1568] take 1568"
+///     "layer classifier (Linear): the input has 1800 features on its last axis, \
+///      but weights [10, 1568] take 1568"
 /// );
 /// # Ok::<(), featuremap::Error>(())
 /// ```

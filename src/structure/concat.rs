@@ -12,11 +12,18 @@ use crate::{ChannelAxis, Element, Error, Graph, Operator, Result, Sequential};
 /// use featuremap::{Concat, Conv2d, Module, Sequential};
 /// use ndarray::Array4;
 ///
-/// let conv = |filters, size| Sequential::new().push(Conv2d::new(Array4::<f32>::ones((filters, 4, size, size))).padding(size / 2));
-/// let expand = Concat::new().branch("1x1", conv(8, 1)).branch("3x3", conv(16, 3)).branch("as it is", Sequential::new());
+/// let conv = |filters, size| {
+///     let weights = Array4::<f32>::ones((filters, 4, size, size));
+///     Sequential::new().push(Conv2d::new(weights).padding(size / 2))
+/// };
+/// let expand = Concat::new()
+///     .branch("1x1", conv(8, 1))
+///     .branch("3x3", conv(16, 3))
+///     .branch("as it is", Sequential::new());
 /// assert_eq!(expand.forward(&Array4::ones((1, 4, 10, 10)))?.shape(), [1, 28, 10, 10]);
 /// # Ok::<(), featuremap::Error>(())
 /// ```
+#[doc(alias("concatenate", "cat", "Inception"))]
 #[derive(Clone)]
 pub struct Concat<T: Element = f32> {
     branches: Vec<(String, Sequential<T>)>,

@@ -10,7 +10,7 @@ use crate::{Element, Graph, Result, Sequential};
 /// use featuremap::{Activation, Conv2d, Gate, GlobalAvgPool, Module, Relu, Sequential};
 /// use ndarray::Array4;
 ///
-/// let conv = |filters, channels| Conv2d::new(Array4::<f32>::from_elem((filters, channels, 1, 1), 0.1));
+/// let conv = |filters, channels| Conv2d::new(Array4::<f32>::ones((filters, channels, 1, 1)));
 /// let excite = Sequential::new()
 ///     .push(GlobalAvgPool::default())
 ///     .push(conv(2, 8))
@@ -20,6 +20,7 @@ use crate::{Element, Graph, Result, Sequential};
 /// assert_eq!(Gate::new(excite).forward(&Array4::ones((1, 8, 6, 6)))?.shape(), [1, 8, 6, 6]);
 /// # Ok::<(), featuremap::Error>(())
 /// ```
+#[doc(alias("SqueezeExcitation", "squeeze_and_excite"))]
 #[derive(Debug, Clone)]
 pub struct Gate<T: Element = f32> {
     g: Sequential<T>,

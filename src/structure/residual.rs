@@ -11,12 +11,16 @@ use crate::{Activation, Element, Error, Graph, Module, Result, Sequential};
 /// use featuremap::{Activation, Conv2d, Module, Relu, Residual, Sequential};
 /// use ndarray::Array4;
 ///
-/// let conv = |filters, channels, size| Conv2d::new(Array4::<f32>::from_elem((filters, channels, size, size), 0.1)).padding(size / 2);
+/// let conv = |filters, channels, size| {
+///     Conv2d::new(Array4::<f32>::ones((filters, channels, size, size))).padding(size / 2)
+/// };
 /// let f = Sequential::new().push(conv(8, 4, 3).stride(2)).push(Relu).push(conv(8, 8, 3));
-/// let block = Residual::new(f).projection(Sequential::new().push(conv(8, 4, 1).stride(2))).activation(Activation::Relu);
+/// let projection = Sequential::new().push(conv(8, 4, 1).stride(2));
+/// let block = Residual::new(f).projection(projection).activation(Activation::Relu);
 /// assert_eq!(block.forward(&Array4::ones((1, 4, 16, 16)))?.shape(), [1, 8, 8, 8]);
 /// # Ok::<(), featuremap::Error>(())
 /// ```
+#[doc(alias("skip_connection", "shortcut", "BasicBlock", "Bottleneck"))]
 #[derive(Clone)]
 pub struct Residual<T: Element = f32> {
     f: Sequential<T>,

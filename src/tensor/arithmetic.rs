@@ -23,7 +23,10 @@ impl<T> Tensor<T> {
     /// assert_eq!(masked, Tensor::from([[0.5, 0., 0.75]]));
     ///
     /// let error = mask.zip_map(&Tensor::from([[1.]]), |_, &pixel| pixel).unwrap_err();
-    /// assert_eq!(error.to_string(), "the second of two tensors taken together must have shape [1, 3]; found [1, 1]");
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "the second of two tensors taken together must have shape [1, 3]; found [1, 1]"
+    /// );
     /// # Ok::<(), featuremap::Error>(())
     /// ```
     ///

@@ -87,7 +87,11 @@ impl<'a, T> TensorViewMut<'a, T> {
     /// ```
     /// use featuremap::{Plan, Result, TensorView, TensorViewMut};
     ///
-    /// fn run_twice(plan: &mut Plan, input: TensorView<'_, f32>, mut output: TensorViewMut<'_, f32>) -> Result<()> {
+    /// fn run_twice(
+    ///     plan: &mut Plan,
+    ///     input: TensorView<'_, f32>,
+    ///     mut output: TensorViewMut<'_, f32>,
+    /// ) -> Result<()> {
     ///     plan.run(&input, output.reborrow())?;
     ///     plan.run(&input, &mut output) // says the same
     /// }

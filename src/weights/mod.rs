@@ -44,7 +44,8 @@ pub use network::Unmatched;
 ///
 /// let error = weights.linear::<f32>("fc1").unwrap_err();
 /// assert!(error.to_string().ends_with(
-///     ".safetensors: there is no parameter fc1.weight; there are fc.weight, layer1.conv1.bias, layer1.conv1.weight"
+///     ".safetensors: there is no parameter fc1.weight; \
+///      there are fc.weight, layer1.conv1.bias, layer1.conv1.weight"
 /// ));
 /// # std::fs::remove_file(path).unwrap();
 /// # Ok::<(), featuremap::Error>(())
@@ -241,7 +242,8 @@ impl Weights {
     /// # let saved = Sequential::<f32>::new().push_named("bn1", BatchNorm2d::new([1., 2.], [4., 4.])).to_safetensors()?;
     /// let weights = Weights::from_bytes(saved)?;
     /// let norm: BatchNorm2d = weights.batch_norm("bn1")?;
-    /// assert_eq!(norm.epsilon(0.).forward(&Tensor::from([[[[5.]], [[4.]]]]))?, Tensor::from([[[[2.]], [[1.]]]]));
+    /// let maps = norm.epsilon(0.).forward([[[[5.]], [[4.]]]])?;
+    /// assert_eq!(maps, Tensor::from([[[[2.]], [[1.]]]]));
     /// # Ok::<(), featuremap::Error>(())
     /// ```
     ///

@@ -22,8 +22,9 @@ use crate::{Error, Float, Result, Sequential};
 /// use ndarray::{Array1, Array2, Array4};
 ///
 /// let network = |number: f32| {
+///     let conv = Conv2d::new(Array4::from_elem((4, 1, 3, 3), number)).bias(Array1::zeros(4));
 ///     Sequential::new()
-///         .push_named("conv", Conv2d::new(Array4::from_elem((4, 1, 3, 3), number)).bias(Array1::zeros(4)))
+///         .push_named("conv", conv)
 ///         .push_named("fc", Linear::new(Array2::from_elem((10, 16), number)))
 /// };
 /// let saved = network(0.5).to_safetensors()?;
@@ -32,7 +33,8 @@ use crate::{Error, Float, Result, Sequential};
 /// other.load_safetensors(&saved)?;
 /// assert_eq!(other.to_safetensors()?, saved);
 ///
-/// let mut smaller = Sequential::<f32>::new().push_named("fc", Linear::new(Array2::zeros((10, 8))));
+/// let fc = Linear::new(Array2::<f32>::zeros((10, 8)));
+/// let mut smaller = Sequential::new().push_named("fc", fc);
 /// let error = smaller.load_safetensors(&saved).unwrap_err();
 /// assert_eq!(error.to_string(), "parameter fc.weight must have shape [10, 8]; found [10, 16]");
 /// # Ok::<(), featuremap::Error>(())
@@ -106,7 +108,8 @@ impl<T: Float> Sequential<T> {
     ///     .to_safetensors()?;
     ///
     /// let mut model = Sequential::<f32>::new().push_named("fc", Linear::new([[0., 0.]]).bias([0.]));
-    /// let unmatched = model.load_weights(&Weights::from_bytes(saved)?.within("module").strict(false))?;
+    /// let weights = Weights::from_bytes(saved)?.within("module").strict(false);
+    /// let unmatched = model.load_weights(&weights)?;
     /// assert_eq!(unmatched.unexpected, ["aux.weight"]);
     /// assert!(unmatched.missing.is_empty());
     /// # Ok::<(), featuremap::Error>(())

@@ -4,12 +4,12 @@
 //! here, one axis at a time, and everything else in the crate stands on it.
 //!
 //! ```text
-//!     input axis     · · [a b c d e f g] · ·          padding 2 and 2, size 3, stride 2, dilation 1
-//!     output 0       └─────┘
-//!     output 1           └─────┘
-//!     output 2               └─────┘
-//!     output 3                   └─────┘
-//!     output 4                       └─────┘
+//! input axis     · · [a b c d e f g] · ·       padding 2 and 2, size 3, stride 2, dilation 1
+//! output 0       └─────┘
+//! output 1           └─────┘
+//! output 2               └─────┘
+//! output 3                   └─────┘
+//! output 4                       └─────┘
 //! ```
 //!
 //! - [`Window`] is the question: size, stride, dilation, padding, rounding.
@@ -49,9 +49,20 @@ pub(crate) use axis::AxisSpec;
 use crate::tensor::{Tensor, TensorView, filled};
 use crate::{Error, IntoPadding, IntoPerAxis, Result};
 
-/// A window over one spatial axis.
+/// A window over one spatial axis: a [`Window`]. Over `n` elements it stands in
+/// `⌊(n + padding − dilation · (size − 1) − 1) / stride⌋ + 1` places.
+///
+/// ```
+/// use featuremap::Window1d;
+///
+/// let pairs = Window1d::new(2).over(&[1, 2, 3])?;
+/// let sums: Vec<i32> = pairs.map(|pair| pair.iter().sum()).collect();
+/// assert_eq!(sums, [3, 5]);
+/// # Ok::<(), featuremap::Error>(())
+/// ```
 pub type Window1d = Window<1>;
-/// A window over two spatial axes.
+/// A window over two spatial axes: a [`Window`]. On each axis it stands in
+/// `⌊(length + padding − dilation · (size − 1) − 1) / stride⌋ + 1` places.
 ///
 /// ```
 /// use featuremap::Window2d;
@@ -62,7 +73,15 @@ pub type Window1d = Window<1>;
 /// # Ok::<(), featuremap::Error>(())
 /// ```
 pub type Window2d = Window<2>;
-/// A window over three spatial axes.
+/// A window over three spatial axes: a [`Window`]. On each axis it stands in
+/// `⌊(length + padding − dilation · (size − 1) − 1) / stride⌋ + 1` places.
+///
+/// ```
+/// use featuremap::Window3d;
+///
+/// assert_eq!(Window3d::new(3).padding(1).output_size([4, 5, 6])?, [4, 5, 6]);
+/// # Ok::<(), featuremap::Error>(())
+/// ```
 pub type Window3d = Window<3>;
 
 /// A sliding window over `N` spatial axes: size, stride, dilation, padding and rounding.
@@ -99,8 +118,9 @@ pub struct Window<const N: usize> {
     ceil_mode: bool,
 }
 
+// The compiler shows these three lines to whoever gives one number and does not say for how many axes.
 impl<const N: usize> Window<N> {
-    /// A window of this size, with stride 1 and no padding.
+    /// A window of this size, stride 1, no padding; one number needs the axes, as in `Window2d::new(3)`.
     pub fn new(size: impl IntoPerAxis<N>) -> Self {
         const { assert_rank(N) }
         Self {

@@ -12,8 +12,8 @@ use super::{WindowView, Windows};
 /// use rayon::prelude::*;
 ///
 /// let plane = ndarray::array![[1, 5, 2], [8, 3, 9], [4, 7, 6]];
-/// let largest: Vec<i32> =
-///     Window::new([2, 2]).over(&plane)?.into_par_iter().map(|window| *window.iter().max().unwrap_or(&0)).collect();
+/// let windows = Window::new([2, 2]).over(&plane)?.into_par_iter();
+/// let largest: Vec<i32> = windows.map(|window| *window.iter().max().unwrap_or(&0)).collect();
 /// assert_eq!(largest, [8, 9, 8, 9]);
 /// # Ok::<(), featuremap::Error>(())
 /// ```

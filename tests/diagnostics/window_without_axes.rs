@@ -1,6 +1,7 @@
 //! A window over how many axes?
 //~ cannot infer the value of the const parameter `N` declared on the struct `Window`
 //~ Window::<N>::new(3)
+//~ `Window2d::new(3)`
 use featuremap::Window;
 
 fn main() -> Result<(), featuremap::Error> {

@@ -75,7 +75,7 @@ fn padded(builder: &mut Builder, value: &Value, sides: &[(i64, i64)], mode: PadM
             match sides.len() - first.min(2) {
                 $($axes => {
                     let sides: [(usize, usize); $axes] = sides.last_chunk().copied().unwrap_or_default();
-                    builder.module(Pad::new(sides).mode(mode), value)
+                    builder.module(Pad::<$axes>::new(sides).mode(mode), value)
                 })*
                 _ => refuse("of more than 6 axes is not supported"),
             }
