@@ -35,6 +35,7 @@ mod prepared;
 mod problem;
 pub mod reference;
 mod rows;
+mod scatter;
 mod separable;
 mod source;
 mod transpose;
