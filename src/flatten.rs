@@ -1,6 +1,7 @@
 //! [`Flatten`]: axes made one.
 
 use crate::module::{Module, Operator, check_shape};
+use crate::plan::Run;
 use crate::tensor::{TensorView, TensorViewMut, element_count};
 use crate::{Element, Error, Lowering, Plan, Result};
 
@@ -64,23 +65,45 @@ impl Operator for Flatten {
 }
 
 impl<T: Element> Module<T> for Flatten {
-    fn forward_into(&self, input: TensorView<'_, T>, mut output: TensorViewMut<'_, T>) -> Result<()> {
+    fn forward_into(&self, input: TensorView<'_, T>, output: TensorViewMut<'_, T>) -> Result<()> {
         check_shape(&self.output_shape(input.shape())?, &output)?;
-        if input.is_empty() {
-            return Ok(());
-        }
-        match output.as_slice_mut() {
-            Some(elements) => TensorViewMut::from_slice(input.shape(), elements)?.assign(&input),
-            None => output.assign_elements(&input.contiguous()?),
-        }
-        Ok(())
+        InOrder.run(input, output)
     }
 
     fn plan(&self, input_shape: &[usize]) -> Result<Plan<T>> {
-        Plan::of(*self, input_shape)
+        Ok(Plan::new(input_shape, &self.output_shape(input_shape)?, InOrder))
     }
 
     fn lowering(&self) -> Lowering<'_, T> {
         Lowering::Reshape
+    }
+}
+
+/// The plan of a module that gives the elements of its input in row-major order, under whatever shape.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct InOrder;
+
+impl<T: Element> Run<T> for InOrder {
+    fn run(&mut self, input: TensorView<'_, T>, mut output: TensorViewMut<'_, T>) -> Result<()> {
+        if input.is_empty() {
+            return Ok(());
+        }
+        match (output.as_slice_mut(), input.to_slice()) {
+            (Some(places), _) => TensorViewMut::from_slice(input.shape(), places)?.assign(&input),
+            (None, Some(elements)) => output.assign_elements(elements),
+            (None, None) => {
+                let mut elements = input.iter();
+                output.each(|place| {
+                    if let Some(&element) = elements.next() {
+                        *place = element;
+                    }
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn algorithm(&self) -> String {
+        "copy".into()
     }
 }

@@ -11,10 +11,11 @@ use crate::{AsView, AsViewMut, Element, Error, Result};
 /// memory is taken, so that [`run`](Self::run) only computes.
 ///
 /// [`Module::plan`] makes one. Convolutions of `f32` and `f64` and poolings over one to three spatial axes have something to
-/// prepare, and take no memory when they run, nor do ReLU and [`Linear`](crate::Linear), but for a few bytes where several threads
-/// are given a share from outside their pool; the plans of other modules do what `forward_into` does. (`ndarray` takes memory for
-/// the shape of a view with more than six axes, and of a view of a dynamic array with five or six that does not lie in row-major
-/// order.)
+/// prepare, and take no memory when they run, nor do the modules for tensors of any rank and networks of all these, but for a few bytes
+/// where several threads are given a share from outside their pool, and for a copy where a layer around convolution meets an input or
+/// output that does not lie in row-major order the first time. The plans of convolutions of integers, and of convolutions and poolings
+/// over more axes, do what `forward_into` does. (`ndarray` takes memory for the shape of a view with more than eight axes, and of a view
+/// of a dynamic array with five to eight that does not lie in row-major order.)
 ///
 /// ```
 /// use featuremap::{Conv2d, Module, Tensor};

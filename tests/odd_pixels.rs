@@ -13,7 +13,10 @@ mod common;
 
 use common::numbers;
 use featuremap::conv::reference;
-use featuremap::{Conv, Conv2d, Float, MaxPool2d, Module, PaddingMode, Relu, Sequential, Tensor};
+use featuremap::{
+    Activation, Conv, Conv2d, Float, Interpolation, MaxPool2d, Module, PaddingMode, Relu, Sequential, Tensor,
+    Upsample1d, Upsample2d,
+};
 use ndarray::{Array4, ArrayD};
 
 /// What is computed against the definition: where that is not finite, the same; else within the rounding error of a layer whose
@@ -184,4 +187,21 @@ fn the_largest_weights_do_not_overflow() {
     let conv = Conv2d::new(Array4::from_elem((16, 4, 3, 3), 1e308)).padding(1).relu(true);
     let map = conv.forward(&Array4::from_elem((1, 4, 24, 24), 1e-308 / 14.4)).unwrap();
     approx::assert_relative_eq!(*map.get(&[0, 3, 5, 5]).unwrap(), 2.5, max_relative = 1e-12);
+}
+
+/// Found by the generator of `tests/hostile`.
+#[test]
+fn layers_around_convolution_do_not_overflow_or_see_other_pixels() {
+    let largest = Activation::HardSwish.forward([f32::MAX, f32::MIN, 1e38]).unwrap();
+    assert_eq!(largest, Tensor::from([f32::MAX, 0.0, 1e38]));
+
+    // A pixel in the middle of its neighbours' places, and one on each: infinities stay where they are.
+    let inf = f32::INFINITY;
+    let corners = Upsample1d::to(3).interpolation(Interpolation::LinearWithAlignedCorners);
+    assert_eq!(corners.forward([1.0, inf]).unwrap(), Tensor::from([1.0, inf, inf]));
+    let corners = Upsample2d::to([3, 3]).interpolation(Interpolation::LinearWithAlignedCorners);
+    let expected = Tensor::from([[1.0, inf, inf], [1.5, inf, inf], [2.0, 2.5, 3.0]]);
+    assert_eq!(corners.forward([[1.0, inf], [2.0, 3.0]]).unwrap(), expected);
+    let twice = Upsample1d::by(2).interpolation(Interpolation::Linear);
+    assert_eq!(twice.forward([1.0, 2.0, inf]).unwrap(), Tensor::from([1.0, 1.25, 1.75, inf, inf, inf]));
 }

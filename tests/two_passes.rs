@@ -147,6 +147,31 @@ fn the_largest_pixel_is_finite_in_between() {
     }
 }
 
+/// Found by the generator of `tests/hostile`: what lies in between may be denormal where neither pixels nor outputs are small for it.
+/// Results are those of pixels that are off by half the least number for each weight of the column; among normal pixels, those of
+/// rounding alone.
+#[test]
+fn faint_pixels_are_off_by_a_few_of_the_least_number() {
+    let least = f64::from(f32::MIN_POSITIVE * f32::EPSILON);
+    for filter in [product(&binomial(7), &derivative(7)), product(&derivative(9), &binomial(9))] {
+        let size = filter.mapv(f64::abs).sum();
+        let conv = Conv2d::new(filter.mapv(|weight| weight as f32));
+        assert_eq!(conv.plan(&[30, 67]).unwrap().algorithm(), "separable");
+        for scale in [1e-44, 1e-42, 1e-40, 1e-38, 1e-36, 1e-30] {
+            let picture = numbers::<f32>(9, &[30, 67]).mapv(|pixel| (f64::from(pixel) * scale) as f32);
+            let largest = picture.iter().fold(0.0, |all: f64, &pixel| all.max(f64::from(pixel).abs()));
+            let exact = Conv2d::new(filter.clone());
+            let expected = reference::forward(&exact, &picture.mapv(f64::from)).unwrap();
+            let found = conv.forward(&picture).unwrap();
+            let rounding = (filter.nrows() + filter.ncols()) as f64 * f64::from(f32::EPSILON) * largest * size;
+            let most = filter.nrows() as f64 * least * size + rounding;
+            for (&found, &expected) in found.iter().zip(expected.iter()) {
+                assert!((f64::from(found) - expected).abs() <= most, "{found:e} for {expected:e} at {scale:e}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_filter_is_a_product_or_not() {
     let way = |filter: &Array2<f32>| Conv2d::new(filter.clone()).plan(&[200, 300]).unwrap().algorithm();

@@ -35,6 +35,7 @@ mod prepared;
 mod problem;
 pub mod reference;
 mod rows;
+mod scatter;
 mod separable;
 mod source;
 mod transpose;
@@ -196,6 +197,11 @@ pub type Conv3d<T = f32> = Conv<T, 3>;
 /// let conv = Conv2d::new(Array4::<f32>::ones((8, 3, 3, 3)));
 /// let conv = conv.without(Algorithm::Winograd).without(Algorithm::Winograd2x2);
 /// ```
+///
+/// **Pixels below the normal numbers**, of less than 1e-38 in `f32`, have fewer digits the smaller they are, and what is computed in
+/// between has no more. The definition rounds each product to the least number, 1e-45. In tiles, results are off as if each product
+/// were off by twenty of these; in [two passes](Algorithm::Separable), as if each pixel were off by as many as the filter is high. Among
+/// normal pixels, that is never seen.
 ///
 /// A depthwise convolution has as many groups as channels, and filters `[channels, 1, kh, kw]`:
 ///

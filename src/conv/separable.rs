@@ -86,6 +86,11 @@ fn is_product<A: Float>(weight: f64, factor: A, other: A, tolerance: f64) -> boo
 /// A column and a row, with the same product, of which the column takes the root of what all weights come to, but no more than 1: so
 /// no number in between is larger than all pixels, or smaller than both pixels and outputs may be. Were one larger, it might be
 /// infinite where the row has a zero. Powers of two change no digit.
+///
+/// The price is paid below the normal numbers. The column comes to more than a half of 1, and the row so to less than twice the filter;
+/// each number in between is off by half the least number for each weight of the column, and an output by as many of these times all
+/// weights: as if pixels were off by so much. A column that were to come to more would spare that, and make infinities of pixels that
+/// mark missing data; denormal pixels mark nothing.
 fn balanced<A: Float>(column: Vec<f64>, row: Vec<f64>) -> [Vec<A>; 2] {
     let size = |factors: &[f64]| factors.iter().map(|factor| factor.abs()).sum::<f64>().log2();
     let (of_column, of_row) = (size(&column), size(&row));

@@ -6,13 +6,14 @@ use super::filters::Bank;
 use super::kernels::Kernels;
 use super::parameters::{parameters, parameters_mut};
 use super::phases::{Phases, Transposed};
-use super::{bias_of, window_of};
+use super::scatter::Scattered;
+use super::window_of;
 use crate::module::{Module, Operator, check_shape};
 use crate::plan::Run as RunPlan;
 use crate::shape::MapShape;
 use crate::tensor::{Tensor, TensorView, TensorViewMut, element_count, filled};
 use crate::version::Version;
-use crate::window::{AxisSpec, Geometry, Run, Window, try_map_axes, unravel};
+use crate::window::{AxisSpec, Geometry, Window, try_map_axes};
 use crate::{Element, Error, IntoPadding, IntoPerAxis, IntoTensor, Plan, Result};
 
 /// A layer of fewer products than this is computed by tap.
@@ -130,20 +131,21 @@ pub type ConvTranspose3d<T = f32> = ConvTranspose<T, 3>;
 #[derive(Clone, PartialEq)]
 pub struct ConvTranspose<T: Element, const N: usize> {
     filters: Tensor<T>,
-    bias: Option<Tensor<T::Sum>>,
+    pub(super) bias: Option<Tensor<T::Sum>>,
     /// Stride, dilation and padding; the size is that of the filters.
     window: Window<N>,
     output_padding: [usize; N],
-    groups: usize,
+    pub(super) groups: usize,
     version: Version,
 }
 
 /// A transposed convolution whose parameters fit an input.
-struct Layer<const N: usize> {
-    bank: Bank<N>,
+#[derive(Clone)]
+pub(super) struct Layer<const N: usize> {
+    pub(super) bank: Bank<N>,
     /// From the large output to the small input: the geometry of the convolution that this one transposes.
-    geometry: Geometry<N>,
-    output: MapShape<N>,
+    pub(super) geometry: Geometry<N>,
+    pub(super) output: MapShape<N>,
 }
 
 impl<T: Element, const N: usize> ConvTranspose<T, N> {
@@ -276,10 +278,12 @@ impl<T: Element, const N: usize> Module<T, T::Sum> for ConvTranspose<T, N> {
     fn plan(&self, input_shape: &[usize]) -> Result<Plan<T, T::Sum>> {
         let layer = self.layer(input_shape)?;
         let phases = if layer.is_small() { None } else { self.phases(&layer)? };
-        let Some(phases) = phases else {
-            return Ok(Plan::of(self.clone(), input_shape)?.of_version(&self.version));
-        };
         let shape = layer.output.to_vec();
+        let Some(phases) = phases else {
+            let weights = self.filters.view().contiguous()?.into();
+            let scattered = Scattered::new(self.clone(), layer, weights);
+            return Ok(Plan::new(input_shape, &shape, scattered).of_version(&self.version));
+        };
         let staging = filled(&shape, T::Sum::ZERO)?;
         Ok(Plan::new(input_shape, &shape, Planned::<T> { phases, staging }).of_version(&self.version))
     }
@@ -346,7 +350,7 @@ impl<T: Element, const N: usize> ConvTranspose<T, N> {
         let Layer { bank, geometry, output } = layer;
         let images = output.batch.unwrap_or(1);
         let weights = self.filters.view().contiguous()?;
-        let weights = TensorView::from_slice(&[weights.len()], &weights)?;
+        let weights = TensorView::from(&*weights);
         let Some(weights) = T::as_sums(weights).filter(|_| N <= 3 && images * bank.inputs * bank.outputs > 0) else {
             return Ok(None);
         };
@@ -363,54 +367,5 @@ impl<T: Element, const N: usize> ConvTranspose<T, N> {
             weights: weights.to_slice().expect("it was made of a slice"),
             bias: self.bias.as_ref().map(|bias| bias.iter().copied().collect()),
         })
-    }
-
-    /// Fills `output` by tap: where a convolution's tap reads a run of pixels into a run of outputs, its transpose adds
-    /// the outputs back to those pixels.
-    fn scatter(&self, layer: &Layer<N>, pixels: &[T], weights: &[T], output: &mut [T::Sum]) {
-        let Layer { bank, geometry, .. } = layer;
-        let (small, large) = (geometry.outputs(), geometry.pixels());
-        let (inputs, outputs_of_group) = (bank.inputs * self.groups, bank.outputs / self.groups);
-        for (number, map) in output.chunks_exact_mut(large).enumerate() {
-            let (image, output) = (number / bank.outputs, number % bank.outputs);
-            map.fill(bias_of::<T>(self.bias.as_ref(), output));
-
-            let (group, output) = (output / outputs_of_group, output % outputs_of_group);
-            for input in group * bank.inputs..(group + 1) * bank.inputs {
-                let pixels = &pixels[(image * inputs + input) * small..][..small];
-                let weights = &weights[(input * outputs_of_group + output) * geometry.taps()..][..geometry.taps()];
-                for (tap, &weight) in weights.iter().enumerate() {
-                    add_tap(geometry, unravel(tap, bank.size), weight, pixels, map);
-                }
-            }
-        }
-    }
-}
-
-/// Adds `weight` times every small pixel to the large pixel that `tap` connects it with.
-fn add_tap<T: Element, const N: usize>(
-    geometry: &Geometry<N>,
-    tap: [usize; N],
-    weight: T,
-    small: &[T],
-    large: &mut [T::Sum],
-) {
-    let runs: [Run; N] = std::array::from_fn(|axis| geometry.axes()[axis].by_tap(tap[axis]));
-    let row = &runs[N - 1];
-    let mut rows = runs.each_ref().map(|run| run.range.len());
-    rows[N - 1] = 1;
-    for number in 0..rows.iter().product() {
-        let at = unravel(number, rows);
-        let (mut from, mut to) = (0, 0);
-        for axis in 0..N {
-            let Run { range, input, step } = &runs[axis];
-            from = from * geometry.axes()[axis].outputs() + range.start + at[axis];
-            to = to * geometry.axes()[axis].length() + input + at[axis] * step;
-        }
-        // `from` and `to` are where the run starts on both sides.
-        let small = &small[from..][..row.range.len()];
-        for (&pixel, sum) in small.iter().zip(large[to..].iter_mut().step_by(row.step)) {
-            *sum = T::add_product(*sum, pixel, weight);
-        }
     }
 }

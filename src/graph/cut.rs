@@ -84,6 +84,10 @@ impl<T: Element> Group<'_, T> {
 
     /// How to cut this group for so many threads; `None` where it is better computed as a whole.
     pub(super) fn cut(&self, threads: usize) -> Option<Cut> {
+        // A part of what has more axes than six is a view whose shape takes memory.
+        if self.shapes.iter().any(|shape| shape.len() > 6) {
+            return None;
+        }
         let whole = self.pair(0..usize::MAX)?;
         let [input, map, output] = self.shapes.map(|shape| shape.iter().product::<usize>());
         // Only what makes the map smaller is worth it, and does not compute so much that memory hardly matters.

@@ -98,13 +98,10 @@ fn act<T: Element>(
 ) -> Result<()> {
     match action {
         Action::Plan(plan) => plan.run(source, target.view_mut())?,
-        Action::Copy(part) => {
-            let mut part = match part.clone() {
-                Some((axis, range)) => target.view_mut().part(axis, range),
-                None => target.view_mut(),
-            };
-            copy(&source, &mut part);
-        }
+        Action::Copy(part) => match part {
+            Some((axis, range)) => copy_part(&source, target.view_mut(), *axis, range.clone()),
+            None => copy(&source, &mut target.view_mut()),
+        },
         Action::Nothing => {}
         Action::Join(kind) => {
             join(*kind, target, &source, then);
@@ -113,6 +110,28 @@ fn act<T: Element>(
     }
     apply_all(then, target);
     Ok(())
+}
+
+/// Copies a value into a part of the target along an axis. Where both lie in row-major order that is done in pieces, as a part of what
+/// has more than six axes is a view whose shape takes memory.
+fn copy_part<T: Element>(
+    source: &TensorView<'_, T>,
+    mut target: TensorViewMut<'_, T>,
+    axis: usize,
+    range: Range<usize>,
+) {
+    let (length, inner) = (target.shape()[axis], target.shape()[axis + 1..].iter().product::<usize>());
+    let piece = range.len() * inner;
+    if let (Some(elements), Some(places)) = (source.to_slice(), target.as_slice_mut())
+        && piece > 0
+        && source.shape().get(axis) == Some(&range.len())
+    {
+        for (elements, places) in elements.chunks_exact(piece).zip(places.chunks_exact_mut(length * inner)) {
+            places[range.start * inner..][..piece].copy_from_slice(elements);
+        }
+        return;
+    }
+    copy(source, &mut target.part(axis, range));
 }
 
 /// Copies a value, repeated where the target is larger, or its elements in order under another shape.

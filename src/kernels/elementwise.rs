@@ -96,7 +96,8 @@ macro_rules! floats {
                     Activation::Silu => each(elements, |x| x * Exponential::sigmoid(x)),
                     Activation::HardSwish => {
                         let clamp = Clamp { low: 0.0, high: 6.0 };
-                        each(elements, |x| x * clamp.apply(x + 3.0) / 6.0);
+                        // The largest number times 6 would be infinite.
+                        each(elements, |x| x * (clamp.apply(x + 3.0) / 6.0));
                     }
                     Activation::Gelu => each(elements, Exponential::gelu),
                     Activation::GeluTanh => {

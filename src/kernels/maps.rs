@@ -156,6 +156,12 @@ pub struct LocalResponse<'a, A> {
     pub(crate) k: f64,
 }
 
+/// What lies between two neighbours. One without a share does not count: beside an infinity, a pixel stays what it is.
+#[inline(always)]
+fn interpolated<A: num_traits::Float>(first: A, second: A, share: A) -> A {
+    if share == A::zero() { first } else { (A::one() - share) * first + share * second }
+}
+
 /// So many columns are computed side by side.
 const COLUMNS: usize = 64;
 
@@ -181,13 +187,13 @@ macro_rules! floats {
                         let (down, deep) = (line.share, plane.share);
                         vectorized_narrow(Level::new(), #[inline(always)] || {
                             for column in 0..width.min(row.len()) {
-                                let near = (1.0 - down) * one[column] + down * two[column];
-                                let far = (1.0 - down) * three[column] + down * four[column];
-                                row[column] = if deep == 0.0 { near } else { (1.0 - deep) * near + deep * far };
+                                let near = interpolated(one[column], two[column], down);
+                                let far = interpolated(three[column], four[column], down);
+                                row[column] = interpolated(near, far, deep);
                             }
                         });
                         for (pixel, Between { first, second, share }) in output.iter_mut().zip(columns) {
-                            *pixel = (1.0 - share) * row[*first] + share * row[*second];
+                            *pixel = interpolated(row[*first], row[*second], *share);
                         }
                     }
                 }

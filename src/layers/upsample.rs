@@ -162,7 +162,12 @@ impl<const N: usize> Upsample<N> {
         let first = place.to_usize().unwrap_or(0).min(length - 1);
         let second = (first + 1).min(length - 1);
         let share = T::from_f64((place - first as f64).min(1.0));
-        Between { first, second, share }
+        // Rounded, all may be the second's.
+        if share == T::one() {
+            Between { first: second, second, share: T::ZERO }
+        } else {
+            Between { first, second, share }
+        }
     }
 
     fn planned<T: Float>(&self, input_shape: &[usize]) -> Result<Plan<T>> {

@@ -80,11 +80,9 @@ impl<T: Kernels> Totals<'_, T> {
     fn groups<S: Simd, O: Merge<T>, const LANES: usize>(self, simd: S) {
         let start = T::Pixels::<S>::splat(simd, self.start);
         let one = T::Pixels::<S>::splat(simd, T::number(1, false));
-        let (mut totals, mut counts) = ([start; LANES], [T::default(); LANES]);
+        let mut totals = [start; LANES];
         let planes = self.boxes.whole_planes().and_then(|length| Planes::<S, T, LANES>::new(simd, length, start));
-        let divisor = planes
-            .as_ref()
-            .map(|planes| O::divisor(simd, T::Pixels::<S>::splat(simd, T::number(planes.length, false))));
+        let mut counts = [planes.as_ref().map_or(T::default(), |planes| T::number(planes.length, false)); LANES];
         let mut ahead = Ahead::of(self.pixels);
         for (group, output) in self.output.chunks_mut(LANES).enumerate() {
             let first = self.first + group * LANES;
@@ -108,10 +106,10 @@ impl<T: Kernels> Totals<'_, T> {
                     fold::<S, T, O>(simd, &mut totals)
                 }
             };
-            let finished = match divisor {
-                _ if !O::COUNTED => O::finish::<S>(folded),
-                Some(divisor) => O::divided_by::<S>(folded, divisor),
-                None => O::divided::<S>(folded, T::Pixels::<S>::from_slice(simd, &counts), one, false),
+            // By a division, however many registers there are: an inverse in two parts gives other bits where sums are near the least number.
+            let finished = match O::COUNTED {
+                true => O::divided::<S>(folded, T::Pixels::<S>::from_slice(simd, &counts), one, false),
+                false => O::finish::<S>(folded),
             };
             // A copy of a length that a compiler does not know is a call.
             match output.len() == LANES {

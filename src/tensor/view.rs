@@ -1,4 +1,4 @@
-//! Borrowed tensors to read from. Making one allocates nothing up to rank 6, but of an array of dynamic rank 5 or 6 that does not
+//! Borrowed tensors to read from. Making one allocates nothing up to rank 8, but of an array of dynamic rank from 5 on that does not
 //! lie in row-major order.
 
 use std::borrow::Cow;
@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use ndarray::{ArrayBase, ArrayView5, ArrayView6, ArrayViewD, Axis, Data, Dimension, IndexLonger, IxDyn, ViewRepr};
 
-use super::inline::{Inline, full_index, full_shape, is_long, part_of, volume_order, wrong_length};
+use super::inline::{Inline, Shape, is_long, volume_order, wrong_length};
 use super::{Tensor, TensorViewMut, filled};
 use crate::Result;
 
@@ -50,10 +50,10 @@ impl<'a, T> TensorView<'a, T> {
     ///
     /// [`Error::Shape`](crate::Error::Shape) if the number of elements is not that of the shape.
     pub fn from_slice(shape: &[usize], elements: &'a [T]) -> Result<Self> {
-        if let Some(full) = full_shape(shape) {
-            return match ArrayView6::from_shape(full, elements) {
-                Ok(array) if array.len() == elements.len() => {
-                    Ok(Self { array: Inline::UpToSix { array, rank: shape.len() } })
+        if let Some(held) = Shape::new(shape) {
+            return match held.held().map(|full| ArrayView6::from_shape(full, elements)) {
+                Some(Ok(array)) if array.len() == elements.len() => {
+                    Ok(Self { array: Inline::Held { array, shape: held } })
                 }
                 _ => Err(wrong_length(shape, elements.len())),
             };
@@ -88,7 +88,7 @@ impl<'a, T> TensorView<'a, T> {
     /// The element at an index, or `None` where the index has another rank or lies outside.
     pub fn get(&self, index: &[usize]) -> Option<&'a T> {
         match &self.array {
-            Inline::UpToSix { array, rank } => IndexLonger::get(array, full_index(index, *rank)?),
+            Inline::Held { array, shape } => IndexLonger::get(array, shape.index(index)?),
             Inline::Deep(array) => IndexLonger::get(array, index),
         }
     }
@@ -96,7 +96,7 @@ impl<'a, T> TensorView<'a, T> {
     /// The view at rank 6, with axes of length 1 in front; for views of rank 6 at most.
     pub(crate) fn at_rank_six(&self) -> ArrayView6<'a, T> {
         match &self.array {
-            Inline::UpToSix { array, .. } => *array,
+            Inline::Held { array, .. } => *array,
             Inline::Deep(_) => unreachable!("the caller has checked the rank"),
         }
     }
@@ -115,7 +115,7 @@ impl<'a, T> TensorView<'a, T> {
     /// The elements as one slice, where they lie in row-major order without gaps.
     pub fn to_slice(&self) -> Option<&'a [T]> {
         match &self.array {
-            Inline::UpToSix { array, .. } => array.to_slice(),
+            Inline::Held { array, .. } => array.to_slice(),
             Inline::Deep(array) => array.to_slice(),
         }
     }
@@ -123,18 +123,14 @@ impl<'a, T> TensorView<'a, T> {
     /// The same elements for a shorter time.
     pub(crate) fn shorter(&self) -> TensorView<'_, T> {
         match &self.array {
-            Inline::UpToSix { array, rank } => {
-                TensorView { array: Inline::UpToSix { array: array.view(), rank: *rank } }
-            }
+            Inline::Held { array, shape } => TensorView { array: Inline::Held { array: array.view(), shape: *shape } },
             Inline::Deep(array) => TensorView { array: Inline::Deep(array.view()) },
         }
     }
 
     /// The part in a range of one axis, both of which the caller knows to be there.
     pub(crate) fn part(&self, axis: usize, range: Range<usize>) -> Self {
-        let mut part = self.clone();
-        part_of(&mut part.array, axis, range);
-        part
+        Self { array: self.clone().array.part(axis, range) }
     }
 
     /// The view as an `ndarray` view.
@@ -158,7 +154,7 @@ impl<'a, T> TensorView<'a, T> {
     /// Calls `f` with every element, in row-major order. An iterator of its own would take memory from rank 5 on.
     pub(crate) fn each(&self, f: impl FnMut(&T)) {
         match &self.array {
-            Inline::UpToSix { array, .. } => array.iter().for_each(f),
+            Inline::Held { array, .. } => array.iter().for_each(f),
             Inline::Deep(array) => array.iter().for_each(f),
         }
     }
@@ -203,11 +199,10 @@ impl<T: fmt::Debug> fmt::Debug for TensorView<'_, T> {
 impl<T: PartialEq> PartialEq for TensorView<'_, T> {
     fn eq(&self, other: &Self) -> bool {
         match (&self.array, &other.array) {
-            (Inline::UpToSix { array, rank }, Inline::UpToSix { array: other, rank: other_rank }) => {
-                rank == other_rank && array == other
+            (Inline::Held { array, shape }, Inline::Held { array: other, shape: other_shape }) => {
+                shape == other_shape && array == other
             }
-            (Inline::Deep(array), Inline::Deep(other)) => array == other,
-            _ => false,
+            _ => self.clone().into_array_view() == other.clone().into_array_view(),
         }
     }
 }
@@ -216,7 +211,7 @@ impl<T> Clone for TensorView<'_, T> {
     fn clone(&self) -> Self {
         Self {
             array: match &self.array {
-                Inline::UpToSix { array, rank } => Inline::UpToSix { array: *array, rank: *rank },
+                Inline::Held { array, shape } => Inline::Held { array: *array, shape: *shape },
                 Inline::Deep(array) => Inline::Deep(array.clone()),
             },
         }

@@ -8,7 +8,7 @@ use ndarray::{
     ViewRepr,
 };
 
-use super::inline::{Inline, full_index, full_shape, is_long, part_of, volume_order, wrong_length};
+use super::inline::{Inline, Shape, is_long, volume_order, wrong_length};
 use super::{TensorView, filled};
 use crate::Result;
 use crate::kernels::transpose::transpose;
@@ -40,9 +40,9 @@ impl<'a, T> TensorViewMut<'a, T> {
     /// [`Error::Shape`](crate::Error::Shape) if the number of elements is not that of the shape.
     pub fn from_slice(shape: &[usize], elements: &'a mut [T]) -> Result<Self> {
         let found = elements.len();
-        if let Some(full) = full_shape(shape) {
-            return match ArrayViewMut6::from_shape(full, elements) {
-                Ok(array) if array.len() == found => Ok(Self { array: Inline::UpToSix { array, rank: shape.len() } }),
+        if let Some(held) = Shape::new(shape) {
+            return match held.held().map(|full| ArrayViewMut6::from_shape(full, elements)) {
+                Some(Ok(array)) if array.len() == found => Ok(Self { array: Inline::Held { array, shape: held } }),
                 _ => Err(wrong_length(shape, found)),
             };
         }
@@ -75,9 +75,7 @@ impl<'a, T> TensorViewMut<'a, T> {
     /// The same elements, to read.
     pub fn view(&self) -> TensorView<'_, T> {
         match &self.array {
-            Inline::UpToSix { array, rank } => {
-                TensorView { array: Inline::UpToSix { array: array.view(), rank: *rank } }
-            }
+            Inline::Held { array, shape } => TensorView { array: Inline::Held { array: array.view(), shape: *shape } },
             Inline::Deep(array) => TensorView { array: Inline::Deep(array.view()) },
         }
     }
@@ -98,8 +96,8 @@ impl<'a, T> TensorViewMut<'a, T> {
     /// ```
     pub fn reborrow(&mut self) -> TensorViewMut<'_, T> {
         match &mut self.array {
-            Inline::UpToSix { array, rank } => {
-                TensorViewMut { array: Inline::UpToSix { array: array.view_mut(), rank: *rank } }
+            Inline::Held { array, shape } => {
+                TensorViewMut { array: Inline::Held { array: array.view_mut(), shape: *shape } }
             }
             Inline::Deep(array) => TensorViewMut { array: Inline::Deep(array.view_mut()) },
         }
@@ -113,30 +111,30 @@ impl<'a, T> TensorViewMut<'a, T> {
     /// The elements as one slice, where they lie in row-major order without gaps.
     pub fn as_slice_mut(&mut self) -> Option<&mut [T]> {
         match &mut self.array {
-            Inline::UpToSix { array, .. } => array.as_slice_mut(),
+            Inline::Held { array, .. } => array.as_slice_mut(),
             Inline::Deep(array) => array.as_slice_mut(),
         }
     }
 
     /// The part in a range of one axis, both of which the caller knows to be there.
-    pub(crate) fn part(mut self, axis: usize, range: Range<usize>) -> Self {
-        part_of(&mut self.array, axis, range);
-        self
+    pub(crate) fn part(self, axis: usize, range: Range<usize>) -> Self {
+        Self { array: self.array.part(axis, range) }
     }
 
     /// The parts before and after a place of one axis, both of which the caller knows to be there.
     pub(crate) fn split_at(self, axis: usize, at: usize) -> (Self, Self) {
-        match self.array {
-            Inline::UpToSix { array, rank } => {
-                let (one, other) = array.split_at(Axis(6 - rank + axis), at);
-                let view = |array| Self { array: Inline::UpToSix { array, rank } };
-                (view(one), view(other))
-            }
-            Inline::Deep(array) => {
-                let (one, other) = array.split_at(Axis(axis), at);
-                (Self { array: Inline::Deep(one) }, Self { array: Inline::Deep(other) })
-            }
+        let length = self.shape()[axis];
+        if let Inline::Held { array, shape } = self.array {
+            let Some((held, count)) = shape.along(axis) else {
+                let array = Inline::Deep(Inline::Held { array, shape }.into_dyn());
+                return Self { array }.split_at(axis, at);
+            };
+            let (one, other) = array.split_at(held, at * count);
+            let view = |array, length| Self { array: Inline::Held { array, shape: shape.with(axis, length) } };
+            return (view(one, at), view(other, length - at));
         }
+        let (one, other) = self.array.into_dyn().split_at(Axis(axis), at);
+        (Self { array: Inline::Deep(one) }, Self { array: Inline::Deep(other) })
     }
 
     /// The view as an `ndarray` view.
@@ -147,9 +145,7 @@ impl<'a, T> TensorViewMut<'a, T> {
     /// The view as `[image, channel, plane, row, column]`: see [`TensorView::as_volumes`].
     pub(crate) fn into_volumes(self, spatial_axes: usize) -> ArrayViewMut5<'a, T> {
         match self.array {
-            Inline::UpToSix { array, .. } => {
-                array.permuted_axes(volume_order(spatial_axes)).index_axis_move(Axis(0), 0)
-            }
+            Inline::Held { array, .. } => array.permuted_axes(volume_order(spatial_axes)).index_axis_move(Axis(0), 0),
             Inline::Deep(_) => unreachable!("the caller has checked the rank"),
         }
     }
@@ -169,7 +165,7 @@ impl<'a, T> TensorViewMut<'a, T> {
     /// Calls `f` with every element, in row-major order, to write to.
     pub(crate) fn each(&mut self, f: impl FnMut(&mut T)) {
         match &mut self.array {
-            Inline::UpToSix { array, .. } => array.iter_mut().for_each(f),
+            Inline::Held { array, .. } => array.iter_mut().for_each(f),
             Inline::Deep(array) => array.iter_mut().for_each(f),
         }
     }
@@ -177,7 +173,7 @@ impl<'a, T> TensorViewMut<'a, T> {
     /// The element at an index, to write to, or `None` where the index has another rank or lies outside.
     pub fn get_mut(&mut self, index: &[usize]) -> Option<&mut T> {
         match &mut self.array {
-            Inline::UpToSix { array, rank } => array.get_mut(full_index(index, *rank)?),
+            Inline::Held { array, shape } => array.get_mut(shape.index(index)?),
             Inline::Deep(array) => array.get_mut(index),
         }
     }
@@ -185,7 +181,7 @@ impl<'a, T> TensorViewMut<'a, T> {
     /// Replaces every element by `f` of it.
     pub fn map_in_place(&mut self, f: impl FnMut(&mut T)) {
         match &mut self.array {
-            Inline::UpToSix { array, .. } => array.map_inplace(f),
+            Inline::Held { array, .. } => array.map_inplace(f),
             Inline::Deep(array) => array.map_inplace(f),
         }
     }
@@ -197,16 +193,13 @@ impl<'a, T> TensorViewMut<'a, T> {
             return;
         }
         match (&mut self.array, &other.array) {
-            (Inline::UpToSix { array, .. }, Inline::UpToSix { array: other, .. }) => {
+            (Inline::Held { array, .. }, Inline::Held { array: other, .. }) => {
                 let transpose = |from: (&[U], usize), to: (&mut [T], usize), size| transpose(from, to, size, &mut f);
                 if !assign_transposed(array, other, transpose) {
                     array.zip_mut_with(other, |place, element| *place = f(element));
                 }
             }
-            (Inline::Deep(array), Inline::Deep(other)) => {
-                array.zip_mut_with(other, |place, element| *place = f(element));
-            }
-            _ => unreachable!("views of one shape are held alike"),
+            _ => self.zip_deep(other, |place, element| *place = f(element)),
         }
     }
 
@@ -218,7 +211,7 @@ impl<'a, T> TensorViewMut<'a, T> {
         transpose: impl FnMut((&[U], usize), (&mut [T], usize), (usize, usize)),
     ) -> bool {
         match (&mut self.array, &other.array) {
-            (Inline::UpToSix { array, .. }, Inline::UpToSix { array: other, .. }) => {
+            (Inline::Held { array, .. }, Inline::Held { array: other, .. }) => {
                 assign_transposed(array, other, transpose)
             }
             _ => false,
@@ -232,10 +225,18 @@ impl<'a, T> TensorViewMut<'a, T> {
             return;
         }
         match (&mut self.array, &other.array) {
-            (Inline::UpToSix { array, .. }, Inline::UpToSix { array: other, .. }) => array.zip_mut_with(other, f),
-            (Inline::Deep(array), Inline::Deep(other)) => array.zip_mut_with(other, f),
-            _ => unreachable!("only values that are held alike are joined"),
+            (Inline::Held { array, shape }, Inline::Held { array: other, shape: of_other })
+                if shape == of_other || !shape.is_flat() && !of_other.is_flat() =>
+            {
+                array.zip_mut_with(other, f);
+            }
+            _ => self.zip_deep(other, f),
         }
+    }
+
+    /// The same where one of both is seen under a dynamic shape.
+    fn zip_deep<U>(&mut self, other: &TensorView<'_, U>, f: impl FnMut(&mut T, &U)) {
+        self.reborrow().into_array_view_mut().zip_mut_with(&other.clone().into_array_view(), f);
     }
 
     /// Copies the elements of `other`, which has the same shape.
@@ -252,7 +253,7 @@ impl<'a, T> TensorViewMut<'a, T> {
         T: Copy,
     {
         match &mut self.array {
-            Inline::UpToSix { array, .. } => assign_rows(array, elements),
+            Inline::Held { array, .. } => assign_rows(array, elements),
             Inline::Deep(array) => assign_rows(array, elements),
         }
     }
@@ -338,7 +339,7 @@ impl<'a, T, S: DataMut<Elem = T>, D: Dimension> From<&'a mut ArrayBase<S, D>> fo
         if !is_long(array.ndim()) || !array.is_standard_layout() {
             return Self::new(array.view_mut());
         }
-        let mut shape = [0; 6];
+        let mut shape = [0; 8];
         let shape = &mut shape[..array.ndim()];
         shape.copy_from_slice(array.shape());
         let elements = array.as_slice_mut().expect("it lies in row-major order");

@@ -16,6 +16,31 @@ pub(crate) enum Expected<U> {
     Near { terms: Terms, divisor: f64, relu: bool },
     /// The root of this order of a sum.
     Root { terms: Terms, order: f64 },
+    /// A number, and how far off it may be.
+    About { value: f64, off: f64 },
+}
+
+/// How outputs are computed, where rounding errors depend on it.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Term by term.
+    #[default]
+    Terms,
+    /// In Winograd's tiles.
+    Tiles,
+    /// Filters with a column and then with a row.
+    Passes,
+}
+
+impl Way {
+    /// Of what a plan says.
+    pub(crate) fn of(algorithm: &str) -> Self {
+        match algorithm {
+            _ if algorithm.contains("winograd") => Self::Tiles,
+            _ if algorithm.contains("separable") => Self::Passes,
+            _ => Self::Terms,
+        }
+    }
 }
 
 /// A sum of floats by the definition, and what its rounding is measured by.
@@ -29,7 +54,10 @@ pub(crate) struct Terms {
     nan: bool,
     up: bool,
     down: bool,
-    /// The largest pixel that a tile with this output may have, times all weights without signs.
+    way: Way,
+    /// All weights without signs.
+    weights: f64,
+    /// The largest pixel that a tile with this output may have.
     beside: f64,
 }
 
@@ -37,6 +65,7 @@ impl Terms {
     pub(crate) fn add(&mut self, pixel: f64, weight: f64) {
         let product = pixel * weight;
         self.count += 1;
+        self.weights += if weight.is_finite() { weight.abs() } else { 0.0 };
         if pixel.is_finite() && weight.is_finite() {
             self.sum += product;
             self.size += product.abs();
@@ -62,13 +91,36 @@ impl Terms {
         self.size > precision.largest * 0.999 || self.size.is_nan()
     }
 
+    /// The same sum with every term multiplied by a number, and another one added, for which weights were rounded once more.
+    pub(crate) fn scaled(self, factor: f64, offset: f64) -> Self {
+        let mut scaled = Self { sum: self.sum * factor, size: self.size * factor.abs(), count: self.count + 4, ..self };
+        scaled.add(offset, 1.0);
+        scaled.weights = self.weights * factor.abs();
+        if factor < 0.0 {
+            (scaled.up, scaled.down) = (self.down, self.up);
+        }
+        scaled.nan |= factor == 0.0 && (self.up || self.down);
+        scaled
+    }
+
     /// How far a sum of these terms may be off, added up in any order: by half a unit for each product and each sum, of at most the
     /// sum of sizes (N. Higham, "Accuracy and stability of numerical algorithms", section 3.1), and by as much below the least
-    /// number. The reference has rounding errors itself, where it is no more exact. What tiles of Winograd add is documented at `Conv`.
+    /// number. The reference has rounding errors itself, where it is no more exact. What the ways add is documented at `Conv`.
     fn tolerance(&self, precision: Precision) -> f64 {
         let both = if precision.unit < 1e-10 { 2.0 } else { 1.0 };
         let terms = self.count as f64 + 8.0;
-        both * terms * (precision.unit * self.size + precision.least) + TILES * precision.unit * self.beside
+        // Of numbers that are smaller than normal ones.
+        let least = match self.way {
+            Way::Terms => 1.0,
+            // A number of a tile is off by half the least for each channel, and counts up to 19 times along each of two axes: by 180 for
+            // nine terms.
+            Way::Tiles => TILES,
+            // A column comes to at least a half (but where the filter does not come to one) and at most 1, as more might overflow: the
+            // row comes to twice the filter at most, and each of its numbers is off by half the least for each weight of the column.
+            Way::Passes => self.weights.max(1.0),
+        };
+        let beside = if self.beside > 0.0 { TILES * precision.unit * self.beside * self.weights } else { 0.0 };
+        both * terms * (precision.unit * self.size + least * precision.least) + beside
     }
 }
 
@@ -81,6 +133,7 @@ pub(crate) fn agree<U: Number>(found: U, expected: &Expected<U>, zeros: bool) ->
         Expected::Near { terms, divisor, relu } => {
             near(found.float(), terms, *divisor, *relu, U::PRECISION.expect("floats are near"))
         }
+        Expected::About { value, off } => about(found.float(), *value, *off, U::PRECISION.expect("floats are near")),
         Expected::Root { terms, order } => root(found.float(), terms, *order, U::PRECISION.expect("floats are near")),
     }
 }
@@ -102,6 +155,14 @@ fn near(found: f64, terms: &Terms, divisor: f64, relu: bool, precision: Precisio
         return close || !found.is_finite() || relu && found == 0.0 || terms.size.is_infinite();
     }
     close
+}
+
+fn about(found: f64, value: f64, off: f64, precision: Precision) -> bool {
+    if !value.is_finite() {
+        return found == value || value.is_nan() && found.is_nan();
+    }
+    let overflows = value.abs() + off > precision.largest * 0.999_999 && found.abs() > precision.largest * 0.999;
+    (found - value).abs() <= off || overflows && found.is_sign_negative() == value.is_sign_negative()
 }
 
 fn root(found: f64, terms: &Terms, order: f64, precision: Precision) -> bool {
@@ -137,10 +198,6 @@ pub(crate) struct Convolution<'a, T: Number<Sum: Number>> {
 }
 
 impl<T: Number<Sum: Number>> Convolution<'_, T> {
-    pub(crate) fn terms(&self) -> usize {
-        self.inputs * self.axes.iter().map(|axis| axis.size).product::<usize>()
-    }
-
     fn pixels(&self) -> usize {
         self.axes.iter().map(|axis| axis.length).product()
     }
@@ -152,8 +209,8 @@ impl<T: Number<Sum: Number>> Convolution<'_, T> {
         (flat / of_map / self.outputs, flat / of_map % self.outputs, place)
     }
 
-    /// An output; `tiles` says that it may be computed in tiles.
-    pub(crate) fn at(&self, flat: usize, tiles: bool) -> Expected<T::Sum> {
+    /// An output, which is computed in this way.
+    pub(crate) fn at(&self, flat: usize, way: Way) -> Expected<T::Sum> {
         let (image, filter, place) = self.place(flat);
         let group = filter / (self.outputs / self.groups);
         let taps: usize = self.axes.iter().map(|axis| axis.size).product();
@@ -171,14 +228,17 @@ impl<T: Number<Sum: Number>> Convolution<'_, T> {
             });
         }
         let mut expected = sum.expected();
-        if let (true, Expected::Near { terms, .. }) = (tiles, &mut expected) {
-            terms.beside = self.beside(image, filter, group, &place);
+        if let Expected::Near { terms, .. } = &mut expected {
+            terms.way = way;
+            if way == Way::Tiles {
+                terms.beside = self.beside(image, group, &place);
+            }
         }
         expected
     }
 
     /// The largest pixel about an output, of those whose square is finite, times its weights.
-    fn beside(&self, image: usize, filter: usize, group: usize, place: &[usize]) -> f64 {
+    fn beside(&self, image: usize, group: usize, place: &[usize]) -> f64 {
         let about = |(axis, &output): (&Along, &usize)| {
             let reach = 4_i128.saturating_mul(axis.stride as i128).saturating_mul(axis.dilation as i128);
             let first = axis.position(output, 0).saturating_sub(reach).max(-(axis.before as i128));
@@ -192,8 +252,7 @@ impl<T: Number<Sum: Number>> Convolution<'_, T> {
             let plane = (image * self.inputs * self.groups + group * self.inputs + channel) * self.pixels();
             largest = self.largest(&about, plane).max(largest);
         }
-        let weights = &self.filters[filter * self.terms()..][..self.terms()];
-        largest * weights.iter().map(|weight| weight.float().abs()).filter(|size| size.is_finite()).sum::<f64>()
+        largest
     }
 
     /// The largest of some pixels of a plane, of those whose square is finite.
@@ -211,7 +270,7 @@ impl<T: Number<Sum: Number>> Convolution<'_, T> {
 
     /// An output of the transposed convolution: here the axes are those of the small input, their lengths those of the output. The
     /// filters are `[channel, output of a group, …]`, and `inputs` and `outputs` are those of this convolution.
-    pub(crate) fn transposed_at(&self, flat: usize, tiles: bool) -> Expected<T::Sum> {
+    pub(crate) fn transposed_at(&self, flat: usize, way: Way) -> Expected<T::Sum> {
         let of_map = self.pixels();
         let (image, output) = (flat / of_map / self.outputs, flat / of_map % self.outputs);
         let place = unravel(flat % of_map, self.axes.iter().map(|axis| axis.length));
@@ -239,8 +298,14 @@ impl<T: Number<Sum: Number>> Convolution<'_, T> {
             }
         }
         let mut expected = sum.expected();
-        if let (true, Expected::Near { terms, .. }) = (tiles, &mut expected) {
-            terms.beside = self.beside_transposed(image, output, &place);
+        if let Expected::Near { terms, .. } = &mut expected {
+            terms.way = way;
+            if way == Way::Tiles {
+                terms.beside = self.beside_transposed(image, output, &place);
+            }
+            if way != Way::Terms {
+                terms.weights = self.weights_transposed(output);
+            }
         }
         expected
     }
@@ -256,18 +321,20 @@ impl<T: Number<Sum: Number>> Convolution<'_, T> {
             (axis.outputs, (0..axis.outputs).filter(near).map(Some).collect())
         };
         let about: Vec<_> = self.axes.iter().zip(place).map(about).collect();
+        let small: usize = self.axes.iter().map(|axis| axis.outputs).product();
+        let first = image * self.groups + output / (self.outputs / self.groups);
+        let planes = (0..self.inputs).map(|channel| (first * self.inputs + channel) * small);
+        planes.map(|plane| self.largest(&about, plane)).fold(0.0, f64::max)
+    }
+
+    /// All weights of an output of the transposed convolution, without signs.
+    fn weights_transposed(&self, output: usize) -> f64 {
         let of_group = self.outputs / self.groups;
         let taps: usize = self.axes.iter().map(|axis| axis.size).product();
-        let small: usize = self.axes.iter().map(|axis| axis.outputs).product();
-        let (mut largest, mut weights) = (0.0_f64, 0.0);
-        for channel in (0..self.inputs).map(|channel| output / of_group * self.inputs + channel) {
-            let plane = (image * self.inputs * self.groups + channel) * small;
-            largest = self.largest(&about, plane).max(largest);
-            let of_channel = &self.filters[(channel * of_group + output % of_group) * taps..][..taps];
-            weights +=
-                of_channel.iter().map(|weight| weight.float().abs()).filter(|size| size.is_finite()).sum::<f64>();
-        }
-        largest * weights
+        let channels = (0..self.inputs).map(|channel| output / of_group * self.inputs + channel);
+        let weights =
+            channels.flat_map(|channel| self.filters[(channel * of_group + output % of_group) * taps..][..taps].iter());
+        weights.map(|weight| weight.float().abs()).filter(|size| size.is_finite()).sum()
     }
 }
 
@@ -283,7 +350,10 @@ impl<U: Number> Sum<U> {
     fn of(bias: Option<U>, relu: bool) -> Self {
         let mut sum = Self { terms: Terms::default(), whole: 0, relu, of: std::marker::PhantomData };
         match (bias, U::PRECISION) {
-            (Some(bias), Some(_)) => sum.terms.add(bias.float(), 1.0),
+            (Some(bias), Some(_)) => {
+                sum.terms.add(bias.float(), 1.0);
+                sum.terms.weights = 0.0;
+            }
             (Some(bias), None) => sum.whole = bias.integer(),
             (None, _) => {}
         }

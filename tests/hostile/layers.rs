@@ -267,7 +267,7 @@ pub(crate) fn check_conv<T: Number<Sum: Number>, const N: usize>(stage: &Stage, 
         outputs,
         inputs,
     };
-    let definition = &|place: usize, tiles: bool| Some(definition.at(place, tiles));
+    let definition = &|place: usize, way| Some(definition.at(place, way));
     let (module, input, facts, zeros, honest) = (&conv, &input, Some(&facts), false, true);
     let subject = Subject { module, input, verdict, facts, definition, terms, zeros, honest, bytes };
     stage.check(random, &subject);
@@ -372,7 +372,7 @@ pub(crate) fn check_transposed<T: Number<Sum: Number>, const N: usize>(stage: &S
         outputs,
         inputs,
     };
-    let definition = &|place: usize, tiles| Some(definition.transposed_at(place, tiles));
+    let definition = &|place: usize, way| Some(definition.transposed_at(place, way));
     let facts = Some(&facts);
     let subject =
         Subject { module: &conv, input: &input, verdict, facts, definition, terms, zeros: false, honest: true, bytes };

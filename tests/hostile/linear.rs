@@ -65,7 +65,7 @@ pub(crate) fn check_linear<T: Number<Sum: Number>>(stage: &Stage, random: &mut R
         outputs: weights.first().copied().unwrap_or(1),
         inputs: weights.get(1).copied().unwrap_or(1),
     };
-    let definition = &|place: usize, tiles: bool| Some(definition.at(place, tiles));
+    let definition = &|place: usize, way| Some(definition.at(place, way));
     let (facts, bytes) = (Some(&facts), elements(&weights) * size_of::<T::Sum>() as u128);
     let terms = features;
     let (module, input, zeros, honest) = (&linear, &input, false, true);

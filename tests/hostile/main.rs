@@ -8,6 +8,7 @@
 //!   memory of every order, with gaps, backwards, repeated, from any place on.
 //! - **Ways**: `forward`, into memory of any order, plans, their clones, bands; by 1, 2, 3 and 8 threads, in pools and out of them,
 //!   several at once; with other memory taken in between; plans run with another shape than theirs.
+//! - **Layers around convolution**: activations, norms, softmax, borders, maps made larger; and **graphs** of sums, products and joins.
 //! - **Parts of a user's own**: reductions with accumulators of no size and of a thousand bytes, modules that say all of themselves;
 //!   and both that lie. Modules with a fault are told apart first.
 //!
@@ -23,11 +24,16 @@
 //! FEATUREMAP_HOSTILE_SEED=1234 cargo test --test hostile                      # the one that failed
 //! ```
 
+mod around;
+mod borders;
 mod check;
 mod definition;
 mod facts;
 #[cfg(panic = "unwind")]
 mod faulty;
+mod folded;
+mod functions;
+mod graphs;
 mod layers;
 mod layout;
 mod liars;
@@ -38,6 +44,7 @@ mod own;
 mod pooling;
 mod pools;
 mod random;
+mod upsampling;
 mod windows;
 
 use std::cell::Cell;
@@ -60,7 +67,7 @@ thread_local! {
 /// One case. The number of axes and the types are drawn first.
 fn run(stage: &Stage, seed: u64) {
     let random = &mut Random::new(seed);
-    match random.below(24) {
+    match random.below(30) {
         0..5 => {
             let axes = random.pick(&[1, 1, 2, 2, 2, 2, 3, 3, 4, 6]);
             on_axes!(check_conv_of, stage, random; axes, 1 2 3 4 6);
@@ -103,10 +110,53 @@ fn run(stage: &Stage, seed: u64) {
             let axes = random.pick(&[1, 2, 2, 3, 4, 6]);
             on_axes!(check_window_of, stage, random; axes, 1 2 3 4 6);
         }
-        _ => match random.below(2) {
+        23 => match random.below(2) {
             0 => windows::check_tensors::<f32>(stage, random),
             _ => windows::check_tensors::<i64>(stage, random),
         },
+        24 => match random.below(3) {
+            0 => folded::check_linear(stage, random),
+            1 => folded::check_conv::<1>(stage, random),
+            _ => folded::check_conv::<2>(stage, random),
+        },
+        _ => around(stage, random),
+    }
+}
+
+/// A case of a layer around convolution.
+fn around(stage: &Stage, random: &mut Random) {
+    match random.below(15) {
+        0..3 => around::check_activation::<f32>(stage, random),
+        3 => around::check_activation::<f64>(stage, random),
+        4 => around::check_norm::<f32, 2>(stage, random),
+        5 => match random.below(3) {
+            0 => around::check_norm::<f32, 1>(stage, random),
+            1 => around::check_norm::<f64, 2>(stage, random),
+            _ => around::check_norm::<f32, 3>(stage, random),
+        },
+        6 => around::check_softmax::<f32>(stage, random),
+        7 => around::check_softmax::<f64>(stage, random),
+        8 => around::check_local_response::<f32>(stage, random),
+        9 => match random.below(4) {
+            0 => around::check_local_response::<f64>(stage, random),
+            1 => around::check_dropout::<u8>(stage, random),
+            2 => around::check_prelu::<f64>(stage, random),
+            _ => around::check_prelu::<f32>(stage, random),
+        },
+        10 => upsampling::check::<f32, 2>(stage, random),
+        11 => match random.below(4) {
+            0 => upsampling::check::<f32, 1>(stage, random),
+            1 => upsampling::check::<f64, 1>(stage, random),
+            2 => upsampling::check::<f64, 2>(stage, random),
+            _ => upsampling::check::<f32, 3>(stage, random),
+        },
+        12 | 13 => match random.below(4) {
+            0 => borders::check::<f32, 1>(stage, random),
+            1 => borders::check::<u8, 2>(stage, random),
+            2 => borders::check::<i64, 6>(stage, random),
+            _ => borders::check::<f64, 3>(stage, random),
+        },
+        _ => borders::check::<f32, 2>(stage, random),
     }
 }
 

@@ -1,13 +1,18 @@
 //! Networks of layers that fit each other, which give to the bit what these give one after the other; and of liars.
 
 use featuremap::{
-    AdaptivePool, Average, Band, Bands, Conv, Elementwise, Error, Flatten, GlobalPool, Linear, Lowering, Max, Min,
-    Module, Operator, Plan, Pool, Relu, Result, Sequential, Tensor, TensorView, TensorViewMut,
+    Activation, AdaptivePool, Average, Band, Bands, ChannelAxis, Conv, Dropout, Elementwise, Error, Flatten,
+    GlobalPool, Interpolation, Linear, LocalResponseNorm, Lowering, Max, Min, Module, Operator, PRelu, Pad, PadMode,
+    Plan, Pool, Relu, Result, Sequential, Softmax, Tensor, TensorView, TensorViewMut, Upsample,
 };
 use ndarray::ArrayD;
 
+use super::around::Norm;
+
 use super::check::{Input, Stage, Subject, Verdict, within};
 use super::definition::Expected;
+use super::functions;
+use super::graphs::{self, Part};
 use super::layout::{Spec, array, elements};
 use super::liars::Liar;
 use super::random::{Kind, Random, numbers};
@@ -85,37 +90,119 @@ fn pool<R, const N: usize>(random: &mut Random, reduction: R) -> Pool<R, N> {
     pool.padding(spec.padding.padding::<N>()).ceil_mode(spec.ceil).dilation(array::<_, N>(&spec.dilation))
 }
 
+/// A convolution that keeps the size of maps, as blocks have it.
+fn same_conv<const N: usize>(random: &mut Random, channels: usize, outputs: usize) -> Part {
+    let size = random.pick(&[1, 3, 3, 5]);
+    let mut shape = vec![outputs, channels];
+    shape.resize(N + 2, size);
+    let filters: ArrayD<f32> = numbers(random, Kind::Plain, &shape);
+    Part::layer(Conv::<f32, N>::new(filters).padding(size / 2).relu(random.once_in(3)))
+}
+
+/// A layer that stands between convolutions and keeps the channels. No batch norm that one before it takes into its weights, as results
+/// are then other ones.
+fn between<const N: usize>(random: &mut Random, channels: usize, takes_scales: bool) -> Part {
+    match random.below(10) {
+        0..3 => Part::layer(functions::draw(random)),
+        3..5 if !takes_scales => Part::layer(Norm::<f32>::fitting(random, channels).layer::<N>()),
+        5 => {
+            let upsample = Upsample::<N>::by(random.from(1, 2));
+            Part::layer(if random.once_in(2) { upsample } else { upsample.interpolation(Interpolation::Linear) })
+        }
+        6 => {
+            let mode = random.pick(&[PadMode::Constant(0.5), PadMode::Reflect, PadMode::Symmetric, PadMode::Replicate]);
+            Part::layer(Pad::<N>::new([(random.below(2), random.below(3)); N]).mode(mode))
+        }
+        7 => Part::layer(LocalResponseNorm::new(random.from(1, 5))),
+        8 => Part::layer(Softmax::over(random.below(4).cast_signed() - 2)),
+        9 => Part::layer(PRelu::new(numbers::<f32>(random, Kind::Plain, &[channels]))),
+        _ => Part::layer(Dropout),
+    }
+}
+
+/// Values that are added, multiplied, or put side by side; and how many channels they have then.
+fn block<const N: usize>(random: &mut Random, channels: usize, lies: bool) -> (Part, usize) {
+    match random.below(4) {
+        0 | 1 => {
+            let mut f = vec![same_conv::<N>(random, channels, channels)];
+            if random.once_in(3) {
+                (f, _) = parts::<N>(random, channels, lies, false);
+            }
+            let projection = random.once_in(4).then(|| vec![same_conv::<N>(random, channels, channels)]);
+            let activation = random.once_in(2).then(|| functions::draw(random));
+            (Part::Residual { f, projection, activation }, channels)
+        }
+        2 => {
+            let (mut branches, mut sum) = (Vec::new(), 0);
+            for _ in 0..random.from(2, 4) {
+                let outputs = random.from(1, 5);
+                let (branch, count) = match random.below(4) {
+                    0 => (Vec::new(), channels),
+                    1 => parts::<N>(random, channels, lies, false),
+                    _ => (vec![same_conv::<N>(random, channels, outputs)], outputs),
+                };
+                branches.push(branch);
+                sum += count;
+            }
+            let axis = if random.once_in(4) { ChannelAxis::Second } else { ChannelAxis::Before(N) };
+            (Part::Concat { branches, axis }, sum)
+        }
+        _ => {
+            let mut gate = vec![same_conv::<N>(random, channels, channels), Part::layer(Activation::Sigmoid)];
+            if random.once_in(2) {
+                gate.insert(0, Part::layer(GlobalPool::<Average, N>::default()));
+            }
+            (Part::Gate(gate), channels)
+        }
+    }
+}
+
 /// A few layers for `[image, channel, …]`, and how many channels they give.
-fn network<const N: usize>(random: &mut Random, mut channels: usize, lies: bool) -> Sequential {
-    let mut network = Sequential::new();
-    for _ in 0..random.from(0, 7) {
-        network = match random.below(14) {
-            0..4 => {
+fn parts<const N: usize>(random: &mut Random, mut channels: usize, lies: bool, after_conv: bool) -> (Vec<Part>, usize) {
+    let mut parts = Vec::new();
+    for _ in 0..random.from(0, 6) {
+        let takes_scales = graphs::takes_scales(&parts, after_conv);
+        parts.push(match random.below(20) {
+            0..5 => {
                 let (conv, outputs) = conv::<N>(random, channels);
                 channels = outputs;
-                network.push(conv)
+                Part::layer(conv)
             }
-            4..6 => network.push(Relu),
-            6 => network.push(pool::<_, N>(random, Max)),
-            7 => network.push(pool::<_, N>(random, Min)),
-            8 => network.push(pool::<_, N>(random, Average { count_include_pad: false })),
-            9 => network.push(Double { says: random.once_in(2), in_bands: random.once_in(2) }),
-            11 if random.once_in(3) => network.push(self::network::<N>(random, channels, lies)),
-            12 if random.once_in(3) => {
-                let size = random.from(1, 4);
-                network.push(AdaptivePool::<Average, N>::new(size))
+            5 => Part::layer(Relu),
+            6 => Part::layer(pool::<_, N>(random, Max)),
+            7 => Part::layer(pool::<_, N>(random, Min)),
+            8 => Part::layer(pool::<_, N>(random, Average { count_include_pad: false })),
+            9 => Part::layer(Double { says: random.once_in(2), in_bands: random.once_in(2) }),
+            10..14 => between::<N>(random, channels, takes_scales),
+            14..16 if random.once_in(2) => {
+                let (block, outputs) = block::<N>(random, channels, lies);
+                channels = outputs;
+                block
             }
-            _ if lies => network.push(Liar::draw(random)),
-            _ => network.push(Relu),
-        };
+            16 if random.once_in(3) => {
+                let (inner, outputs) = self::parts::<N>(random, channels, lies, takes_scales);
+                channels = outputs;
+                Part::Inner(inner)
+            }
+            17 if random.once_in(3) => Part::layer(AdaptivePool::<Average, N>::new(random.from(1, 4))),
+            _ if lies => Part::layer(Liar::draw(random)),
+            _ => Part::layer(Relu),
+        });
     }
+    (parts, channels)
+}
+
+/// The same with a classifier behind it, perhaps.
+fn network<const N: usize>(random: &mut Random, channels: usize, lies: bool) -> Vec<Part> {
+    let (mut parts, channels) = parts::<N>(random, channels, lies, false);
     if random.once_in(3) {
-        network = network.push(GlobalPool::<Average, N>::default()).push(Flatten::from_axis(random.from(0, 2)));
+        parts.push(Part::layer(GlobalPool::<Average, N>::default()));
+        parts.push(Part::layer(Flatten::from_axis(random.from(0, 2))));
         let features = if random.once_in(9) { channels + 1 } else { channels };
         let weights: ArrayD<f32> = numbers(random, Kind::Plain, &[random.clone().from(0, 5), features]);
-        network = network.push(Linear::new(weights));
+        parts.push(Part::layer(Linear::new(weights)));
     }
-    network
+    parts
 }
 
 fn input<const N: usize>(stage: &Stage, random: &mut Random, channels: usize) -> Input<f32> {
@@ -129,26 +216,12 @@ fn input<const N: usize>(stage: &Stage, random: &mut Random, channels: usize) ->
     Input::draw(random, kind, &shape)
 }
 
-/// The layers one after the other, each planned for its input.
-fn one_by_one(network: &Sequential, input: &ArrayD<f32>, most: u128) -> Result<Tensor> {
-    let mut map = Tensor::from(input);
-    for (_, layer) in network.layers() {
-        let shape = layer.output_shape(map.shape())?;
-        if elements(&shape) > most {
-            return Err(Error::Outdated);
-        }
-        let mut output = Tensor::zeros(&shape)?;
-        layer.plan(map.shape())?.run(&map, &mut output)?;
-        map = output;
-    }
-    Ok(map)
-}
-
 pub(crate) fn check_network<const N: usize>(stage: &Stage, random: &mut Random) {
     let channels = random.from(1, 4);
-    let network = network::<N>(random, channels, false);
+    let parts = network::<N>(random, channels, false);
+    let network = graphs::build(&parts);
     let input = input::<N>(stage, random, channels);
-    let expected = one_by_one(&network, &input.array, stage.budget.elements);
+    let expected = graphs::compute(&parts, &Tensor::from(&input.array), stage.budget.elements);
     let shape = network.output_shape(input.array.shape());
     assert!(matches!(shape, Ok(_) | Err(Error::Layer { .. })), "{shape:?}");
     let expected = match expected {
@@ -162,11 +235,13 @@ pub(crate) fn check_network<const N: usize>(stage: &Stage, random: &mut Random) 
     };
     summarize(&network, input.array.shape());
     let verdict = Verdict::Shape(expected.shape().to_vec());
-    let elements = expected.as_array().as_slice().expect("it is in order");
+    // Sums and joins lie in whatever order they were computed in.
+    let elements: Vec<f32> = expected.iter().copied().collect();
     let definition = &|place: usize, _| Some(Expected::Exactly(elements[place]));
-    let (module, facts, terms) = (&network, None, 1);
-    let subject =
-        Subject { module, input: &input, verdict, facts, definition, terms, zeros: true, honest: true, bytes: 1 << 20 };
+    let (module, input, facts, terms, zeros, honest) = (&network, &input, None, 1, true, true);
+    // Maps in between may be larger than both.
+    let bytes = (1 << 20) + stage.budget.elements * size_of::<f32>() as u128;
+    let subject = Subject { module, input, verdict, facts, definition, terms, zeros, honest, bytes };
     stage.check(random, &subject);
 }
 
@@ -180,7 +255,7 @@ fn summarize(network: &Sequential, shape: &[usize]) {
 /// Whatever its layers say: an error or an output, in memory that there is.
 pub(crate) fn check_liars<const N: usize>(stage: &Stage, random: &mut Random) {
     let channels = random.from(1, 4);
-    let network = network::<N>(random, channels, true);
+    let network = graphs::build(&network::<N>(random, channels, true));
     let input = input::<N>(stage, random, channels);
     let most = (32 << 20) + 4000 * input.array.len() as u128;
     let shape = input.array.shape();

@@ -75,6 +75,8 @@ pub(crate) enum Kind {
     Some,
     /// None that is not odd.
     Odd,
+    /// About the least normal number, on both sides.
+    Faint,
 }
 
 impl Kind {
@@ -88,6 +90,7 @@ impl Kind {
             Self::Some,
             Self::Some,
             Self::Odd,
+            Self::Faint,
         ])
     }
 }
@@ -118,6 +121,9 @@ pub(crate) trait Number: Element {
     /// A count, as near as the type comes, or wrapped.
     fn of_count(count: usize) -> Self;
 
+    /// The nearest number.
+    fn of_float(value: f64) -> Self;
+
     fn to_bits(self) -> u64;
 
     /// The integer that so many bits of a sum are.
@@ -136,7 +142,7 @@ macro_rules! integers {
             fn draw(random: &mut Random, kind: Kind) -> Self {
                 match kind {
                     Kind::Plain => random.bits() as $integer,
-                    Kind::Whole | Kind::Flat => random.below(11) as $integer,
+                    Kind::Whole | Kind::Flat | Kind::Faint => random.below(11) as $integer,
                     Kind::Some if !random.once_in(20) => random.below(100) as $integer,
                     Kind::Some | Kind::Odd => random.pick(&[<$integer>::MIN, <$integer>::MAX, 0, 1]),
                 }
@@ -154,6 +160,11 @@ macro_rules! integers {
             #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "any number will do")]
             fn of_count(count: usize) -> Self {
                 count as $integer
+            }
+
+            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast ends at the ends of the type")]
+            fn of_float(value: f64) -> Self {
+                value as $integer
             }
 
             #[allow(clippy::cast_sign_loss, clippy::cast_lossless, reason = "any bits will do")]
@@ -194,6 +205,7 @@ macro_rules! floats {
                 match kind {
                     Kind::Plain | Kind::Flat => random.few_units() as $float,
                     Kind::Whole => random.below(23) as $float - 11.0,
+                    Kind::Faint => random.few_units() as $float * $float::MIN_POSITIVE,
                     Kind::Some if !random.once_in(60) => random.few_units() as $float,
                     Kind::Some | Kind::Odd => random.pick(&odd),
                 }
@@ -210,6 +222,11 @@ macro_rules! floats {
 
             fn of_count(count: usize) -> Self {
                 count as $float
+            }
+
+            #[allow(clippy::cast_possible_truncation, clippy::cast_lossless, reason = "rounded to what the type has")]
+            fn of_float(value: f64) -> Self {
+                value as $float
             }
 
             fn to_bits(self) -> u64 {
