@@ -101,11 +101,12 @@ fn same_conv<const N: usize>(random: &mut Random, channels: usize, outputs: usiz
 
 /// A layer that stands between convolutions and keeps the channels. No batch norm that one before it takes into its weights, as results
 /// are then other ones.
-fn between<const N: usize>(random: &mut Random, channels: usize, takes_scales: bool) -> Part {
+fn between<const N: usize>(random: &mut Random, channels: usize, lies: bool, takes_scales: bool) -> Part {
     match random.below(10) {
         0..3 => Part::layer(functions::draw(random)),
         3..5 if !takes_scales => Part::layer(Norm::<f32>::fitting(random, channels).layer::<N>()),
-        5 => {
+        // Among lies nobody says where maps grow too large for the memory that there is.
+        5 if !lies => {
             let upsample = Upsample::<N>::by(random.from(1, 2));
             Part::layer(if random.once_in(2) { upsample } else { upsample.interpolation(Interpolation::Linear) })
         }
@@ -173,7 +174,7 @@ fn parts<const N: usize>(random: &mut Random, mut channels: usize, lies: bool, a
             7 => Part::layer(pool::<_, N>(random, Min)),
             8 => Part::layer(pool::<_, N>(random, Average { count_include_pad: false })),
             9 => Part::layer(Double { says: random.once_in(2), in_bands: random.once_in(2) }),
-            10..14 => between::<N>(random, channels, takes_scales),
+            10..14 => between::<N>(random, channels, lies, takes_scales),
             14..16 if random.once_in(2) => {
                 let (block, outputs) = block::<N>(random, channels, lies);
                 channels = outputs;
