@@ -188,14 +188,12 @@ impl<A: Kernels> Fast<A> {
     }
 
     /// Computes the output, by way of the staging memory if its maps lie otherwise than row by row; takes that where there is none.
-    pub(super) fn run(&mut self, input: &TensorView<'_, A>, output: TensorViewMut<'_, A>) -> Result<()> {
-        let mut output = match output.into_whole_volumes(self.settings.problem.spatial_axes) {
-            Ok(volumes) => {
-                A::run(self, input, volumes);
-                return Ok(());
-            }
-            Err(output) => output,
-        };
+    pub(super) fn run(&mut self, input: &TensorView<'_, A>, mut output: TensorViewMut<'_, A>) -> Result<()> {
+        let spatial_axes = self.settings.problem.spatial_axes;
+        if output.has_whole_volumes(spatial_axes) {
+            A::run(self, input, output.into_volumes(spatial_axes));
+            return Ok(());
+        }
         if self.staging.len() < output.len() {
             self.staging = filled(&self.output_size(), A::default())?;
         }

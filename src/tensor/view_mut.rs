@@ -150,16 +150,11 @@ impl<'a, T> TensorViewMut<'a, T> {
         }
     }
 
-    /// The view as volumes, `[image, channel, plane, row, column]`, if each of them lies in one piece, row by row, as do those of a band
-    /// of rows; otherwise as it is.
-    pub(crate) fn into_whole_volumes(self, spatial_axes: usize) -> std::result::Result<ArrayViewMut5<'a, T>, Self> {
+    /// Whether [volumes](Self::into_volumes) lie in one piece each, row by row, as do those of a band of rows.
+    pub(crate) fn has_whole_volumes(&self, spatial_axes: usize) -> bool {
         let view = self.view();
         let volumes = view.as_volumes(spatial_axes);
-        let is_whole = volumes
-            .outer_iter()
-            .next()
-            .and_then(|image| image.outer_iter().next().map(|volume| volume.is_standard_layout()));
-        if is_whole == Some(true) { Ok(self.into_volumes(spatial_axes)) } else { Err(self) }
+        !volumes.is_empty() && volumes.index_axis(Axis(0), 0).index_axis(Axis(0), 0).is_standard_layout()
     }
 
     /// Calls `f` with every element, in row-major order, to write to.

@@ -103,7 +103,7 @@ pub(super) fn bare() -> impl Strategy<Value = Case<2>> {
         let least = |axis: usize| (size[axis] - 1) * case.dilation[axis] + 1;
         let input = [rows.max(least(0)), columns.max(least(1))];
         let (padding, stride) = ([(0, 0); 2], [if point { 1 } else { case.stride[0] }, 1]);
-        Case { images, channels, filters, size, input, padding, stride, ..case }
+        Case { images, channels, filters, size, input, stride, padding, ..case }
     })
 }
 
