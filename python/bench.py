@@ -101,11 +101,11 @@ def workers() -> None:
     for count in (1, 2):
         settings: Any = {"n_workers": count, "threads_per_worker": 1, "dashboard_address": None}
         with LocalCluster(**settings) as cluster, Client(cluster):
-            raster = da.random.default_rng(0).random((6000, 6000), chunks=1000, dtype=np.float32)
+            raster = da.random.default_rng(0).random((3000, 3000), chunks=500, dtype=np.float32)
             job = map_windows(raster, module()).sum()
             job.compute()  # Processes import what they need.
             taken[count] = seconds(job.compute, 3)
-    print("medians of 7×7 over 6000×6000 in blocks under Dask, by seconds")
+    print("medians of 7×7 over 3000×3000 in blocks under Dask, by seconds")
     for count, time_taken in taken.items():
         print(f"  {count} worker{'s' * (count > 1):1} {time_taken:19.2f}  {taken[1] / time_taken:6.2f} times")
 
