@@ -114,7 +114,9 @@ impl Plain {
             Self::Relu => shared(Relu),
             Self::Identity => shared(Dropout),
             Self::Flatten(first) => shared(Flatten::from_axis(first)),
-            Self::Pad(over, sides, mode) => over_axes!(over, N => shared(Pad::<N>::new(first::<N, _>(sides)).mode(mode))),
+            Self::Pad(over, sides, mode) => {
+                over_axes!(over, N => shared(Pad::<N>::new(first::<N, _>(sides)).mode(mode)))
+            }
             Self::Median(frame) => {
                 over_axes!(frame.over, N => shared(Median::<N>::new(frame.window(), pool(Max, &frame))))
             }
