@@ -85,25 +85,31 @@ pub(crate) struct InOrder;
 
 impl<T: Element> Run<T> for InOrder {
     fn run(&mut self, input: TensorView<'_, T>, mut output: TensorViewMut<'_, T>) -> Result<()> {
-        if input.is_empty() {
-            return Ok(());
-        }
-        match (output.as_slice_mut(), input.to_slice()) {
-            (Some(places), _) => TensorViewMut::from_slice(input.shape(), places)?.assign(&input),
-            (None, Some(elements)) => output.assign_elements(elements),
-            (None, None) => {
-                let mut elements = input.iter();
-                output.each(|place| {
-                    if let Some(&element) = elements.next() {
-                        *place = element;
-                    }
-                });
-            }
-        }
-        Ok(())
+        in_order(&input, &mut output)
     }
 
     fn algorithm(&self) -> String {
         "copy".into()
     }
+}
+
+/// Copies as many elements as both have, in row-major order of either shape.
+pub(crate) fn in_order<T: Element>(input: &TensorView<'_, T>, output: &mut TensorViewMut<'_, T>) -> Result<()> {
+    if input.is_empty() {
+        return Ok(());
+    }
+    match (output.as_slice_mut(), input.to_slice()) {
+        (Some(places), _) => TensorViewMut::from_slice(input.shape(), places)?.assign(input),
+        (None, Some(elements)) => output.assign_elements(elements),
+        (None, None) => {
+            // Both lie in another order: one element after the other.
+            let mut elements = input.iter();
+            output.each(|place| {
+                if let Some(&element) = elements.next() {
+                    *place = element;
+                }
+            });
+        }
+    }
+    Ok(())
 }

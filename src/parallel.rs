@@ -40,16 +40,14 @@ thread_local! {
 }
 
 /// Does some work while a thread's cell has another value.
-fn with<T: 'static, R>(cell: &'static LocalKey<Cell<T>>, value: T, work: impl FnOnce() -> R) -> R {
-    struct Restore<T: 'static>(&'static LocalKey<Cell<T>>, Option<T>);
-    impl<T: 'static> Drop for Restore<T> {
+fn with<T: Copy + 'static, R>(cell: &'static LocalKey<Cell<T>>, value: T, work: impl FnOnce() -> R) -> R {
+    struct Restore<T: Copy + 'static>(&'static LocalKey<Cell<T>>, T);
+    impl<T: Copy> Drop for Restore<T> {
         fn drop(&mut self) {
-            if let Some(value) = self.1.take() {
-                self.0.set(value);
-            }
+            self.0.set(self.1);
         }
     }
-    let _restore = Restore(cell, Some(cell.replace(value)));
+    let _restore = Restore(cell, cell.replace(value));
     work()
 }
 
@@ -88,13 +86,13 @@ const A_LITTLE: usize = 1 << 18;
 
 /// As many workers to go through these elements, doing a little with each, as there are threads for and is worth it.
 pub(crate) fn workers<T>(elements: usize) -> usize {
-    workers_for(elements.saturating_mul(size_of::<T>()), A_LITTLE)
+    workers_for(elements.saturating_mul(size_of::<T>()), A_LITTLE, elements)
 }
 
-/// As many workers as there are threads for, of which each has at least so much to do. Asking for the threads starts them: what is small
-/// does not ask.
-pub(crate) fn workers_for(work: usize, each: usize) -> usize {
-    let count = work / worth(each);
+/// As many workers as there are threads for, of so many shares, of which each has at least so much to do. Asking for the threads starts
+/// them: what is small does not ask, nor what cannot be shared.
+pub(crate) fn workers_for(work: usize, each: usize, shares: usize) -> usize {
+    let count = (work / worth(each)).min(shares);
     if count < 2 { 1 } else { count.min(threads()) }
 }
 

@@ -57,7 +57,7 @@ const WORTH_A_THREAD: usize = 1 << 20;
 
 /// As many workers for so many elements as there are threads for and is worth it.
 fn workers<T>(elements: usize) -> usize {
-    workers_for(elements.saturating_mul(size_of::<T>()), WORTH_A_THREAD)
+    workers_for(elements.saturating_mul(size_of::<T>()), WORTH_A_THREAD, elements)
 }
 
 /// The kernel: from `input`, or in place where there is none.

@@ -255,7 +255,6 @@ impl<A: Kernels> Group<'_, A> {
         of_map: usize,
         output: &mut ArrayViewMut5<'_, A>,
     ) {
-        let in_place = self.in_place;
         let (mut rest, mut done, all) = (rows, 0, output.dim().0 * of_map);
         while done < all {
             let (count, pixels) = self.rows_of_a_block(rest, all - done);
@@ -263,7 +262,8 @@ impl<A: Kernels> Group<'_, A> {
             (rows, rest) = rest.split_at(count);
             self.filters::<MAPS>(&(done..done + pixels), of_map, output, |group, of_filters| {
                 let OfFilters { weights, width, filters, epilogue, target } = of_filters;
-                let (along, offsets, sums) = (group.along, &group.source.offsets[..], &mut group.sums[..]);
+                let (along, in_place) = (group.along, group.in_place);
+                let (offsets, sums) = (&group.source.offsets[..], &mut group.sums[..]);
                 A::gemm_rows(
                     group.settings.level,
                     RowBlock {

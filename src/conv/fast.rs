@@ -165,10 +165,10 @@ impl<A: Kernels> Fast<A> {
         Ok(Some(Self { algorithm, method, settings, pieces, scratch, staging: Vec::new() }))
     }
 
-    /// The same with room for an output that lies otherwise than row by row.
-    pub(super) fn with_staging(mut self) -> Result<Self> {
+    /// Takes room for an output whose maps lie otherwise than row by row.
+    pub(super) fn take_staging(&mut self) -> Result<()> {
         self.staging = filled(&self.output_size(), A::default())?;
-        Ok(self)
+        Ok(())
     }
 
     /// The algorithm, and whether its results are pooled.
@@ -194,8 +194,8 @@ impl<A: Kernels> Fast<A> {
             A::run(self, input, output.into_volumes(spatial_axes));
             return Ok(());
         }
-        if self.staging.len() < output.len() {
-            self.staging = filled(&self.output_size(), A::default())?;
+        if self.staging.is_empty() {
+            self.take_staging()?;
         }
         let mut staging = std::mem::take(&mut self.staging);
         self.run_into(input, &mut staging);

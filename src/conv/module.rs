@@ -128,8 +128,9 @@ impl<T: Element, const N: usize> Module<T, T::Sum> for Conv<T, N> {
     fn plan(&self, input_shape: &[usize]) -> Result<Plan<T, T::Sum>> {
         let layer = self.layer(input_shape)?;
         match self.fast(&layer, None)? {
-            Some(fast) => {
-                let planned = Planned::<T>(fast.with_staging()?);
+            Some(mut fast) => {
+                fast.take_staging()?;
+                let planned = Planned::<T>(fast);
                 Ok(Plan::new(input_shape, &layer.output.to_vec(), planned).of_version(&self.version))
             }
             None => Ok(Plan::of(self.clone(), input_shape)?.of_version(&self.version)),

@@ -3,7 +3,7 @@
 use super::bias_of;
 use super::transpose::{ConvTranspose, Layer};
 use crate::plan::Run as RunPlan;
-use crate::tensor::{TensorView, TensorViewMut, filled};
+use crate::tensor::{Staging, TensorView, TensorViewMut};
 use crate::window::{Geometry, Run, unravel};
 use crate::{Element, Result};
 
@@ -13,34 +13,13 @@ pub(super) struct Scattered<T: Element, const N: usize> {
     module: ConvTranspose<T, N>,
     layer: Layer<N>,
     weights: Vec<T>,
-    /// Room for an input and an output that lie otherwise than row by row, taken by the first of them.
-    pixels: Vec<T>,
-    sums: Vec<T::Sum>,
+    staging: Staging<T, T::Sum>,
 }
 
 impl<T: Element, const N: usize> RunPlan<T, T::Sum> for Scattered<T, N> {
-    fn run(&mut self, input: TensorView<'_, T>, mut output: TensorViewMut<'_, T::Sum>) -> Result<()> {
-        let Self { module, layer, weights, pixels, sums } = self;
-        let pixels = match input.to_slice() {
-            Some(pixels) => pixels,
-            None => {
-                if pixels.len() != input.len() {
-                    *pixels = filled(input.shape(), T::ZERO)?;
-                }
-                TensorViewMut::from_slice(input.shape(), pixels)?.assign(&input);
-                pixels
-            }
-        };
-        if let Some(output) = output.as_slice_mut() {
-            module.scatter(layer, pixels, weights, output);
-            return Ok(());
-        }
-        if sums.len() != output.len() {
-            *sums = filled(output.shape(), T::Sum::ZERO)?;
-        }
-        module.scatter(layer, pixels, weights, sums);
-        output.assign_elements(sums);
-        Ok(())
+    fn run(&mut self, input: TensorView<'_, T>, output: TensorViewMut<'_, T::Sum>) -> Result<()> {
+        let Self { module, layer, weights, staging } = self;
+        staging.run(&input, output, &mut |pixels, output| module.scatter(layer, pixels, weights, output))
     }
 
     fn algorithm(&self) -> String {
@@ -50,7 +29,7 @@ impl<T: Element, const N: usize> RunPlan<T, T::Sum> for Scattered<T, N> {
 
 impl<T: Element, const N: usize> Scattered<T, N> {
     pub(super) fn new(module: ConvTranspose<T, N>, layer: Layer<N>, weights: Vec<T>) -> Self {
-        Self { module, layer, weights, pixels: Vec::new(), sums: Vec::new() }
+        Self { module, layer, weights, staging: Staging::default() }
     }
 }
 

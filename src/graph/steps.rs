@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::in_place::{InPlace, apply_all, join};
 use super::{Join, flat};
+use crate::flatten::in_order;
 use crate::parallel;
 use crate::plan::Run;
 use crate::tensor::{TensorView, TensorViewMut};
@@ -99,8 +100,8 @@ fn act<T: Element>(
     match action {
         Action::Plan(plan) => plan.run(source, target.view_mut())?,
         Action::Copy(part) => match part {
-            Some((axis, range)) => copy_part(&source, target.view_mut(), *axis, range.clone()),
-            None => copy(&source, &mut target.view_mut()),
+            Some((axis, range)) => copy_part(&source, target.view_mut(), *axis, range.clone())?,
+            None => copy(&source, &mut target.view_mut())?,
         },
         Action::Nothing => {}
         Action::Join(kind) => {
@@ -119,7 +120,7 @@ fn copy_part<T: Element>(
     mut target: TensorViewMut<'_, T>,
     axis: usize,
     range: Range<usize>,
-) {
+) -> Result<()> {
     let (length, inner) = (target.shape()[axis], target.shape()[axis + 1..].iter().product::<usize>());
     let piece = range.len() * inner;
     if let (Some(elements), Some(places)) = (source.to_slice(), target.as_slice_mut())
@@ -129,36 +130,18 @@ fn copy_part<T: Element>(
         for (elements, places) in elements.chunks_exact(piece).zip(places.chunks_exact_mut(length * inner)) {
             places[range.start * inner..][..piece].copy_from_slice(elements);
         }
-        return;
+        return Ok(());
     }
-    copy(source, &mut target.part(axis, range));
+    copy(source, &mut target.part(axis, range))
 }
 
 /// Copies a value, repeated where the target is larger, or its elements in order under another shape.
-fn copy<T: Element>(source: &TensorView<'_, T>, target: &mut TensorViewMut<'_, T>) {
+fn copy<T: Element>(source: &TensorView<'_, T>, target: &mut TensorViewMut<'_, T>) -> Result<()> {
     if source.len() != target.len() || source.shape() == target.shape() {
-        return target.combine(source, |place, &element| *place = element);
+        target.combine(source, |place, &element| *place = element);
+        return Ok(());
     }
-    match (source.to_slice(), target.as_slice_mut()) {
-        (Some(elements), _) => target.assign_elements(elements),
-        (None, Some(places)) => {
-            let mut places = places.iter_mut();
-            source.each(|&element| {
-                if let Some(place) = places.next() {
-                    *place = element;
-                }
-            });
-        }
-        (None, None) => {
-            // Both lie in another order: one element after the other.
-            let mut elements = source.iter();
-            target.each(|place| {
-                if let Some(&element) = elements.next() {
-                    *place = element;
-                }
-            });
-        }
-    }
+    in_order(source, target)
 }
 
 impl<T: Element> Run<T> for Steps<T> {

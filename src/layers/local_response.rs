@@ -1,10 +1,9 @@
 //! [`LocalResponseNorm`], of `AlexNet` and its time.
 
-use super::staging::Staging;
 use crate::kernels::maps::LocalResponse;
 use crate::module::{Module, Operator};
 use crate::plan::Run;
-use crate::tensor::{TensorView, TensorViewMut, element_count};
+use crate::tensor::{Staging, TensorView, TensorViewMut, element_count};
 use crate::{Error, Float, Plan, Result};
 
 /// Each pixel divided by `(k + alpha · mean)^beta`, where the mean is of the squares of so many channels around it, those that are not

@@ -6,7 +6,6 @@ mod local_response;
 mod pad;
 mod prelu;
 mod softmax;
-mod staging;
 mod upsample;
 
 pub use batch_norm::{BatchNorm, BatchNorm1d, BatchNorm2d, BatchNorm3d};

@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use super::staging::Staging;
 use crate::kernels::maps::{Gather, Tables};
 use crate::module::{Module, Operator};
 use crate::plan::Run;
 use crate::shape::MapShape;
-use crate::tensor::{TensorView, TensorViewMut, collected, element_count};
+use crate::tensor::{Staging, TensorView, TensorViewMut, collected, element_count};
 use crate::window::{Padding, PaddingMode};
 use crate::{Element, Error, IntoPadding, Plan, Result};
 

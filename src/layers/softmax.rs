@@ -1,9 +1,8 @@
 //! [`Softmax`] and [`LogSoftmax`] over an axis.
 
-use super::staging::Staging;
 use crate::module::{Module, Operator};
 use crate::plan::Run;
-use crate::tensor::{TensorView, TensorViewMut, element_count};
+use crate::tensor::{Staging, TensorView, TensorViewMut, element_count};
 use crate::{Error, Float, Plan, Result};
 
 macro_rules! softmaxes {

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use num_traits::ToPrimitive;
 
 use super::pad;
-use super::staging::Staging;
 use crate::kernels::maps::{Between, Interpolate, Tables};
 use crate::module::{Module, Operator};
 use crate::plan::Run;
 use crate::shape::MapShape;
-use crate::tensor::{TensorView, TensorViewMut, collected, element_count, filled};
+use crate::tensor::{Staging, TensorView, TensorViewMut, collected, element_count, filled};
 use crate::{Element, Error, Float, IntoPerAxis, Plan, Result};
 
 /// Signals made longer, or shorter, `[batch, channels, length]` with or without the first two axes: an [`Upsample`]. The output has

@@ -156,7 +156,7 @@ impl Sizes {
     /// As many workers as there are threads for and is worth it, for a [`Compute::weight`].
     pub(super) fn workers<T>(&self, weight: usize) -> usize {
         let all = self.units.saturating_mul(self.planes);
-        workers_for(self.bytes::<T>().saturating_mul(all), WORTH_A_THREAD / weight).min(all).max(1)
+        workers_for(self.bytes::<T>().saturating_mul(all), WORTH_A_THREAD / weight, all)
     }
 }
 

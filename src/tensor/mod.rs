@@ -8,9 +8,11 @@ mod display;
 mod image;
 mod index;
 mod inline;
+mod staging;
 mod view;
 mod view_mut;
 
+pub(crate) use staging::Staging;
 pub use view::TensorView;
 pub use view_mut::TensorViewMut;
 

@@ -1,7 +1,7 @@
 //! Convolutions with any parameters, and transposed ones.
 
 use featuremap::conv::Algorithm;
-use featuremap::{Conv, ConvTranspose, PaddingMode};
+use featuremap::{Conv, ConvTranspose, Error, PaddingMode};
 use ndarray::ArrayD;
 
 use super::check::{Input, Stage, Subject, Verdict};
@@ -20,6 +20,15 @@ macro_rules! on_axes {
     };
 }
 pub(crate) use on_axes;
+
+/// Whether an error says truly that an input of this shape has no maps over so many axes.
+pub(crate) fn are_no_maps(error: &Error, shape: &[usize], axes: usize) -> bool {
+    match error {
+        Error::Rank { found, .. } => !(axes..axes + 3).contains(&shape.len()) && found == shape,
+        Error::EmptyAxis { axis } => shape[shape.len() - axes + axis] == 0,
+        _ => false,
+    }
+}
 
 /// The shape of an input that a layer over so many axes may take, or not.
 pub(crate) fn input_shape(random: &mut Random, stage: &Stage, axes: usize, channels: usize) -> Vec<usize> {

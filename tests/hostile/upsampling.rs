@@ -5,7 +5,7 @@ use featuremap::{Error, Float, Interpolation, Upsample};
 use super::around::Layer;
 use super::check::{Input, Stage};
 use super::definition::Expected;
-use super::layers::input_shape;
+use super::layers::{are_no_maps, input_shape};
 use super::layout::{array, countable, unravel};
 use super::random::{Kind, Number, Random};
 
@@ -100,17 +100,14 @@ pub(crate) fn check<T: Number + Float, const N: usize>(stage: &Stage, random: &m
     let kind = Kind::draw(random);
     let input = Input::<T>::draw(random, kind, &shape);
     let module = target.layer::<N>().interpolation(interpolation);
-    let (along, upsampled) = match sizes(&shape, N, &target) {
-        Some((along, upsampled)) => (along, Some(upsampled)),
-        None => (Vec::new(), None),
-    };
+    let (along, upsampled) = sizes(&shape, N, &target).unzip();
+    let along = along.unwrap_or_default();
     let pixels = input.array.as_slice().expect("it is in order");
     let layer = Layer {
         module: &module,
         shape: upsampled,
         admits: &|error| match error {
-            Error::Rank { found, .. } => !(N..N + 3).contains(&shape.len()) && *found == shape,
-            Error::EmptyAxis { axis } => shape[shape.len() - N + axis] == 0,
+            Error::Rank { .. } | Error::EmptyAxis { .. } => are_no_maps(error, &shape, N),
             Error::Zero { axis, .. } => target.outputs(*axis, shape[shape.len() - N + axis]).is_none(),
             Error::Number { found, .. } => !(*found > 0.0 && found.is_finite()),
             Error::TooLarge { .. } => true,

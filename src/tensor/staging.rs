@@ -1,23 +1,23 @@
 //! Room for inputs and outputs that lie otherwise than row by row.
 
-use crate::tensor::{TensorView, TensorViewMut, filled};
+use super::{TensorView, TensorViewMut, filled};
 use crate::{Element, Result};
 
 /// Lets a kernel of slices in row-major order run on views of any order. The room is taken by the first run that needs it, and kept: a
 /// network, whose values lie in order, never does.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Staging<T> {
+pub(crate) struct Staging<T, U = T> {
     input: Vec<T>,
-    output: Vec<T>,
+    output: Vec<U>,
 }
 
-impl<T: Element> Staging<T> {
+impl<T: Element, U: Element> Staging<T, U> {
     /// Calls the kernel with the elements of both, unless there is nothing to write.
-    pub(super) fn run(
+    pub(crate) fn run(
         &mut self,
         input: &TensorView<'_, T>,
-        mut output: TensorViewMut<'_, T>,
-        kernel: &mut dyn FnMut(&[T], &mut [T]),
+        mut output: TensorViewMut<'_, U>,
+        kernel: &mut dyn FnMut(&[T], &mut [U]),
     ) -> Result<()> {
         if output.is_empty() {
             return Ok(());
@@ -37,14 +37,14 @@ impl<T: Element> Staging<T> {
             return Ok(());
         }
         if self.output.len() != output.len() {
-            self.output = filled(output.shape(), T::ZERO)?;
+            self.output = filled(output.shape(), U::ZERO)?;
         }
         kernel(pixels, &mut self.output);
         output.assign_elements(&self.output);
         Ok(())
     }
 
-    pub(super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         size_of_val(&self.input[..]) + size_of_val(&self.output[..])
     }
 }
