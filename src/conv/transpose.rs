@@ -277,14 +277,15 @@ impl<T: Element, const N: usize> Module<T, T::Sum> for ConvTranspose<T, N> {
 
     fn plan(&self, input_shape: &[usize]) -> Result<Plan<T, T::Sum>> {
         let layer = self.layer(input_shape)?;
-        let phases = if layer.is_small() { None } else { self.phases(&layer)? };
         let shape = layer.output.to_vec();
+        // First, so that an output that no memory holds is refused before maps of its phases are taken.
+        let staging = filled(&shape, T::Sum::ZERO)?;
+        let phases = if layer.is_small() { None } else { self.phases(&layer)? };
         let Some(phases) = phases else {
             let weights = self.filters.view().contiguous()?.into();
             let scattered = Scattered::new(self.clone(), layer, weights);
             return Ok(Plan::new(input_shape, &shape, scattered).of_version(&self.version));
         };
-        let staging = filled(&shape, T::Sum::ZERO)?;
         Ok(Plan::new(input_shape, &shape, Planned::<T> { phases, staging }).of_version(&self.version))
     }
 
