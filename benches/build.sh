@@ -4,6 +4,7 @@
 #   benches/build.sh            everything: some ten minutes
 #   benches/build.sh --exact    only what is the same on every run, and fails beyond the bars: for CI
 #   benches/build.sh --peers    other crates of the kind, too
+#   benches/build.sh --profiles only what layers take under the profiles that a user may have
 #
 # It works on a copy of the files that git knows, in target/build-cost, with target folders of its own.
 set -euo pipefail
@@ -77,6 +78,53 @@ if [ "${1-}" = --exact ]; then
     read -r bytes share <<<"$(text first)"
     echo "text of the rlib $bytes bytes (at most $text_bar), the largest codegen unit $share % (at most $unit_bar)"
     awk -v bytes="$bytes" -v share="$share" -v text="$text_bar" -v unit="$unit_bar" 'BEGIN { exit !(bytes <= text && share <= unit) }'
+    exit
+fi
+
+# Builds the program of layers under a profile of this name, `release` or `dev`, with these settings, and moves its binary aside.
+build_profile() {
+    local name="$1" profile="$2" folder=release
+    shift 2
+    [ "$profile" = release ] || folder=debug
+    (cd "$root/profiles" && env "$@" cargo build --quiet --profile "$profile" --target-dir "$root/profiles/target/$name")
+    mv "$root/profiles/target/$name/$folder/profiles" "$root/profiles/$name"
+    rm -r "$root/profiles/target/$name"
+}
+
+# The layers in turns: one core, five rounds of every binary, the least of the medians of each.
+if [ "${1-}" = --profiles ]; then
+    program profiles "$ours" <benches/build/profiles.rs
+    release=CARGO_PROFILE_RELEASE_
+    build_profile default release
+    build_profile lto-off release ${release}LTO=off
+    build_profile lto-thin release ${release}LTO=thin
+    build_profile lto-fat release ${release}LTO=fat
+    build_profile one-unit release ${release}CODEGEN_UNITS=1
+    build_profile opt-level-2 release ${release}OPT_LEVEL=2
+    build_profile dev dev
+    printf '\n[profile.dev.package.featuremap]\nopt-level = 3\n' >>"$root/profiles/Cargo.toml"
+    build_profile dev-optimised dev
+    names='default lto-off lto-thin lto-fat one-unit opt-level-2 dev dev-optimised'
+    for _ in 1 2 3 4 5; do
+        for name in $names; do
+            RAYON_NUM_THREADS=1 "$root/profiles/$name" | sed "s/^/$name|/"
+        done
+    done | awk -F '|' -v names="$names" '
+        !(($1, $2) in least) || $3 < least[$1, $2] { least[$1, $2] = $3 }
+        !($2 in known) { known[$2]; layers[++count] = $2 }
+        END {
+            split(names, profiles, " ")
+            printf "| layer | default, ms |"
+            for (p = 2; p in profiles; p++) printf " %s |", profiles[p]
+            printf "\n| --- | ---: |"
+            for (p = 2; p in profiles; p++) printf " ---: |"
+            for (l = 1; l <= count; l++) {
+                all = least["default", layers[l]]
+                printf "\n| %s | %.4f |", layers[l], all
+                for (p = 2; p in profiles; p++) printf " %.2f |", least[profiles[p], layers[l]] / all
+            }
+            printf "\n"
+        }'
     exit
 fi
 

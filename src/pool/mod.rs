@@ -1,13 +1,16 @@
 //! Pooling: a window slides over each channel, and a [`Reduction`] makes one value of the pixels under it.
 
 mod across;
+mod adaptive;
 mod boxed;
 mod boxes;
 mod channels;
 mod counts;
+mod erased;
 mod fast;
 mod indices;
 mod kernels;
+mod layer;
 mod operation;
 mod outputs;
 mod pairs;
@@ -39,14 +42,11 @@ pub use unpool::{MaxUnpool, MaxUnpool1d, MaxUnpool2d, MaxUnpool3d};
 use std::ops::Range;
 
 use crate::module::{Module, Operator, check_shape};
-use crate::shape::MapShape;
-use crate::tensor::{TensorView, TensorViewMut, element_count};
-use crate::window::{Axis, Geometry, Window};
+use crate::tensor::{TensorView, TensorViewMut};
+use crate::window::Window;
 use crate::{Band, Bands, Element, IntoPadding, IntoPerAxis, Lowering, Plan, Pooling, Quads, Result};
-use operation::Operation;
-use planes::{Pooled, Sizes};
-use problem::Problem;
-use windows::{Of, Windows};
+use layer::Layer;
+use windows::Of;
 
 /// Pools whose reduction is known by name, for one to three spatial axes: what they compute, a formula of the pixels `p` under a
 /// window, what else they are called, and an example.
@@ -160,12 +160,6 @@ pub struct Pool<R, const N: usize> {
     window: Window<N>,
 }
 
-/// A pooling whose parameters fit an input.
-struct Layer<const N: usize> {
-    geometry: Geometry<N>,
-    output: MapShape<N>,
-}
-
 impl<R, const N: usize> Pool<R, N> {
     /// A pooling over windows of this size, with as large a stride and no padding.
     pub fn new(size: impl IntoPerAxis<N>) -> Self
@@ -253,97 +247,14 @@ impl<R: Send + Sync, const N: usize> Operator for Pool<R, N> {
     }
 }
 
-impl<const N: usize> Layer<N> {
-    fn new<T>(window: &Window<N>, input: &[usize]) -> Result<Self> {
-        let input = MapShape::read(input, &format!("the input of a {N}-D pooling"))?;
-        let geometry = window.geometry(input.spatial)?.refuse_empty_windows()?;
-        let output = input.over(geometry.output_size());
-        element_count::<T>(&output.to_vec())?;
-        Ok(Self { geometry, output })
-    }
-
-    /// Whether windows are 2×2 and lie side by side, each whole.
-    fn is_pairs(&self) -> bool {
-        matches!(Problem::new(&self.geometry), Ok(Some(problem)) if problem.is_pairs())
-    }
-
-    /// The band of some rows of outputs of a window.
-    fn band(&self, window: &Window<N>, input_shape: &[usize], rows: Range<usize>) -> Option<Band> {
-        let output = rows.start..rows.end.min(self.geometry.axes().first()?.outputs());
-        let (input, banded) = self.geometry.band(output.clone())?;
-        window.of_geometry(&banded)?;
-        let (axis, rows) = (input_shape.len() - N, &banded.axes()[0]);
-        Some(Band { before: rows.before(), after: rows.after(), ..Band::new(axis, input, output) })
-    }
-
-    /// The window that computes a band alone.
-    fn window_of(&self, window: &Window<N>, input_shape: &[usize], band: &Band) -> Result<Window<N>> {
-        band.check_over(N, input_shape, &self.output.to_vec())?;
-        let banded = self.geometry.band(band.output.clone()).filter(|(pixels, _)| *pixels == band.input);
-        banded.and_then(|(_, banded)| window.of_geometry(&banded)).ok_or_else(|| band.misfit(input_shape))
-    }
-
-    fn windows(&self, of: Option<Of>) -> Result<Option<Windows>> {
-        let Some(problem) = Problem::new(&self.geometry)? else { return Ok(None) };
-        Ok(Some(Windows { problem, sizes: self.sizes(), is_vast: self.is_vast(), of }))
-    }
-
-    /// What a band of this layer is a band of; `None` for one of all pixels and outputs, which is the whole.
-    fn of(&self, band: &Band) -> Result<Option<Of>> {
-        let axes = self.geometry.axes();
-        if (band.input.len(), band.output.len()) == (axes[0].length(), axes[0].outputs()) {
-            return Ok(None);
-        }
-        let pairs = Problem::new(&self.geometry)?.is_some_and(|problem| problem.is_pairs());
-        Ok(Some(match N {
-            2 => Of { first: band.output.start, rows: axes[0].length(), pairs },
-            // Volumes are cut between planes, and what has one axis has one row.
-            _ => Of { first: 0, rows: axes.get(1).map_or(1, Axis::length), pairs },
-        }))
-    }
-
-    /// Whether an axis has so many outputs, or a window so many taps on pixels, that nothing should be laid down for each of them
-    /// before there is any data.
-    fn is_vast(&self) -> bool {
-        self.geometry.axes().iter().any(|axis| axis.outputs().max(axis.size().min(axis.length())) > 1 << 24)
-    }
-
-    fn planes(&self) -> usize {
-        self.output.batch.unwrap_or(1).saturating_mul(self.output.channel_count())
-    }
-
-    fn sizes(&self) -> Sizes {
-        let size = self.geometry.input_size();
-        let mut plane = [1; 3];
-        // More axes than three count as one, in front: nothing asks for them but their product.
-        plane[3_usize.saturating_sub(N)..].copy_from_slice(&size[N.saturating_sub(3)..]);
-        plane[0] *= size[..N.saturating_sub(3)].iter().product::<usize>();
-        let (units, unit) = (self.geometry.rows(), self.geometry.row_length());
-        Sizes { planes: self.planes(), plane, spatial_axes: N, units, unit }
-    }
-}
-
 impl<R, const N: usize> Pool<R, N> {
-    /// What pools the planes of a layer, which may be a band; `None` for more than three spatial axes.
-    fn pooled<T: Element>(&self, layer: &Layer<N>, of: Option<Of>) -> Result<Option<Box<dyn Pooled<T>>>>
+    /// The plan of a layer, which may be a band.
+    fn planned<T: Element>(&self, layer: &Layer<N>, input_shape: &[usize], of: Option<Of>) -> Result<Plan<T>>
     where
         R: Reduction<T>,
     {
-        layer.windows(of)?.map(|windows| self.reduction.windows(windows)).transpose()
-    }
-
-    fn planned<T: Element>(&self, input_shape: &[usize], of: Option<Of>) -> Result<Plan<T>>
-    where
-        R: Reduction<T>,
-    {
-        let layer = self.layer::<T>(input_shape)?;
-        self.reduction.validate()?;
-        let output_shape = layer.output.to_vec();
-        if layer.is_vast() || output_shape.contains(&0) {
-            return Plan::of(self.clone(), input_shape);
-        }
-        match self.pooled(&layer, of)? {
-            Some(pooled) => pooled.into_plan(input_shape, &output_shape),
+        match layer.plan(&self.reduction, input_shape, of)? {
+            Some(plan) => Ok(plan),
             None => Plan::of(self.clone(), input_shape),
         }
     }
@@ -354,21 +265,16 @@ impl<T: Element, R: Reduction<T>, const N: usize> Module<T> for Pool<R, N> {
         let layer = self.layer::<T>(input.shape())?;
         self.reduction.validate()?;
         check_shape(&layer.output.to_vec(), &output)?;
-        let pixels = input.contiguous()?;
         // More axes than three are rare, and what few programs need is not compiled for the others.
         if const { N > 3 } {
+            let pixels = input.contiguous()?;
             return output.write_with(&mut |output| reference::write(self, &layer, &pixels, output));
         }
-        output.write_with(&mut |output| {
-            if let Some(mut pooled) = self.pooled(&layer, None)? {
-                pooled.run_dense(&pixels, output);
-            }
-            Ok(())
-        })
+        layer.forward(&self.reduction, &input, output)
     }
 
     fn plan(&self, input_shape: &[usize]) -> Result<Plan<T>> {
-        self.planned(input_shape, None)
+        self.planned(&self.layer::<T>(input_shape)?, input_shape, None)
     }
 
     fn lowering(&self) -> Lowering<'_, T> {
@@ -378,12 +284,7 @@ impl<T: Element, R: Reduction<T>, const N: usize> Module<T> for Pool<R, N> {
 
 impl<T: Element, R: Reduction<T>, const N: usize> Pooling<T> for Pool<R, N> {
     fn quads(&self, input_shape: &[usize]) -> Option<Quads> {
-        let quads = match self.reduction.operation()? {
-            Operation::Max => Quads::Max,
-            Operation::Min => Quads::Min,
-            Operation::Average { .. } | Operation::L2 | Operation::Lp { .. } => return None,
-        };
-        self.layer::<T>(input_shape).ok()?.is_pairs().then_some(quads)
+        self.layer::<T>(input_shape).ok()?.quads(&self.reduction)
     }
 }
 
@@ -395,7 +296,8 @@ impl<T: Element, R: Reduction<T>, const N: usize> Bands<T> for Pool<R, N> {
     fn plan_band(&self, input_shape: &[usize], band: &Band) -> Result<Plan<T>> {
         let layer = self.layer::<T>(input_shape)?;
         let window = layer.window_of(&self.window, input_shape, band)?;
-        Self { window, ..self.clone() }.planned(&band.input_shape(input_shape), layer.of(band)?)
+        let (banded, input_shape) = (Self { window, ..self.clone() }, band.input_shape(input_shape));
+        banded.planned(&banded.layer::<T>(&input_shape)?, &input_shape, layer.of(band)?)
     }
 }
 
