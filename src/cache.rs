@@ -44,7 +44,11 @@ impl Ahead {
 /// Asks for the first lines of each page of numbers that are read soon, page by page.
 #[inline(always)]
 pub(crate) fn ask_for_pages<T: Copy>(numbers: &[T]) {
-    numbers.chunks(PAGE / size_of::<T>()).for_each(ask_for_lines);
+    let mut at = 0;
+    while at < numbers.len() {
+        ask_for_lines(&numbers[at..]);
+        at += PAGE / size_of::<T>();
+    }
 }
 
 /// Asks for the first lines of some numbers.

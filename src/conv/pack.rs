@@ -234,8 +234,8 @@ fn copy_every<S: Simd, A: Lanes, const STRIDE: usize>(simd: S, from: &[A], count
     let all = count.div_ceil(lanes);
     let has_room = all * lanes <= into.len().min(from.len() / STRIDE);
     let registers = if has_room { all } else { all - 1 };
-    let registers_of = from.chunks_exact(STRIDE * lanes).zip(into.chunks_exact_mut(lanes)).take(registers);
-    for (from, into) in registers_of {
+    for register in 0..registers {
+        let (from, into) = (&from[STRIDE * register * lanes..], &mut into[register * lanes..][..lanes]);
         let one = A::Vector::<S>::from_slice(simd, &from[..lanes]);
         let every = match STRIDE {
             1 => one,

@@ -43,8 +43,7 @@ impl<A: Lanes> Clamp<A> {
     /// Of a register of numbers.
     #[inline(always)]
     pub(crate) fn apply_to<S: Simd>(self, simd: S, numbers: A::Vector<S>) -> A::Vector<S> {
-        let [low, high] = [self.low, self.high].map(|bound| A::Vector::<S>::splat(simd, bound));
-        A::clamped(simd, numbers, low, high)
+        A::clamped(simd, numbers, A::Vector::<S>::splat(simd, self.low), A::Vector::<S>::splat(simd, self.high))
     }
 }
 
@@ -156,15 +155,16 @@ impl<A: Lanes> Sums<'_, A> {
     #[inline(always)]
     fn store_rows<S: Simd>(&self, simd: S, rows: &mut [&mut [A]], first: usize, epilogue: Epilogue<'_, A>) {
         let lanes = A::Vector::<S>::LEN;
-        for (row, sums) in rows.iter_mut().zip(self.rows.chunks_exact(self.width)).take(self.pixels) {
-            let row = &mut row[first..first + self.filters];
-            for (at, (place, sums)) in row.chunks_mut(lanes).zip(sums.chunks_exact(lanes)).enumerate() {
-                let sums = A::Vector::<S>::from_slice(simd, sums);
-                let sums = epilogue.apply_to_lanes(simd, at * lanes, sums);
-                let count = place.len();
-                if count == lanes {
-                    sums.store_slice(place);
+        for pixel in 0..self.pixels {
+            let (row, sums) = (&mut rows[pixel][first..][..self.filters], &self.rows[pixel * self.width..]);
+            for at in (0..self.filters).step_by(lanes) {
+                let sums = A::Vector::<S>::from_slice(simd, &sums[at..][..lanes]);
+                let sums = epilogue.apply_to_lanes(simd, at, sums);
+                let place = &mut row[at..];
+                if place.len() >= lanes {
+                    sums.store_slice(&mut place[..lanes]);
                 } else {
+                    let count = place.len();
                     place.copy_from_slice(&sums.as_slice()[..count]);
                 }
             }

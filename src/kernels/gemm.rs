@@ -18,7 +18,7 @@
 
 use super::epilogue::{Epilogue, Sums, Target};
 use super::tile::{self, with_height};
-use crate::simd::{Facts, Kernel, Lanes, Level, Simd, Vector, outline, run};
+use crate::simd::{Facts, Kernel, Lanes, Level, Simd, Vector, outline, run, unrolled};
 
 outline!();
 
@@ -172,19 +172,25 @@ pub(super) fn finished<S: Simd, A: Lanes, const ROWS: usize, const REGISTERS: us
     epilogue: Epilogue<'_, A>,
 ) -> tile::Sums<S, A, ROWS, REGISTERS> {
     if let Some(bias) = epilogue.bias {
-        for row in 0..ROWS {
-            let bias = A::Vector::<S>::splat(simd, bias[row.min(bias.len() - 1)]);
-            for register in 0..REGISTERS {
-                sums[row][register] += bias;
-            }
-        }
+        unrolled::<ROWS>(
+            #[inline(always)]
+            |row| {
+                let bias = A::Vector::<S>::splat(simd, bias[row.min(bias.len() - 1)]);
+                for register in 0..REGISTERS {
+                    sums[row][register] += bias;
+                }
+            },
+        );
     }
     if let Some(clamp) = epilogue.clamp {
-        for row in 0..ROWS {
-            for register in 0..REGISTERS {
-                sums[row][register] = clamp.apply_to(simd, sums[row][register]);
-            }
-        }
+        unrolled::<ROWS>(
+            #[inline(always)]
+            |row| {
+                for register in 0..REGISTERS {
+                    sums[row][register] = clamp.apply_to(simd, sums[row][register]);
+                }
+            },
+        );
     }
     sums
 }
@@ -203,21 +209,27 @@ pub(super) fn store_pixels<S: Simd, A: Lanes, const ROWS: usize, const REGISTERS
     let width = REGISTERS * lanes;
     let sums = finished::<S, A, ROWS, REGISTERS>(simd, sums, epilogue);
     if at + width <= maps[0].len() {
-        for row in 0..ROWS {
-            if row < filters {
-                let place = &mut maps[row][at..][..width];
-                for register in 0..REGISTERS {
-                    sums[row][register].store_slice(&mut place[register * lanes..][..lanes]);
+        unrolled::<ROWS>(
+            #[inline(always)]
+            |row| {
+                if row < filters {
+                    let place = &mut maps[row][at..][..width];
+                    for register in 0..REGISTERS {
+                        sums[row][register].store_slice(&mut place[register * lanes..][..lanes]);
+                    }
                 }
-            }
-        }
+            },
+        );
     } else {
         let mut rows = [[A::default(); MOST_WIDTH]; ROWS];
-        for row in 0..ROWS {
-            for register in 0..REGISTERS {
-                sums[row][register].store_slice(&mut rows[row][register * lanes..][..lanes]);
-            }
-        }
+        unrolled::<ROWS>(
+            #[inline(always)]
+            |row| {
+                for register in 0..REGISTERS {
+                    sums[row][register].store_slice(&mut rows[row][register * lanes..][..lanes]);
+                }
+            },
+        );
         scatter(&rows, count, maps, filters, at);
     }
 }
@@ -246,18 +258,21 @@ pub(super) fn store_sums<S: Simd, A: Lanes, const ROWS: usize, const REGISTERS: 
     adds: bool,
 ) {
     let lanes = A::Vector::<S>::LEN;
-    for row in 0..ROWS {
-        for register in 0..REGISTERS {
-            let at = (row * REGISTERS + register) * lanes;
-            if let Some(place) = into.get_mut(at..at + lanes) {
-                let mut sum = sums[row][register];
-                if adds {
-                    sum = A::Vector::<S>::from_slice(simd, place) + sum;
+    unrolled::<ROWS>(
+        #[inline(always)]
+        |row| {
+            for register in 0..REGISTERS {
+                let at = (row * REGISTERS + register) * lanes;
+                if let Some(place) = into.get_mut(at..at + lanes) {
+                    let mut sum = sums[row][register];
+                    if adds {
+                        sum = A::Vector::<S>::from_slice(simd, place) + sum;
+                    }
+                    sum.store_slice(place);
                 }
-                sum.store_slice(place);
             }
-        }
-    }
+        },
+    );
 }
 
 /// Numbers of two of the widest registers.

@@ -3,7 +3,7 @@
 use super::epilogue::{Epilogue, Sums, Target};
 use super::gemm::{Along, finished, store_all, store_pixels, store_sums};
 use super::tile::{self, CHAIN, with_height};
-use crate::simd::{Facts, Kernel, Lanes, Level, Simd, Vector, outline, run};
+use crate::simd::{Facts, Kernel, Lanes, Level, Simd, Vector, outline, run, unrolled};
 
 outline!();
 
@@ -187,24 +187,28 @@ fn store_pooled<S: Simd, A: Lanes, const ROWS: usize>(
 ) {
     let half = A::Vector::<S>::LEN / 2;
     let mut picked = [[sums[0][0]; 1]; ROWS];
-    for row in 0..ROWS {
-        picked[row][0] = epilogue.pick(simd, sums[row][0], sums[row][1]);
-    }
+    unrolled::<ROWS>(
+        #[inline(always)]
+        |row| picked[row][0] = epilogue.pick(simd, sums[row][0], sums[row][1]),
+    );
     let picked = finished::<S, A, ROWS, 1>(simd, picked, epilogue);
     let is_whole = at + half <= maps[0].len();
-    for row in 0..ROWS {
-        if row % 2 == 1 || row >= maps.len() {
-            continue;
-        }
-        // Neighbours of two filters at a time: the first half of what is picked is of one, the second of the other.
-        let ([one], [other]) = (picked[row], picked[(row + 1).min(ROWS - 1)]);
-        let pooled = epilogue.pick(simd, one.unzip_low(other), one.unzip_high(other));
-        let pooled = pooled.as_slice();
-        for (map, pooled) in maps[row..].iter_mut().zip([&pooled[..half], &pooled[half..2 * half]]) {
-            match is_whole {
-                true => map[at..at + half].copy_from_slice(pooled),
-                false => map[at..at + count].copy_from_slice(&pooled[..count]),
+    unrolled::<ROWS>(
+        #[inline(always)]
+        |row| {
+            if row % 2 == 1 || row >= maps.len() {
+                return;
             }
-        }
-    }
+            // Neighbours of two filters at a time: the first half of what is picked is of one, the second of the other.
+            let ([one], [other]) = (picked[row], picked[(row + 1).min(ROWS - 1)]);
+            let pooled = epilogue.pick(simd, one.unzip_low(other), one.unzip_high(other));
+            let pooled = pooled.as_slice();
+            for (map, pooled) in maps[row..].iter_mut().zip([&pooled[..half], &pooled[half..2 * half]]) {
+                match is_whole {
+                    true => map[at..at + half].copy_from_slice(pooled),
+                    false => map[at..at + count].copy_from_slice(&pooled[..count]),
+                }
+            }
+        },
+    );
 }

@@ -12,7 +12,7 @@
 //! is left for operands. A product of bytes (u8 × i8 → i32, as VNNI has it) would be another `step`, on panels whose steps are four
 //! deep, and its sums would be `i32`.
 
-use crate::simd::{Lanes, Level, Simd, Vector, has_many_registers, lanes, load};
+use crate::simd::{Lanes, Level, Simd, Vector, has_many_registers, lanes, load, unrolled};
 
 /// Sums of more terms than this are taken part by part, so that rounding errors do not grow with the whole depth.
 pub(crate) const CHAIN: usize = 512;
@@ -32,8 +32,12 @@ pub(crate) const fn heights_of(many_registers: bool) -> &'static [usize] {
 }
 
 /// The lowest height that holds so many rows, or the tallest.
-pub(crate) fn height_for(heights: &[usize], rows: usize) -> usize {
-    heights.iter().rev().copied().find(|&height| height >= rows).unwrap_or(heights[0])
+pub(crate) const fn height_for(heights: &[usize], rows: usize) -> usize {
+    let mut at = heights.len() - 1;
+    while at > 0 && heights[at] < rows {
+        at -= 1;
+    }
+    heights[at]
 }
 
 /// The tallest height of no more rows than these.
@@ -90,11 +94,14 @@ pub(crate) fn sums<S: Simd, A: Lanes, const ROWS: usize, const COLUMNS: usize>(
         let columns;
         (columns, rest) = rest.split_at((CHAIN * width).min(rest.len()));
         let more = chain::<S, A, ROWS, COLUMNS>(simd, &rows[done * distance..], distance, columns);
-        for row in 0..ROWS {
-            for column in 0..COLUMNS {
-                sums[row][column] += more[row][column];
-            }
-        }
+        unrolled::<ROWS>(
+            #[inline(always)]
+            |row| {
+                for column in 0..COLUMNS {
+                    sums[row][column] += more[row][column];
+                }
+            },
+        );
         done += CHAIN;
     }
     sums
@@ -198,11 +205,14 @@ fn step<S: Simd, A: Lanes, const ROWS: usize, const COLUMNS: usize>(
     columns: [A::Vector<S>; COLUMNS],
 ) -> Sums<S, A, ROWS, COLUMNS> {
     let rows = &rows[..ROWS];
-    for row in 0..ROWS {
-        let broadcast = A::Vector::<S>::splat(simd, rows[row]);
-        for column in 0..COLUMNS {
-            sums[row][column] = A::mul_add::<S>(broadcast, columns[column], sums[row][column]);
-        }
-    }
+    unrolled::<ROWS>(
+        #[inline(always)]
+        |row| {
+            let broadcast = A::Vector::<S>::splat(simd, rows[row]);
+            for column in 0..COLUMNS {
+                sums[row][column] = A::mul_add::<S>(broadcast, columns[column], sums[row][column]);
+            }
+        },
+    );
     sums
 }

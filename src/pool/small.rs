@@ -13,7 +13,6 @@
 //! from its registers. Rows are read in the order in which they lie, for so they come from memory the fastest.
 
 use std::array;
-use std::ops::Range;
 
 use super::across::{Across, Source};
 use super::counts::Counts;
@@ -175,22 +174,6 @@ struct Row<'a, T> {
     output: &'a mut [T],
 }
 
-/// The parts of a [`Row`] that belong to one register of windows.
-type Place<'a, T> = (((&'a [T], &'a [T]), (&'a [T], &'a [T])), (&'a mut [T], &'a mut [T]));
-
-impl<T> Row<'_, T> {
-    /// Those of some registers.
-    #[inline(always)]
-    fn places(&mut self, registers: Range<usize>, lanes: usize) -> impl Iterator<Item = Place<'_, T>> {
-        let numbers = registers.start * lanes..registers.end * lanes;
-        let Self { above: [first, last], divisors: [one, other], merged, output } = self;
-        let above = first[numbers.clone()].chunks_exact(lanes).zip(last[numbers.clone()].chunks_exact(lanes));
-        let divisors = one[numbers.clone()].chunks_exact(lanes).zip(other[numbers.clone()].chunks_exact(lanes));
-        let stored = merged[numbers.clone()].chunks_exact_mut(lanes).zip(output[numbers].chunks_exact_mut(lanes));
-        above.zip(divisors).zip(stored)
-    }
-}
-
 /// What the windows of a row are divided by.
 #[inline(always)]
 fn divide_by<S: Simd, T: Kernels, O: Merge<T>>(simd: S, counts: &Counts<T>, of_row: usize, divisors: [&mut [T]; 2]) {
@@ -223,15 +206,12 @@ impl<S: Simd, T: Kernels, const STRIDE: usize> Across<S, T, STRIDE> {
         let inner = 1..registers.max(2) - 1;
         let (mut here, mut watched) = self.block::<O>(&source[..step], Some(0), watched);
         if behind == 0 {
-            for place in row.places(0..1, lanes) {
-                self.put::<O, SIZE, IS_LAST>(place, here, here);
-            }
+            self.put::<O, SIZE, IS_LAST>(&mut row, 0, here, here);
         }
-        let blocks = source[inner.start * step..inner.end * step].chunks_exact(step);
-        for (block, place) in blocks.zip(row.places(inner.start - behind..inner.end - behind, lanes)) {
+        for block in inner {
             let next;
-            (next, watched) = self.block::<O>(block, None, watched);
-            self.put::<O, SIZE, IS_LAST>(place, here, next);
+            (next, watched) = self.block::<O>(&source[block * step..][..step], None, watched);
+            self.put::<O, SIZE, IS_LAST>(&mut row, block - behind, here, next);
             here = next;
         }
         for (within, block) in [(1, registers - 1), (2, registers)] {
@@ -242,9 +222,7 @@ impl<S: Simd, T: Kernels, const STRIDE: usize> Across<S, T, STRIDE> {
             if block < self.blocks {
                 (next, watched) = self.block::<O>(&source[block * step..][..step], Some(within), watched);
             }
-            for place in row.places(block - behind..block - behind + 1, lanes) {
-                self.put::<O, SIZE, IS_LAST>(place, here, next);
-            }
+            self.put::<O, SIZE, IS_LAST>(&mut row, block - behind, here, next);
             here = next;
         }
         watched
@@ -254,11 +232,13 @@ impl<S: Simd, T: Kernels, const STRIDE: usize> Across<S, T, STRIDE> {
     #[inline(always)]
     fn put<O: Merge<T>, const SIZE: usize, const IS_LAST: bool>(
         &self,
-        (((first, last), (one, other)), (merged, output)): Place<'_, T>,
+        row: &mut Row<'_, T>,
+        register: usize,
         here: [T::Pixels<S>; 2],
         next: [T::Pixels<S>; 2],
     ) {
-        let simd = self.simd;
+        let (simd, lanes) = (self.simd, T::Pixels::<S>::LEN);
+        let at = register * lanes;
         let result = match (SIZE, STRIDE) {
             (2, _) => O::merge(simd, next[0], next[1]),
             (_, 1) => self.three::<O>(here[0], next[0]),
@@ -266,17 +246,18 @@ impl<S: Simd, T: Kernels, const STRIDE: usize> Across<S, T, STRIDE> {
         };
         // Windows side by side have no row in common.
         if !IS_LAST || SIZE > STRIDE {
-            result.store_slice(merged);
+            result.store_slice(&mut row.merged[at..][..lanes]);
         }
         if IS_LAST {
-            let load = T::Pixels::<S>::from_slice;
-            let above = if SIZE == 2 { load(simd, first) } else { O::merge(simd, load(simd, first), load(simd, last)) };
+            let load = |numbers: &[T]| T::Pixels::<S>::from_slice(simd, &numbers[at..][..lanes]);
+            let [first, last] = row.above;
+            let above = if SIZE == 2 { load(first) } else { O::merge(simd, load(first), load(last)) };
             let whole = O::merge(simd, above, result);
             let finished = match O::COUNTED {
-                true => O::divided_by::<S>(whole, [load(simd, one), load(simd, other)]),
+                true => O::divided_by::<S>(whole, [load(row.divisors[0]), load(row.divisors[1])]),
                 false => O::finish::<S>(whole),
             };
-            finished.store_slice(output);
+            finished.store_slice(&mut row.output[at..][..lanes]);
         }
     }
 }

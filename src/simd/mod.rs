@@ -117,6 +117,23 @@ pub(crate) fn has_kernels(level: Level) -> bool {
     true
 }
 
+/// Calls `part` with each number below `N`, which is 16 at most, written out one after the other.
+///
+/// Registers in an array stay registers only where every index is known when compiling. A compiler that makes one step of each turn of a
+/// loop knows it, and whether it does depends on how far the profile of the user has it go; this does not.
+#[inline(always)]
+pub(crate) fn unrolled<const N: usize>(mut part: impl FnMut(usize)) {
+    const { assert!(N <= 16, "no more are written out") }
+    macro_rules! written_out {
+        ($($number:literal)*) => {
+            $(if N > $number {
+                part($number);
+            })*
+        };
+    }
+    written_out!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
+}
+
 /// Defines `outlined`, which makes a part of a kernel a function of its own, compiled for the same instructions: kernels of many
 /// parts take a compiler less time so. What is small, or called often, is better inlined.
 ///

@@ -2,7 +2,7 @@
 
 use super::{MOST_LANES, WIDEST};
 use crate::kernels::epilogue::Epilogue;
-use crate::simd::{Lanes, Simd, Vector};
+use crate::simd::{Lanes, Simd, Vector, unrolled};
 
 /// Where a tile goes in the output.
 pub(super) struct Place {
@@ -28,33 +28,49 @@ impl Place {
         let lanes = A::Vector::<S>::LEN;
         if let Some(bias) = finish.bias {
             let bias = A::Vector::<S>::splat(simd, bias[0]);
-            for sum in sums.as_flattened_mut() {
-                *sum += bias;
-            }
+            unrolled::<ROWS>(
+                #[inline(always)]
+                |row| {
+                    for register in 0..WIDTH {
+                        sums[row][register] += bias;
+                    }
+                },
+            );
         }
         if let Some(clamp) = finish.clamp {
-            for sum in sums.as_flattened_mut() {
-                *sum = clamp.apply_to(simd, *sum);
-            }
+            unrolled::<ROWS>(
+                #[inline(always)]
+                |row| {
+                    for register in 0..WIDTH {
+                        sums[row][register] = clamp.apply_to(simd, sums[row][register]);
+                    }
+                },
+            );
         }
         let Self { at, pitch, rows, columns, spills } = self;
         let whole = rows == ROWS && (spills || columns >= WIDTH * lanes);
         match output.get_mut(at..at + (ROWS - 1) * pitch + WIDTH * lanes) {
             Some(output) if whole => {
-                for row in 0..ROWS {
-                    let output = &mut output[row * pitch..][..WIDTH * lanes];
-                    for register in 0..WIDTH {
-                        sums[row][register].store_slice(&mut output[register * lanes..][..lanes]);
-                    }
-                }
+                unrolled::<ROWS>(
+                    #[inline(always)]
+                    |row| {
+                        let output = &mut output[row * pitch..][..WIDTH * lanes];
+                        for register in 0..WIDTH {
+                            sums[row][register].store_slice(&mut output[register * lanes..][..lanes]);
+                        }
+                    },
+                );
             }
             _ => {
                 let mut tile = [[A::default(); WIDEST * MOST_LANES]; ROWS];
-                for row in 0..ROWS {
-                    for register in 0..WIDTH {
-                        sums[row][register].store_slice(&mut tile[row][register * lanes..][..lanes]);
-                    }
-                }
+                unrolled::<ROWS>(
+                    #[inline(always)]
+                    |row| {
+                        for register in 0..WIDTH {
+                            sums[row][register].store_slice(&mut tile[row][register * lanes..][..lanes]);
+                        }
+                    },
+                );
                 copy_part(&tile[..rows], columns.min(WIDTH * lanes), &mut output[at..], pitch);
             }
         }

@@ -333,13 +333,13 @@ fn halves<S: Simd, A: Lanes + Float, const REGISTERS: usize, const TOGETHER: usi
 ) {
     let lanes = A::Vector::<S>::LEN;
     let zero = A::Vector::<S>::splat(simd, A::default());
-    let rows = values.chunks_exact(values.len() / PATCH).zip(weights.chunks_exact(weights.len() / PATCH));
-    for (row, (values, weights)) in rows.enumerate() {
+    let channels = weights.len() / (PATCH * TOGETHER * PATCH);
+    for row in 0..PATCH {
         let mut products = [[[zero; PATCH]; TOGETHER]; REGISTERS];
-        let channels = weights.len() / (TOGETHER * PATCH);
-        let counted = tiling.channels_at([row, 0], channels);
-        let channels = values.chunks_exact(REGISTERS * PATCH * lanes).zip(weights.chunks_exact(TOGETHER * PATCH));
-        for (values, weights) in channels.skip(counted.start).take(counted.len()) {
+        for channel in tiling.channels_at([row, 0], channels) {
+            let at = row * channels + channel;
+            let values = &values[at * REGISTERS * PATCH * lanes..][..REGISTERS * PATCH * lanes];
+            let weights = &weights[at * TOGETHER * PATCH..][..TOGETHER * PATCH];
             for point in 0..PATCH {
                 let mut of_point = [zero; TOGETHER];
                 for filter in 0..TOGETHER {

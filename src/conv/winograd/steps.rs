@@ -6,7 +6,7 @@ use crate::Float;
 use crate::cache;
 use crate::kernels::epilogue::{Epilogue, store_maps};
 use crate::kernels::tile::{self, with_height};
-use crate::simd::{Facts, Lanes, Level, Simd, Vector, lanes, outline};
+use crate::simd::{Facts, Lanes, Level, Simd, Vector, has_many_registers, lanes, outline, unrolled};
 
 outline!();
 
@@ -85,16 +85,44 @@ impl<'a, A: Lanes> Scratch<'a, A> {
 /// How many of the tiles that are left have their sums in registers together: a height of the [`tile`] that leaves few blanks, in this
 /// pass and in those after it.
 #[inline(always)]
-fn together<A: Lanes>(level: Level, left: usize) -> usize {
-    let heights = tile::heights::<A>(level);
-    // What a pass takes: a multiply-add for each tile, and no fewer than it takes one to end; and reading the weights.
-    let cost = |height: usize| height.max(SHORTEST) + 2;
-    let rest = |left: usize| {
-        let last = left % heights[0];
-        left / heights[0] * cost(heights[0]) + if last == 0 { 0 } else { cost(tile::height_for(heights, last)) }
-    };
-    let all = |&height: &usize| cost(height) + rest(left.saturating_sub(height));
-    heights.iter().copied().min_by_key(all).unwrap_or(1)
+fn together(many_registers: bool, left: usize) -> usize {
+    // What the tallest passes before the last two take is the same whatever these are.
+    let tallest = tile::heights_of(many_registers)[0];
+    let left = if left < 2 * tallest { left } else { tallest + left % tallest };
+    if many_registers { PASSES_OF_MANY[left] } else { PASSES_OF_FEW[left] }
+}
+
+const PASSES_OF_MANY: [usize; 2 * MOST_TOGETHER] = passes(tile::heights_of(true));
+const PASSES_OF_FEW: [usize; 2 * MOST_TOGETHER] = passes(tile::heights_of(false));
+
+/// The next pass for each number of tiles that may be left.
+const fn passes(heights: &[usize]) -> [usize; 2 * MOST_TOGETHER] {
+    let mut passes = [1; 2 * MOST_TOGETHER];
+    let mut left = 1;
+    while left < passes.len() {
+        let (mut least, mut at) = (usize::MAX, 0);
+        while at < heights.len() {
+            let all = cost_of_pass(heights[at]) + cost_of_rest(heights, left.saturating_sub(heights[at]));
+            if all < least {
+                (least, passes[left]) = (all, heights[at]);
+            }
+            at += 1;
+        }
+        left += 1;
+    }
+    passes
+}
+
+/// What a pass takes: a multiply-add for each tile, and no fewer than it takes one to end; and reading the weights.
+const fn cost_of_pass(height: usize) -> usize {
+    (if height < SHORTEST { SHORTEST } else { height }) + 2
+}
+
+/// What the passes after it take, if all but the last are the tallest.
+const fn cost_of_rest(heights: &[usize], left: usize) -> usize {
+    let last = left % heights[0];
+    let all_but_last = left / heights[0] * cost_of_pass(heights[0]);
+    if last == 0 { all_but_last } else { all_but_last + cost_of_pass(tile::height_for(heights, last)) }
 }
 
 /// A pass over fewer tiles takes no less time.
@@ -107,7 +135,7 @@ pub(in crate::conv) fn with_blanks<A: Lanes>(level: Level, tiles: usize) -> f64 
     let mut all = (tiles / tallest).saturating_sub(1) * tallest;
     let mut left = tiles - all;
     while left > 0 {
-        let together = together::<A>(level, left);
+        let together = together(has_many_registers::<A>(level), left);
         all += together.max(SHORTEST);
         left = left.saturating_sub(together);
     }
@@ -137,7 +165,7 @@ pub(super) fn multiply<S: Simd, A: Lanes, const REGISTERS: usize>(
         }
         let mut first = 0;
         while first < tiles {
-            let together = together::<A>(simd.level(), tiles - first);
+            let together = together(Facts::<S, A>::MANY_REGISTERS, tiles - first);
             let values = &values[channels.start * tiles + first..];
             let products = &mut scratch.products[(first * points + point) * width..];
             with_height!(Facts::<S, A>::MANY_REGISTERS, together, |TOGETHER| outlined(
@@ -163,13 +191,15 @@ fn multiply_together<S: Simd, A: Lanes, const TOGETHER: usize, const REGISTERS: 
     let lanes = A::Vector::<S>::LEN;
     let width = REGISTERS * lanes;
     let sums = tile::sums::<S, A, TOGETHER, REGISTERS>(simd, values, tiles, weights);
-    for tile in 0..TOGETHER {
-        // One check a tile: with more the compiler does not unroll this loop, and keeps the sums in memory.
-        let products = &mut products[tile * points * width..][..width];
-        for register in 0..REGISTERS {
-            sums[tile][register].store_slice(&mut products[register * lanes..][..lanes]);
-        }
-    }
+    unrolled::<TOGETHER>(
+        #[inline(always)]
+        |tile| {
+            let products = &mut products[tile * points * width..][..width];
+            for register in 0..REGISTERS {
+                sums[tile][register].store_slice(&mut products[register * lanes..][..lanes]);
+            }
+        },
+    );
 }
 
 /// The outputs of a row of tiles for one register of filters, as `[row, column]` of `length` columns for each filter.

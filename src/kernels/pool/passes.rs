@@ -9,6 +9,16 @@ pub(super) const FRESH: u8 = 0;
 pub(super) const ONTO: u8 = 1;
 pub(super) const FROM: u8 = 2;
 
+/// So many whole blocks of each row. (`map` of an array is not always inlined.)
+#[inline(always)]
+fn in_blocks<T, const N: usize, const ROWS: usize>(rows: [&[T]; ROWS], blocks: usize) -> [&[[T; N]]; ROWS] {
+    let mut blocks_of = [&[][..]; ROWS];
+    for row in 0..ROWS {
+        blocks_of[row] = &rows[row].as_chunks::<N>().0[..blocks];
+    }
+    blocks_of
+}
+
 /// Merges rows of pixels: `to[x] = (nothing, to[x] or from[x]) ∘ rows[0][x] ∘ rows[1][x] ∘ …`
 #[inline(always)]
 pub(super) fn down<O: Operation<N>, const N: usize, const ROWS: usize, const HOW: u8>(
@@ -20,10 +30,7 @@ pub(super) fn down<O: Operation<N>, const N: usize, const ROWS: usize, const HOW
     let to = to.as_chunks_mut::<N>().0;
     let blocks = to.len();
     let from = if HOW == FROM { &from.as_chunks::<N>().0[..blocks] } else { &[] };
-    let rows = rows.map(
-        #[inline(always)]
-        |row| &row.as_chunks::<N>().0[..blocks],
-    );
+    let rows = in_blocks::<_, N, ROWS>(rows, blocks);
     for block in 0..blocks {
         let mut merged = match HOW {
             FRESH => op.enter(&rows[0][block]),
@@ -46,10 +53,7 @@ pub(super) fn merge<O: Operation<N>, const N: usize, const TERMS: usize>(
 ) {
     let to = to.as_chunks_mut::<N>().0;
     let blocks = to.len();
-    let terms = terms.map(
-        #[inline(always)]
-        |term| &term.as_chunks::<N>().0[..blocks],
-    );
+    let terms = in_blocks::<_, N, TERMS>(terms, blocks);
     for block in 0..blocks {
         op.store(merged(op, block, terms), &mut to[block]);
     }
@@ -107,10 +111,7 @@ pub(super) fn last<O: Operation<N>, const N: usize, const TERMS: usize, const SE
     row: &mut Row<'_, O::Pixel>,
 ) {
     let blocks = row.outputs.div_ceil(N) * if SECOND { 2 } else { 1 };
-    let terms = terms.map(
-        #[inline(always)]
-        |term| &term.as_chunks::<N>().0[..blocks],
-    );
+    let terms = in_blocks::<_, N, TERMS>(terms, blocks);
     row.write(
         op,
         #[inline(always)]
@@ -145,8 +146,9 @@ pub(super) fn gathered<O: Operation<N>, const N: usize>(
 #[inline(always)]
 fn gather<O: Operation<N>, const N: usize>(op: O, cells: &[O::Cell], places: &[u32]) -> O::Block {
     let mut gathered = [op.blank(); N];
-    for (cell, &place) in gathered.iter_mut().zip(&places[..N]) {
-        *cell = cells[place as usize];
+    let places = &places[..N];
+    for cell in 0..N {
+        gathered[cell] = cells[places[cell] as usize];
     }
     op.load(&gathered)
 }

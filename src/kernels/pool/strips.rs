@@ -34,6 +34,12 @@ impl<'a, P: Copy + Default> Pixels<'a, P> {
         }
     }
 
+    /// One of the rows under a strip.
+    #[inline(always)]
+    fn under(&self, under: &Under, number: usize) -> &'a [P] {
+        self.row(under.row(number))
+    }
+
     /// Calls `each` with all pixels between the first and the last under some rows of outputs, plane by plane.
     #[inline(always)]
     pub(super) fn each_plane(&self, layout: &Layout, group: Group, mut each: impl FnMut(usize, &'a [P])) {
@@ -156,19 +162,34 @@ fn strip<O: Operation<N>, const N: usize>(
     strip: &mut [O::Cell],
 ) {
     let to = &mut strip[..source.length];
-    let (count, row) = (under.count(), |number| source.row(under.row(number)));
+    let count = under.count();
     match count {
-        1 => down::<O, N, 1, FRESH>(op, &[], [row(0)], to),
-        2 => down::<O, N, 2, FRESH>(op, &[], [row(0), row(1)], to),
-        3 => down::<O, N, 3, FRESH>(op, &[], [row(0), row(1), row(2)], to),
-        _ => down::<O, N, 4, FRESH>(op, &[], [row(0), row(1), row(2), row(3)], to),
+        1 => down::<O, N, 1, FRESH>(op, &[], [source.under(&under, 0)], to),
+        2 => down::<O, N, 2, FRESH>(op, &[], [source.under(&under, 0), source.under(&under, 1)], to),
+        3 => down::<O, N, 3, FRESH>(
+            op,
+            &[],
+            [source.under(&under, 0), source.under(&under, 1), source.under(&under, 2)],
+            to,
+        ),
+        _ => down::<O, N, 4, FRESH>(
+            op,
+            &[],
+            [source.under(&under, 0), source.under(&under, 1), source.under(&under, 2), source.under(&under, 3)],
+            to,
+        ),
     }
     let mut done = 4;
     while done < count {
         match count - done {
-            1 => down::<O, N, 1, ONTO>(op, &[], [row(done)], to),
-            2 => down::<O, N, 2, ONTO>(op, &[], [row(done), row(done + 1)], to),
-            _ => down::<O, N, 3, ONTO>(op, &[], [row(done), row(done + 1), row(done + 2)], to),
+            1 => down::<O, N, 1, ONTO>(op, &[], [source.under(&under, done)], to),
+            2 => down::<O, N, 2, ONTO>(op, &[], [source.under(&under, done), source.under(&under, done + 1)], to),
+            _ => down::<O, N, 3, ONTO>(
+                op,
+                &[],
+                [source.under(&under, done), source.under(&under, done + 1), source.under(&under, done + 2)],
+                to,
+            ),
         }
         done += 3;
     }
