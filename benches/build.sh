@@ -91,7 +91,7 @@ build_profile() {
     rm -r "$root/profiles/target/$name"
 }
 
-# The layers in turns: one core, five rounds of every binary, the least of the medians of each.
+# The layers in turns: one core, nine rounds of every binary, the least of the medians of each.
 if [ "${1-}" = --profiles ]; then
     program profiles "$ours" <benches/build/profiles.rs
     release=CARGO_PROFILE_RELEASE_
@@ -102,10 +102,12 @@ if [ "${1-}" = --profiles ]; then
     build_profile one-unit release ${release}CODEGEN_UNITS=1
     build_profile opt-level-2 release ${release}OPT_LEVEL=2
     build_profile dev dev
-    printf '\n[profile.dev.package.featuremap]\nopt-level = 3\n' >>"$root/profiles/Cargo.toml"
+    # What the README says to put into a Cargo.toml.
+    printf '\n' >>"$root/profiles/Cargo.toml"
+    sed -n '/^\[profile.dev.package.featuremap\]/,/^```/{/^```/!p}' README.md >>"$root/profiles/Cargo.toml"
     build_profile dev-optimised dev
     names='default lto-off lto-thin lto-fat one-unit opt-level-2 dev dev-optimised'
-    for _ in 1 2 3 4 5; do
+    for _ in 1 2 3 4 5 6 7 8 9; do
         for name in $names; do
             RAYON_NUM_THREADS=1 "$root/profiles/$name" | sed "s/^/$name|/"
         done

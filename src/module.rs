@@ -123,7 +123,9 @@ pub trait Module<T: Element, U: Element = T>: Operator + Send + Sync {
     /// As [`forward_into`](Self::forward_into), and [`Error::TooLarge`] or [`Error::OutOfMemory`] for an output that
     /// memory cannot hold.
     fn forward_view(&self, input: TensorView<'_, T>) -> Result<Tensor<U>> {
-        fresh(self.output_shape(input.shape()), &mut |output| self.forward_into(input.clone(), output))
+        let mut output = blank(self.output_shape(input.shape()))?;
+        self.forward_into(input, output.view_mut())?;
+        Ok(output)
     }
 
     /// Computes the output for anything that can be viewed as a tensor: a reference to a [`Tensor`] or to an `ndarray`
@@ -145,7 +147,7 @@ pub trait Module<T: Element, U: Element = T>: Operator + Send + Sync {
     ///
     /// [`Error::Shape`] if not, and whatever [`output_shape`](Operator::output_shape) gives.
     fn check_output(&self, input: &TensorView<'_, T>, output: &TensorViewMut<'_, U>) -> Result<()> {
-        self.output_shape(input.shape()).and_then(|shape| check_shape(&shape, output))
+        check_found(self.output_shape(input.shape()), output)
     }
 
     /// Its parameters with their names, those of PyTorch for the modules of this crate (`weight`, `bias`); those of its nodes for a
@@ -195,14 +197,16 @@ pub(crate) fn check_shape<U>(expected: &[usize], output: &TensorViewMut<'_, U>) 
     Err(Error::Shape { what: "the output", expected: expected.to_vec(), found: output.shape().to_vec() })
 }
 
-/// A tensor of its own, filled by a module: what modules of one type of output need not each compile.
-fn fresh<U: Element>(
-    shape: Result<Vec<usize>>,
-    fill: &mut dyn FnMut(TensorViewMut<'_, U>) -> Result<()>,
-) -> Result<Tensor<U>> {
-    let mut output = Tensor::zeros(&shape?)?;
-    fill(output.view_mut())?;
-    Ok(output)
+/// The same where the module may give none. It is not inlined, nor is the next: modules of one type of output need not each compile them.
+#[inline(never)]
+fn check_found<U>(expected: Result<Vec<usize>>, output: &TensorViewMut<'_, U>) -> Result<()> {
+    check_shape(&expected?, output)
+}
+
+/// A tensor for the output of a module.
+#[inline(never)]
+fn blank<U: Element>(shape: Result<Vec<usize>>) -> Result<Tensor<U>> {
+    Tensor::zeros(&shape?)
 }
 
 /// A pointer to a module is a module.

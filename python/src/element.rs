@@ -7,7 +7,7 @@ use numpy::{PyArrayDescrMethods, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
-use crate::layer::Plain;
+use crate::kind::Plain;
 
 /// Shows parameters with their names, as arrays of their own.
 pub(crate) type Shown = Arc<dyn Fn(Python<'_>) -> Vec<(String, Py<PyAny>)> + Send + Sync>;

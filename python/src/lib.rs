@@ -5,6 +5,7 @@ mod arguments;
 mod array;
 mod element;
 mod error;
+mod kind;
 mod layer;
 mod make;
 mod median;

@@ -11,7 +11,8 @@ use pyo3::prelude::*;
 use crate::arguments::{AXES, Border, Frame, check_over, first, over_axes, padding_mode, sizes};
 use crate::array;
 use crate::element::{AnyWeighted, ElementType, Pixel, Shown, of_element};
-use crate::layer::{Chain, Kind, Layer, Plain, Reduce, shown};
+use crate::kind::{Chain, Kind, Plain, Reduce};
+use crate::layer::{Layer, shown};
 
 fn reduce(name: &str, count_include_pad: bool, number: Option<f64>) -> PyResult<Reduce> {
     Ok(match (name, number) {

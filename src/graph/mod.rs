@@ -3,6 +3,7 @@
 //! ```text
 //!     flat       nested graphs as one list of nodes and values, with shapes, in the order in which they are computed
 //!     planner    what is computed together, and what in place: steps from buffer to buffer
+//!     joins      where sums, products and what is put side by side are computed
 //!     cut fused  two modules in bands of rows, which stay in cache
 //!     layout     how long buffers are needed, and which of them are the caller's
 //!     memory     where the others lie: those that are not needed at the same time share memory
@@ -13,6 +14,7 @@ mod cut;
 mod flat;
 mod fused;
 mod in_place;
+mod joins;
 mod layout;
 mod memory;
 mod planner;

@@ -25,7 +25,7 @@ pub(crate) struct Way {
 }
 
 impl Way {
-    fn new(algorithm: impl Into<String>, bytes: usize) -> Self {
+    pub(super) fn new(algorithm: impl Into<String>, bytes: usize) -> Self {
         Self { algorithm: algorithm.into(), bytes }
     }
 }
@@ -121,12 +121,12 @@ impl<'f, 'a, T: Element> Planner<'f, 'a, T> {
         &self.flat.shapes[value]
     }
 
-    fn bytes(&self, value: usize) -> usize {
+    pub(super) fn bytes(&self, value: usize) -> usize {
         count(self.shape(value)) * size_of::<T>()
     }
 
     /// Notes that a node is computed: that it has read its inputs, and that its value lies in a buffer.
-    fn computed(&mut self, node: usize, buffer: usize, way: Way) {
+    pub(super) fn computed(&mut self, node: usize, buffer: usize, way: Way) {
         self.done[node] = true;
         for &input in &self.flat.nodes[node].inputs {
             self.left[input] -= 1;
@@ -141,7 +141,7 @@ impl<'f, 'a, T: Element> Planner<'f, 'a, T> {
     }
 
     /// Whether a node may change a value where it lies: nobody else is to read it, and it is not the caller's.
-    fn may_change(&self, value: usize) -> bool {
+    pub(super) fn may_change(&self, value: usize) -> bool {
         let buffer = self.buffer_of[value];
         let readers = |(number, &left): (usize, &usize)| if self.lies_in(number, buffer) { left } else { 0 };
         buffer != INPUT && self.left.iter().enumerate().map(readers).sum::<usize>() == 1
@@ -356,7 +356,7 @@ impl<'f, 'a, T: Element> Planner<'f, 'a, T> {
         self.computed(last, target, of_last);
     }
 
-    fn draft(&mut self, node: usize, action: Action<T>, input: usize, target: usize) {
+    pub(super) fn draft(&mut self, node: usize, action: Action<T>, input: usize, target: usize) {
         let path = self.flat.nodes[node].path.clone();
         let output = match &action {
             Action::Plan(plan) => plan.output_shape().to_vec(),
@@ -364,48 +364,6 @@ impl<'f, 'a, T: Element> Planner<'f, 'a, T> {
         };
         let source = (self.buffer_of[input], self.shape(input).to_vec());
         self.drafts.push(Draft { path, action, source, target: (target, output), then: Vec::new(), rows_bytes: 0 });
-    }
-
-    /// A sum or a product: where one of the two lies, if nobody else needs that one.
-    fn join(&mut self, node: usize, join: Join) {
-        let inputs = &self.flat.nodes[node].inputs;
-        let shape = self.shape(node + 1);
-        let &[one, other] = &inputs[..] else { return };
-        let whole = |&value: &usize| self.shape(value) == shape;
-        // What was computed last is still in cache.
-        let onto = [other, one].into_iter().filter(whole).find(|&value| self.may_change(value));
-        let (buffer, operand, bytes) = match onto {
-            Some(value) => (self.buffer_of[value], if value == one { other } else { one }, 0),
-            None => {
-                let first = if whole(&one) { one } else { other };
-                let buffer = self.new_buffer(count(shape));
-                self.draft(node, Action::Copy(None), first, buffer);
-                (buffer, if first == one { other } else { one }, self.bytes(node + 1))
-            }
-        };
-        self.draft(node, Action::Join(join), operand, buffer);
-        self.computed(node, buffer, Way::new(if bytes == 0 { "in place" } else { "copied" }, bytes));
-    }
-
-    /// Branches side by side: those that lie in one piece of the result are computed where they belong, others are copied.
-    fn concat(&mut self, node: usize, axis: usize) {
-        let shape = self.shape(node + 1);
-        let inner = count(&shape[axis + 1..]);
-        let in_one_piece = shape[..axis].iter().all(|&length| length == 1);
-        let target = self.new_buffer(count(shape));
-        let mut first = 0;
-        for &input in &self.flat.nodes[node].inputs {
-            let (buffer, length) = (self.buffer_of[input], self.shape(input)[axis]);
-            let is_free = self.buffers[buffer].within.is_none() && self.may_change(input);
-            if in_one_piece && is_free {
-                self.buffers[buffer].within = Some((target, first * inner));
-                self.buffers[target].has_parts = true;
-            } else if length > 0 {
-                self.draft(node, Action::Copy(Some((axis, first..first + length))), input, target);
-            }
-            first += length;
-        }
-        self.computed(node, target, Way::new("in place", self.bytes(node + 1)));
     }
 }
 

@@ -7,7 +7,7 @@ use super::channels;
 use super::operation::{Largest, Mean, Norm, Operation, PlainLargest, PlainSmallest, Smallest};
 use super::pairs::{self, Pairs};
 use super::planes::{Pooled, Sizes};
-use super::reduction::pairwise_sum;
+use super::reductions::pairwise_sum;
 use super::small::{self, Rows};
 use super::totals::{self, Totals};
 use super::windows::Windows;

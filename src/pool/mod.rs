@@ -17,6 +17,7 @@ mod pairs;
 mod planes;
 mod problem;
 mod reduction;
+mod reductions;
 pub mod reference;
 mod short;
 mod small;
@@ -36,7 +37,8 @@ pub use boxes::{
     GlobalMinPool1d, GlobalMinPool2d, GlobalMinPool3d, GlobalPool,
 };
 pub(crate) use kernels::Kernels;
-pub use reduction::{Average, L2, Lp, Max, Min, Reduction, Selection};
+pub use reduction::{Reduction, Selection};
+pub use reductions::{Average, L2, Lp, Max, Min};
 pub use unpool::{MaxUnpool, MaxUnpool1d, MaxUnpool2d, MaxUnpool3d};
 
 use std::ops::Range;
