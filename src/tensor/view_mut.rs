@@ -239,7 +239,10 @@ impl<'a, T> TensorViewMut<'a, T> {
     where
         T: Copy,
     {
-        self.assign_map(other, |&element| element);
+        match (other.to_slice(), self.as_slice_mut()) {
+            (Some(elements), Some(places)) => places.copy_from_slice(elements),
+            _ => self.assign_map(other, |&element| element),
+        }
     }
 
     /// Copies elements in row-major order, as many as there are.
