@@ -309,3 +309,20 @@ pub(crate) fn levels() -> Vec<Level> {
 pub(crate) fn kernel_levels() -> Vec<Level> {
     levels().into_iter().filter(|&level| has_kernels(level)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::unrolled;
+
+    #[test]
+    fn what_is_written_out_is_a_loop() {
+        fn numbers<const N: usize>() -> Vec<usize> {
+            let mut numbers = Vec::new();
+            unrolled::<N>(|number| numbers.push(number));
+            numbers
+        }
+        assert!(numbers::<0>().is_empty());
+        assert_eq!(numbers::<7>(), [0, 1, 2, 3, 4, 5, 6]);
+        assert!(numbers::<16>().into_iter().eq(0..16));
+    }
+}

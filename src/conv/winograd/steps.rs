@@ -332,3 +332,26 @@ fn load<S: Simd, A: Lanes, const COUNT: usize>(simd: S, numbers: &[A], stride: u
     }
     registers
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passes_take_no_longer_than_the_tallest_alone() {
+        for many_registers in [false, true] {
+            let heights = tile::heights_of(many_registers);
+            for tiles in 1..200_usize {
+                let (mut left, mut all) = (tiles, 0);
+                while left > 0 {
+                    let pass = together(many_registers, left);
+                    assert!(heights.contains(&pass), "{pass} of {left}");
+                    all += cost_of_pass(pass);
+                    left = left.saturating_sub(pass);
+                }
+                assert!(all <= tiles.div_ceil(heights[0]) * cost_of_pass(heights[0]), "{tiles} tiles");
+                assert!(all <= cost_of_rest(heights, tiles), "{tiles} tiles");
+            }
+        }
+    }
+}
