@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use crate::parallel::threads;
-use crate::tensor::{TensorView, TensorViewMut};
 use crate::{Element, Error, Plan, Result};
 
 /// As many plans are kept: each holds the memory that it computes in.
@@ -21,29 +20,36 @@ struct Idle<T: Element> {
 }
 
 impl<T: Element> Kept<T> {
-    /// Runs a plan for this input: one that was kept, or else one that is made, and kept in its turn. One whose parameters have been
-    /// given out to be written to is dropped.
-    pub(crate) fn run(
+    /// Runs a plan for inputs of this shape: one that was kept, or else one that is made, and kept in its turn. One whose parameters have
+    /// been given out to be written to is dropped. Both calls are given what is written to.
+    pub(crate) fn run<O, R>(
         &self,
-        input: &TensorView<'_, T>,
-        output: &mut TensorViewMut<'_, T>,
-        make: impl FnOnce(&TensorViewMut<'_, T>) -> Result<Plan<T>>,
-    ) -> Result<()> {
+        shape: &[usize],
+        mut output: O,
+        make: impl FnOnce(&O) -> Result<Plan<T>>,
+        mut run: impl FnMut(&mut Plan<T>, &mut O) -> Result<R>,
+    ) -> Result<R> {
         let threads = threads();
-        while let Some(mut plan) = self.take(input.shape(), threads) {
-            match plan.run(input, &mut *output) {
+        while let Some(mut plan) = self.take(shape, threads) {
+            match run(&mut plan, &mut output) {
                 Err(Error::Outdated) => {}
                 Err(error) => return Err(error),
-                Ok(()) => {
+                Ok(result) => {
                     self.keep(Idle { threads, plan });
-                    return Ok(());
+                    return Ok(result);
                 }
             }
         }
-        let mut plan = make(output)?;
-        plan.run(input, &mut *output)?;
+        let mut plan = make(&output)?;
+        let result = run(&mut plan, &mut output)?;
         self.keep(Idle { threads, plan });
-        Ok(())
+        Ok(result)
+    }
+
+    /// How many are kept.
+    #[cfg(test)]
+    pub(crate) fn plans(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     fn take(&self, shape: &[usize], threads: usize) -> Option<Plan<T>> {

@@ -169,7 +169,8 @@ impl Network {
         Ok(Runner { network: self.clone(), plan: self.0.graph().plan(shape)? })
     }
 
-    /// Plans the network and runs it once: the outputs in order, for the inputs in order.
+    /// Runs the network: the outputs in order, for the inputs in order. It is planned by the first call, and the plan kept for those after
+    /// it. Of calls at the same time each has a plan of its own.
     ///
     /// ```
     /// use featuremap::{Tensor, onnx::Model};
@@ -185,7 +186,15 @@ impl Network {
     ///
     /// [`Error::Shape`] for inputs of other shapes, or of another number; otherwise as [`Graph::plan`].
     pub fn run(&self, inputs: &[&dyn AsView<f32>]) -> Result<Vec<Tensor<f32>>> {
-        self.runner()?.run(inputs)
+        self.0.run(inputs, &mut |input| {
+            self.0.kept.run(input.shape(), (), |()| self.0.graph().plan(input.shape()), |plan, ()| filled(plan, input))
+        })
+    }
+
+    /// How many plans are kept.
+    #[cfg(test)]
+    pub(super) fn plans(&self) -> usize {
+        self.0.kept.plans()
     }
 
     /// The only input and the only output.
@@ -205,6 +214,36 @@ impl Parts {
     fn input_elements(&self) -> Result<usize> {
         let mut counts = self.inputs.iter().map(|input| element_count::<f32>(&input.shape));
         counts.try_fold(0, |sum: usize, count| Ok(sum.saturating_add(count?)))
+    }
+
+    /// Gives `run` the input, or one row of all inputs, and lists the outputs of what it returns.
+    fn run(
+        &self,
+        inputs: &[&dyn AsView<f32>],
+        run: &mut dyn FnMut(&TensorView<'_, f32>) -> Result<Tensor<f32>>,
+    ) -> Result<Vec<Tensor<f32>>> {
+        if inputs.len() != self.inputs.len() {
+            let (expected, found) = (vec![self.inputs.len()], vec![inputs.len()]);
+            return Err(Error::Shape { what: "the list of the inputs of this ONNX network", expected, found });
+        }
+        let views: Vec<_> = inputs.iter().map(|input| input.as_view()).collect();
+        for (view, port) in views.iter().zip(&self.inputs) {
+            if view.shape() != port.shape {
+                let (expected, found) = (port.shape.clone(), view.shape().to_vec());
+                return Err(Error::Shape { what: "an input of this ONNX network", expected, found });
+            }
+        }
+        if let [view] = &views[..] {
+            return unpacked(&self.outputs, run(view)?);
+        }
+        let mut row = Vec::new();
+        let count = self.input_elements()?;
+        let refused = |_| Error::OutOfMemory { bytes: count * size_of::<f32>(), shape: vec![count] };
+        row.try_reserve_exact(count).map_err(refused)?;
+        for view in &views {
+            row.extend(view.iter());
+        }
+        unpacked(&self.outputs, run(&TensorView::from_slice(&[count], &row)?)?)
     }
 
     fn graph(&self) -> Graph<'_, f32> {
@@ -267,9 +306,9 @@ impl Operator for Network {
 
 impl Module<f32> for Network {
     /// Plans, and runs the plan, which is kept for the next call.
-    fn forward_into(&self, input: TensorView<'_, f32>, mut output: TensorViewMut<'_, f32>) -> Result<()> {
+    fn forward_into(&self, input: TensorView<'_, f32>, output: TensorViewMut<'_, f32>) -> Result<()> {
         self.check_output(&input, &output)?;
-        self.0.kept.run(&input, &mut output, |_| self.plan(input.shape()))
+        self.0.kept.run(input.shape(), output, |_| self.plan(input.shape()), |plan, output| plan.run(&input, output))
     }
 
     fn plan(&self, input_shape: &[usize]) -> Result<Plan> {
@@ -307,38 +346,21 @@ impl Runner {
     ///
     /// [`Error::Shape`] for inputs of other shapes, or of another number; [`Error::OutOfMemory`].
     pub fn run(&mut self, inputs: &[&dyn AsView<f32>]) -> Result<Vec<Tensor<f32>>> {
-        let parts = &self.network.0;
-        if inputs.len() != parts.inputs.len() {
-            let (expected, found) = (vec![parts.inputs.len()], vec![inputs.len()]);
-            return Err(Error::Shape { what: "the list of the inputs of this ONNX network", expected, found });
-        }
-        let views: Vec<_> = inputs.iter().map(|input| input.as_view()).collect();
-        for (view, port) in views.iter().zip(&parts.inputs) {
-            if view.shape() != port.shape {
-                let (expected, found) = (port.shape.clone(), view.shape().to_vec());
-                return Err(Error::Shape { what: "an input of this ONNX network", expected, found });
-            }
-        }
-        let mut output = Tensor::zeros(self.plan.output_shape())?;
-        if let [view] = &views[..] {
-            self.plan.run(view, &mut output)?;
-        } else {
-            let mut row = Vec::new();
-            let count = parts.input_elements()?;
-            let refused = |_| Error::OutOfMemory { bytes: count * size_of::<f32>(), shape: vec![count] };
-            row.try_reserve_exact(count).map_err(refused)?;
-            for view in &views {
-                row.extend(view.iter());
-            }
-            self.plan.run(&row, &mut output)?;
-        }
-        unpacked(&parts.outputs, output)
+        let Self { network, plan } = self;
+        network.0.run(inputs, &mut |input| filled(plan, input))
     }
 
     /// The plan, whose input and output are one row each where there are several: see [`Network::graph`].
     pub fn plan(&self) -> &Plan {
         &self.plan
     }
+}
+
+/// The output of a plan, in memory of its own.
+fn filled(plan: &mut Plan, input: &TensorView<'_, f32>) -> Result<Tensor<f32>> {
+    let mut output = Tensor::zeros(plan.output_shape())?;
+    plan.run(input, &mut output)?;
+    Ok(output)
 }
 
 /// The outputs, of the only one that is made or of one row of all that are.

@@ -142,6 +142,11 @@ fn several_inputs_and_outputs_are_run_in_order() {
     assert_eq!(network.inputs().map(|port| &port.name[..]).collect::<Vec<_>>(), ["a", "b"]);
     let outputs = network.run(&[&[[1_f32, 6.0]], &[[4_f32, 3.0]]]).expect("runs");
     assert_eq!(outputs, [Tensor::from([[-3.0, 3.0]]), Tensor::from([7.0, 8.0]), Tensor::from([[0.25, 2.0]])]);
+    // By the plan that the first call has kept.
+    assert_eq!(network.plans(), 1);
+    let outputs = network.run(&[&[[4_f32, 3.0]], &[[1_f32, 6.0]]]).expect("runs");
+    assert_eq!(outputs, [Tensor::from([[3.0, -3.0]]), Tensor::from([7.0, 8.0]), Tensor::from([[4.0, 0.5]])]);
+    assert_eq!(network.plans(), 1);
     assert!(matches!(network.run(&[&[[1_f32, 6.0]]]), Err(Error::Shape { .. })));
     assert!(matches!(network.run(&[&[[1_f32]], &[[2_f32]]]), Err(Error::Shape { .. })));
     assert!(matches!(network.plan(&[1, 2]), Err(Error::Number { .. })));

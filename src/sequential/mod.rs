@@ -247,12 +247,12 @@ impl<T: Element> Operator for Sequential<T> {
 
 impl<T: Element> Module<T> for Sequential<T> {
     /// Plans, and runs the plan, which is kept for the next input of this shape: see [`Sequential`].
-    fn forward_into(&self, input: TensorView<'_, T>, mut output: TensorViewMut<'_, T>) -> Result<()> {
+    fn forward_into(&self, input: TensorView<'_, T>, output: TensorViewMut<'_, T>) -> Result<()> {
         let plan = |output: &TensorViewMut<'_, T>| {
             check_shape(&self.output_shape(input.shape())?, output)?;
             self.plan(input.shape())
         };
-        self.kept.run(&input, &mut output, plan)
+        self.kept.run(input.shape(), output, plan, |plan, output| plan.run(&input, output))
     }
 
     fn plan(&self, input_shape: &[usize]) -> Result<Plan<T>> {
