@@ -141,7 +141,7 @@ pub trait Reduction<T>: Clone + Send + Sync + 'static {
     }
 }
 
-/// A [`Reduction`] that picks one of the pixels, so that it can say which: [`Max`] and [`Min`].
+/// A [`Reduction`] that picks one of the pixels, so that it can say which: [`Max`](super::Max) and [`Min`](super::Min).
 pub trait Selection<T>: Reduction<T> {
     /// Whether `candidate` is picked over a pixel picked before.
     fn prefers(&self, candidate: T, picked: T) -> bool;
