@@ -47,7 +47,7 @@ impl<T: Element> Kept<T> {
     }
 
     /// How many are kept.
-    #[cfg(test)]
+    #[cfg(all(test, feature = "onnx"))]
     pub(crate) fn plans(&self) -> usize {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
