@@ -18,7 +18,7 @@
 
 use super::epilogue::{Epilogue, Sums, Target};
 use super::tile::{self, with_height};
-use crate::simd::{Facts, Kernel, Lanes, Level, Simd, Vector, outline, run, unrolled};
+use crate::simd::{Facts, Kernel, Lanes, Level, Simd, Vector, outline, run, store, unrolled};
 
 outline!();
 
@@ -166,7 +166,7 @@ impl<A: Lanes> Block<'_, '_, A> {
 
 /// Bias and activation of sums whose rows are filters. What holds for all rows is asked once, not for each.
 #[inline(always)]
-pub(super) fn finished<S: Simd, A: Lanes, const ROWS: usize, const REGISTERS: usize>(
+pub(crate) fn finished<S: Simd, A: Lanes, const ROWS: usize, const REGISTERS: usize>(
     simd: S,
     mut sums: tile::Sums<S, A, ROWS, REGISTERS>,
     epilogue: Epilogue<'_, A>,
@@ -205,18 +205,13 @@ pub(super) fn store_pixels<S: Simd, A: Lanes, const ROWS: usize, const REGISTERS
     (maps, filters): (&mut [&mut [A]], usize),
     [at, count]: [usize; 2],
 ) {
-    let lanes = A::Vector::<S>::LEN;
-    let width = REGISTERS * lanes;
     let sums = finished::<S, A, ROWS, REGISTERS>(simd, sums, epilogue);
-    if at + width <= maps[0].len() {
+    if at + REGISTERS * A::Vector::<S>::LEN <= maps[0].len() {
         unrolled::<ROWS>(
             #[inline(always)]
             |row| {
                 if row < filters {
-                    let place = &mut maps[row][at..][..width];
-                    for register in 0..REGISTERS {
-                        sums[row][register].store_slice(&mut place[register * lanes..][..lanes]);
-                    }
+                    store::<S, A, REGISTERS>(sums[row], &mut maps[row][at..]);
                 }
             },
         );
@@ -224,11 +219,7 @@ pub(super) fn store_pixels<S: Simd, A: Lanes, const ROWS: usize, const REGISTERS
         let mut rows = [[A::default(); MOST_WIDTH]; ROWS];
         unrolled::<ROWS>(
             #[inline(always)]
-            |row| {
-                for register in 0..REGISTERS {
-                    sums[row][register].store_slice(&mut rows[row][register * lanes..][..lanes]);
-                }
-            },
+            |row| store::<S, A, REGISTERS>(sums[row], &mut rows[row]),
         );
         scatter(&rows, count, maps, filters, at);
     }

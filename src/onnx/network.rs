@@ -187,7 +187,12 @@ impl Network {
     /// [`Error::Shape`] for inputs of other shapes, or of another number; otherwise as [`Graph::plan`].
     pub fn run(&self, inputs: &[&dyn AsView<f32>]) -> Result<Vec<Tensor<f32>>> {
         self.0.run(inputs, &mut |input| {
-            self.0.kept.run(input.shape(), (), |()| self.0.graph().plan(input.shape()), |plan, ()| filled(plan, input))
+            self.0.kept.run(
+                input.shape(),
+                (),
+                |()| self.0.graph().plan(input.shape()),
+                |plan, ()| output_of(plan, input),
+            )
         })
     }
 
@@ -347,7 +352,7 @@ impl Runner {
     /// [`Error::Shape`] for inputs of other shapes, or of another number; [`Error::OutOfMemory`].
     pub fn run(&mut self, inputs: &[&dyn AsView<f32>]) -> Result<Vec<Tensor<f32>>> {
         let Self { network, plan } = self;
-        network.0.run(inputs, &mut |input| filled(plan, input))
+        network.0.run(inputs, &mut |input| output_of(plan, input))
     }
 
     /// The plan, whose input and output are one row each where there are several: see [`Network::graph`].
@@ -357,7 +362,7 @@ impl Runner {
 }
 
 /// The output of a plan, in memory of its own.
-fn filled(plan: &mut Plan, input: &TensorView<'_, f32>) -> Result<Tensor<f32>> {
+fn output_of(plan: &mut Plan, input: &TensorView<'_, f32>) -> Result<Tensor<f32>> {
     let mut output = Tensor::zeros(plan.output_shape())?;
     plan.run(input, &mut output)?;
     Ok(output)

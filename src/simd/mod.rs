@@ -223,6 +223,16 @@ pub(crate) fn load<S: Simd, A: Lanes, const COUNT: usize>(simd: S, numbers: &[A]
     registers
 }
 
+/// Stores registers as neighbours.
+#[inline(always)]
+pub(crate) fn store<S: Simd, A: Lanes, const COUNT: usize>(registers: [A::Vector<S>; COUNT], numbers: &mut [A]) {
+    let lanes = A::Vector::<S>::LEN;
+    let numbers = &mut numbers[..COUNT * lanes];
+    for register in 0..COUNT {
+        registers[register].store_slice(&mut numbers[register * lanes..][..lanes]);
+    }
+}
+
 /// A choice of lanes.
 pub(crate) type Mask<S, A> = <<A as Lanes>::Vector<S> as Vector<S>>::Mask;
 

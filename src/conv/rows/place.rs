@@ -2,7 +2,8 @@
 
 use super::{MOST_LANES, WIDEST};
 use crate::kernels::epilogue::Epilogue;
-use crate::simd::{Lanes, Simd, Vector, unrolled};
+use crate::kernels::gemm::finished;
+use crate::simd::{Lanes, Simd, Vector, store, unrolled};
 
 /// Where a tile goes in the output.
 pub(super) struct Place {
@@ -21,55 +22,28 @@ impl Place {
     pub(super) fn store<S: Simd, A: Lanes, const ROWS: usize, const WIDTH: usize>(
         self,
         simd: S,
-        mut sums: [[A::Vector<S>; WIDTH]; ROWS],
+        sums: [[A::Vector<S>; WIDTH]; ROWS],
         finish: Epilogue<'_, A>,
         output: &mut [A],
     ) {
         let lanes = A::Vector::<S>::LEN;
-        if let Some(bias) = finish.bias {
-            let bias = A::Vector::<S>::splat(simd, bias[0]);
-            unrolled::<ROWS>(
-                #[inline(always)]
-                |row| {
-                    for register in 0..WIDTH {
-                        sums[row][register] += bias;
-                    }
-                },
-            );
-        }
-        if let Some(clamp) = finish.clamp {
-            unrolled::<ROWS>(
-                #[inline(always)]
-                |row| {
-                    for register in 0..WIDTH {
-                        sums[row][register] = clamp.apply_to(simd, sums[row][register]);
-                    }
-                },
-            );
-        }
+        // All rows are of one filter.
+        let finish = Epilogue { bias: finish.bias.map(|bias| &bias[..1]), ..finish };
+        let sums = finished::<S, A, ROWS, WIDTH>(simd, sums, finish);
         let Self { at, pitch, rows, columns, spills } = self;
         let whole = rows == ROWS && (spills || columns >= WIDTH * lanes);
         match output.get_mut(at..at + (ROWS - 1) * pitch + WIDTH * lanes) {
             Some(output) if whole => {
                 unrolled::<ROWS>(
                     #[inline(always)]
-                    |row| {
-                        let output = &mut output[row * pitch..][..WIDTH * lanes];
-                        for register in 0..WIDTH {
-                            sums[row][register].store_slice(&mut output[register * lanes..][..lanes]);
-                        }
-                    },
+                    |row| store::<S, A, WIDTH>(sums[row], &mut output[row * pitch..]),
                 );
             }
             _ => {
                 let mut tile = [[A::default(); WIDEST * MOST_LANES]; ROWS];
                 unrolled::<ROWS>(
                     #[inline(always)]
-                    |row| {
-                        for register in 0..WIDTH {
-                            sums[row][register].store_slice(&mut tile[row][register * lanes..][..lanes]);
-                        }
-                    },
+                    |row| store::<S, A, WIDTH>(sums[row], &mut tile[row]),
                 );
                 copy_part(&tile[..rows], columns.min(WIDTH * lanes), &mut output[at..], pitch);
             }

@@ -6,7 +6,7 @@ use crate::Float;
 use crate::cache;
 use crate::kernels::epilogue::{Epilogue, store_maps};
 use crate::kernels::tile::{self, with_height};
-use crate::simd::{Facts, Lanes, Level, Simd, Vector, has_many_registers, lanes, outline, unrolled};
+use crate::simd::{Facts, Lanes, Level, Simd, Vector, has_many_registers, lanes, outline, store, unrolled};
 
 outline!();
 
@@ -188,17 +188,11 @@ fn multiply_together<S: Simd, A: Lanes, const TOGETHER: usize, const REGISTERS: 
     products: &mut [A],
     points: usize,
 ) {
-    let lanes = A::Vector::<S>::LEN;
-    let width = REGISTERS * lanes;
+    let width = REGISTERS * A::Vector::<S>::LEN;
     let sums = tile::sums::<S, A, TOGETHER, REGISTERS>(simd, values, tiles, weights);
     unrolled::<TOGETHER>(
         #[inline(always)]
-        |tile| {
-            let products = &mut products[tile * points * width..][..width];
-            for register in 0..REGISTERS {
-                sums[tile][register].store_slice(&mut products[register * lanes..][..lanes]);
-            }
-        },
+        |tile| store::<S, A, REGISTERS>(sums[tile], &mut products[tile * points * width..]),
     );
 }
 

@@ -34,10 +34,14 @@ impl<'a, P: Copy + Default> Pixels<'a, P> {
         }
     }
 
-    /// One of the rows under a strip.
+    /// Rows under a strip, from the `first` on.
     #[inline(always)]
-    fn under(&self, under: &Under, number: usize) -> &'a [P] {
-        self.row(under.row(number))
+    fn under<const ROWS: usize>(&self, under: &Under, first: usize) -> [&'a [P]; ROWS] {
+        let mut rows = [&[][..]; ROWS];
+        for row in 0..ROWS {
+            rows[row] = self.row(under.row(first + row));
+        }
+        rows
     }
 
     /// Calls `each` with all pixels between the first and the last under some rows of outputs, plane by plane.
@@ -164,32 +168,17 @@ fn strip<O: Operation<N>, const N: usize>(
     let to = &mut strip[..source.length];
     let count = under.count();
     match count {
-        1 => down::<O, N, 1, FRESH>(op, &[], [source.under(&under, 0)], to),
-        2 => down::<O, N, 2, FRESH>(op, &[], [source.under(&under, 0), source.under(&under, 1)], to),
-        3 => down::<O, N, 3, FRESH>(
-            op,
-            &[],
-            [source.under(&under, 0), source.under(&under, 1), source.under(&under, 2)],
-            to,
-        ),
-        _ => down::<O, N, 4, FRESH>(
-            op,
-            &[],
-            [source.under(&under, 0), source.under(&under, 1), source.under(&under, 2), source.under(&under, 3)],
-            to,
-        ),
+        1 => down::<O, N, 1, FRESH>(op, &[], source.under(&under, 0), to),
+        2 => down::<O, N, 2, FRESH>(op, &[], source.under(&under, 0), to),
+        3 => down::<O, N, 3, FRESH>(op, &[], source.under(&under, 0), to),
+        _ => down::<O, N, 4, FRESH>(op, &[], source.under(&under, 0), to),
     }
     let mut done = 4;
     while done < count {
         match count - done {
-            1 => down::<O, N, 1, ONTO>(op, &[], [source.under(&under, done)], to),
-            2 => down::<O, N, 2, ONTO>(op, &[], [source.under(&under, done), source.under(&under, done + 1)], to),
-            _ => down::<O, N, 3, ONTO>(
-                op,
-                &[],
-                [source.under(&under, done), source.under(&under, done + 1), source.under(&under, done + 2)],
-                to,
-            ),
+            1 => down::<O, N, 1, ONTO>(op, &[], source.under(&under, done), to),
+            2 => down::<O, N, 2, ONTO>(op, &[], source.under(&under, done), to),
+            _ => down::<O, N, 3, ONTO>(op, &[], source.under(&under, done), to),
         }
         done += 3;
     }
