@@ -83,7 +83,7 @@ pub(super) fn three_by_three() -> impl Strategy<Value = Case<2>> {
 /// Layers of so few channels that rows of pixels are read where they lie: of one group, with rows of several registers.
 pub(super) fn few_channels() -> impl Strategy<Value = Case<2>> {
     let counts = (1..=2_usize, 1..=3_usize, 1..=40_usize);
-    (cases::<2>(), counts, (2..=30_usize, 2..=90_usize)).prop_map(
+    (cases::<2>(), counts, (4..=30_usize, 4..=90_usize)).prop_map(
         |(case, (images, channels, filters), (rows, columns))| {
             let least = |axis: usize| (case.size[axis] - 1) * case.dilation[axis] + 1 + case.stride[axis];
             let input = [rows.max(least(0)), columns.max(least(1))];
@@ -112,8 +112,7 @@ pub(super) fn strided() -> impl Strategy<Value = Case<2>> {
     let sizes = (3..=4_usize, any::<[bool; 2]>(), 1..=7_usize);
     (three_by_three(), sizes).prop_map(|(case, (taps, uneven, channels))| {
         let size = uneven.map(|uneven| 2 * taps - usize::from(uneven));
-        // A sum that nearly cancels out should not be the only one.
-        let input = [case.input[0].max(size[0] + 6), case.input[1].max(size[1] + 6)];
+        let input = [case.input[0].max(size[0]), case.input[1].max(size[1])];
         // Many channels are summed otherwise than few.
         let channels = if case.seed.is_multiple_of(2) { channels } else { case.channels };
         Case { size, input, channels, stride: [2; 2], dilation: [1; 2], ..case }
@@ -152,9 +151,10 @@ pub(super) fn depthwise() -> impl Strategy<Value = Case<2>> {
     )
 }
 
-/// Numbers in no order, from −1 to 1.
+/// Numbers in no order, from −1 to 1, others for each seed.
 pub(super) fn numbers(shape: &[usize], seed: u64) -> ArrayD<f64> {
-    let mut state = seed | 1;
+    // Odd, and the lowest bit of the seed counts: pixels that are the weights make sums of squares, which all round alike.
+    let mut state = seed.wrapping_mul(2) | 1;
     Array::from_shape_simple_fn(IxDyn(shape), || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 40) as f64 / f64::from(1_u32 << 23) - 1.0
