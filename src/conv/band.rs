@@ -24,10 +24,7 @@ impl<T: Element, const N: usize> Conv<T, N> {
         let whole = self.layer(input_shape)?;
         let problem = Problem::new(&whole, self.groups, self.padding_mode)?;
         // A band is computed as the whole would be, whatever were fastest for the band alone.
-        let asked = match (&problem, T::as_sums(self.filters.view())) {
-            (Some(problem), Some(weights)) => Some((self.fastest(problem, &weights), Means::of(problem))),
-            _ => None,
-        };
+        let asked = problem.as_ref().and_then(|problem| self.fastest_means(problem));
         let (layer, input_shape) = match band {
             Some(band) => (whole.band(band, input_shape)?, band.input_shape(input_shape)),
             None => (whole, input_shape.to_vec()),
@@ -85,6 +82,12 @@ impl<T: Element, const N: usize> Conv<T, N> {
         Some(plan.of_version(&self.version))
     }
 
+    /// The fastest algorithm that may be used, and its means.
+    fn fastest_means(&self, problem: &Problem) -> Option<(Algorithm, Means)> {
+        let weights = T::as_sums(self.filters.view())?;
+        Some((self.fastest(problem, &weights), Means::of(problem)))
+    }
+
     /// Whether the algorithm that is asked for computes the whole layer, which it does not where it would need memory out of
     /// all proportion.
     fn has_method(&self, problem: &Problem, asked: Option<(Algorithm, Means)>) -> bool {
@@ -108,10 +111,9 @@ impl<T: Element, const N: usize> Conv<T, N> {
             return None;
         }
         let problem = Problem::new(&layer, self.groups, self.padding_mode).ok()?;
-        let algorithm =
-            problem.zip(T::as_sums(self.filters.view())).map(|(problem, weights)| self.fastest(&problem, &weights));
+        let asked = problem.as_ref().and_then(|problem| self.fastest_means(problem));
         // The sums in a tile of Winograd's depend on where it starts, and on all the pixels that it covers.
-        if let Some(tile) = algorithm.and_then(Tiling::tile) {
+        if let Some(tile) = asked.and_then(|(algorithm, _)| Tiling::tile(algorithm)) {
             let tile = tile * axis.dilation();
             rows = rows.start / tile * tile..rows.end.next_multiple_of(tile).min(axis.outputs());
         }
@@ -121,7 +123,16 @@ impl<T: Element, const N: usize> Conv<T, N> {
         }
         let mut axes = *layer.geometry.axes();
         axes[0] = banded;
-        if Geometry::new(axes).is_ok_and(|geometry| Layer { geometry, ..layer }.padding_is_mostly_unread()) {
+        let geometry = Geometry::new(axes).ok()?;
+        let part = Layer { geometry, output: layer.output.over(geometry.output_size()), ..layer };
+        if part.padding_is_mostly_unread() {
+            return None;
+        }
+        // What has the method of the whole rounds as that does; a band of much padding may be out of proportion where the whole is not.
+        if let Some(whole) = &problem
+            && self.has_method(whole, asked)
+            && !self.has_method(&Problem::new(&part, self.groups, self.padding_mode).ok()??, asked)
+        {
             return None;
         }
         Some(Band {
