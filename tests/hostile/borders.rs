@@ -6,7 +6,7 @@ use super::around::Layer;
 use super::check::{Input, Stage};
 use super::definition::Expected;
 use super::layers::{are_no_maps, input_shape};
-use super::layout::{Along, array, countable, unravel};
+use super::layout::{Along, are_too_large, array, countable, unravel};
 use super::random::{Kind, Number, Random};
 
 pub(crate) fn check<T: Number, const N: usize>(stage: &Stage, random: &mut Random) {
@@ -35,7 +35,7 @@ pub(crate) fn check<T: Number, const N: usize>(stage: &Stage, random: &mut Rando
         shape: padded,
         admits: &|error| match error {
             Error::Rank { .. } | Error::EmptyAxis { .. } => are_no_maps(error, &shape, N),
-            Error::TooLarge { .. } => sides.iter().any(|(before, after)| before.max(after) > &(1 << 20)),
+            Error::TooLarge { sizes, .. } => are_too_large(sizes),
             Error::PaddingMode { axis, before, after, length, most, .. } => {
                 (*before, *after) == sides[*axis] && before.max(after) > most && most + 1 >= *length
             }

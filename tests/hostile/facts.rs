@@ -2,7 +2,7 @@
 
 use featuremap::Error;
 
-use super::layout::{LARGEST, Spec, volume};
+use super::layout::{Spec, are_too_large};
 
 /// What a case was made of, as far as errors speak of it.
 #[derive(Debug, Clone)]
@@ -80,10 +80,7 @@ impl Facts {
                     && along
                         .is_some_and(|along| !along.has_pixel(*output) && along.position(*output, 0) == *start as i128)
             }
-            Error::TooLarge { sizes, .. } => {
-                volume(sizes).saturating_mul(8) > LARGEST.cast_unsigned()
-                    || sizes.iter().any(|&size| size as i128 * 8 > LARGEST)
-            }
+            Error::TooLarge { sizes, .. } => are_too_large(sizes),
             Error::OutOfMemory { bytes, .. } => *bytes > REFUSED,
             Error::Rank { found, .. } => {
                 let wrong = |shape: &[usize], ranks: &[usize]| found == shape && !ranks.contains(&found.len());

@@ -213,6 +213,11 @@ pub(crate) fn elements(shape: &[usize]) -> u128 {
     if shape.contains(&0) { 0 } else { volume(shape) }
 }
 
+/// Whether an error may call these sizes too large.
+pub(crate) fn are_too_large(sizes: &[usize]) -> bool {
+    volume(sizes).saturating_mul(8) > LARGEST.cast_unsigned() || sizes.iter().any(|&size| size as i128 * 8 > LARGEST)
+}
+
 /// Whether the bytes of a tensor can be counted.
 pub(crate) fn countable(shape: &[usize], bytes: usize) -> bool {
     volume(shape).saturating_mul(bytes as u128) <= isize::MAX.cast_unsigned() as u128
