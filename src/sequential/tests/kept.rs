@@ -56,6 +56,7 @@ fn every_call_has_the_layers_shape_weights_and_threads_of_now() {
 }
 
 #[test]
+#[cfg_attr(target_family = "wasm", ignore = "there are no threads to share it")]
 fn several_threads_share_a_network() {
     let model = network();
     let inputs = [waves(&[1, 2, 9, 8]), waves(&[2, 2, 10, 10])];
