@@ -87,10 +87,10 @@ impl Bands {
         };
         let (copied, images) = Source::copied::<A>(problem, most_images, tiles, reads_rows.then_some(along))?;
         let images_in_place = if problem.groups == 1 { images } else { 1 };
-        // Along pixels, a tile reads whole registers, and there need not be as much behind the input.
-        let in_place = match along {
-            Along::Pixels if reads_rows => None,
-            _ => Source::in_place::<A>(problem, images_in_place, tiles, reads_rows.then_some(along)),
+        // Pairs of rows that are pooled reach behind themselves.
+        let in_place = match problem.quads {
+            None => Source::in_place::<A>(problem, images_in_place, tiles, reads_rows.then_some(along)),
+            Some(_) => None,
         };
         Some(Self { along, widths, copied, in_place, images })
     }
@@ -112,6 +112,9 @@ impl Bands {
         let (group, first) = (filters.start / problem.filters, filters.start % problem.filters);
         let weights = (group * self.widths.rounded(problem.filters) + first) * problem.depth();
         let in_place = self.in_place.as_ref().filter(|_| input.is_standard_layout());
+        // Along pixels, a tile reads whole registers, and there need not be as much behind the input.
+        let shortest = if self.along == Along::Pixels { lanes::<A>(settings.level) } else { 0 };
+        let in_place = in_place.filter(|source| source.shortest_row(outputs.len(), problem) >= shortest);
         let source = in_place.unwrap_or(&self.copied);
         // Several images are listed with all their outputs, and where they lie one after the other.
         let whole = outputs.len() == problem.output_size()[problem.band_axis()];

@@ -62,7 +62,7 @@ pub(super) fn cost<A: Lanes>(algorithm: Algorithm, problem: &Problem, level: Lev
             let along = along(algorithm);
             match reads_rows::<A>(problem, along, level) {
                 true => cost_of_rows::<A>(problem, along, level),
-                false => cost_of_product::<A>(problem, along, level),
+                false => cost_of_product::<A>(problem, along, level) + cost_of_beginning(problem),
             }
         }
         // A row alone is not cut, and should stay in cache.
@@ -126,6 +126,10 @@ fn cost_of_product<A: Lanes>(problem: &Problem, along: Along, level: Level) -> f
     let pixels = problem.outputs() * images;
     let tiles_of_pixels = tile_sizes(Widths(tiles), pixels);
     let tiles_of_filters = tile_sizes(widths, problem.filters);
+    let (step, storing) = match along {
+        Along::Pixels => (0.0, STORE),
+        Along::Filters => (BROADCASTS, STORE_TRANSPOSED),
+    };
     let mut tiles = 0.0;
     for &(pixels, panels) in &tiles_of_pixels {
         for &(filters, blocks) in &tiles_of_filters {
@@ -133,8 +137,8 @@ fn cost_of_product<A: Lanes>(problem: &Problem, along: Along, level: Level) -> f
                 Along::Pixels => pixels / lanes * filters,
                 Along::Filters => filters / lanes * pixels,
             };
-            let storing = if along == Along::Pixels { STORE } else { STORE_TRANSPOSED };
-            let of_tile = registers.max(LATENCY) as f64 * depth + storing * registers as f64 + TILE;
+            let of_step = registers.max(LATENCY) as f64 + step;
+            let of_tile = of_step * depth + storing * registers as f64 + TILE;
             tiles += of_tile * (panels * blocks) as f64;
         }
     }
@@ -178,9 +182,10 @@ pub(super) fn pools<A: Lanes>(algorithm: Algorithm, problem: &Problem, level: Le
 
 /// The same as [`cost_of_product`] for rows of pixels that are read where they lie: no panels, but tiles end with every row.
 fn cost_of_rows<A: Lanes>(problem: &Problem, along: Along, level: Level) -> f64 {
-    let copying = match along {
-        Along::Filters if problem.is_in_place() => 0.0,
-        _ => cost_of_copying(problem).max(0.25 * (problem.channels * problem.outputs()) as f64),
+    let stays = problem.is_in_place() && (along == Along::Filters || row_length(problem) >= lanes::<A>(level));
+    let copying = match stays && problem.quads.is_none() {
+        true => 0.0,
+        false => cost_of_copying(problem).max(0.25 * (problem.channels * problem.outputs()) as f64),
     };
     let computing = match along {
         Along::Pixels => cost_of_pixel_rows::<A>(problem, level),
@@ -189,14 +194,22 @@ fn cost_of_rows<A: Lanes>(problem: &Problem, along: Along, level: Level) -> f64 
     computing + copying
 }
 
+/// What it takes to begin with the pixels of a group.
+fn cost_of_beginning(problem: &Problem) -> f64 {
+    BAND / images_together(problem, Part::here().all(problem.images)) as f64
+}
+
+/// Outputs whose pixels stand side by side: all of them under windows of one pixel.
+fn row_length(problem: &Problem) -> usize {
+    if problem.taps() == 1 && problem.quads.is_none() { problem.outputs() } else { problem.axes[2].outputs() }
+}
+
 /// Where vectors lie along filters.
 fn cost_of_filter_rows<A: Lanes>(problem: &Problem, level: Level) -> f64 {
     let (heights, widths) = sizes::<A>(Along::Filters, level);
     let (lanes, depth) = (lanes::<A>(level), problem.depth() as f64);
-    let (rows, columns) = match problem.taps() {
-        1 => (1, problem.outputs()),
-        _ => (problem.outputs() / problem.axes[2].outputs(), problem.axes[2].outputs()),
-    };
+    let columns = row_length(problem);
+    let rows = problem.outputs() / columns;
     let mut tiles = 0.0;
     for (filters, blocks) in tile_sizes(widths, problem.filters) {
         for (pixels, tiles_of_row) in tile_sizes(Widths(heights), columns) {
@@ -206,14 +219,19 @@ fn cost_of_filter_rows<A: Lanes>(problem: &Problem, level: Level) -> f64 {
             tiles += of_tile * (tiles_of_row * blocks) as f64;
         }
     }
-    tiles * rows as f64 + BAND / images_together(problem, Part::here().all(problem.images)) as f64
+    let pixels = problem.channels as f64 * problem.pixels() as f64;
+    let is_far = problem.is_in_place() && pixels * size_of::<A>() as f64 > FAR_BYTES;
+    let far = if is_far { FAR * pixels } else { 0.0 };
+    tiles * rows as f64 + far + cost_of_beginning(problem)
 }
 
 /// Where vectors lie along pixels.
 fn cost_of_pixel_rows<A: Lanes>(problem: &Problem, level: Level) -> f64 {
     let (_, widths) = sizes::<A>(Along::Pixels, level);
     let (lanes, depth) = (lanes::<A>(level), problem.depth() as f64);
-    let [planes, rows, columns] = problem.output_size();
+    let columns = row_length(problem);
+    let rows = problem.outputs() / columns;
+    let step = if problem.filters > widths.0[0] { STEP_AGAIN } else { STEP };
     let mut tiles = 0.0;
     for (pixels, tiles_of_row) in
         [(REGISTERS * lanes, columns / (REGISTERS * lanes)), (columns % (REGISTERS * lanes), 1)]
@@ -222,16 +240,22 @@ fn cost_of_pixel_rows<A: Lanes>(problem: &Problem, level: Level) -> f64 {
             let registers = (pixels.div_ceil(lanes) * filters) as f64;
             if registers > 0.0 {
                 let least = if depth > FEW_STEPS { LATENCY as f64 } else { FEW_SUMS };
-                let of_tile = registers.max(least) * depth + STEP * depth + STORE * registers + SHORT_TILE;
+                let of_tile = registers.max(least) * depth + step * depth + STORE * registers + SHORT_TILE;
                 tiles += of_tile * (tiles_of_row * blocks) as f64;
             }
         }
     }
-    tiles * (planes * rows) as f64 + BAND
+    tiles * rows as f64 + BAND
 }
 
-/// What it takes to find the pixels of a step.
+/// What it takes to find the pixels of a step; and where several blocks of filters find all of them again, in the second-level cache.
 const STEP: f64 = 0.5;
+const STEP_AGAIN: f64 = 3.0;
+
+/// Along filters a tile reads a few pixels of each channel, a map apart from the next. Where they are more than this they are in no cache
+/// near by, and each takes so much longer.
+const FAR_BYTES: f64 = (768 << 10) as f64;
+const FAR: f64 = 1.0;
 
 /// Of tiles that read pixels where they lie, and have no more steps than this, several are under way at a time: so a step takes less
 /// than [`LATENCY`], but no less than this.
@@ -255,6 +279,8 @@ const SCATTER: f64 = 300.0;
 const STORE_PART: f64 = 60.0;
 /// What it takes to begin a tile.
 const TILE: f64 = 30.0;
+/// Along filters, what it takes to read a pixel for each multiply-add from a panel.
+const BROADCASTS: f64 = 2.0;
 /// To write a register of a panel.
 const GATHER: f64 = 6.0;
 

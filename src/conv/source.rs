@@ -84,10 +84,26 @@ impl Source {
             return None;
         }
         let whole = problem.output_size()[problem.band_axis()];
-        let most = (MOST_OUTPUTS / (problem.outputs() / whole)).clamp(1, whole);
+        let most = match rows {
+            // One block of filters after the other reads all of them.
+            Some(Along::Pixels) => BAND_BYTES / size_of::<A>() / problem.channels,
+            _ => MOST_OUTPUTS,
+        };
+        let most = (most / (problem.outputs() / whole)).clamp(1, whole);
         let outputs = whole.div_ceil(whole.div_ceil(most));
         let distance = problem.pixels().checked_mul(problem.channels)?;
         Self::new::<A>(problem, Packing::in_place(problem)?, outputs, (images, distance), tiles, rows)
+    }
+
+    /// The fewest pixels that stand side by side where so many outputs along the band axis are cut into bands, and where none is a row:
+    /// all that can be counted.
+    pub(super) fn shortest_row(&self, outputs: usize, problem: &Problem) -> usize {
+        let Reading::Rows(rows) = &self.reading else { return usize::MAX };
+        let of_output = problem.outputs() / problem.output_size()[problem.band_axis()];
+        let row = rows.first().map_or(0, |&[_, length]| length as usize);
+        // The last row of a band may end earlier.
+        let last = [self.outputs.min(outputs), outputs % self.outputs].map(|outputs| outputs * of_output % row.max(1));
+        last.into_iter().filter(|&last| last > 0).fold(row, usize::min)
     }
 
     /// Numbers of the panels of a block, and the most pixels whose sums wait together.

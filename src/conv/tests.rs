@@ -144,18 +144,21 @@ proptest! {
     }
 }
 
-/// Which source few filters of one pixel read: that of 14×14 pixels of 384 channels, as networks have it.
+/// Which source few filters of one pixel read: that of 14×14 pixels of 384 channels along filters, as networks have it; and of larger maps
+/// along pixels, where a tile that would reach beyond its row begins earlier.
 #[test]
 fn few_filters_read_pixels_where_they_lie() {
-    let layer = |padding: usize| {
-        let conv = Conv::<f32, 2>::new(ArrayD::zeros(IxDyn(&[64, 384, 1, 1]))).padding(padding);
-        let layer = conv.layer(&[1, 384, 14, 14]).expect("it fits");
+    let layer = |[channels, filters, side]: [usize; 3], padding: usize| {
+        let conv = Conv::<f32, 2>::new(ArrayD::zeros(IxDyn(&[filters, channels, 1, 1]))).padding(padding);
+        let layer = conv.layer(&[1, channels, side, side]).expect("the layer fits");
         Problem::new(&layer, 1, PaddingMode::Zeros).expect("it is small").expect("it has two axes")
     };
-    for level in kernel_levels() {
-        let reads =
-            |padding| Bands::new::<f32>(&layer(padding), Algorithm::Channels, level).expect("it is small").reads();
-        assert_eq!((reads(0), reads(1)), (("rows", true), ("rows", false)), "{level:?}");
+    for (sizes, algorithm) in [([384, 64, 14], Algorithm::Channels), ([64, 3, 27], Algorithm::Pixels)] {
+        for level in kernel_levels() {
+            let reads =
+                |padding| Bands::new::<f32>(&layer(sizes, padding), algorithm, level).expect("it is small").reads();
+            assert_eq!((reads(0), reads(1)), (("rows", true), ("rows", false)), "{algorithm} at {level:?}");
+        }
     }
 }
 

@@ -13,7 +13,8 @@ outline!();
 /// registers.
 pub struct RowBlock<'a, 'm, A> {
     pub(crate) along: Along,
-    /// All that is read; and as much behind it as a tile is wide, unless it is the input itself.
+    /// All that is read; and as much behind it as a tile is wide, unless it is the input itself: there, along pixels, no row is shorter
+    /// than a register.
     pub(crate) source: &'a [A],
     pub(crate) in_place: bool,
     /// Of every step of the depth into the source.
@@ -117,13 +118,17 @@ impl<'m, A: Lanes> RowBlock<'_, 'm, A> {
                 for &[from, length] in self.rows {
                     let (from, length) = (from as usize, (length as usize).min(of_map - at));
                     let mut done = 0;
-                    while length - done > lanes {
-                        let count = (length - done).min(2 * lanes);
-                        self.tile::<S, ROWS, 2>(simd, from + done, [at + done, count]);
-                        done += count;
-                    }
-                    if done < length {
-                        self.tile::<S, ROWS, 1>(simd, from + done, [at + done, length - done]);
+                    while done < length {
+                        // The last tile begins earlier rather than reach beyond its row.
+                        let two = length - done > lanes && (length >= 2 * lanes || !self.in_place);
+                        let width = if two { 2 * lanes } else { lanes };
+                        let first = done.min(length.saturating_sub(width));
+                        let pixels = [at + first, width.min(length)];
+                        match two {
+                            true => self.tile::<S, ROWS, 2>(simd, from + first, pixels),
+                            false => self.tile::<S, ROWS, 1>(simd, from + first, pixels),
+                        }
+                        done = first + width;
                     }
                     at += length;
                     if at == of_map {
