@@ -47,17 +47,21 @@ impl<const N: usize> Case<N> {
     }
 
     /// What boxes give at each level, the same to the bit for one, two and three workers: one for the whole plane, and boxes that overlap.
-    /// `check` is told how many terms may have been added one after the other: those of the largest box where a level has no kernels.
+    /// `check` is told by how much errors may be larger than in a window of a few terms: as the root of all terms of the largest box, or, in
+    /// steps, as these.
     pub(super) fn each_box<T: Element, R: Reduction<T>, U: Element>(
         &self,
         reduction: &R,
         Oracle(oracle, of): &Oracle<impl Reduction<U>, impl Fn(T) -> U>,
         input: &ArrayD<T>,
         bits: impl Fn(T) -> u64,
-        mut check: impl FnMut(&Tensor<T>, &Tensor<U>, usize),
+        mut check: impl FnMut(&Tensor<T>, &Tensor<U>, f64),
     ) {
         let mut plane = [1; 3];
         plane[3 - N..].copy_from_slice(&self.input);
+        let terms = plane.iter().product::<usize>() as f64;
+        // A few terms are within nine units.
+        let many = ((3.0 + terms.sqrt()) / 9.0).max(1.0);
         let halves = |length: usize| vec![0..length.div_ceil(2), length / 2..length, length - 1..length];
         for ranges in [plane.map(|length| std::iter::once(0..length).collect()), plane.map(halves)] {
             let [deep, down, across] = ranges.each_ref().map(Vec::len);
@@ -80,28 +84,30 @@ impl<const N: usize> Case<N> {
             for level in levels() {
                 let layout = Layout::new(plane, ranges.clone());
                 let mut first: Option<Tensor<T>> = None;
-                self.by_strips(reduction, &layout, sizes, level, pixels, &bits, |found| check(found, &expected, 1));
+                self.by_strips(reduction, &layout, sizes, level, pixels, &bits, |found| {
+                    check(found, &expected, many);
+                });
                 for workers in (1..=3).filter(|&workers| workers <= expected.len()) {
                     let mut found = vec![T::HIGHEST; expected.len()];
                     let layout = layout.clone();
-                    let terms = match reduction.operation() {
+                    let growth = match reduction.operation() {
                         Some(operation) if T::HAS_KERNELS && has_kernels(level) && operation.is_of::<T>() => {
                             run(Arc::new(Boxed { operation, level, layout }), sizes, workers, pixels, &mut found);
-                            1
+                            many
                         }
                         Some(_) => {
                             let stepped = Stepped::<_, false> { reduction: reduction.clone(), level, layout };
                             run(Arc::new(stepped), sizes, workers, pixels, &mut found);
-                            plane.iter().product()
+                            terms
                         }
                         None => {
                             let stepped = Stepped::<_, true> { reduction: reduction.clone(), level, layout };
                             run(Arc::new(stepped), sizes, workers, pixels, &mut found);
-                            1
+                            many
                         }
                     };
                     let found = Tensor::from_vec(expected.shape(), found).expect("as many as expected");
-                    check(&found, &expected, terms);
+                    check(&found, &expected, growth);
                     let first = first.get_or_insert_with(|| found.clone());
                     assert!(
                         first.iter().zip(&found).all(|(&one, &other)| bits(one) == bits(other)),

@@ -109,10 +109,10 @@ impl<const N: usize> Case<N> {
         self.each_way(L2, &norm, &input, bits, close);
         // The error of one term added after the other grows with their number.
         let summed =
-            |found: &Tensor<T>, expected: &Tensor<f64>, terms| within(tolerance * terms as f64, found, expected);
+            |found: &Tensor<T>, expected: &Tensor<f64>, growth: f64| within(tolerance * growth, found, expected);
         self.each_box(&Average::default(), &mean(false), &input, bits, summed);
         self.each_box(&L2, &norm, &input, bits, summed);
-        let terms: usize = self.size.iter().product();
+        let terms = self.size.iter().product::<usize>() as f64;
         let direct = |found: &Tensor<T>, expected: &Tensor<f64>| summed(found, expected, terms);
         self.by_steps(Average { count_include_pad: include_pad }, &mean(include_pad), &input, direct);
         self.by_steps(L2, &norm, &input, direct);
