@@ -164,7 +164,8 @@ fn both(one: &(dyn Fn() + Sync), other: &(dyn Fn() + Sync)) {
 }
 
 /// Does some work of many parts, each of which may be shared, with all threads awake until it ends: between two parts they look for
-/// something to do rather than go to sleep, from which they would wake later than a small part takes.
+/// something to do rather than go to sleep, from which they would wake later than a small part takes. The work moves to one of the pool's
+/// threads: were it left to a caller from elsewhere, a thread too many would wake for each part.
 pub(crate) fn awake<R: Send>(work: impl FnOnce() -> R + Send) -> R {
     #[cfg(feature = "rayon")]
     if threads() > 1 {
@@ -195,13 +196,7 @@ fn with_helpers<R: Send>(count: usize, work: impl FnOnce() -> R + Send) -> R {
             }
         }
     };
-    if rayon::current_thread_index().is_some() {
-        return rayon::join(work, || on_threads(count, &help)).0;
-    }
-    rayon::in_place_scope(|scope| {
-        scope.spawn(|_| on_threads(count, &help));
-        work()
-    })
+    rayon::join(work, || on_threads(count, &help)).0
 }
 
 /// Runs a test on so many threads; on one where the machine has no others.
