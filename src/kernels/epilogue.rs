@@ -88,20 +88,14 @@ impl<A: Lanes> Epilogue<'_, A> {
         }
     }
 
-    /// The sums of as many filters as a register has lanes, from the `first` on, finished. Where there are fewer, what is in the other
-    /// lanes does not count.
+    /// The biases of as many filters as a register has lanes, from the `first` on. Where there are fewer, the other lanes do not count.
     #[inline(always)]
-    fn apply_to_lanes<S: Simd>(self, simd: S, first: usize, sums: A::Vector<S>) -> A::Vector<S> {
-        let lanes = A::Vector::<S>::LEN;
-        let sums = match self.bias.map(|bias| &bias[first..]) {
-            Some(bias) if bias.len() >= lanes => sums + A::Vector::<S>::from_slice(simd, &bias[..lanes]),
-            Some(bias) => sums + A::Vector::<S>::from_fn(simd, |lane| bias.get(lane).copied().unwrap_or_default()),
-            None => sums,
-        };
-        match self.clamp {
-            Some(clamp) => clamp.apply_to(simd, sums),
-            None => sums,
-        }
+    fn bias_of_lanes<S: Simd>(self, simd: S, first: usize) -> Option<A::Vector<S>> {
+        let (bias, lanes) = (&self.bias?[first..], A::Vector::<S>::LEN);
+        Some(match bias.get(..lanes) {
+            Some(bias) => A::Vector::<S>::from_slice(simd, bias),
+            None => A::Vector::<S>::from_fn(simd, |lane| bias.get(lane).copied().unwrap_or_default()),
+        })
     }
 }
 
@@ -112,7 +106,20 @@ pub(crate) fn store_spilling<S: Simd, A: Lanes>(vector: A::Vector<S>, plane: &mu
     let lanes = A::Vector::<S>::LEN;
     match plane.get_mut(at..at + lanes) {
         Some(place) => vector.store_slice(place),
-        None => plane[at..at + count].copy_from_slice(&vector.as_slice()[..count]),
+        None => store_lanes::<S, A>(vector, &mut plane[at..at + count]),
+    }
+}
+
+/// Stores as many of the first lanes as there is room for, and no whole register: in powers of two, as to call a function for so few
+/// numbers takes longer.
+#[inline(always)]
+fn store_lanes<S: Simd, A: Lanes>(vector: A::Vector<S>, place: &mut [A]) {
+    let (numbers, count, mut done) = (vector.as_slice(), place.len(), 0);
+    for width in [8, 4, 2, 1] {
+        if count & width != 0 {
+            place[done..done + width].copy_from_slice(&numbers[done..done + width]);
+            done += width;
+        }
     }
 }
 
@@ -155,17 +162,21 @@ impl<A: Lanes> Sums<'_, A> {
     #[inline(always)]
     fn store_rows<S: Simd>(&self, simd: S, rows: &mut [&mut [A]], first: usize, epilogue: Epilogue<'_, A>) {
         let lanes = A::Vector::<S>::LEN;
-        for pixel in 0..self.pixels {
-            let (row, sums) = (&mut rows[pixel][first..][..self.filters], &self.rows[pixel * self.width..]);
-            for at in (0..self.filters).step_by(lanes) {
-                let sums = A::Vector::<S>::from_slice(simd, &sums[at..][..lanes]);
-                let sums = epilogue.apply_to_lanes(simd, at, sums);
-                let place = &mut row[at..];
-                if place.len() >= lanes {
-                    sums.store_slice(&mut place[..lanes]);
-                } else {
-                    let count = place.len();
-                    place.copy_from_slice(&sums.as_slice()[..count]);
+        for at in (0..self.filters).step_by(lanes) {
+            let bias = epilogue.bias_of_lanes(simd, at);
+            let places = first + at..first + self.filters.min(at + lanes);
+            for pixel in 0..self.pixels {
+                let mut sums = A::Vector::<S>::from_slice(simd, &self.rows[pixel * self.width + at..][..lanes]);
+                if let Some(bias) = bias {
+                    sums += bias;
+                }
+                if let Some(clamp) = epilogue.clamp {
+                    sums = clamp.apply_to(simd, sums);
+                }
+                let place = &mut rows[pixel][places.clone()];
+                match place.len() == lanes {
+                    true => sums.store_slice(place),
+                    false => store_lanes::<S, A>(sums, place),
                 }
             }
         }
