@@ -14,7 +14,7 @@ use super::problem::Problem;
 use super::winograd::{self, Tiling};
 use crate::kernels::gemm::Along;
 use crate::kernels::panels::Widths;
-use crate::kernels::tile::{CHAIN, REGISTERS};
+use crate::kernels::tile::REGISTERS;
 use crate::parallel::Part;
 use crate::simd::{Lanes, Level, has_kernels, has_many_registers, lanes};
 use crate::window::Axis;
@@ -160,7 +160,6 @@ pub(super) fn reads_rows<A: Lanes>(problem: &Problem, along: Along, level: Level
 /// Whether rows that are read where they lie cost less than so many times what panels do.
 fn rows_cost_less<A: Lanes>(problem: &Problem, along: Along, level: Level, times: f64) -> bool {
     has_all_kernels::<A>()
-        && (along == Along::Filters || problem.depth() <= CHAIN)
         && cost_of_rows::<A>(problem, along, level) < times * cost_of_product::<A>(problem, along, level)
 }
 

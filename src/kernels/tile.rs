@@ -14,8 +14,9 @@
 
 use crate::simd::{Lanes, Level, Simd, Vector, has_many_registers, lanes, load, unrolled};
 
-/// Sums of more terms than this are taken part by part, so that rounding errors do not grow with the whole depth.
-pub(crate) const CHAIN: usize = 512;
+/// Sums of more terms than this are taken part by part, so that rounding errors do not grow with the whole depth, and so that the weights
+/// of a part under the widest registers stay in the first-level cache while tile after tile reads them.
+pub(crate) const CHAIN: usize = 256;
 
 /// Registers of the widest tile.
 pub(crate) const REGISTERS: usize = 2;
@@ -94,16 +95,26 @@ pub(crate) fn sums<S: Simd, A: Lanes, const ROWS: usize, const COLUMNS: usize>(
         let columns;
         (columns, rest) = rest.split_at((CHAIN * width).min(rest.len()));
         let more = chain::<S, A, ROWS, COLUMNS>(simd, &rows[done * distance..], distance, columns);
-        unrolled::<ROWS>(
-            #[inline(always)]
-            |row| {
-                for column in 0..COLUMNS {
-                    sums[row][column] += more[row][column];
-                }
-            },
-        );
+        sums = added::<S, A, ROWS, COLUMNS>(sums, more);
         done += CHAIN;
     }
+    sums
+}
+
+/// The sums of two parts.
+#[inline(always)]
+fn added<S: Simd, A: Lanes, const ROWS: usize, const COLUMNS: usize>(
+    mut sums: Sums<S, A, ROWS, COLUMNS>,
+    more: Sums<S, A, ROWS, COLUMNS>,
+) -> Sums<S, A, ROWS, COLUMNS> {
+    unrolled::<ROWS>(
+        #[inline(always)]
+        |row| {
+            for column in 0..COLUMNS {
+                sums[row][column] += more[row][column];
+            }
+        },
+    );
     sums
 }
 
@@ -157,10 +168,30 @@ fn chain<S: Simd, A: Lanes, const ROWS: usize, const COLUMNS: usize>(
     sums
 }
 
-/// The same where the columns of every step lie so far from the start of a source, one for each register; in one part, so that the depth
-/// is [`CHAIN`] at most.
+/// The same where the columns of every step lie so far from the start of a source, one for each register.
 #[inline(always)]
 pub(crate) fn sums_in_place<S: Simd, A: Lanes, const ROWS: usize, const COLUMNS: usize>(
+    simd: S,
+    rows: &[A],
+    sources: [&[A]; COLUMNS],
+    offsets: &[u32],
+) -> Sums<S, A, ROWS, COLUMNS> {
+    let (offsets, mut rest) = offsets.split_at(CHAIN.min(offsets.len()));
+    let mut sums = chain_in_place::<S, A, ROWS, COLUMNS>(simd, rows, sources, offsets);
+    let mut done = CHAIN;
+    while !rest.is_empty() {
+        let offsets;
+        (offsets, rest) = rest.split_at(CHAIN.min(rest.len()));
+        let more = chain_in_place::<S, A, ROWS, COLUMNS>(simd, &rows[done * ROWS..], sources, offsets);
+        sums = added::<S, A, ROWS, COLUMNS>(sums, more);
+        done += CHAIN;
+    }
+    sums
+}
+
+/// [`chain`] of columns in a source.
+#[inline(always)]
+fn chain_in_place<S: Simd, A: Lanes, const ROWS: usize, const COLUMNS: usize>(
     simd: S,
     rows: &[A],
     sources: [&[A]; COLUMNS],
