@@ -87,11 +87,7 @@ impl Bands {
         };
         let (copied, images) = Source::copied::<A>(problem, most_images, tiles, reads_rows.then_some(along))?;
         let images_in_place = if problem.groups == 1 { images } else { 1 };
-        // Pairs of rows that are pooled reach behind themselves.
-        let in_place = match problem.quads {
-            None => Source::in_place::<A>(problem, images_in_place, tiles, reads_rows.then_some(along)),
-            Some(_) => None,
-        };
+        let in_place = Source::in_place::<A>(problem, images_in_place, tiles, reads_rows.then_some(along));
         Some(Self { along, widths, copied, in_place, images })
     }
 

@@ -80,7 +80,8 @@ impl Source {
         tiles: &'static [usize],
         rows: Option<Along>,
     ) -> Option<Self> {
-        if !problem.is_in_place() {
+        // Tiles over pairs of rows, which are pooled, reach behind them.
+        if !problem.is_in_place() || problem.quads.is_some() {
             return None;
         }
         let whole = problem.output_size()[problem.band_axis()];

@@ -17,7 +17,7 @@
 //! transposed on their way.
 
 use super::epilogue::{Epilogue, Sums, Target};
-use super::tile::{self, with_height};
+use super::tile::{self, CHAIN, with_height};
 use crate::simd::{Facts, Kernel, Lanes, Level, Simd, Vector, outline, run, store, unrolled};
 
 outline!();
@@ -114,10 +114,15 @@ impl<A: Lanes> Block<'_, '_, A> {
                 let width = REGISTERS * A::Vector::<S>::LEN;
                 let weights = &self.weights[..self.depth * width];
                 let into = &mut self.sums[first * self.tile * width..];
-                for (panel, into) in (first..first + count).zip(into.chunks_exact_mut(ROWS * width)) {
-                    let pixels = &self.panels[panel * self.distance..][..self.depth * ROWS];
-                    let sums = tile::sums::<S, A, ROWS, REGISTERS>(simd, pixels, ROWS, weights);
-                    store_sums::<S, A, ROWS, REGISTERS>(simd, sums, into, false);
+                // The parts of a long sum are added up in memory: all panels of one part are done before the next.
+                for (part, weights) in weights.chunks(CHAIN * width).enumerate() {
+                    let depth = weights.len() / width;
+                    for (panel, into) in (first..first + count).zip(into.chunks_exact_mut(ROWS * width)) {
+                        let from = panel * self.distance + part * CHAIN * ROWS;
+                        let pixels = &self.panels[from..][..depth * ROWS];
+                        let sums = tile::chain::<S, A, ROWS, REGISTERS>(simd, pixels, ROWS, weights);
+                        store_sums::<S, A, ROWS, REGISTERS>(simd, sums, into, part > 0);
+                    }
                 }
             },
         );

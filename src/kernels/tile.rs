@@ -147,9 +147,9 @@ impl<'a, R, C> Iterator for Steps<'a, R, C> {
     }
 }
 
-/// The sums over some of the depth, two steps at a time, as the compiler does not unroll the loop itself.
+/// The same over a part of the depth, [`CHAIN`] steps at most: two at a time, as the compiler does not unroll the loop itself.
 #[inline(always)]
-fn chain<S: Simd, A: Lanes, const ROWS: usize, const COLUMNS: usize>(
+pub(crate) fn chain<S: Simd, A: Lanes, const ROWS: usize, const COLUMNS: usize>(
     simd: S,
     rows: &[A],
     distance: usize,
