@@ -126,8 +126,8 @@ fn cost_of_product<A: Lanes>(problem: &Problem, along: Along, level: Level) -> f
     let pixels = problem.outputs() * images;
     let tiles_of_pixels = tile_sizes(Widths(tiles), pixels);
     let tiles_of_filters = tile_sizes(widths, problem.filters);
-    let (step, storing) = match along {
-        Along::Pixels => (0.0, STORE),
+    let (times, storing) = match along {
+        Along::Pixels => (1.0, STORE),
         Along::Filters => (BROADCASTS, STORE_TRANSPOSED),
     };
     let mut tiles = 0.0;
@@ -137,7 +137,7 @@ fn cost_of_product<A: Lanes>(problem: &Problem, along: Along, level: Level) -> f
                 Along::Pixels => pixels / lanes * filters,
                 Along::Filters => filters / lanes * pixels,
             };
-            let of_step = registers.max(LATENCY) as f64 + step;
+            let of_step = registers.max(LATENCY) as f64 * times;
             let of_tile = of_step * depth + storing * registers as f64 + TILE;
             tiles += of_tile * (panels * blocks) as f64;
         }
@@ -230,7 +230,7 @@ fn cost_of_pixel_rows<A: Lanes>(problem: &Problem, level: Level) -> f64 {
     let (lanes, depth) = (lanes::<A>(level), problem.depth() as f64);
     let columns = row_length(problem);
     let rows = problem.outputs() / columns;
-    let step = if problem.filters > widths.0[0] { STEP_AGAIN } else { STEP };
+    let times = if problem.filters > widths.0[0] { AGAIN } else { 1.0 };
     let mut tiles = 0.0;
     for (pixels, tiles_of_row) in
         [(REGISTERS * lanes, columns / (REGISTERS * lanes)), (columns % (REGISTERS * lanes), 1)]
@@ -239,7 +239,7 @@ fn cost_of_pixel_rows<A: Lanes>(problem: &Problem, level: Level) -> f64 {
             let registers = (pixels.div_ceil(lanes) * filters) as f64;
             if registers > 0.0 {
                 let least = if depth > FEW_STEPS { LATENCY as f64 } else { FEW_SUMS };
-                let of_tile = registers.max(least) * depth + step * depth + STORE * registers + SHORT_TILE;
+                let of_tile = (registers.max(least) * times + STEP) * depth + STORE * registers + SHORT_TILE;
                 tiles += of_tile * (tiles_of_row * blocks) as f64;
             }
         }
@@ -247,9 +247,10 @@ fn cost_of_pixel_rows<A: Lanes>(problem: &Problem, level: Level) -> f64 {
     tiles * rows as f64 + BAND
 }
 
-/// What it takes to find the pixels of a step; and where several blocks of filters find all of them again, in the second-level cache.
+/// What it takes to find the pixels of a step; and how much longer a step takes where several blocks of filters read all pixels again, from
+/// the second-level cache.
 const STEP: f64 = 0.5;
-const STEP_AGAIN: f64 = 3.0;
+const AGAIN: f64 = 1.1;
 
 /// Along filters a tile reads a few pixels of each channel, a map apart from the next. Where they are more than this they are in no cache
 /// near by, and each takes so much longer.
@@ -278,8 +279,8 @@ const SCATTER: f64 = 300.0;
 const STORE_PART: f64 = 60.0;
 /// What it takes to begin a tile.
 const TILE: f64 = 30.0;
-/// Along filters, what it takes to read a pixel for each multiply-add from a panel.
-const BROADCASTS: f64 = 2.0;
+/// How much longer a step takes along filters, whose pixels are read from a panel one by one.
+const BROADCASTS: f64 = 1.07;
 /// To write a register of a panel.
 const GATHER: f64 = 6.0;
 
