@@ -73,7 +73,7 @@ impl<T> AsView<T> for Tensor<T> {
 
 impl<T> AsView<T> for TensorView<'_, T> {
     fn as_view(&self) -> TensorView<'_, T> {
-        self.shorter()
+        self.reborrow()
     }
 }
 

@@ -61,20 +61,24 @@ pub(super) struct Steps<T: Element> {
 }
 
 impl<T: Element> Step<T> {
+    /// Reads the source, writes the target, and then does what is done in place there. Values of the graph lie in `memory`, each in a range
+    /// of its own for as long as it is needed; a source may be the input instead, and a target the output.
     fn run(&mut self, memory: &mut [T], input: &TensorView<'_, T>, output: &mut TensorViewMut<'_, T>) -> Result<()> {
         let Self { action, source, target, then, .. } = self;
         if let Action::Nothing = action {
             let target = match &target.place {
                 Place::Memory(range) => TensorViewMut::from_slice(&target.shape, &mut memory[range.clone()])?,
+                // The input is never written to.
                 Place::Input | Place::Output => output.view_mut(),
             };
             apply_all(then, target);
             return Ok(());
         }
+        // The output is never a source, nor the input a target: what is no memory is the input on the left and the output on the right.
         match (&source.place, &target.place) {
             (Place::Memory(from), Place::Memory(to)) => {
                 let apart = memory.get_disjoint_mut([from.clone(), to.clone()]);
-                let [from, to] = apart.expect("values that are needed at once lie apart");
+                let [from, to] = apart.expect("`memory::places` lays what is needed at once apart");
                 let from = TensorView::from_slice(&source.shape, from)?;
                 act(action, then, from, TensorViewMut::from_slice(&target.shape, to)?)
             }
@@ -84,9 +88,9 @@ impl<T: Element> Step<T> {
             }
             (_, Place::Memory(to)) => {
                 let to = TensorViewMut::from_slice(&target.shape, &mut memory[to.clone()])?;
-                act(action, then, input.shorter(), to)
+                act(action, then, input.reborrow(), to)
             }
-            (_, _) => act(action, then, input.shorter(), output.view_mut()),
+            (_, _) => act(action, then, input.reborrow(), output.view_mut()),
         }
     }
 }

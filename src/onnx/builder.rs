@@ -118,7 +118,7 @@ impl Builder {
         }
     }
 
-    /// An input that must be known, if it is given.
+    /// An input that must be known before the network runs; `None` if it is left out.
     pub(super) fn known(&self, node: &Node, number: usize, what: &str) -> Outcome<Option<Constant>> {
         match self.optional(node, number)? {
             None => Ok(None),

@@ -118,17 +118,17 @@ impl<S: Simd, T: Kernels, const STRIDE: usize> Across<S, T, STRIDE> {
         &self,
         pixels: &[T],
         end: Option<usize>,
-        mut watched: T::Pixels<S>,
+        mut nans: T::Pixels<S>,
     ) -> ([T::Pixels<S>; 2], T::Pixels<S>) {
         let mut block = load_pixels::<S, T, STRIDE>(self.simd, pixels);
         for register in 0..STRIDE {
-            watched = T::watched::<S>(watched, block[register]);
+            nans = T::nans::<S>(nans, block[register]);
             if let Some(end) = end {
                 block[register] = self.within[end][register].select(block[register], self.start);
             }
         }
         let (low, high) = (O::enter::<S>(block[0]), O::enter::<S>(block[STRIDE - 1]));
         let block = if STRIDE == 1 { [low, low] } else { [low.unzip_low(high), low.unzip_high(high)] };
-        (block, watched)
+        (block, nans)
     }
 }

@@ -25,13 +25,13 @@ impl<T: Kernels> Rows<'_, T> {
         let (mut source, first) =
             Source::new(&small.problem, outputs.part, count, across.reach, (*pixels, *skipped), copy);
         let mut places = Places::new(outputs, spare, REGISTERS * T::Pixels::<S>::LEN);
-        let mut watched = T::Pixels::<S>::splat(simd, T::default());
+        let mut nans = T::Pixels::<S>::splat(simd, T::default());
         let mut above = [[across.start; REGISTERS]; 2];
         for row in first..count {
             let mut merged = [across.start; REGISTERS];
             if let Some(pixels) = source.next() {
                 let blocks;
-                (blocks, watched) = across.few::<O, REGISTERS>(pixels, watched);
+                (blocks, nans) = across.few::<O, REGISTERS>(pixels, nans);
                 for register in 0..REGISTERS {
                     merged[register] = across.three::<O>(blocks[register], blocks[register + 1]);
                 }
@@ -44,7 +44,7 @@ impl<T: Kernels> Rows<'_, T> {
             above = [above[1], merged];
         }
         places.end();
-        watched
+        nans
     }
 }
 
@@ -94,7 +94,7 @@ impl<S: Simd, T: Kernels> Across<S, T, 1> {
     fn few<O: Merge<T>, const REGISTERS: usize>(
         &self,
         row: &[T],
-        mut watched: T::Pixels<S>,
+        mut nans: T::Pixels<S>,
     ) -> ([T::Pixels<S>; MOST + 1], T::Pixels<S>) {
         let lanes = T::Pixels::<S>::LEN;
         let mut blocks = [self.start; MOST + 1];
@@ -102,10 +102,10 @@ impl<S: Simd, T: Kernels> Across<S, T, 1> {
             if let Some(pixels) = row.get(register * lanes..(register + 1) * lanes) {
                 let end = if register == REGISTERS { 2 } else { register };
                 let block;
-                (block, watched) = self.block::<O>(pixels, Some(end), watched);
+                (block, nans) = self.block::<O>(pixels, Some(end), nans);
                 blocks[register] = block[0];
             }
         }
-        (blocks, watched)
+        (blocks, nans)
     }
 }

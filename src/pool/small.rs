@@ -88,8 +88,8 @@ impl<T: Kernels> Rows<'_, T> {
     /// Takes it that there is no NaN, and says where there may be.
     #[inline(always)]
     fn sized<S: Simd, O: Merge<T>, const SIZE: usize, const STRIDE: usize>(mut self, simd: S) {
-        let watched = self.rows::<S, O::Plain, SIZE, STRIDE>(simd);
-        *self.is_suspect = O::HAS_PLAIN && !watched.simd_eq(watched).all_true();
+        let nans = self.rows::<S, O::Plain, SIZE, STRIDE>(simd);
+        *self.is_suspect = O::HAS_PLAIN && !nans.simd_eq(nans).all_true();
     }
 
     /// What is returned has NaN where a pixel is NaN, and perhaps where one is infinite.
@@ -120,7 +120,7 @@ impl<T: Kernels> Rows<'_, T> {
         let mut ring_rows = ring.chunks_exact_mut(pitch);
         let mut ring: [&mut [T]; SIZE] = array::from_fn(|_| ring_rows.next().unwrap_or_default());
         let length = outputs.length.next_multiple_of(lanes);
-        let mut watched = T::Pixels::<S>::splat(simd, T::default());
+        let mut nans = T::Pixels::<S>::splat(simd, T::default());
         let (mut done, mut divided_by) = (0, 0);
         for row in 0..outputs.part.rows {
             if O::COUNTED && divided_by != outputs.of_row(row) {
@@ -141,9 +141,9 @@ impl<T: Kernels> Rows<'_, T> {
                 let row =
                     Row { above, divisors: [&one[..length], &other[..length]], merged: &mut merged[..length], output };
                 let pixels = if done < padded { None } else { source.next() }.unwrap_or(padding);
-                watched = match is_last {
-                    true => across.merge::<O, SIZE, true>(pixels, watched, row),
-                    false => across.merge::<O, SIZE, false>(pixels, watched, row),
+                nans = match is_last {
+                    true => across.merge::<O, SIZE, true>(pixels, nans, row),
+                    false => across.merge::<O, SIZE, false>(pixels, nans, row),
                 };
                 if is_last && is_spare {
                     outputs.output[at..][..outputs.length].copy_from_slice(&spare[..outputs.length]);
@@ -151,7 +151,7 @@ impl<T: Kernels> Rows<'_, T> {
                 done += 1;
             }
         }
-        watched
+        nans
     }
 }
 
@@ -196,7 +196,7 @@ impl<S: Simd, T: Kernels, const STRIDE: usize> Across<S, T, STRIDE> {
     fn merge<O: Merge<T>, const SIZE: usize, const IS_LAST: bool>(
         &self,
         source: &[T],
-        watched: T::Pixels<S>,
+        nans: T::Pixels<S>,
         mut row: Row<'_, T>,
     ) -> T::Pixels<S> {
         let Self { start, registers, .. } = *self;
@@ -204,13 +204,13 @@ impl<S: Simd, T: Kernels, const STRIDE: usize> Across<S, T, STRIDE> {
         let step = STRIDE * lanes;
         // Blocks between the ends lie within the row.
         let inner = 1..registers.max(2) - 1;
-        let (mut here, mut watched) = self.block::<O>(&source[..step], Some(0), watched);
+        let (mut here, mut nans) = self.block::<O>(&source[..step], Some(0), nans);
         if behind == 0 {
             self.put::<O, SIZE, IS_LAST>(&mut row, 0, here, here);
         }
         for block in inner {
             let next;
-            (next, watched) = self.block::<O>(&source[block * step..][..step], None, watched);
+            (next, nans) = self.block::<O>(&source[block * step..][..step], None, nans);
             self.put::<O, SIZE, IS_LAST>(&mut row, block - behind, here, next);
             here = next;
         }
@@ -220,12 +220,12 @@ impl<S: Simd, T: Kernels, const STRIDE: usize> Across<S, T, STRIDE> {
             }
             let mut next = [start; 2];
             if block < self.blocks {
-                (next, watched) = self.block::<O>(&source[block * step..][..step], Some(within), watched);
+                (next, nans) = self.block::<O>(&source[block * step..][..step], Some(within), nans);
             }
             self.put::<O, SIZE, IS_LAST>(&mut row, block - behind, here, next);
             here = next;
         }
-        watched
+        nans
     }
 
     /// Merges the pixels of a register of windows, of a block and the next, and writes what comes of them.

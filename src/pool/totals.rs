@@ -27,7 +27,7 @@ const UNROLLED: usize = 16;
 /// Planes of any number of registers.
 const ANY: usize = 0;
 
-/// What pixels come to by lanes, and a register with NaN where one of them was, and perhaps where one was infinite.
+/// What pixels come to by lanes, and beside it [`Pixel::nans`], which remembers NaN where the merge would lose it.
 type Sum<S, T> = (<T as Pixel>::Pixels<S>, <T as Pixel>::Pixels<S>);
 
 /// Where the pixels of a box are: rows of so many neighbours, `[plane, row]`.
@@ -97,9 +97,9 @@ impl<T: Kernels> Totals<'_, T> {
                         if O::COUNTED {
                             counts[number] = T::number(rows.length * rows.count * rows.planes, false);
                         }
-                        let (total, watched) = total::<S, T, O>(simd, &rows, self.pixels, start, &mut ahead);
+                        let (total, nans) = total::<S, T, O>(simd, &rows, self.pixels, start, &mut ahead);
                         totals[number] = total;
-                        if O::HAS_PLAIN && !watched.simd_eq(watched).all_true() {
+                        if O::HAS_PLAIN && !nans.simd_eq(nans).all_true() {
                             nan |= 1 << number;
                         }
                     }
@@ -187,8 +187,8 @@ impl<S: Simd, T: Pixel, const LANES: usize> Planes<S, T, LANES> {
             sum = merged::<S, T, O>(simd, sum, T::Pixels::<S>::from_slice(simd, register));
         }
         let register = T::Pixels::<S>::from_slice(simd, &plane[plane.len() - LANES..]);
-        let (sum, watched) = merged::<S, T, O>(simd, sum, self.last.select(register, self.start));
-        (sum, O::HAS_PLAIN && !watched.simd_eq(watched).all_true())
+        let (sum, nans) = merged::<S, T, O>(simd, sum, self.last.select(register, self.start));
+        (sum, O::HAS_PLAIN && !nans.simd_eq(nans).all_true())
     }
 }
 
@@ -225,8 +225,8 @@ fn total<S: Simd, T: Pixel, O: Merge<T>>(
         while pixels.len() >= stretch {
             // What rounds nothing needs no pairs.
             let length = if O::Plain::EXACT { pixels.len() / stretch * stretch } else { stretch };
-            let (merged, watched) = whole_stretch::<S, T, O>(simd, pixels, length, start, ahead);
-            sum.1 = T::watched::<S>(sum.1, watched);
+            let (merged, nans) = whole_stretch::<S, T, O>(simd, pixels, length, start, ahead);
+            sum.1 = T::nans::<S>(sum.1, nans);
             stretches.push(merged);
             pixels = &pixels[length..];
         }
@@ -250,7 +250,7 @@ fn whole_stretch<S: Simd, T: Pixel, O: Merge<T>>(
 ) -> Sum<S, T> {
     let lanes = T::Pixels::<S>::LEN;
     let mut sums = [start; WIDE];
-    let mut watched = [T::Pixels::<S>::splat(simd, T::default()); WIDE];
+    let mut nans = [T::Pixels::<S>::splat(simd, T::default()); WIDE];
     // A compiler that knew how many steps there are would put them in another order, and memory is read the fastest in its own.
     for at in (0..black_box(length)).step_by(WIDE * lanes) {
         let pixels = &pixels[at..];
@@ -258,7 +258,7 @@ fn whole_stretch<S: Simd, T: Pixel, O: Merge<T>>(
         for register in 0..WIDE {
             let pixels = T::Pixels::<S>::from_slice(simd, &pixels[register * lanes..][..lanes]);
             sums[register] = O::Plain::merge(simd, sums[register], O::enter::<S>(pixels));
-            watched[register] = T::watched::<S>(watched[register], pixels);
+            nans[register] = T::nans::<S>(nans[register], pixels);
         }
     }
     let sum = halved(
@@ -266,10 +266,10 @@ fn whole_stretch<S: Simd, T: Pixel, O: Merge<T>>(
         #[inline(always)]
         |one, other| O::Plain::merge(simd, one, other),
     );
-    (sum, halved(&mut watched, T::watched::<S>))
+    (sum, halved(&mut nans, T::nans::<S>))
 }
 
-/// Fewer pixels than a stretch, added to a sum.
+/// Merges the rest of a row, shorter than a stretch, register by register.
 #[inline(always)]
 fn few<S: Simd, T: Pixel, O: Merge<T>>(simd: S, row: &[T], start: T::Pixels<S>, mut sum: Sum<S, T>) -> Sum<S, T> {
     let mut registers = row.chunks_exact(T::Pixels::<S>::LEN);
@@ -282,13 +282,14 @@ fn few<S: Simd, T: Pixel, O: Merge<T>>(simd: S, row: &[T], start: T::Pixels<S>, 
     sum
 }
 
-/// A sum with one more register.
+/// Merges one more register of pixels: `enter` makes of a pixel what is merged (its square, its power).
 #[inline(always)]
-fn merged<S: Simd, T: Pixel, O: Merge<T>>(simd: S, (sum, watched): Sum<S, T>, register: T::Pixels<S>) -> Sum<S, T> {
-    (O::Plain::merge(simd, sum, O::enter::<S>(register)), T::watched::<S>(watched, register))
+fn merged<S: Simd, T: Pixel, O: Merge<T>>(simd: S, (sum, nans): Sum<S, T>, register: T::Pixels<S>) -> Sum<S, T> {
+    (O::Plain::merge(simd, sum, O::enter::<S>(register)), T::nans::<S>(nans, register))
 }
 
-/// The last pixels of a row, fewer than a register has lanes; `start` in the other lanes.
+/// A register with the last `count` pixels of a row, and in all other lanes `start`, which changes nothing. Where the row fills a register,
+/// it is loaded over pixels that were merged before, whose lanes are then blanked; otherwise the `count` pixels are the row.
 #[inline(always)]
 fn last<S: Simd, T: Pixel>(simd: S, row: &[T], count: usize, start: T::Pixels<S>) -> T::Pixels<S> {
     let lanes = T::Pixels::<S>::LEN;

@@ -18,7 +18,7 @@ pub struct Summary {
     pub layers: Vec<LayerSummary>,
     /// Numbers that the parameters are.
     pub parameters: usize,
-    /// Multiplications by a parameter, each with its addition.
+    /// Multiplications by a weight, each with its addition, as the definition has them: a faster algorithm has fewer.
     pub multiply_adds: u64,
     /// Bytes of the outputs of all layers.
     pub plain_bytes: usize,
@@ -41,27 +41,28 @@ pub struct LayerSummary {
     pub depth: usize,
     /// Whether the lines after it are of what is in it.
     pub is_graph: bool,
-    /// The name that it was added with, or its number.
+    /// The name that it was added with, or else its position in what it is in, from 0.
     pub name: String,
     /// What it is: [`Operator::name`](crate::Operator::name).
     pub kind: String,
     /// The shape of its output.
     pub output_shape: Vec<usize>,
-    /// Numbers that its parameters are.
+    /// Elements of all its weights and biases.
     pub parameters: usize,
-    /// Multiplications by a parameter, each with its addition.
+    /// Multiplications by a weight, each with its addition, as the definition has them: a faster algorithm has fewer.
     pub multiply_adds: u64,
-    /// What the plan computes it by.
+    /// The algorithm that the plan has chosen: [`Plan::algorithm`](crate::Plan::algorithm).
     pub algorithm: String,
-    /// Bytes of its output.
+    /// Bytes of its whole output.
     pub plain_bytes: usize,
-    /// Bytes that the plan holds of it at once: none of what is computed in place or by the layer before, and some rows of a
-    /// map that is pooled band by band.
+    /// Bytes of its output that are there at one time while the plan runs, on all threads together. There are none where it works in place or
+    /// the layer before computes it, too, and a few rows for each thread where a map is pooled band by band.
     pub fused_bytes: usize,
 }
 
 impl<T: Element> Sequential<T> {
-    /// What this network takes for inputs of this shape. It makes a plan, to say how that computes.
+    /// What each layer costs for an input of this shape: parameters, multiply-adds, memory, and by which algorithm it is computed. The network
+    /// is planned to find that out, as [`plan`](crate::Module::plan) does.
     ///
     /// ```
     /// use featuremap::{Conv2d, MaxPool2d, Relu, Sequential};
@@ -75,9 +76,9 @@ impl<T: Element> Sequential<T> {
     /// assert_eq!(summary.layers[0].output_shape, [1, 100, 226, 226]);
     /// assert_eq!(summary.parameters, 2800);
     /// assert_eq!(summary.multiply_adds, 226 * 226 * 100 * 27);
-    /// // The feature map need never exist.
+    /// // The map of 20 MB is never there as a whole.
     /// assert_eq!(summary.layers[0].plain_bytes, 20_430_400);
-    /// assert!(summary.layers[0].fused_bytes < 2_000_000);
+    /// assert!(summary.layers[0].fused_bytes < summary.layers[0].plain_bytes);
     /// # Ok::<(), featuremap::Error>(())
     /// ```
     ///
@@ -88,7 +89,7 @@ impl<T: Element> Sequential<T> {
         let flat = Flat::new(&self.graph(), input_shape)?;
         let planned = Planned::new(&flat, BAND_BYTES)?;
         let bytes = |shape: &[usize]| shape.iter().product::<usize>() * size_of::<T>();
-        let summed = |line: &Line, way: Option<&Way>| LayerSummary {
+        let layer_summary = |line: &Line, way: Option<&Way>| LayerSummary {
             depth: line.depth,
             name: line.name.clone(),
             kind: line.kind.clone(),
@@ -103,7 +104,7 @@ impl<T: Element> Sequential<T> {
         // Lines of nodes come in their order, with those of graphs between them.
         let mut ways = planned.ways.iter();
         let layers: Vec<_> =
-            flat.lines.iter().map(|line| summed(line, if line.is_graph { None } else { ways.next() })).collect();
+            flat.lines.iter().map(|line| layer_summary(line, if line.is_graph { None } else { ways.next() })).collect();
         let nodes = || layers.iter().filter(|layer| !layer.is_graph);
         let total = |part: fn(&LayerSummary) -> usize| nodes().map(part).fold(0, usize::saturating_add);
         Ok(Summary {

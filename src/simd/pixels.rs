@@ -25,8 +25,9 @@ pub trait Pixel: Copy + Default + PartialOrd + Send + Sync + 'static {
     /// The later pixel where that is NaN, else another.
     fn unless_nan<S: Simd>(later: Self::Pixels<S>, other: Self::Pixels<S>) -> Self::Pixels<S>;
 
-    /// NaN in some lane once a pixel was, and perhaps where infinities were: cheaper than a comparison.
-    fn watched<S: Simd>(watched: Self::Pixels<S>, pixels: Self::Pixels<S>) -> Self::Pixels<S>;
+    /// A register that has seen more pixels: NaN in some lane once a pixel was NaN, and perhaps once infinities met. A sum is cheaper than a
+    /// comparison, and a maximum would lose the NaN.
+    fn nans<S: Simd>(nans: Self::Pixels<S>, pixels: Self::Pixels<S>) -> Self::Pixels<S>;
 
     /// The number of a lane.
     fn of_lane(lane: usize) -> Self;
@@ -129,8 +130,8 @@ macro_rules! integer_pixels {
             }
 
             #[inline(always)]
-            fn watched<S: Simd>(watched: S::$vectors, _: S::$vectors) -> S::$vectors {
-                watched
+            fn nans<S: Simd>(nans: S::$vectors, _: S::$vectors) -> S::$vectors {
+                nans
             }
         }
     )*};
@@ -188,8 +189,8 @@ macro_rules! float_pixels {
             }
 
             #[inline(always)]
-            fn watched<S: Simd>(watched: S::$vectors, pixels: S::$vectors) -> S::$vectors {
-                watched + pixels
+            fn nans<S: Simd>(nans: S::$vectors, pixels: S::$vectors) -> S::$vectors {
+                nans + pixels
             }
         }
 

@@ -121,7 +121,7 @@ impl<'a, T> TensorView<'a, T> {
     }
 
     /// The same elements for a shorter time.
-    pub(crate) fn shorter(&self) -> TensorView<'_, T> {
+    pub(crate) fn reborrow(&self) -> TensorView<'_, T> {
         match &self.array {
             Inline::Held { array, shape } => TensorView { array: Inline::Held { array: array.view(), shape: *shape } },
             Inline::Deep(array) => TensorView { array: Inline::Deep(array.view()) },

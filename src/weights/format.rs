@@ -46,13 +46,13 @@ impl Numbers {
         !matches!(self, Self::Other(_))
     }
 
-    /// Whether they are whole numbers or truth values: counters and masks, which are saved beside parameters.
+    /// Whether numbers of this type are integers or booleans: counters and masks, which are saved beside parameters and are none.
     pub(super) fn are_whole(self) -> bool {
         use Dtype::{BOOL, I8, I16, I32, I64, U8, U16, U32, U64};
         matches!(self, Self::Other(BOOL | I8 | I16 | I32 | I64 | U8 | U16 | U32 | U64))
     }
 
-    /// Reads all numbers of these bytes; `put` is given each, in order.
+    /// Calls `put` with each number in these bytes, in order; the file's header has been checked to have whole numbers.
     pub(super) fn read<T: Float>(self, name: &str, bytes: &[u8], put: &mut dyn FnMut(T)) -> Result<()> {
         match self {
             Self::F64 => each(bytes, |bytes| put(T::from_f64(f64::from_le_bytes(bytes)))),
@@ -75,15 +75,15 @@ fn each<const BYTES: usize>(bytes: &[u8], f: impl FnMut([u8; BYTES])) {
     bytes.as_chunks().0.iter().copied().for_each(f);
 }
 
-/// The type of a network's own parameters: a [`Float`] has 4 bytes or 8.
+/// The type of the file for a network's parameters: a [`Float`] is `f32` or `f64`.
 pub(super) fn dtype<T: Float>() -> Dtype {
     if size_of::<T>() == 4 { Dtype::F32 } else { Dtype::F64 }
 }
 
-/// In the order of bytes that the format has.
+/// The bytes of an `f32` or an `f64`, the lowest first, as the format has them.
 pub(super) fn to_bytes<T: Float>(value: T) -> impl Iterator<Item = u8> {
     let value = value.to_f64().unwrap_or(f64::NAN);
-    #[allow(clippy::cast_possible_truncation, reason = "it was an f32")]
+    #[allow(clippy::cast_possible_truncation, reason = "it is used where the value is an f32")]
     let (single, double) = ((value as f32).to_le_bytes(), value.to_le_bytes());
     let (single, double) = if size_of::<T>() == 4 { (Some(single), None) } else { (None, Some(double)) };
     single.into_iter().flatten().chain(double.into_iter().flatten())

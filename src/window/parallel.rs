@@ -5,7 +5,7 @@ use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterato
 
 use super::{WindowView, Windows};
 
-/// With the feature `rayon`.
+/// Visits the windows on all threads, with the feature `rayon`; what is collected is in their order.
 ///
 /// ```
 /// use featuremap::Window;
@@ -26,7 +26,7 @@ impl<'a, T: Sync, const N: usize> IntoParallelIterator for Windows<'a, T, N> {
     }
 }
 
-/// [`Windows`] as a parallel iterator, which knows its length and its order.
+/// [`Windows`] as an [`IndexedParallelIterator`].
 #[derive(Debug, Clone)]
 pub struct ParallelWindows<'a, T, const N: usize>(Windows<'a, T, N>);
 

@@ -69,10 +69,10 @@ fn is_suspect<S: Simd, T: Pixel>(simd: S, pixels: &[T]) -> bool {
     for group in groups.by_ref() {
         for sum in 0..SUMS {
             let pixels = T::Pixels::<S>::from_slice(simd, &group[sum * lanes..][..lanes]);
-            sums[sum] = T::watched::<S>(sums[sum], pixels);
+            sums[sum] = T::nans::<S>(sums[sum], pixels);
         }
     }
-    let all = T::watched::<S>(T::watched::<S>(sums[0], sums[1]), T::watched::<S>(sums[2], sums[3]));
+    let all = T::nans::<S>(T::nans::<S>(sums[0], sums[1]), T::nans::<S>(sums[2], sums[3]));
     !all.simd_eq(all).all_true() || groups.remainder().iter().any(|pixel| pixel != pixel)
 }
 

@@ -4,8 +4,8 @@ use super::check_input;
 use crate::module::{Module, Operator};
 use crate::{Plan, Result, TensorView, TensorViewMut};
 
-/// Every row of so many elements, which lie one after the other, less its mean and divided by the root of its variance: what layer,
-/// instance and group norms have in common.
+/// Makes of each `x` in a row `(x − mean) / √(variance + epsilon)`, with the mean and the variance (of all, not of a sample) of that row.
+/// Rows are elements that lie one after the other in memory, so many of them each: layer, instance and group norm have that in common.
 #[derive(Debug, Clone)]
 pub(in crate::onnx) struct Normed {
     name: &'static str,
@@ -15,7 +15,7 @@ pub(in crate::onnx) struct Normed {
 }
 
 impl Normed {
-    /// The shape has a whole number of rows.
+    /// The length of a row divides the number of elements of the shape.
     pub(in crate::onnx) fn new(name: &'static str, shape: &[usize], row: usize, epsilon: f64) -> Self {
         Self { name, shape: shape.to_vec(), row, epsilon }
     }

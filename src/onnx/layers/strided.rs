@@ -75,12 +75,12 @@ impl Strided {
     /// Repeated to this shape along axes of one element, and along those before the first.
     pub(in crate::onnx) fn expanded(mut self, shape: &[usize]) -> Result<Self> {
         element_count::<f32>(shape)?;
-        let new = shape.len().checked_sub(self.output.len()).ok_or_else(|| self.unlike(shape))?;
+        let new = shape.len().checked_sub(self.output.len()).ok_or_else(|| self.shape_error(shape))?;
         for axis in 0..self.output.len() {
             if self.output[axis] == 1 && shape[new + axis] != 1 {
                 self.steps[axis] = 0;
             } else if self.output[axis] != shape[new + axis] {
-                return Err(self.unlike(shape));
+                return Err(self.shape_error(shape));
             }
         }
         let steps = std::iter::repeat_n(0, new).chain(self.steps).collect();
@@ -91,22 +91,23 @@ impl Strided {
         Error::Axis { axis: axis.cast_signed(), shape: self.output.clone() }
     }
 
-    fn unlike(&self, shape: &[usize]) -> Error {
+    fn shape_error(&self, shape: &[usize]) -> Error {
         Error::Shape { what: "what is repeated along axes", expected: shape.to_vec(), found: self.output.clone() }
     }
 
-    /// Whether it changes nothing.
+    /// Whether the output is the input, element for element.
     pub(in crate::onnx) fn is_identity(&self) -> bool {
-        let same = Self::new(&self.input);
-        self.output == self.input && self.start == 0 && same.is_ok_and(|same| same.steps == self.steps)
+        let identity = Self::new(&self.input);
+        self.output == self.input && self.start == 0 && identity.is_ok_and(|identity| identity.steps == self.steps)
     }
 
-    /// The shape that it gives.
+    /// The shape of the output.
     pub(in crate::onnx) fn shape(&self) -> &[usize] {
         &self.output
     }
 
-    /// Writes all elements, as many as the shapes of both have, in row-major order.
+    /// Writes the elements in row-major order into `output`, which has as many as the shape; `input` has as many as the input's. No place is
+    /// negative, as every index of the output lies in the input.
     pub(in crate::onnx) fn write<T: Copy>(&self, input: &[T], output: &mut [T]) {
         let (Some((&row, outer)), Some((&step, steps))) = (self.output.split_last(), self.steps.split_last()) else {
             output.copy_from_slice(&input[self.start.cast_unsigned()..][..output.len()]);

@@ -19,28 +19,30 @@ pub(super) struct Filter {
 pub(super) enum Kind {
     Nearest(Nearest),
     Linear,
-    /// With the coefficient that is called a.
+    /// By the kernel of R. Keys, with its coefficient a: the attribute `cubic_coeff_a`.
     Cubic(f64),
 }
 
-/// Which of two places is the nearest.
+/// To which of its two neighbours a position between them is rounded: the attribute `nearest_mode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Nearest {
-    /// The nearer one, or of two equally near the first.
+    /// The nearer; of two that are equally near, the lower.
     PreferFloor,
     PreferCeil,
     Floor,
     Ceil,
 }
 
-/// Where a place of the resized axis lies on the axis that is given.
+/// Where an index of the output lies on the axis of the input: the attribute `coordinate_transformation_mode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Coordinates {
     HalfPixel,
     HalfPixelSymmetric,
+    /// `pytorch_half_pixel`
     PyTorch,
     AlignCorners,
     Asymmetric,
+    /// `tf_crop_and_resize`
     Crop,
 }
 
@@ -49,8 +51,9 @@ impl Filter {
         Self { kind, coordinates, antialias: false, exclude_outside: false, outside: 0.0 }
     }
 
-    /// How many places count at most.
-    pub(super) fn reach(&self, scale: f64) -> usize {
+    /// How many elements of the input one of the output is made of, at most: of whole numbers, `2h + 1` lie within `h` of a position. The scale
+    /// is that of output to input.
+    pub(super) fn most_taps(&self, scale: f64) -> usize {
         let half = self.half_width() / self.stretch(scale);
         num_traits::cast(2.0 * half.ceil() + 1.0).unwrap_or(usize::MAX)
     }
@@ -63,7 +66,7 @@ impl Filter {
         }
     }
 
-    /// Distances are multiplied by this: an axis that becomes shorter is smoothed over as many places.
+    /// Distances are multiplied by this: by less than 1 where an axis that becomes shorter is smoothed, over as many more elements.
     fn stretch(&self, scale: f64) -> f64 {
         match self.kind {
             Kind::Nearest(_) => 1.0,

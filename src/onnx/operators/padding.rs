@@ -8,7 +8,8 @@ use crate::onnx::node::{Node, axis_of};
 use crate::onnx::refusal::{Outcome, refuse};
 use crate::{Pad, PadMode};
 
-/// Pads are attributes in the first versions, and inputs since the eleventh. Negative ones take pixels off.
+/// The pads and the constant are attributes before opset 11, and inputs since. Pads are those at the start of all axes, and then those at
+/// the end of all; a negative one takes pixels off.
 pub(super) fn pad(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
     let input = builder.required(node, 0)?;
     let by_attributes = builder.opset < 11;

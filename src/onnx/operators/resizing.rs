@@ -157,7 +157,7 @@ fn apply(builder: &mut Builder, value: &Value, resized: Vec<Resized>, filter: &F
         if (length, scale) == (size, 1.0) && filter.coordinates != Coordinates::Crop {
             continue;
         }
-        let taps = filter.reach(scale);
+        let taps = filter.most_taps(scale);
         builder.spend_on(&[size, taps], size_of::<(usize, f32)>())?;
         axes.push((axis, (0..size).map(|at| filter.taps(at, length, size, scale, region)).collect()));
     }
