@@ -104,6 +104,7 @@ impl<A: Kernels> Dense<A> {
         let unit = if by_outputs { widths.0[0] } else { tiles[0] };
         let piece = units(by_outputs).div_ceil(threads) * unit;
         let workers = threads.min((if by_outputs { outputs } else { rows }).div_ceil(piece));
+        // Room to begin at a cache line, panels, and sums that wait to be stored.
         let of_worker = cache::LINE + panels.numbers() + gemm::sums_length::<A>(level, panels.most_pixels());
         Ok(Some(Self {
             level,

@@ -90,7 +90,8 @@ impl<T: Element> Group<'_, T> {
         }
         let whole = self.pair(0..usize::MAX)?;
         let [input, map, output] = self.shapes.map(|shape| shape.iter().product::<usize>());
-        // Only what makes the map smaller is worth it, and does not compute so much that memory hardly matters.
+        // What bands save is writing the map to memory and reading it again. That counts where the output is smaller than the map, and the
+        // second module has no multiply-adds, beside which it would hardly matter.
         if output == 0 || input == 0 || output >= map || self.last.multiply_adds(self.shapes[1]) > 0 {
             return None;
         }

@@ -110,6 +110,8 @@ impl Maps<'_> {
         for register in 0..STRETCH {
             self.add(&mut wide[register % WIDE], (number * STRETCH + register) * self.lanes, 0..self.lanes);
         }
+        // The sums are added up as a tree.
+        const { assert!(WIDE.is_power_of_two()) };
         let mut half = WIDE / 2;
         while half > 0 {
             let (earlier, later) = wide.split_at_mut(half);
@@ -119,7 +121,8 @@ impl Maps<'_> {
         sums[..self.used()].copy_from_slice(&wide[0][..self.used()]);
     }
 
-    /// Adds what is too little for a stretch, from a register on. The last register ends with the last pixel, over the one before it.
+    /// The tail, which is no whole stretch: registers from this one on, and then the pixels that fill none. These are read by a register that
+    /// ends with the last pixel and overlaps the one before; only its new lanes are added.
     #[inline(always)]
     fn few(&self, from: usize, count: usize, sums: &mut [f32; SUMS]) {
         for register in from..count / self.lanes {

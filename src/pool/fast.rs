@@ -24,14 +24,15 @@ pub(super) struct Fast<T> {
 
 #[derive(Debug, Clone)]
 enum Way<T> {
-    /// Windows of 2×2 side by side.
+    /// Windows of 2×2 with a stride of 2 and no padding: no two of them share a pixel.
     Pairs(Problem),
-    /// Windows of 2×2 or 3×3.
+    /// Windows of 2×2 or 3×3 with any stride and padding, and what each sum is divided by.
     Small { small: Arc<Small>, counts: Arc<Counts<T>> },
 }
 
 impl<T: Element> Fast<T> {
-    /// `None` for other windows, and where the pixels or the level have no such kernels. `pairs` says whether they are computed as such.
+    /// `None` for other windows, and where the pixels, the operation or the level have no such kernel. `pairs` says whether the windows are
+    /// those of [`Way::Pairs`].
     pub(super) fn new(problem: &Problem, pairs: bool, operation: Operation, level: Level) -> Option<Self> {
         if !T::HAS_KERNELS || !has_kernels(level) || matches!(operation, Operation::Lp { .. }) {
             return None;
@@ -40,7 +41,7 @@ impl<T: Element> Fast<T> {
         let small = Small::new(problem);
         let way = match small {
             _ if pairs => Way::Pairs(problem.clone()),
-            // Few ask for norms of other windows.
+            // Few ask for norms of windows other than pairs.
             Some(small) if operation != Operation::L2 => Way::Small { small: Arc::new(small), counts: counts()? },
             _ => return None,
         };

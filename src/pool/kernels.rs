@@ -66,7 +66,8 @@ fn of_floats_alone(operation: Operation) -> ! {
     unreachable!("integers have no {operation:?}")
 }
 
-/// Pools by the reduction that an operation is, where that is for all pixels; or as is said for norms.
+/// Binds the [`Reduction`] of an operation that is known when the program runs, and evaluates an expression with it. The arms after it are
+/// for norms, which are reductions of floats alone.
 macro_rules! pooled {
     ($operation:ident, |$reduction:ident| $pooled:expr, $($norm:pat => $otherwise:expr,)*) => {
         match $operation {

@@ -114,7 +114,7 @@ impl Place {
     #[inline(always)]
     fn new<T>(&Pairs { rows, row, first, skipped, .. }: &Pairs<'_, T>) -> Self {
         let (step, left_over, rows_of_outputs) = (2 * row, rows % 2 * row, rows / 2);
-        // The first of a piece may lie in any plane of a volume.
+        // Rows of outputs are counted through all planes, each of which may end with a row of pixels that no window reads.
         let (plane, row_of_outputs) = (first / rows_of_outputs, first % rows_of_outputs);
         Self { at: first * step + plane * left_over - skipped, row_of_outputs, rows_of_outputs, step, left_over }
     }
@@ -140,7 +140,7 @@ fn finished<S: Simd, T: Kernels, O: Merge<T>>(simd: S, merged: T::Pixels<S>, inv
     }
 }
 
-/// Merges neighbours.
+/// Deinterleaves the pixels of a row into even and odd columns, and merges the two: a window of 2×2 has one of either in each row.
 #[inline(always)]
 fn pairs<S: Simd, T: Kernels, O: Merge<T>>(simd: S, pixels: &[T]) -> T::Pixels<S> {
     let [low, high] = load_pixels::<S, T, 2>(simd, pixels);

@@ -121,8 +121,8 @@ impl<'a, T> From<&'a Vec<T>> for TensorView<'a, T> {
     }
 }
 
-/// Nested arrays, `$owned` of which flattens one and `$borrowed` a reference to one. That elements are numbers tells them from
-/// the arrays.
+/// Conversions from nested arrays: `$owned` flattens `$array`, and `$borrowed` a reference to it. The bound `Num` keeps the impls from
+/// overlapping, as an array is no number.
 macro_rules! nested {
     ($([$($length:ident),+] $source:ty, $array:ident, $owned:expr, $borrowed:expr;)*) => {$(
         impl<T: Num, $(const $length: usize),+> From<$source> for Tensor<T> {

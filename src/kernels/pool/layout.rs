@@ -64,10 +64,10 @@ pub(crate) enum Down {
     Narrow { stride: usize, before: usize },
 }
 
-/// Merges what stands at all of the terms, for every cell from there on.
+/// Merges several runs of cells, the terms, into one from the cell `to` on.
 #[derive(Debug, Clone)]
 pub(crate) struct Pass {
-    /// No more than four.
+    /// The cell from which on each term lies: four terms at most.
     pub(crate) terms: Vec<usize>,
     pub(crate) to: usize,
 }
@@ -79,7 +79,8 @@ pub(crate) enum Last {
     Every(Vec<usize>),
     /// The same at every second column.
     Second(Vec<usize>),
-    /// For each tap, where it is for each output, padded to whole blocks; counted from the first cell.
+    /// Any other stride: for each tap, the number of the cell that each output reads, counted from the cell `from`, and padded to whole
+    /// blocks.
     Gather { from: usize, taps: Vec<Vec<u32>> },
 }
 
