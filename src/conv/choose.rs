@@ -218,10 +218,23 @@ fn cost_of_filter_rows<A: Lanes>(problem: &Problem, level: Level) -> f64 {
             tiles += of_tile * (tiles_of_row * blocks) as f64;
         }
     }
-    let pixels = problem.channels as f64 * problem.pixels() as f64;
-    let is_far = problem.is_in_place() && pixels * size_of::<A>() as f64 > FAR_BYTES;
-    let far = if is_far { FAR * pixels } else { 0.0 };
-    tiles * rows as f64 + far + cost_of_beginning(problem)
+    tiles * rows as f64 + cost_of_distance::<A>(problem) + cost_of_beginning(problem)
+}
+
+/// What it takes to read pixels that are in no cache near by: those of large maps in place, or copied ones under windows of long reach, as
+/// every band has all rows that a window reaches over.
+fn cost_of_distance<A>(problem: &Problem) -> f64 {
+    let channels = problem.channels as f64;
+    let (there, read, most) = match problem.is_in_place() {
+        true => (problem.pixels() as f64, problem.pixels() as f64, FAR_BYTES),
+        false => {
+            let (band, inner) = problem.axes[problem.band_axis()..].split_first().expect("there are three axes");
+            let inner: f64 = inner.iter().map(|axis| axis.padded_length() as f64).product();
+            let reach = ((band.size() - 1) * band.dilation()) as f64;
+            (reach * inner, (problem.taps() * problem.outputs()) as f64, FAR_BYTES_COPIED)
+        }
+    };
+    if channels * there * size_of::<A>() as f64 > most { FAR * channels * read } else { 0.0 }
 }
 
 /// Where vectors lie along pixels.
@@ -255,6 +268,7 @@ const AGAIN: f64 = 1.1;
 /// Along filters a tile reads a few pixels of each channel, a map apart from the next. Where they are more than this they are in no cache
 /// near by, and each takes so much longer.
 const FAR_BYTES: f64 = (768 << 10) as f64;
+const FAR_BYTES_COPIED: f64 = (1536 << 10) as f64;
 const FAR: f64 = 1.0;
 
 /// Of tiles that read pixels where they lie, and have no more steps than this, several are under way at a time: so a step takes less
