@@ -129,10 +129,9 @@ impl<T: Element, const N: usize> Conv<T, N> {
             return None;
         }
         // What has the method of the whole rounds as that does; a band of much padding may be out of proportion where the whole is not.
-        if let Some(whole) = &problem
-            && self.has_method(whole, asked)
-            && !self.has_method(&Problem::new(&part, self.groups, self.padding_mode).ok()??, asked)
-        {
+        let has_method = |problem: Option<&Problem>| problem.is_some_and(|problem| self.has_method(problem, asked));
+        let of_part = Problem::new(&part, self.groups, self.padding_mode).ok().flatten();
+        if !has_method(of_part.as_ref()) && has_method(problem.as_ref()) {
             return None;
         }
         Some(Band {

@@ -182,7 +182,7 @@ pub(super) fn pools<A: Lanes>(algorithm: Algorithm, problem: &Problem, level: Le
 /// The same as [`cost_of_product`] for rows of pixels that are read where they lie: no panels, but tiles end with every row.
 fn cost_of_rows<A: Lanes>(problem: &Problem, along: Along, level: Level) -> f64 {
     let stays = problem.is_in_place() && (along == Along::Filters || row_length(problem) >= lanes::<A>(level));
-    let copying = match stays && problem.quads.is_none() {
+    let copying = match stays {
         true => 0.0,
         false => cost_of_copying(problem).max(0.25 * (problem.channels * problem.outputs()) as f64),
     };
@@ -200,7 +200,7 @@ fn cost_of_beginning(problem: &Problem) -> f64 {
 
 /// Outputs whose pixels stand side by side: all of them under windows of one pixel.
 fn row_length(problem: &Problem) -> usize {
-    if problem.taps() == 1 && problem.quads.is_none() { problem.outputs() } else { problem.axes[2].outputs() }
+    if problem.taps() == 1 { problem.outputs() } else { problem.axes[2].outputs() }
 }
 
 /// Where vectors lie along filters.

@@ -78,8 +78,14 @@ impl<A: Lanes> Epilogue<'_, A> {
     /// The sums of one filter, finished.
     #[inline(always)]
     pub(crate) fn apply<S: Simd>(self, simd: S, filter: usize, sums: A::Vector<S>) -> A::Vector<S> {
-        let sums = match self.bias {
-            Some(bias) => sums + A::Vector::<S>::splat(simd, bias[filter]),
+        self.finish(simd, self.bias.map(|bias| A::Vector::<S>::splat(simd, bias[filter])), sums)
+    }
+
+    /// Sums, finished with these biases.
+    #[inline(always)]
+    fn finish<S: Simd>(self, simd: S, bias: Option<A::Vector<S>>, sums: A::Vector<S>) -> A::Vector<S> {
+        let sums = match bias {
+            Some(bias) => sums + bias,
             None => sums,
         };
         match self.clamp {
@@ -166,13 +172,8 @@ impl<A: Lanes> Sums<'_, A> {
             let bias = epilogue.bias_of_lanes(simd, at);
             let places = first + at..first + self.filters.min(at + lanes);
             for pixel in 0..self.pixels {
-                let mut sums = A::Vector::<S>::from_slice(simd, &self.rows[pixel * self.width + at..][..lanes]);
-                if let Some(bias) = bias {
-                    sums += bias;
-                }
-                if let Some(clamp) = epilogue.clamp {
-                    sums = clamp.apply_to(simd, sums);
-                }
+                let sums = A::Vector::<S>::from_slice(simd, &self.rows[pixel * self.width + at..][..lanes]);
+                let sums = epilogue.finish(simd, bias, sums);
                 let place = &mut rows[pixel][places.clone()];
                 match place.len() == lanes {
                     true => sums.store_slice(place),
