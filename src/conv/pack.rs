@@ -225,9 +225,7 @@ fn deal<S: Simd, A: Lanes, const STRIDE: usize>(
 
 /// Every second or every fourth number of as many registers.
 #[inline(always)]
-fn deinterleaved<S: Simd, A: Lanes, const STRIDE: usize>(
-    numbers: [A::Vector<S>; STRIDE],
-) -> [A::Vector<S>; STRIDE] {
+fn deinterleaved<S: Simd, A: Lanes, const STRIDE: usize>(numbers: [A::Vector<S>; STRIDE]) -> [A::Vector<S>; STRIDE] {
     let mut phases = numbers;
     for pair in 0..STRIDE / 2 {
         let [one, other] = [numbers[2 * pair], numbers[2 * pair + 1]];
