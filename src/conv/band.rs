@@ -93,7 +93,7 @@ impl<T: Element, const N: usize> Conv<T, N> {
     fn has_method(&self, problem: &Problem, asked: Option<(Algorithm, Means)>) -> bool {
         let (Some((algorithm, means)), Some(weights)) = (asked, T::as_sums(self.filters.view())) else { return false };
         fast::may_use(algorithm, problem, &weights, &self.prepared)
-            && fast::method(problem, algorithm, means.level, &weights).is_some()
+            && fast::method(problem, algorithm, means.level, &weights, &self.prepared).is_some()
     }
 
     /// This convolution of a layer's geometry, with its padding written out.
@@ -112,6 +112,10 @@ impl<T: Element, const N: usize> Conv<T, N> {
         }
         let problem = Problem::new(&layer, self.groups, self.padding_mode).ok()?;
         let asked = problem.as_ref().and_then(|problem| self.fastest_means(problem));
+        // Zones are those of the whole.
+        if asked.is_some_and(|(algorithm, _)| algorithm == Algorithm::Zones) {
+            return None;
+        }
         // The sums in a tile of Winograd's depend on where it starts, and on all the pixels that it covers.
         if let Some(tile) = asked.and_then(|(algorithm, _)| Tiling::tile(algorithm)) {
             let tile = tile * axis.dilation();

@@ -15,7 +15,7 @@ use super::algorithm::Algorithm;
 use super::bands::sizes;
 use super::fast::threads_for;
 use super::kernels::Kernels;
-use super::prepared::Prepared;
+use super::prepared::{Order, Prepared};
 use crate::kernels::epilogue::{Clamp, Epilogue, Target};
 use crate::kernels::gemm::{self, Along, Block};
 use crate::kernels::panels::{Aligned, Panels, PixelBlock, Transpose, Widths};
@@ -88,7 +88,7 @@ impl<A: Kernels> Dense<A> {
         let Some(panels) = Panels::new::<A>(tiles, MOST_ROWS, std::iter::once((0, rows)), inputs) else {
             return Ok(None);
         };
-        let weights = prepared.get_or((Algorithm::Channels, lanes::<A>(level)), || {
+        let weights = prepared.get_or(Order::new(Algorithm::Channels, lanes::<A>(level)), || {
             let weights: Vec<A> = weights.iter().copied().collect();
             widths.pack(&weights, outputs, inputs)
         });

@@ -1,5 +1,7 @@
 //! The kernels, compiled here for every number and level: a program that uses the crate need not compile them again.
 
+use std::fmt::Debug;
+
 use ndarray::ArrayViewMut5;
 
 use super::algorithm::Algorithm;
@@ -23,7 +25,7 @@ use crate::tensor::TensorView;
 /// The sums of every [`Element`](crate::Element). Floats have kernels; integers are convolved by tap.
 ///
 /// Its methods are not generic, so this crate has their code.
-pub trait Kernels: Lanes {
+pub trait Kernels: Lanes + Debug {
     /// The algorithms that have a kernel for this number. Without any, none of the methods is called.
     const ALGORITHMS: &[Algorithm];
 
@@ -237,8 +239,8 @@ macro_rules! integers {
 }
 
 floats! {
-    f32: [Pixels, Channels, Rows, Separable, Winograd, Winograd2x2];
+    f32: [Pixels, Channels, Rows, Separable, Winograd, Winograd2x2, Zones];
     // Whoever computes in `f64` wants its accuracy: no Winograd. And fewer kernels, as each takes long to compile.
-    f64: [Pixels, Channels, Rows];
+    f64: [Pixels, Channels, Rows, Zones];
 }
 integers!(i32, i64);
