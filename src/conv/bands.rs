@@ -342,7 +342,7 @@ struct OfFilters<'a, 'm, A> {
 }
 
 /// The maps of some filters, image by image.
-fn maps_of<'a, A, const MAPS: usize>(
+pub(super) fn maps_of<'a, A, const MAPS: usize>(
     output: &'a mut ArrayViewMut5<'_, A>,
     images: Range<usize>,
     filters: Range<usize>,

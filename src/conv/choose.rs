@@ -9,8 +9,10 @@
 
 use super::algorithm::Algorithm;
 use super::bands::{along, images_together, sizes};
+use super::depthwise::is_depthwise;
 use super::kernels::{Kernels, has_all_kernels};
 use super::problem::Problem;
+use super::rows::is_narrow;
 use super::winograd::{self, Tiling};
 use super::zones;
 use crate::kernels::gemm::Along;
@@ -59,6 +61,7 @@ pub(super) fn cost<A: Kernels>(algorithm: Algorithm, problem: &Problem, level: L
     let depth = problem.depth() as f64;
     match algorithm {
         Algorithm::Taps => f64::INFINITY,
+        Algorithm::Channels if is_depthwise(problem) => cost_of_planes::<A>(problem, level),
         Algorithm::Pixels | Algorithm::Channels => {
             let along = along(algorithm);
             match reads_rows::<A>(problem, along, level) {
@@ -71,7 +74,13 @@ pub(super) fn cost<A: Kernels>(algorithm: Algorithm, problem: &Problem, level: L
         // No filter shares its pixels with another.
         Algorithm::Rows => {
             let registers = rows as f64 * columns.div_ceil(lanes) as f64;
-            problem.filters as f64 * (registers * (depth + STORE_ROW) + MAP)
+            let across = &problem.axes[2];
+            let times = match across.stride() * across.dilation() {
+                1 => 1.0,
+                _ if is_narrow::<A>(across, level) => DEALT,
+                _ => DEALT_IN_MEMORY,
+            };
+            problem.filters as f64 * (registers * (depth + STORE_ROW) * times + MAP)
         }
         // The second pass reads from memory what the first has stored there.
         Algorithm::Separable => {
@@ -136,6 +145,22 @@ fn cost_of_tiles<A: Lanes>(algorithm: Algorithm, problem: &Problem, level: Level
     let together = if of_map < FEW_TILES { computing + reading } else { computing.max(reading) };
     together + starting
 }
+
+/// The same of a depthwise layer in vectors along the channels: the products, and the way of pixels and sums there and back.
+fn cost_of_planes<A: Lanes>(problem: &Problem, level: Level) -> f64 {
+    let lanes = lanes::<A>(level).min(problem.groups) as f64;
+    let (pixels, outputs) = (problem.pixels() as f64, problem.outputs() as f64);
+    let bytes = (pixels + outputs) * (lanes * size_of::<A>() as f64);
+    let transposing = if bytes > NEAR_BYTES { TRANSPOSE_FAR } else { TRANSPOSE };
+    let product = 1.2 * problem.products() / (problem.images * problem.groups) as f64;
+    (transposing * (pixels + outputs) + product + PLANES) / lanes
+}
+
+/// To transpose a register of pixels of as many planes, in the first-level cache or beyond it; and to begin with them.
+const TRANSPOSE: f64 = 10.0;
+const TRANSPOSE_FAR: f64 = 13.0;
+const NEAR_BYTES: f64 = (24 << 10) as f64;
+const PLANES: f64 = 700.0;
 
 /// What a group of one image takes, in multiply-adds of a register: the products, blanks included, what it takes to store the sums, and
 /// to bring the pixels to panels.
@@ -304,7 +329,11 @@ const BAND: f64 = 1500.0;
 
 /// To store a register of a plane, and to begin with a plane.
 const STORE_ROW: f64 = 14.0;
-const MAP: f64 = 200.0;
+const MAP: f64 = 50.0;
+/// How much longer a plane takes whose pixels do not stand side by side for neighbouring outputs: they are dealt out in registers, or are
+/// copied first.
+const DEALT: f64 = 1.4;
+const DEALT_IN_MEMORY: f64 = 3.0;
 
 /// A tile of fewer sums waits for each multiply-add to end before the next one on the same sum.
 const LATENCY: usize = 8;

@@ -9,7 +9,8 @@ use ndarray::{ArrayView5, ArrayViewMut5, Axis, Slice};
 
 use super::algorithm::Algorithm;
 use super::bands::Bands;
-use super::kernels::Kernels;
+use super::depthwise::{self, is_depthwise};
+use super::kernels::{Kernels, has_all_kernels};
 use super::module::Means;
 use super::pieces::{Pieces, Units};
 use super::planes::Planes;
@@ -23,6 +24,7 @@ use crate::kernels::panels::Aligned;
 use crate::parallel::{threads, worth};
 use crate::simd::{Level, has_kernels, lanes};
 use crate::tensor::{TensorView, TensorViewMut, filled};
+use crate::window::PaddingMode;
 
 /// A layer is divided among threads from this many multiply-adds on: what one thread does in the time that it takes to wake
 /// another, ten times over.
@@ -266,6 +268,7 @@ pub(super) fn method<A: Kernels>(
         Algorithm::Zones => Zones::new(problem, level, weights, prepared).map(shared),
         Algorithm::Rows | Algorithm::Separable => Planes::new(problem, algorithm, level, weights).map(shared),
         Algorithm::Winograd | Algorithm::Winograd2x2 => Blocks::new::<A>(problem, algorithm, level).map(shared),
+        Algorithm::Channels if is_depthwise(problem) => depthwise::Channels::new::<A>(problem, level).map(shared),
         _ => Bands::new::<A>(problem, algorithm, level).map(shared),
     }
 }
@@ -296,6 +299,10 @@ pub(super) fn may_use<A: Kernels>(
             Algorithm::Winograd | Algorithm::Winograd2x2 => are_moderate(weights, prepared),
             // A zero of the padding times an infinite weight would be a product that the definition has.
             Algorithm::Zones => are_finite(weights, prepared),
+            // Nor are taps on padding computed of planes, whose kernel is that of `f32`.
+            Algorithm::Channels if is_depthwise(problem) => {
+                has_all_kernels::<A>() && problem.mode == PaddingMode::Zeros && are_finite(weights, prepared)
+            }
             Algorithm::Taps | Algorithm::Pixels | Algorithm::Channels | Algorithm::Rows => true,
         }
 }

@@ -16,6 +16,7 @@ use super::rows::{self, Rows};
 use super::separable::{self, Separable};
 use super::winograd::{self, Mend, Winograd};
 use crate::Result;
+use crate::kernels::depthwise::{self, Depthwise};
 use crate::kernels::gemm::{self, Block};
 use crate::kernels::panels::{self, Gather, Transpose};
 use crate::kernels::rows::{self as row_blocks, RowBlock};
@@ -53,6 +54,7 @@ pub trait Kernels: Lanes + Debug {
     fn gemm(level: Level, block: Block<'_, '_, Self>);
     fn gemm_rows(level: Level, rows: RowBlock<'_, '_, Self>);
     fn rows(level: Level, rows: Rows<'_, Self>);
+    fn depthwise(level: Level, planes: Depthwise<'_, '_, Self>);
     fn separable(level: Level, separable: Separable<'_, Self>);
     /// Whether they are all finite.
     fn are_finite(numbers: &TensorView<'_, Self>) -> bool;
@@ -148,6 +150,12 @@ macro_rules! floats {
                 rows::compute(level, rows);
             }
 
+            fn depthwise(level: Level, planes: Depthwise<'_, '_, Self>) {
+                if const { has_all_kernels::<Self>() } {
+                    depthwise::compute(level, planes);
+                }
+            }
+
             fn separable(level: Level, separable: Separable<'_, Self>) {
                 if const { lists(Self::ALGORITHMS, Algorithm::Separable) } {
                     separable::compute(level, separable);
@@ -219,6 +227,7 @@ macro_rules! integers {
             fn gemm(_: Level, _: Block<'_, '_, Self>) {}
             fn gemm_rows(_: Level, _: RowBlock<'_, '_, Self>) {}
             fn rows(_: Level, _: Rows<'_, Self>) {}
+            fn depthwise(_: Level, _: Depthwise<'_, '_, Self>) {}
             fn separable(_: Level, _: Separable<'_, Self>) {}
             fn are_finite(_: &TensorView<'_, Self>) -> bool {
                 true

@@ -15,6 +15,7 @@ mod band;
 mod bands;
 mod choose;
 mod dense;
+mod depthwise;
 mod direct;
 mod epilogue;
 mod fast;

@@ -50,6 +50,7 @@ impl Pieces {
         let images = Along { axis: 0, length: problem.images, unit: 1, together: images_together };
         let (unit, together) = match problem.groups {
             1 => (units.filters, filters_together),
+            _ if problem.filters == 1 => (units.filters, units.filters),
             _ => (problem.filters, problem.filters),
         };
         let filters = Along { axis: 1, length: problem.filters * problem.groups, unit, together };

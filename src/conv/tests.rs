@@ -16,7 +16,8 @@ use crate::tensor::{TensorView, TensorViewMut};
 use crate::window::PaddingMode;
 use crate::{Float, Module, Operator, Plan, Quads, Tensor};
 use cases::{
-    Case, bare, cases, depthwise, every_second, few_channels, mostly_padding, numbers, strided, three_by_three,
+    Case, bare, cases, depthwise, every_second, few_channels, many_groups, mostly_padding, numbers, strided,
+    three_by_three,
 };
 
 /// Without an optimiser, which puts the kernels together, a case takes a hundred times as long.
@@ -158,6 +159,18 @@ proptest! {
     #[test]
     fn every_way_is_the_reference_for_depthwise_layers(case in depthwise()) {
         check(&case);
+    }
+
+    #[test]
+    fn every_way_is_the_reference_for_one_filter_a_channel(case in many_groups::<2>(), deep in many_groups::<3>()) {
+        let conv = case.conv::<f32>(f32::from_f64, f32::from_f64);
+        let layer = conv.layer(&case.input_shape()).expect("the case fits");
+        for level in kernel_levels() {
+            let fast = conv.fast(&layer, Some((Algorithm::Channels, Means { level, threads: 1 })));
+            assert!(fast.expect("it is small").is_some(), "{level:?}");
+        }
+        check(&case);
+        check(&deep);
     }
 }
 

@@ -5,6 +5,7 @@
 //!     tile        sums[row][register] += broadcast · load
 //!     gemm        the loops around the tile
 //!     rows        the same over pixels that are read where they lie
+//!     depthwise   planes with a filter each, in vectors along the channels
 //!     epilogue    bias, activation, and the way from registers into the maps
 //!     elementwise  functions of every element, in vectors, and the exponential functions for them
 //!     maps        pixels put where tables say, interpolation, norms over channels
@@ -12,6 +13,7 @@
 //!     transpose   channels that lie side by side, put into rows
 //! ```
 
+pub(crate) mod depthwise;
 pub(crate) mod elementwise;
 pub(crate) mod epilogue;
 mod functions;

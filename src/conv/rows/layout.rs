@@ -58,6 +58,19 @@ pub(super) struct Phase {
     pub(super) slots: Range<usize>,
 }
 
+/// Whether tiles keep rows of pixels in registers, for filters of so many columns.
+pub(in crate::conv) fn is_narrow<A: Lanes>(columns: &Axis, level: Level) -> bool {
+    let registers = columns.outputs().div_ceil(lanes::<A>(level));
+    has_all_kernels::<A>()
+        && columns.dilation() == 1
+        && columns.before().max(columns.after()) < columns.size()
+        && match (columns.size(), columns.stride()) {
+            (1, 1) | (3, 1 | 2) => true,
+            (5 | 7, 1) | (5, 2) => has_many_registers::<A>(level) || registers < WIDEST,
+            _ => false,
+        }
+}
+
 impl Layout {
     /// For this level, or for one whose registers short rows fill better, unless the filter has so many columns that it needs
     /// more registers rather than narrower ones; `None` if a patch would have more than `room` numbers.
@@ -70,15 +83,7 @@ impl Layout {
     pub(in crate::conv) fn at<A: Lanes>(level: Level, rows: Axis, columns: Axis, room: usize) -> Option<Self> {
         let lanes = lanes::<A>(level);
         let many_registers = has_many_registers::<A>(level);
-        let registers = columns.outputs().div_ceil(lanes);
-        let is_narrow = has_all_kernels::<A>()
-            && columns.dilation() == 1
-            && columns.before().max(columns.after()) < columns.size()
-            && match (columns.size(), columns.stride()) {
-                (1, 1) | (3, 1 | 2) => true,
-                (5 | 7, 1) | (5, 2) => many_registers || registers < WIDEST,
-                _ => false,
-            };
+        let is_narrow = is_narrow::<A>(&columns, level);
         // The widths of tiles that there are: see `Block::compute`.
         let widths: &[usize] = match (is_narrow, many_registers, columns.size()) {
             (true, true, 1 | 3) => &[4, 2, 1],

@@ -37,7 +37,7 @@ use crate::cache;
 use crate::kernels::epilogue::Epilogue;
 use crate::simd::{Kernel, Lanes, Level, Simd, Vector, outline, run};
 use layout::Dealt;
-pub(super) use layout::Layout;
+pub(super) use layout::{Layout, is_narrow};
 use tiles::Block;
 
 outline!();

@@ -166,6 +166,17 @@ pub(super) fn depthwise() -> impl Strategy<Value = Case<2>> {
     )
 }
 
+/// The same with so many channels that they fill registers, whole and in part.
+pub(super) fn many_groups<const N: usize>() -> impl Strategy<Value = Case<N>> {
+    (cases::<N>(), 2..=40_usize).prop_map(|(case, groups)| Case {
+        groups,
+        channels: 1,
+        filters: 1,
+        mode: PaddingMode::Zeros,
+        ..case
+    })
+}
+
 /// Numbers in no order, from −1 to 1, others for each seed.
 pub(super) fn numbers(shape: &[usize], seed: u64) -> ArrayD<f64> {
     // Odd, and the lowest bit of the seed counts: pixels that are the weights make sums of squares, which all round alike.

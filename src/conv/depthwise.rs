@@ -1,0 +1,150 @@
+//! Depthwise layers in vectors along the channels: what a plan knows for [the kernel](crate::kernels::depthwise).
+
+use std::ops::Range;
+
+use arrayvec::ArrayVec;
+use ndarray::Axis as ArrayAxis;
+
+use super::bands::maps_of;
+use super::fast::{Method, Part, Settings};
+use super::kernels::Kernels;
+use super::pieces::Units;
+use super::problem::Problem;
+use crate::cache;
+use crate::kernels::depthwise::{Depthwise, Seen, scratch_lengths};
+use crate::kernels::panels::Aligned;
+use crate::simd::{Level, lanes};
+use crate::window::{Axis, unravel};
+
+/// Lanes of the widest register.
+const MOST_LANES: usize = 16;
+
+/// How the planes of a depthwise layer are computed, those of a register at a time.
+#[derive(Debug)]
+pub(super) struct Channels {
+    seen: Seen,
+    lanes: usize,
+}
+
+/// Whether every group has one channel and one filter.
+pub(super) fn is_depthwise(problem: &Problem) -> bool {
+    problem.groups > 1 && problem.channels == 1 && problem.filters == 1
+}
+
+/// Places of a row with its padding, up to the last that is read.
+fn row_length(columns: &Axis) -> usize {
+    columns.read_length()
+}
+
+impl Channels {
+    /// `None` where the transposed pixels would be out of all proportion: wide padding under windows far apart.
+    pub(super) fn new<A: Kernels>(problem: &Problem, level: Level) -> Option<Self> {
+        let [planes, rows, columns] = &problem.axes;
+        let width = row_length(columns);
+        let length = planes.length().checked_mul(rows.length())?.checked_mul(width)?;
+        if length > problem.proportionate() {
+            return None;
+        }
+        let number = |number: usize| u32::try_from(number).ok();
+        let size = problem.input_size();
+        let slot = |pixel: usize| {
+            let [plane, row, column] = unravel(pixel, size);
+            let column = column + columns.before();
+            // What no tap meets goes to a place behind all that are read.
+            number(if column < width { (plane * size[1] + row) * width + column } else { length })
+        };
+        let slots = (0..problem.pixels()).map(slot).collect::<Option<Vec<_>>>()?;
+        let (mut ends, mut lines) = (Vec::new(), Vec::new());
+        for output in 0..planes.outputs() * rows.outputs() {
+            for plane in 0..planes.size() {
+                for row in 0..rows.size() {
+                    let plane_of = pixel(planes, output / rows.outputs(), plane);
+                    let row_of = pixel(rows, output % rows.outputs(), row);
+                    if let (Some(at), Some(row_at)) = (plane_of, row_of) {
+                        let tap = (plane * rows.size() + row) * columns.size();
+                        lines.push([number((at * size[1] + row_at) * width)?, number(tap)?]);
+                    }
+                }
+            }
+            ends.push(number(lines.len())?);
+        }
+        let (taps, stride, dilation) = (columns.size(), columns.stride(), columns.dilation());
+        let columns = columns.outputs();
+        let seen = Seen { slots, length, ends, lines, columns, taps, stride, dilation };
+        Some(Self { seen, lanes: lanes::<A>(level) })
+    }
+}
+
+/// The pixel that an output sees under a tap, unless that lies on padding.
+fn pixel(axis: &Axis, output: usize, tap: usize) -> Option<usize> {
+    let place = output * axis.stride() + tap * axis.dilation();
+    place.checked_sub(axis.before()).filter(|&pixel| pixel < axis.length())
+}
+
+impl<A: Kernels> Method<A> for Channels {
+    fn units(&self, problem: &Problem) -> Units {
+        let outputs = problem.stored_size()[problem.band_axis()];
+        Units { filters: self.lanes, outputs, together: [1, self.lanes, outputs] }
+    }
+
+    /// `[channels of a register][tap][lane]`
+    fn prepare(&self, problem: &Problem, weights: &[A]) -> Aligned<A> {
+        let (lanes, taps) = (self.lanes, problem.taps());
+        let mut packed = Aligned::new(problem.groups.next_multiple_of(lanes) * taps);
+        for (channel, weights) in weights.chunks_exact(taps).enumerate() {
+            let of_register = &mut packed.as_mut_slice()[channel / lanes * lanes * taps..];
+            for (place, weight) in of_register[channel % lanes..].iter_mut().step_by(lanes).zip(weights) {
+                *place = *weight;
+            }
+        }
+        packed
+    }
+
+    fn scratch_length(&self, problem: &Problem, _: Level) -> usize {
+        let [transposed, sums] = scratch_lengths(&self.seen, self.lanes);
+        cache::LINE / size_of::<A>() + transposed + sums + self.lanes * problem.pixels()
+    }
+
+    fn bytes(&self) -> usize {
+        size_of_val(&self.seen.slots[..]) + size_of_val(&self.seen.ends[..]) + size_of_val(&self.seen.lines[..])
+    }
+
+    fn compute(&self, settings: &Settings<A>, part: Part<'_, A>) {
+        let Part { input, filters, mut output, scratch, .. } = part;
+        let before = scratch.as_ptr().align_offset(cache::LINE).min(cache::LINE / size_of::<A>());
+        let [transposed, sums] = scratch_lengths(&self.seen, self.lanes);
+        let (transposed, rest) = scratch[before..].split_at_mut(transposed);
+        let (sums, copy) = rest.split_at_mut(sums);
+        transposed.fill(A::default());
+        let of_map = settings.problem.outputs();
+        let of_register = self.lanes * settings.problem.taps();
+        for (image_number, image) in input.outer_iter().enumerate() {
+            for first in (0..filters.len()).step_by(self.lanes) {
+                let here = first..filters.len().min(first + self.lanes);
+                let planes = image.slice_axis(ArrayAxis(0), here.clone().into());
+                let planes = match image.to_slice() {
+                    Some(pixels) => &pixels[first * self.seen.slots.len()..],
+                    None => {
+                        copy.iter_mut().zip(planes).for_each(|(place, pixel)| *place = *pixel);
+                        &*copy
+                    }
+                };
+                let mut maps = ArrayVec::<_, MOST_LANES>::new();
+                maps_of(&mut output, image_number..image_number + 1, here.clone(), of_map, &mut maps);
+                let channels: Range<usize> = filters.start + here.start..filters.start + here.end;
+                A::depthwise(
+                    settings.level,
+                    Depthwise {
+                        seen: &self.seen,
+                        planes,
+                        weights: &settings.weights[channels.start / self.lanes * of_register..][..of_register],
+                        epilogue: settings.finish(channels),
+                        maps: &mut maps,
+                        transposed,
+                        sums,
+                    },
+                );
+            }
+        }
+    }
+}
