@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use ndarray::{ArrayBase, Axis, IxDyn, RawData};
 
-use crate::conv::{Dense, Kernels};
+use crate::conv::ReadyDense;
 use crate::kernels::epilogue::Clamp;
 use crate::module::{Module, Operator, check_shape};
 use crate::plan::Run;
@@ -214,7 +214,7 @@ enum Way<T: Element> {
     /// There is nothing to compute.
     Nothing,
     /// Row by row.
-    Rows(Dense<T::Sum>),
+    Rows(ReadyDense<T>),
     /// As a convolution from `[inputs, batch]` to `[outputs, batch]`, for numbers that have no kernels.
     Pixels(Plan<T, T::Sum>),
 }
@@ -245,12 +245,10 @@ impl<T: Element> Run<T, T::Sum> for Planned<T> {
                     input.each(|element| *places.next().expect("there is one for each") = *element);
                     pixels
                 };
-                let rows = TensorView::from_slice(&[rows.len()], rows)?;
-                let rows = T::as_sums(rows).and_then(|rows| rows.to_slice()).expect("the weights were sums");
                 if let Some(output) = output.as_slice_mut() {
-                    T::Sum::run_dense(dense, rows, output);
+                    dense.run(rows, output);
                 } else {
-                    T::Sum::run_dense(dense, rows, sums);
+                    dense.run(rows, sums);
                     output.assign_elements(sums);
                 }
                 Ok(())

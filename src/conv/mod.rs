@@ -40,8 +40,7 @@ mod winograd;
 
 pub use algorithm::Algorithm;
 pub use aliases::{Conv1d, Conv2d, Conv3d};
-pub(crate) use dense::Dense;
-pub(crate) use kernels::Kernels;
+pub(crate) use dense::ReadyDense;
 pub use transpose::{ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d};
 
 use std::fmt;
