@@ -2,6 +2,7 @@
 
 use super::epilogue::Clamp;
 use super::functions::Exponential;
+use super::rectify::{self, Rectify};
 use crate::activation::Activation;
 use crate::simd::{Level, vectorized_narrow};
 
@@ -13,6 +14,8 @@ pub trait Kernels: Copy {
     fn of_parameter(parameter: f64) -> Self;
     /// Applies an activation. Integers have the ReLU and clamps alone, and are left as they are by others.
     fn activate(activation: Activation, elements: &mut [Self]);
+    /// [`Rectify`]
+    fn rectify(level: Level, rectify: Rectify<'_, Self>);
     /// Adds to every element its partner.
     fn add(elements: &mut [Self], others: &[Self]);
     /// Multiplies every element by its partner.
@@ -115,6 +118,10 @@ macro_rules! floats {
                 }
             }
 
+            fn rectify(level: Level, rectify: Rectify<'_, Self>) {
+                rectify::compute(level, rectify);
+            }
+
             fn add(elements: &mut [Self], others: &[Self]) {
                 each_pair(elements, others, |one, other| one + other);
             }
@@ -148,6 +155,10 @@ macro_rules! integers {
                         *element = clamp.apply(*element);
                     }
                 }
+            }
+
+            fn rectify(level: Level, rectify: Rectify<'_, Self>) {
+                rectify::compute(level, rectify);
             }
 
             fn add(elements: &mut [Self], others: &[Self]) {

@@ -7,6 +7,7 @@
 //!     rows        the same over pixels that are read where they lie
 //!     epilogue    bias, activation, and the way from registers into the maps
 //!     elementwise  functions of every element, in vectors, and the exponential functions for them
+//!     rectify     the ReLU
 //!     maps        pixels put where tables say, interpolation, norms over channels
 //!     pool        windows over planes, in vectors
 //!     transpose   channels that lie side by side, put into rows
@@ -19,6 +20,7 @@ pub(crate) mod gemm;
 pub(crate) mod maps;
 pub(crate) mod panels;
 pub(crate) mod pool;
+pub(crate) mod rectify;
 pub(crate) mod rows;
 pub(crate) mod tile;
 pub(crate) mod transpose;

@@ -1,10 +1,15 @@
 //! The numbers that images are made of.
 
+mod average;
+
 use std::fmt::{Debug, Display};
 
 use crate::kernels::elementwise::Kernels as ElementwiseKernels;
 use crate::kernels::maps::Kernels as MapKernels;
-use crate::pool::Kernels as PoolKernels;
+use crate::kernels::pool::hosts::Number;
+use crate::simd::Pixel;
+use average::Averaged;
+pub(crate) use average::pairwise_sum;
 
 /// A pixel, a weight or a sum: `f32`, `f64`, `i8`, `u8`, `i16`, `i32` or `i64`.
 ///
@@ -35,7 +40,9 @@ pub trait Element:
     + Send
     + Sync
     + sealed::Sealed
-    + PoolKernels
+    + Pixel
+    + Number
+    + Averaged
     + ElementwiseKernels
     + MapKernels
     + 'static
