@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::window::PaddingMode;
+use crate::terms::PaddingMode;
 
 /// A `Result` whose error is [`Error`](enum@Error).
 pub type Result<T, E = Error> = std::result::Result<T, E>;

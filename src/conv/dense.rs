@@ -19,11 +19,12 @@ use super::prepared::Prepared;
 use crate::kernels::epilogue::{Clamp, Epilogue, Target};
 use crate::kernels::gemm::{self, Along, Block};
 use crate::kernels::panels::{Aligned, Panels, PixelBlock, Transpose, Widths};
+use crate::module::Version;
 use crate::parallel::share;
+use crate::simd::cache;
 use crate::simd::{Level, has_kernels, lanes};
 use crate::tensor::{TensorView, filled};
-use crate::version::Version;
-use crate::{Element, Result, cache};
+use crate::{Element, Result};
 
 /// Rows that are computed together, at most.
 const MOST_ROWS: usize = 256;

@@ -46,9 +46,8 @@ pub use transpose::{ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTranspo
 use std::fmt;
 
 use crate::kernels::epilogue::Clamp;
-use crate::shape::MapShape;
-use crate::tensor::{Tensor, element_count};
-use crate::version::Version;
+use crate::module::Version;
+use crate::tensor::{MapShape, Tensor, element_count};
 use crate::window::{Axis, Geometry, PaddingMode, Window};
 use crate::{Element, IntoPadding, IntoPerAxis, IntoTensor, Result};
 use algorithm::Algorithms;

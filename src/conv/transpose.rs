@@ -8,11 +8,8 @@ use super::parameters::{parameters, parameters_mut};
 use super::phases::{Phases, Transposed};
 use super::scatter::Scattered;
 use super::window_of;
-use crate::module::{Module, Operator, check_shape};
-use crate::plan::Run as RunPlan;
-use crate::shape::MapShape;
-use crate::tensor::{Tensor, TensorView, TensorViewMut, element_count, filled};
-use crate::version::Version;
+use crate::module::{Module, Operator, Run as RunPlan, Version, check_shape};
+use crate::tensor::{MapShape, Tensor, TensorView, TensorViewMut, element_count, filled};
 use crate::window::{AxisSpec, Geometry, Window, try_map_axes};
 use crate::{Element, Error, IntoPadding, IntoPerAxis, IntoTensor, Plan, Result};
 

@@ -1,6 +1,8 @@
 //! The numbers that images are made of.
 
 mod average;
+#[cfg(any(feature = "onnx", feature = "safetensors"))]
+pub(crate) mod half;
 
 use std::fmt::{Debug, Display};
 

@@ -16,7 +16,7 @@ use std::ops::{Deref, Range};
 
 use super::epilogue::transpose;
 use super::tile::height_for;
-use crate::cache;
+use crate::simd::cache;
 use crate::simd::{Kernel, Lanes, Level, Simd, Vector, run};
 
 /// Panels of so many bytes are written and used together: they should stay in the second-level cache, beside the weights of a block of

@@ -6,7 +6,7 @@
 use super::operation::WIDEST;
 use super::operation::{Merge, by_operation};
 use crate::Element;
-use crate::cache::Ahead;
+use crate::simd::cache::Ahead;
 use crate::simd::{Simd, Vector, load_pixels};
 
 by_operation!(Pairs by run);

@@ -22,7 +22,7 @@ use super::outputs::Outputs;
 use super::problem::Problem;
 use super::short::LEAST_LANES;
 use crate::Element;
-use crate::cache::LINE;
+use crate::simd::cache::LINE;
 use crate::simd::{Simd, SimdMask, Vector};
 use crate::window::Axis;
 

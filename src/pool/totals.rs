@@ -10,7 +10,7 @@ use super::boxed::Layout;
 use super::operation::{Merge, by_operation};
 use super::stretches::{Stretches, halved};
 use crate::Element;
-use crate::cache::Ahead;
+use crate::simd::cache::Ahead;
 use crate::simd::{Pixel, Select, Simd, SimdMask, Vector};
 
 // It waits for memory.

@@ -1,5 +1,6 @@
 //! The only folder that names the SIMD crate: which instructions this CPU has, code compiled for them, and vectors.
 
+pub(crate) mod cache;
 mod pixels;
 
 use std::marker::PhantomData;

@@ -33,8 +33,8 @@ use std::ops::Range;
 
 use ndarray::{ArrayViewMut3, Axis};
 
-use crate::cache;
 use crate::kernels::epilogue::Epilogue;
+use crate::simd::cache;
 use crate::simd::{Kernel, Lanes, Level, Simd, Vector, outline, run};
 use layout::Dealt;
 pub(super) use layout::Layout;

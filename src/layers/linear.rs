@@ -6,8 +6,7 @@ use ndarray::{ArrayBase, Axis, IxDyn, RawData};
 
 use crate::conv::ReadyDense;
 use crate::kernels::epilogue::Clamp;
-use crate::module::{Module, Operator, check_shape};
-use crate::plan::Run;
+use crate::module::{Module, Operator, Run, check_shape};
 use crate::tensor::{TensorView, TensorViewMut, element_count, filled};
 use crate::{Activation, ChannelScale, Conv1d, Element, Error, Fusible, IntoTensor, Lowering, Plan, Result};
 
@@ -176,7 +175,7 @@ struct WithEpilogue<'a, T: Element> {
 impl<'a, T: Element> WithEpilogue<'a, T> {
     /// The same with an activation after that; `None` for one that is no clamp.
     fn and(self, activation: Activation) -> Option<Box<dyn Fusible<T, T::Sum> + 'a>> {
-        let next = activation.clamp()?;
+        let next = Clamp::of(activation)?;
         let clamp = self.clamp.map_or(next, |clamp| clamp.then(next));
         Some(Box::new(Self { clamp: Some(clamp), ..self }))
     }
