@@ -213,7 +213,8 @@ impl<A: Kernels> Fast<A> {
         self.run_here(input, output);
     }
 
-    /// Computes the output, of whose maps each lies in one piece.
+    /// Computes the output, of whose maps each lies in one piece. It is not inlined: several call it.
+    #[inline(never)]
     fn run_here(&mut self, input: &TensorView<'_, A>, output: ArrayViewMut5<'_, A>) {
         let mut scratch = std::mem::take(&mut self.scratch);
         let input = input.as_volumes(self.settings.problem.spatial_axes);
