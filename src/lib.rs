@@ -81,22 +81,30 @@
 //!
 //! # Crate layout
 //!
-//! A call goes down this list and never back up.
+//! A call goes down this list and never back up: each module knows only those below it.
 //!
-//! | here | what for |
+//! | module | what for |
 //! | --- | --- |
-//! | [`Tensor`], [`TensorView`], [`TensorViewMut`] | data of any rank, from and to `ndarray` |
-//! | [`AsView`], [`IntoTensor`], [`IntoPerAxis`], [`IntoPadding`] | what operations take as arguments |
-//! | [`Module`], [`Plan`] | what all operations have in common, and one made ready for inputs of one shape |
-//! | [`Graph`], [`Residual`], [`Concat`], [`Gate`] | networks that are more than a chain |
-//! | [`Lowering`] | what modules say of themselves, for others to compute them together: [`Elementwise`], [`Bands`], [`Pooling`], [`Fusible`] |
+//! | [`guide`] | what calls of other libraries are here |
+//! | [`prelude`] | what most programs need |
+//! | `everyday` | the methods of [`Tensor`] that are a whole operation |
+//! | `onnx` | networks from files in the ONNX format |
+//! | `weights` | parameters from and to files |
+//! | `structure` | [`Residual`], [`Concat`], [`Gate`]: networks that are more than a chain |
 //! | [`sequential`] | [`Sequential`]: modules planned together, their summary, their saved parameters |
-//! | [`BatchNorm`], [`PRelu`], [`Softmax`], [`Upsample`], [`Pad`], [`LocalResponseNorm`], [`Dropout`] | the layers around convolution |
-//! | [`Linear`], [`Flatten`] | the dense layer, and what makes features of maps for it |
-//! | [`conv`] | [`Conv`], [`ConvTranspose`], and the reference that defines a convolution |
+//! | `graph` | how a [`Graph`] is planned |
+//! | `layers` | [`Linear`], [`Flatten`], [`Relu`], [`BatchNorm`], [`PRelu`], [`Softmax`], [`Upsample`], [`Pad`], [`LocalResponseNorm`], [`Dropout`] |
 //! | [`pool`] | [`Pool`] over a [`Reduction`], global and adaptive pools, [`MaxUnpool`], and the reference |
-//! | [`Relu`], [`Activation`] | the rectified linear unit, and the family of functions of every element |
-//! | [`window`] | the core: [`Window`], [`Geometry`], [`Padding`], the window iterator |
+//! | [`conv`] | [`Conv`], [`ConvTranspose`], and the reference that defines a convolution |
+//! | `module` | [`Module`], [`Plan`], [`Graph`], and [`Lowering`]: what modules say of themselves, for others to compute them together |
+//! | [`window`] | the core: [`Window`], [`Geometry`], [`Padding`], the window iterator; [`IntoPerAxis`], [`IntoPadding`] |
+//! | `tensor` | [`Tensor`], [`TensorView`], [`TensorViewMut`]: data of any rank, from and to `ndarray`; [`AsView`], [`IntoTensor`] |
+//! | `element` | [`Element`], [`Float`]: the numbers |
+//! | `kernels` | loops over slices |
+//! | `parallel` | threads |
+//! | `simd` | vectors, and caches |
+//! | `error` | [`Error`] |
+//! | `terms` | [`Activation`], [`PaddingMode`], [`Quads`]: plain data that several of them name |
 //!
 //! # Features
 //!
