@@ -33,7 +33,7 @@ impl<T: Element> Graph<'_, T> {
     /// # Errors
     ///
     /// [`Error::Layer`](crate::Error::Layer), with what is wrong, for the first node that its inputs do not fit;
-    /// [`Error::Value`](crate::Error::Value) for a value of another graph; otherwise as [`Module::plan`].
+    /// [`Error::Value`](crate::Error::Value) for a value of another graph; otherwise as [`Module::plan`](crate::Module::plan).
     pub fn plan(&self, input_shape: &[usize]) -> Result<Plan<T>> {
         self.plan_in(input_shape, BAND_BYTES)
     }
