@@ -21,7 +21,7 @@ use crate::kernels::epilogue::{Clamp, Epilogue};
 use crate::kernels::panels::Aligned;
 use crate::parallel::{threads, worth};
 use crate::simd::{Level, has_kernels, lanes};
-use crate::tensor::{TensorView, TensorViewMut, filled};
+use crate::tensor::{TensorView, TensorViewMut, are_whole, filled};
 
 /// A layer is divided among threads from this many multiply-adds on: what one thread does in the time that it takes to wake
 /// another, ten times over.
@@ -192,9 +192,9 @@ impl<A: Copy + Default> Fast<A> {
 impl<A: Kernels> Fast<A> {
     /// Computes the output, by way of the staging memory if its maps lie otherwise than row by row; takes that where there is none.
     pub(super) fn run(&mut self, input: &TensorView<'_, A>, mut output: TensorViewMut<'_, A>) -> Result<()> {
-        let spatial_axes = self.settings.problem.spatial_axes;
-        if output.has_whole_volumes(spatial_axes) {
-            self.run_here(input, output.into_volumes(spatial_axes));
+        let volumes = output.reborrow().into_volumes(self.settings.problem.spatial_axes);
+        if are_whole(volumes.shape(), volumes.strides()) {
+            self.run_here(input, volumes);
             return Ok(());
         }
         if self.staging.is_empty() {

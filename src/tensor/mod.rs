@@ -19,6 +19,7 @@ pub(crate) use shape::MapShape;
 pub(crate) use staging::{Staging, in_order};
 pub use view::TensorView;
 pub use view_mut::TensorViewMut;
+pub(crate) use view_mut::are_whole;
 
 use ndarray::{ArrayD, IxDyn};
 
