@@ -260,47 +260,27 @@ pub(super) trait Convolve<T: Element>: Sync {
     fn run_phases(&self, phases: &mut Phases<T::Sum>, input: &TensorView<'_, T>, output: &mut [T::Sum]);
 }
 
-/// The kernels of floats.
+/// The kernels of floats. Integers are convolved by tap.
 struct Floats;
 
-/// What there is for each element: floats have kernels, and integers are convolved by tap.
-struct OfElements;
-
-impl Family for OfElements {
-    type Of<T: Element> = Option<&'static dyn Convolve<T>>;
-
-    fn f32() -> Self::Of<f32> {
-        Some(&Floats)
-    }
-
-    fn f64() -> Self::Of<f64> {
-        Some(&Floats)
-    }
-
-    fn i8() -> Self::Of<i8> {
-        None
-    }
-
-    fn u8() -> Self::Of<u8> {
-        None
-    }
-
-    fn i16() -> Self::Of<i16> {
-        None
-    }
-
-    fn i32() -> Self::Of<i32> {
-        None
-    }
-
-    fn i64() -> Self::Of<i64> {
-        None
-    }
+macro_rules! family {
+    ($($number:ident: $kernels:expr,)*) => {
+        impl Family for Floats {
+            type Of<T: Element> = Option<&'static dyn Convolve<T>>;
+            $(
+                fn $number() -> Self::Of<$number> {
+                    $kernels
+                }
+            )*
+        }
+    };
 }
+
+family!(f32: Some(&Floats), f64: Some(&Floats), i8: None, u8: None, i16: None, i32: None, i64: None,);
 
 /// The kernels of an element, where it has some.
 pub(super) fn of<T: Element>() -> Option<&'static dyn Convolve<T>> {
-    T::member::<OfElements>()
+    T::member::<Floats>()
 }
 
 /// A layer made ready to run, and the kernels that run it.

@@ -1,6 +1,6 @@
 //! [`Activation`]: the functions that stand between the layers of a network, each of every element alone.
 
-use crate::module::in_place::activate;
+use crate::module::activate::activate;
 use crate::module::{Module, Operator, Run, check_shape};
 use crate::parallel::workers;
 use crate::tensor::{TensorView, TensorViewMut, element_count};

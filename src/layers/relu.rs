@@ -2,7 +2,7 @@
 
 use crate::kernels::rectify::relu;
 use crate::kernels::transpose::transpose_tiles;
-use crate::module::in_place::{rectifiers, rectify, rectify_all};
+use crate::module::activate::{rectifiers, rectify, rectify_all};
 use crate::module::{Module, Operator, Run, check_shape};
 use crate::simd::Level;
 use crate::tensor::{TensorView, TensorViewMut, element_count};

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::in_place::rectify_all;
+use super::activate::rectify_all;
 use crate::tensor::TensorViewMut;
 use crate::{Activation, Element, Error, Result};
 

@@ -1,9 +1,9 @@
 //! [`Module`]: anything that turns a tensor into a tensor, and what it says of itself to those that plan it. A plan, a graph and a
 //! lowering hold modules and are what modules give: they are one room.
 
+pub(crate) mod activate;
 mod fusion;
 mod graph;
-pub(crate) mod in_place;
 mod lowering;
 mod plan;
 mod scale;

@@ -33,29 +33,26 @@ pub(super) trait Kernels<T: Element>: Sync {
 
 /// The kernels of an element.
 pub(super) fn of<T: Element>() -> &'static dyn Kernels<T> {
-    T::member::<OfElements>()
+    T::member::<Elements>()
 }
 
 /// The kernels of all elements.
-struct Own;
+struct Elements;
 
-/// Which of them an element has.
-struct OfElements;
-
-macro_rules! of_elements {
+macro_rules! family {
     ($($pixel:ident)*) => {
-        impl Family for OfElements {
+        impl Family for Elements {
             type Of<T: Element> = &'static dyn Kernels<T>;
             $(
                 fn $pixel() -> &'static dyn Kernels<$pixel> {
-                    &Own
+                    &Elements
                 }
             )*
         }
     };
 }
 
-of_elements!(f32 f64 i8 u8 i16 i32 i64);
+family!(f32 f64 i8 u8 i16 i32 i64);
 
 /// Runs a kernel with one of the operations that integers have kernels for.
 macro_rules! of_integers {
@@ -142,7 +139,7 @@ macro_rules! small_of_floats {
 
 macro_rules! kernels {
     ($operations:ident, $small:ident, $pooled:ident, $($pixel:ident)*) => {$(
-        impl Kernels<$pixel> for Own {
+        impl Kernels<$pixel> for Elements {
             fn small(&self, level: Level, operation: Operation, small: Rows<'_, $pixel>) {
                 if $pixel::HAS_KERNELS {
                     $small!(level, operation, small);
