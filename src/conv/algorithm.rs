@@ -4,12 +4,13 @@ use std::fmt;
 
 use super::problem::Problem;
 use super::winograd::Tiling;
+use super::zones;
 
 /// The ways to compute a convolution. A [`Plan`](crate::Plan) says which one it has chosen.
 ///
 /// All of them follow the definition term by term but [`Separable`](Self::Separable), [`Winograd`](Self::Winograd) and
 /// [`Winograd2x2`](Self::Winograd2x2), which a layer can rule out: see [`Conv::without`](super::Conv::without). `f32` has all of them,
-/// `f64` has [`Taps`](Self::Taps), [`Pixels`](Self::Pixels) and [`Rows`](Self::Rows), and integers have [`Taps`](Self::Taps), as has
+/// `f64` has all but these three, and integers have [`Taps`](Self::Taps), as has
 /// every number on an x86 without AVX2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -39,12 +40,23 @@ pub enum Algorithm {
     /// them, which the images of a batch do together. So it depends on their number which tiles are chosen.
     /// Rounding errors are up to twice as large.
     Winograd2x2,
+    /// Outputs that see the same taps together, without the other taps, which lie on padding: for windows that reach far over small
+    /// maps. Each zone is computed as by [`Pixels`](Self::Pixels) or [`Channels`](Self::Channels).
+    Zones,
 }
 
 impl Algorithm {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 7] =
-        [Self::Taps, Self::Pixels, Self::Channels, Self::Rows, Self::Separable, Self::Winograd, Self::Winograd2x2];
+    pub const ALL: [Self; 8] = [
+        Self::Taps,
+        Self::Pixels,
+        Self::Channels,
+        Self::Rows,
+        Self::Separable,
+        Self::Winograd,
+        Self::Winograd2x2,
+        Self::Zones,
+    ];
 
     /// Whether it can compute a layer.
     pub(super) fn suits(self, problem: &Problem) -> bool {
@@ -56,6 +68,7 @@ impl Algorithm {
                 Self::Rows.suits(problem) && problem.is_dense(1) && rows.size().min(columns.size()) > 1
             }
             Self::Winograd | Self::Winograd2x2 => Tiling::of(self, problem).is_some(),
+            Self::Zones => zones::suit(problem),
         }
     }
 }
@@ -70,6 +83,7 @@ impl fmt::Display for Algorithm {
             Self::Separable => "separable",
             Self::Winograd => "winograd",
             Self::Winograd2x2 => "winograd 2x2",
+            Self::Zones => "zones",
         })
     }
 }

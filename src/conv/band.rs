@@ -109,6 +109,10 @@ impl<T: Element, const N: usize> Conv<T, N> {
         }
         let problem = Problem::new(&layer, self.groups, self.padding_mode).ok()?;
         let asked = problem.as_ref().and_then(|problem| self.fastest_means(problem));
+        // Zones are those of the whole.
+        if asked.is_some_and(|(algorithm, _)| algorithm == Algorithm::Zones) {
+            return None;
+        }
         // The sums in a tile of Winograd's depend on where it starts, and on all the pixels that it covers.
         if let Some(tile) = asked.and_then(|(algorithm, _)| Tiling::tile(algorithm)) {
             let tile = tile * axis.dilation();

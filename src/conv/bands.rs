@@ -3,9 +3,9 @@
 //! A band is some rows of the maps of an image, or whole maps of some images where they are small. Its pixels are copied with their
 //! padding written out unless they can be read where they lie; then they go to panels, block by block.
 
-use std::array::from_fn;
 use std::ops::Range;
 
+use arrayvec::ArrayVec;
 use ndarray::{ArrayView5, ArrayViewMut5, Axis as ArrayAxis, Slice};
 
 use super::algorithm::Algorithm;
@@ -319,13 +319,12 @@ impl<A: Kernels> Group<'_, A> {
             let filters = width.min(all - first);
             let weights;
             (weights, rest) = rest.split_at(self.source.offsets.len() * width);
-            let mut maps: [&mut [A]; MAPS] = from_fn(|_| <&mut [A]>::default());
+            let maps = &mut ArrayVec::<_, MAPS>::new();
             let images = first_image..last_image + 1;
-            maps_of(output, images.clone(), first..first + filters, of_map, &mut maps);
+            maps_of(output, images, first..first + filters, of_map, maps);
             let start = self.filters.start + first;
             let epilogue = settings.finish(start..start + filters);
             let first_pixel = pixels.start - first_image * of_map;
-            let maps = &mut maps[..images.len() * filters];
             let target = Target::Maps { maps, pixels: of_map, first: first_pixel };
             compute(self, OfFilters { weights, width, filters, epilogue, target });
             first += width;
@@ -343,32 +342,26 @@ struct OfFilters<'a, 'm, A> {
 }
 
 /// The maps of some filters, image by image.
-fn maps_of<'a, A>(
+fn maps_of<'a, A, const MAPS: usize>(
     output: &'a mut ArrayViewMut5<'_, A>,
     images: Range<usize>,
     filters: Range<usize>,
     of_map: usize,
-    maps: &mut [&'a mut [A]],
+    maps: &mut ArrayVec<&'a mut [A], MAPS>,
 ) {
     let (_, of_image, ..) = output.dim();
-    let mut maps = maps.iter_mut();
     if output.is_standard_layout() {
         let output = output.as_slice_mut().expect("it lies in order");
         for image in output.chunks_exact_mut(of_image * of_map).skip(images.start).take(images.len()) {
             let of_filters = &mut image[filters.start * of_map..filters.end * of_map];
-            for (map, place) in of_filters.chunks_exact_mut(of_map).zip(&mut maps) {
-                *place = map;
-            }
+            maps.extend(of_filters.chunks_exact_mut(of_map));
         }
         return;
     }
     let output = output.slice_axis_mut(ArrayAxis(0), Slice::from(images));
     for image in output.into_outer_iter_mut() {
-        for (map, place) in
-            image.slice_axis_move(ArrayAxis(0), Slice::from(filters.clone())).into_outer_iter_mut().zip(&mut maps)
-        {
-            *place = map.into_slice().expect("a band of a map lies in one piece");
-        }
+        let of_filters = image.slice_axis_move(ArrayAxis(0), Slice::from(filters.clone())).into_outer_iter_mut();
+        maps.extend(of_filters.map(|map| map.into_slice().expect("a band of a map lies in one piece")));
     }
 }
 

@@ -12,6 +12,7 @@ use super::bands::{along, images_together, sizes};
 use super::kernels::{Kernels, has_all_kernels};
 use super::problem::Problem;
 use super::winograd::{self, Tiling};
+use super::zones;
 use crate::kernels::gemm::Along;
 use crate::kernels::panels::Widths;
 use crate::kernels::tile::REGISTERS;
@@ -47,7 +48,7 @@ pub(super) fn fastest<A: Kernels>(problem: &Problem, level: Level, may: &dyn Fn(
 
 /// Register operations of an algorithm for one group of one image of a batch: multiply-adds, blanks included, and what it takes to
 /// store the results.
-pub(super) fn cost<A: Lanes>(algorithm: Algorithm, problem: &Problem, level: Level) -> f64 {
+pub(super) fn cost<A: Kernels>(algorithm: Algorithm, problem: &Problem, level: Level) -> f64 {
     let lanes = lanes::<A>(level);
     let [planes, rows, columns] = problem.output_size();
     // Rows that lie side by side in the packed input are one row.
@@ -78,7 +79,27 @@ pub(super) fn cost<A: Lanes>(algorithm: Algorithm, problem: &Problem, level: Lev
             rows as f64 * columns.div_ceil(lanes) as f64 * problem.filters as f64 * (taps as f64 + 18.0)
         }
         Algorithm::Winograd | Algorithm::Winograd2x2 => cost_of_tiles::<A>(algorithm, problem, level, [rows, columns]),
+        Algorithm::Zones if !zones::suit(problem) => f64::INFINITY,
+        Algorithm::Zones => {
+            let zones = zones::problems(problem);
+            let weights = zones.iter().map(|zone| (zone.depth() * zone.filters) as f64).sum::<f64>();
+            let reading = cost_of_weights(weights * size_of::<A>() as f64) / Part::here().all(problem.images) as f64;
+            let dealing = DEAL * (problem.outputs() * problem.filters) as f64;
+            of_zones::<A>(&zones, level).1 + reading + dealing
+        }
     }
+}
+
+/// By what all zones of a layer are computed fastest, and what that costs.
+pub(super) fn of_zones<A: Kernels>(zones: &[Problem], level: Level) -> (Algorithm, f64) {
+    let of_all = |algorithm| zones.iter().map(|zone| cost::<A>(algorithm, zone, level)).sum::<f64>();
+    let [pixels, channels] = [Algorithm::Pixels, Algorithm::Channels].map(of_all);
+    if pixels <= channels { (Algorithm::Pixels, pixels) } else { (Algorithm::Channels, channels) }
+}
+
+/// What it takes to read weights of so many bytes.
+fn cost_of_weights(bytes: f64) -> f64 {
+    bytes / if bytes > CACHED_BYTES { 5.0 } else { 12.0 }
 }
 
 /// The same of Winograd's tiles, for so many rows and columns of outputs.
@@ -111,8 +132,7 @@ fn cost_of_tiles<A: Lanes>(algorithm: Algorithm, problem: &Problem, level: Level
     let computing = with_blanks * products * registers + tiles as f64 * (45.0 * channels + 500.0 * registers) * points;
     // All the weights are read for every block of tiles: of few tiles, for all images together, and for many they do not count.
     let bytes = products * filters * size_of::<A>() as f64;
-    let bytes_an_operation = if bytes > CACHED_BYTES { 5.0 } else { 12.0 };
-    let reading = bytes * maps as f64 / bytes_an_operation / images as f64;
+    let reading = cost_of_weights(bytes) * maps as f64 / images as f64;
     let together = if of_map < FEW_TILES { computing + reading } else { computing.max(reading) };
     together + starting
 }
@@ -173,9 +193,12 @@ pub(super) fn pools<A: Lanes>(algorithm: Algorithm, problem: &Problem, level: Le
         Algorithm::Pixels => {
             problem.is_flat() && problem.band_axis() == 1 && rows_cost_less::<A>(problem, Along::Pixels, level, POOLED)
         }
-        Algorithm::Taps | Algorithm::Channels | Algorithm::Rows | Algorithm::Separable | Algorithm::Winograd2x2 => {
-            false
-        }
+        Algorithm::Taps
+        | Algorithm::Channels
+        | Algorithm::Rows
+        | Algorithm::Separable
+        | Algorithm::Winograd2x2
+        | Algorithm::Zones => false,
     }
 }
 
@@ -295,6 +318,8 @@ const STORE_PART: f64 = 60.0;
 const TILE: f64 = 30.0;
 /// How much longer a step takes along filters, whose pixels are read from a panel one by one.
 const BROADCASTS: f64 = 1.07;
+/// To copy a number of a zone's map to the output.
+const DEAL: f64 = 1.0;
 /// To write a register of a panel.
 const GATHER: f64 = 6.0;
 

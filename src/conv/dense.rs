@@ -3,11 +3,11 @@
 //! It is the convolution of [`bands`](super::bands) but for the two ends: panels are made by transposing rows, and sums are stored as
 //! they are, one row of outputs for each row of the input.
 
-use std::array::from_fn;
 use std::cmp::Ordering;
 use std::ops::Range;
 use std::sync::Arc;
 
+use arrayvec::ArrayVec;
 use ndarray::{ArrayViewMut2, Axis};
 
 use super::Conv1d;
@@ -15,7 +15,7 @@ use super::algorithm::Algorithm;
 use super::bands::sizes;
 use super::fast::threads_for;
 use super::kernels::{self, Kernels, Ready};
-use super::prepared::Prepared;
+use super::prepared::{Order, Prepared};
 use crate::kernels::epilogue::{Clamp, Epilogue, Target};
 use crate::kernels::gemm::{self, Along, Block};
 use crate::kernels::panels::{Aligned, Panels, PixelBlock, Transpose, Widths};
@@ -105,7 +105,7 @@ impl<A: Kernels> Dense<A> {
         let Some(panels) = Panels::new::<A>(tiles, MOST_ROWS, std::iter::once((0, rows)), inputs) else {
             return Ok(None);
         };
-        let weights = prepared.get_or((Algorithm::Channels, lanes::<A>(level)), || {
+        let weights = prepared.get_or(Order::new(Algorithm::Channels, lanes::<A>(level)), || {
             let weights: Vec<A> = weights.iter().copied().collect();
             widths.pack(&weights, outputs, inputs)
         });
@@ -170,20 +170,19 @@ impl<A: Kernels> Dense<A> {
         let (panels, sums) = scratch[before..].split_at_mut(self.panels.numbers());
         let mut rows = output.outer_iter_mut();
         for block in self.panels.blocks(input.len() / self.inputs) {
-            let (count, of_block) = (block.pixels.len(), &input[block.pixels.start * self.inputs..]);
-            let mut places: [&mut [A]; MOST_ROWS] = from_fn(|_| <&mut [A]>::default());
-            for (place, row) in places.iter_mut().zip(rows.by_ref().take(count)) {
-                *place = row.into_slice().expect("outputs of a row lie side by side");
-            }
+            let (count, pixels) = (block.pixels.len(), &input[block.pixels.start * self.inputs..]);
+            let of_block = rows.by_ref().take(count);
+            let places = of_block.map(|row| row.into_slice().expect("outputs of a row lie side by side"));
+            let mut places: ArrayVec<_, MOST_ROWS> = places.collect();
             // A single row is a panel as it is.
             let panels = if count == 1 {
-                of_block
+                pixels
             } else {
-                let transpose = Transpose { block: &block, rows: of_block, depth: self.inputs, into: &mut *panels };
+                let transpose = Transpose { block: &block, rows: pixels, depth: self.inputs, into: &mut *panels };
                 A::transpose_rows(self.level, transpose);
                 &*panels
             };
-            self.filters(&block, panels, &outputs, &mut places[..count], sums);
+            self.filters(&block, panels, &outputs, &mut places, sums);
         }
     }
 

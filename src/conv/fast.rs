@@ -13,9 +13,10 @@ use super::kernels::Kernels;
 use super::module::Means;
 use super::pieces::{Pieces, Units};
 use super::planes::Planes;
-use super::prepared::Prepared;
+use super::prepared::{Order, Prepared};
 use super::problem::Problem;
 use super::winograd::Blocks;
+use super::zones::Zones;
 use crate::Result;
 use crate::kernels::epilogue::{Clamp, Epilogue};
 use crate::kernels::panels::Aligned;
@@ -74,6 +75,12 @@ pub(super) struct Settings<A> {
 }
 
 impl<A: Copy> Settings<A> {
+    /// Those of a part of the layer that is a convolution of its own, with its own weights.
+    pub(super) fn of_zone(&self, problem: &Problem, weights: &Arc<Aligned<A>>) -> Self {
+        let (bias, plain) = (self.bias.clone(), self.plain.clone());
+        Self { problem: problem.clone(), weights: weights.clone(), plain, bias, ..*self }
+    }
+
     /// What happens to the sums of some filters.
     pub(super) fn finish(&self, filters: Range<usize>) -> Epilogue<'_, A> {
         Epilogue { bias: self.bias.as_ref().map(|bias| &bias[filters]), clamp: self.clamp, quads: self.problem.quads }
@@ -140,20 +147,21 @@ impl<A: Kernels> Fast<A> {
         if !has_kernels(level) {
             return Ok(None);
         }
-        let Some(method) = method(&problem, algorithm, level, &original) else { return Ok(None) };
+        let Some(method) = method(&problem, algorithm, level, &original, prepared) else { return Ok(None) };
         // Filters lie in order; whatever copies others need not be fast, nor compiled at length.
         let in_order = match original.to_slice() {
             Some(weights) => Cow::Borrowed(weights),
             None => Cow::Owned(original.iter().copied().collect()),
         };
-        let order = (algorithm, lanes::<A>(level));
+        let order = Order::new(algorithm, lanes::<A>(level));
         let mut plain = Arc::new(Aligned::new(0));
         let weights = match algorithm {
             Algorithm::Separable => factors(&problem, &original, prepared),
             Algorithm::Winograd | Algorithm::Winograd2x2 => {
-                plain = prepared.get_or((Algorithm::Taps, 0), || Aligned::copy_of(&in_order));
+                plain = prepared.get_or(Order::new(Algorithm::Taps, 0), || Aligned::copy_of(&in_order));
                 prepared.get_or(order, || method.prepare(&problem, &plain))
             }
+            Algorithm::Zones => Arc::new(method.prepare(&problem, &in_order)),
             Algorithm::Taps | Algorithm::Pixels | Algorithm::Channels | Algorithm::Rows => {
                 prepared.get_or(order, || method.prepare(&problem, &in_order))
             }
@@ -256,8 +264,10 @@ pub(super) fn method<A: Kernels>(
     algorithm: Algorithm,
     level: Level,
     weights: &TensorView<'_, A>,
+    prepared: &Prepared<A>,
 ) -> Option<Arc<dyn Method<A>>> {
     match algorithm {
+        Algorithm::Zones => Zones::new(problem, level, weights, prepared).map(shared),
         Algorithm::Rows | Algorithm::Separable => Planes::new(problem, algorithm, level, weights).map(shared),
         Algorithm::Winograd | Algorithm::Winograd2x2 => Blocks::new::<A>(problem, algorithm, level).map(shared),
         _ => Bands::new::<A>(problem, algorithm, level).map(shared),
@@ -270,7 +280,7 @@ fn shared<A>(method: impl Method<A> + 'static) -> Arc<dyn Method<A>> {
 
 /// The factors of separable filters; none where they are not separable.
 fn factors<A: Kernels>(problem: &Problem, weights: &TensorView<'_, A>, prepared: &Prepared<A>) -> Arc<Aligned<A>> {
-    prepared.get_or((Algorithm::Separable, 0), || {
+    prepared.get_or(Order::new(Algorithm::Separable, 0), || {
         let weights: Vec<A> = weights.iter().copied().collect();
         Aligned::copy_of(&A::factors(&weights, problem.axes[1].size(), problem.axes[2].size()).unwrap_or_default())
     })
@@ -288,6 +298,8 @@ pub(super) fn may_use<A: Kernels>(
         && match algorithm {
             Algorithm::Separable => is_separable(problem, weights, prepared),
             Algorithm::Winograd | Algorithm::Winograd2x2 => are_moderate(weights, prepared),
+            // A zero of the padding times an infinite weight would be a product that the definition has.
+            Algorithm::Zones => are_finite(weights, prepared),
             Algorithm::Taps | Algorithm::Pixels | Algorithm::Channels | Algorithm::Rows => true,
         }
 }
@@ -296,7 +308,13 @@ pub(super) fn may_use<A: Kernels>(
 /// a product by less than 2^26. What is found out is kept as a list with a number in it, or without.
 fn are_moderate<A: Kernels>(weights: &TensorView<'_, A>, prepared: &Prepared<A>) -> bool {
     let list = || Aligned::new(usize::from(A::are_moderate(weights)));
-    !prepared.get_or((Algorithm::Winograd, 0), list).is_empty()
+    !prepared.get_or(Order::new(Algorithm::Winograd, 0), list).is_empty()
+}
+
+/// Whether all weights are finite: kept in the same way.
+fn are_finite<A: Kernels>(weights: &TensorView<'_, A>, prepared: &Prepared<A>) -> bool {
+    let list = || Aligned::new(usize::from(A::are_finite(weights)));
+    !prepared.get_or(Order::new(Algorithm::Zones, 0), list).is_empty()
 }
 
 /// Whether every filter is a column times a row.

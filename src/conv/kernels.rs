@@ -1,5 +1,7 @@
 //! The kernels, compiled here for every float and level: a program that uses the crate need not compile them again.
 
+use std::fmt::Debug;
+
 use super::algorithm::{Algorithm, Algorithms};
 use super::choose;
 use super::dense::{Dense, Rows as DenseRows};
@@ -23,7 +25,7 @@ use crate::tensor::{TensorView, TensorViewMut};
 /// A float, with all that its convolutions are computed by.
 ///
 /// Its methods are not generic, so this crate has their code.
-pub(super) trait Kernels: Lanes {
+pub(super) trait Kernels: Lanes + Debug {
     /// The algorithms that have a kernel for this number.
     const ALGORITHMS: &[Algorithm];
 
@@ -160,7 +162,7 @@ macro_rules! floats {
                 prepared: &Prepared<$float>,
             ) -> bool {
                 fast::may_use(algorithm, problem, weights, prepared)
-                    && fast::method(problem, algorithm, means.level, weights).is_some()
+                    && fast::method(problem, algorithm, means.level, weights, prepared).is_some()
             }
 
             fn pools(&self, algorithm: Algorithm, problem: &Problem, bias: Option<TensorView<'_, $float>>) -> bool {
@@ -213,9 +215,9 @@ macro_rules! floats {
 }
 
 floats! {
-    f32: [Pixels, Channels, Rows, Separable, Winograd, Winograd2x2];
+    f32: [Pixels, Channels, Rows, Separable, Winograd, Winograd2x2, Zones];
     // Whoever computes in `f64` wants its accuracy: no Winograd. And fewer kernels, as each takes long to compile.
-    f64: [Pixels, Channels, Rows];
+    f64: [Pixels, Channels, Rows, Zones];
 }
 
 /// What code for every type of pixels calls: the kernels of one type, all of whose methods are compiled here.

@@ -37,6 +37,7 @@ mod separable;
 mod source;
 mod transpose;
 mod winograd;
+mod zones;
 
 pub use algorithm::Algorithm;
 pub use aliases::{Conv1d, Conv2d, Conv3d};

@@ -6,7 +6,7 @@
 use ndarray::{ArrayView1, ArrayView4, Axis as ArrayAxis};
 
 use super::packing::{Packing, Segment, Segments};
-use crate::simd::{Kernel, Lanes, Level, Simd, Vector, run};
+use crate::simd::{Kernel, Lanes, Level, Simd, Vector, load, run};
 use crate::window::PaddingMode;
 
 /// Packs a band.
@@ -90,18 +90,29 @@ impl<A: Lanes> Pack<'_, A> {
     fn rows<S: Simd>(mut self, simd: S, pixels: &[A], down: &Segments<'_>, across: &Segments<'_>) {
         let (_, planes, rows, columns) = self.image.dim();
         let pitch = self.packing.slots[2];
+        let all = [2, 4].map(|stride| across.are_all(stride));
         self.each_plane(
             simd,
             #[inline(always)]
             |channel, plane, packed| {
-                let pixels = &pixels[(channel * planes + plane) * rows * columns..];
+                let start = (channel * planes + plane) * rows * columns;
                 each_row(
                     simd,
                     down,
                     pitch,
                     packed,
                     #[inline(always)]
-                    |row, packed| pack_row(simd, Row::Slice(&pixels[row * columns..]), across, packed),
+                    |row, packed| {
+                        let start = start + row * columns;
+                        let is_dealt = match all {
+                            [true, _] => deal::<S, A, 2>(simd, pixels, start, across, packed),
+                            [_, true] => deal::<S, A, 4>(simd, pixels, start, across, packed),
+                            _ => false,
+                        };
+                        if !is_dealt {
+                            pack_row(simd, Row::Slice(&pixels[start..]), across, packed);
+                        }
+                    },
                 );
             },
         );
@@ -173,6 +184,68 @@ fn pack_row<S: Simd, A: Lanes>(simd: S, row: Row<'_, A>, across: &Segments<'_>, 
             let pixel = axis.pixel(place + (slot - here) * axis.stride);
             packed[slot] = pixel.map_or(A::default(), |pixel| row.pixel(pixel));
         }
+    }
+}
+
+/// Fills a packed row of all phases at once: the row of pixels that begins at `start` is read once and deinterleaved. Whether there is
+/// so much to be read, before the row where padding lies and behind it, and room for whole registers.
+///
+/// All phases have registers of the same numbers, the last written first: what a register spoils in the phases behind its own is written
+/// after it.
+#[inline(always)]
+fn deal<S: Simd, A: Lanes, const STRIDE: usize>(
+    simd: S,
+    pixels: &[A],
+    start: usize,
+    across: &Segments<'_>,
+    packed: &mut [A],
+) -> bool {
+    let lanes = A::Vector::<S>::LEN;
+    let segments = &across.known[..STRIDE];
+    let length = segments.iter().map(|segment| segment.end - segment.here).max().unwrap_or(0);
+    let registers = length.div_ceil(lanes);
+    let Some(from) = (start + segments[0].place).checked_sub(across.axis.axis.before()) else { return false };
+    let Some(row) = pixels.get(from..from + registers * STRIDE * lanes) else { return false };
+    if packed.len() < segments[STRIDE - 1].here + registers * lanes {
+        return false;
+    }
+    for register in (0..registers).rev() {
+        let row = &row[register * STRIDE * lanes..][..STRIDE * lanes];
+        let phases = deinterleaved::<S, A, STRIDE>(load(simd, row));
+        for phase in 0..STRIDE {
+            phases[phase].store_slice(&mut packed[segments[phase].here + register * lanes..][..lanes]);
+        }
+    }
+    for &Segment { here, start, end, end_of_phase, .. } in segments {
+        few_zeros(&mut packed[here..start]);
+        few_zeros(&mut packed[end..end_of_phase]);
+    }
+    true
+}
+
+/// Every second or every fourth number of as many registers.
+#[inline(always)]
+fn deinterleaved<S: Simd, A: Lanes, const STRIDE: usize>(numbers: [A::Vector<S>; STRIDE]) -> [A::Vector<S>; STRIDE] {
+    let mut phases = numbers;
+    for pair in 0..STRIDE / 2 {
+        let [one, other] = [numbers[2 * pair], numbers[2 * pair + 1]];
+        (phases[pair], phases[STRIDE / 2 + pair]) = (one.unzip_low(other), one.unzip_high(other));
+    }
+    if STRIDE == 4 {
+        let [even, odd] = [[phases[0], phases[1]], [phases[2], phases[3]]];
+        (phases[0], phases[2]) = (even[0].unzip_low(even[1]), even[0].unzip_high(even[1]));
+        (phases[1], phases[3]) = (odd[0].unzip_low(odd[1]), odd[0].unzip_high(odd[1]));
+    }
+    phases
+}
+
+/// Writes zeros, of which there is mostly one or none.
+#[inline(always)]
+fn few_zeros<A: Lanes>(places: &mut [A]) {
+    match places {
+        [] => {}
+        [place] => *place = A::default(),
+        _ => places.fill(A::default()),
     }
 }
 

@@ -14,6 +14,7 @@
 //!
 //! Where windows meet no padding and columns lie side by side, the input can stay where it lies.
 
+use std::array::from_fn;
 use std::ops::Range;
 
 use super::problem::Problem;
@@ -125,19 +126,24 @@ impl PackedAxis {
     }
 }
 
-/// The segments of all phases, for a band that starts with an output. Most layers have one or two, which are known once for all
+/// The segments of all phases, for a band that starts with an output. Most layers have one, two or four, which are known once for all
 /// rows.
 #[derive(Clone, Copy)]
 pub(super) struct Segments<'a> {
     pub(super) axis: &'a PackedAxis,
     first: usize,
-    known: [Segment; 2],
+    pub(super) known: [Segment; 4],
 }
 
 impl<'a> Segments<'a> {
     pub(super) fn new(axis: &'a PackedAxis, first: usize) -> Self {
-        let [one, other] = [&axis.phases[0], axis.phases.get(1).unwrap_or(&axis.phases[0])];
-        Self { axis, first, known: [axis.segment(first, one), axis.segment(first, other)] }
+        let segment = |phase| axis.segment(first, phase);
+        Self { axis, first, known: from_fn(|number| axis.phases.get(number).map(segment).unwrap_or_default()) }
+    }
+
+    /// Whether taps meet all of so many phases, and padding is zeros.
+    pub(super) fn are_all(&self, stride: usize) -> bool {
+        self.axis.stride == stride && self.axis.phases.len() == stride && self.axis.mode == PaddingMode::Zeros
     }
 
     #[inline(always)]
@@ -149,7 +155,7 @@ impl<'a> Segments<'a> {
 }
 
 /// One phase of a packed axis in a band.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Segment {
     /// The place on the padded axis of its first slot.
     pub(super) place: usize,

@@ -1,30 +1,45 @@
 //! Weights in the order of a kernel, kept with the module so that only its first call prepares them.
 
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::algorithm::Algorithm;
 use crate::kernels::panels::Aligned;
 
-/// What the order depends on: the algorithm, and how many lanes a register has where that matters.
-type Key = (Algorithm, usize);
+/// What the order depends on.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Order {
+    pub(super) algorithm: Algorithm,
+    /// Lanes of a register, where these matter.
+    pub(super) lanes: usize,
+    /// The taps of each axis, if they are not those of whole windows.
+    pub(super) taps: [Range<usize>; 3],
+}
+
+impl Order {
+    /// Of whole windows.
+    pub(super) fn new(algorithm: Algorithm, lanes: usize) -> Self {
+        Self { algorithm, lanes, taps: [0..0, 0..0, 0..0] }
+    }
+}
 
 /// The orders that have been asked for.
 #[derive(Debug)]
-pub(super) struct Prepared<A>(Mutex<Vec<(Key, Arc<Aligned<A>>)>>);
+pub(super) struct Prepared<A>(Mutex<Vec<(Order, Arc<Aligned<A>>)>>);
 
 impl<A> Prepared<A> {
-    pub(super) fn get_or(&self, key: Key, prepare: impl FnOnce() -> Aligned<A>) -> Arc<Aligned<A>> {
+    pub(super) fn get_or(&self, order: Order, prepare: impl FnOnce() -> Aligned<A>) -> Arc<Aligned<A>> {
         let mut known = self.lock();
-        if let Some((_, weights)) = known.iter().find(|(known, _)| *known == key) {
+        if let Some((_, weights)) = known.iter().find(|(known, _)| *known == order) {
             return weights.clone();
         }
         let weights = Arc::new(prepare());
-        known.push((key, weights.clone()));
+        known.push((order, weights.clone()));
         weights
     }
 
     /// Whatever panicked, the list is whole: it is only ever pushed to.
-    fn lock(&self) -> MutexGuard<'_, Vec<(Key, Arc<Aligned<A>>)>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<(Order, Arc<Aligned<A>>)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

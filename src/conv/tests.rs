@@ -16,7 +16,9 @@ use crate::simd::kernel_levels;
 use crate::tensor::{TensorView, TensorViewMut};
 use crate::window::PaddingMode;
 use crate::{Float, Module, Operator, Plan, Quads, Tensor};
-use cases::{Case, bare, cases, depthwise, every_second, few_channels, numbers, strided, three_by_three};
+use cases::{
+    Case, bare, cases, depthwise, every_second, few_channels, mostly_padding, numbers, strided, three_by_three,
+};
 
 /// Without an optimiser, which puts the kernels together, a case takes a hundred times as long.
 const CASES: u32 = if cfg!(debug_assertions) { 1 } else { 60 };
@@ -126,6 +128,21 @@ proptest! {
 
     #[test]
     fn every_way_is_the_reference_where_pixels_stay_in_place(case in bare()) {
+        check(&case);
+    }
+
+    #[test]
+    fn every_way_is_the_reference_where_many_taps_lie_on_padding(case in mostly_padding()) {
+        let conv = case.conv::<f32>(f32::from_f64, f32::from_f64);
+        let layer = conv.layer(&case.input_shape());
+        prop_assume!(layer.is_ok());
+        let layer = layer.expect("it is");
+        let problem = Problem::new(&layer, 1, case.mode).expect("it is small").expect("it has two axes");
+        prop_assume!(Algorithm::Zones.suits(&problem));
+        for level in kernel_levels() {
+            let zones = conv.fast(&layer, Some((Algorithm::Zones, Means { level, threads: 1 })));
+            assert!(zones.expect("it is small").is_some(), "{level:?}");
+        }
         check(&case);
     }
 

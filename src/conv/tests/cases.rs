@@ -136,6 +136,21 @@ pub(super) fn every_second() -> impl Strategy<Value = Case<2>> {
     )
 }
 
+/// Layers of one group whose windows reach as far as their maps, or farther, so that many taps lie on padding.
+pub(super) fn mostly_padding() -> impl Strategy<Value = Case<2>> {
+    let axis = || (2..=4_usize, 1..=9_usize, 1..=6_usize, 0..=1_usize);
+    let counts = (1..=9_usize, 1..=5_usize, 1..=40_usize);
+    (cases::<2>(), counts, [axis(), axis()]).prop_map(|(case, (images, channels, filters), axes)| {
+        let [size, input, dilation] = [0, 1, 2].map(|part| axes.map(|axis| [axis.0, axis.1, axis.2][part]));
+        let padding = axes.map(|(size, _, dilation, less)| {
+            let all = (size - 1) * dilation;
+            (all / 2, all - all / 2 - less)
+        });
+        let mode = PaddingMode::Zeros;
+        Case { images, groups: 1, channels, filters, size, input, dilation, padding, mode, ..case }
+    })
+}
+
 /// Depthwise layers: half of them with the square windows of most networks, which have tiles of their own.
 pub(super) fn depthwise() -> impl Strategy<Value = Case<2>> {
     let square = proptest::option::of(prop_oneof![Just(3), Just(5), Just(7)]);
