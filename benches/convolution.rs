@@ -155,18 +155,7 @@ fn main() {
         }
         group.finish();
 
-        let mut peaks = Vec::new();
-        let mut times = vec![Vec::new(); 2 + ways.len()];
-        for _ in 0..rounds {
-            let (products, time) = peak();
-            peaks.push(time / u32::try_from(products / 1_000_000).expect("a few millions"));
-            times[0].push(chosen.time());
-            times[1].push(double.time());
-            for (way, times) in ways.iter_mut().zip(&mut times[2..]) {
-                times.extend(way.as_mut().map(Way::time));
-            }
-        }
-        let peak = 2e6 / median(peaks);
+        let (peak, times) = times_in_turns(rounds, &mut chosen, &mut double, &mut ways);
         let mut medians = times.into_iter().map(|times| (!times.is_empty()).then(|| median(times)));
         let (chosen_time, double_time) =
             (medians.next().flatten().unwrap_or(0.0), medians.next().flatten().unwrap_or(0.0));
@@ -188,10 +177,35 @@ fn main() {
     if testing {
         return;
     }
+    print(&algorithms, &table);
+}
+
+/// What the machine can do, and the times of the algorithm that is chosen, of the same in `f64`, and of all ways, in turns.
+fn times_in_turns(
+    rounds: usize,
+    chosen: &mut Way<f32>,
+    double: &mut Way<f64>,
+    ways: &mut [Option<Way<f32>>],
+) -> (f64, Vec<Vec<Duration>>) {
+    let mut peaks = Vec::new();
+    let mut times = vec![Vec::new(); 2 + ways.len()];
+    for _ in 0..rounds {
+        let (products, time) = peak();
+        peaks.push(time / u32::try_from(products / 1_000_000).expect("a few millions"));
+        times[0].push(chosen.time());
+        times[1].push(double.time());
+        for (way, times) in ways.iter_mut().zip(&mut times[2..]) {
+            times.extend(way.as_mut().map(Way::time));
+        }
+    }
+    (2e6 / median(peaks), times)
+}
+
+fn print(algorithms: &[Algorithm], table: &[String]) {
     let names: Vec<_> = algorithms.iter().map(Algorithm::to_string).collect();
     println!("\n| layer | chosen | ms | GFLOP/s | of the FMA peak | {} | rate of f64 ÷ f32 |", names.join(" | "));
     println!("| --- | --- | ---: | ---: | ---: | {}---: |", "---: | ".repeat(names.len()));
-    for row in &table {
+    for row in table {
         println!("{row}");
     }
     println!(

@@ -286,6 +286,11 @@ fn main() {
     for row in &table {
         println!("{row}");
     }
+    print_ratios(&medians);
+}
+
+/// What the bars are about: the times of some layers by those of others.
+fn print_ratios(medians: &[(String, f64)]) {
     let time = |name: &str| medians.iter().find(|(other, _)| other == name).map_or(f64::NAN, |(_, time)| *time);
     println!("\n13×13 over 3×3: {:.2} times as long", time("max_13x13s1_256_20") / time("max_3x3s1_256_20"));
     for name in ["max_3x3s1_64_112", "max_2x2s2_64_224"] {

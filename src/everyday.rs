@@ -3,9 +3,10 @@
 
 use crate::conv::Conv;
 use crate::element::{Element, Float};
+use crate::kernels::rectify::relu;
+use crate::layers::Relu;
 use crate::module::Module;
 use crate::pool::{Average, L2, Max, Min, Pool};
-use crate::relu::{Relu, relu};
 use crate::tensor::Tensor;
 use crate::{AsView, GlobalAvgPool, GlobalL2Pool, GlobalMaxPool, GlobalMinPool, IntoPadding, IntoPerAxis, Result};
 

@@ -81,22 +81,30 @@
 //!
 //! # Crate layout
 //!
-//! A call goes down this list and never back up.
+//! A call goes down this list and never back up: each module knows only those below it.
 //!
-//! | here | what for |
+//! | module | what for |
 //! | --- | --- |
-//! | [`Tensor`], [`TensorView`], [`TensorViewMut`] | data of any rank, from and to `ndarray` |
-//! | [`AsView`], [`IntoTensor`], [`IntoPerAxis`], [`IntoPadding`] | what operations take as arguments |
-//! | [`Module`], [`Plan`] | what all operations have in common, and one made ready for inputs of one shape |
-//! | [`Graph`], [`Residual`], [`Concat`], [`Gate`] | networks that are more than a chain |
-//! | [`Lowering`] | what modules say of themselves, for others to compute them together: [`Elementwise`], [`Bands`], [`Pooling`], [`Fusible`] |
+//! | [`guide`] | what calls of other libraries are here |
+//! | [`prelude`] | what most programs need |
+//! | `everyday` | the methods of [`Tensor`] that are a whole operation |
+//! | `onnx` | networks from files in the ONNX format |
+//! | `weights` | parameters from and to files |
+//! | `structure` | [`Residual`], [`Concat`], [`Gate`]: networks that are more than a chain |
 //! | [`sequential`] | [`Sequential`]: modules planned together, their summary, their saved parameters |
-//! | [`BatchNorm`], [`PRelu`], [`Softmax`], [`Upsample`], [`Pad`], [`LocalResponseNorm`], [`Dropout`] | the layers around convolution |
-//! | [`Linear`], [`Flatten`] | the dense layer, and what makes features of maps for it |
-//! | [`conv`] | [`Conv`], [`ConvTranspose`], and the reference that defines a convolution |
+//! | `graph` | how a [`Graph`] is planned |
+//! | `layers` | [`Linear`], [`Flatten`], [`Relu`], [`BatchNorm`], [`PRelu`], [`Softmax`], [`Upsample`], [`Pad`], [`LocalResponseNorm`], [`Dropout`] |
 //! | [`pool`] | [`Pool`] over a [`Reduction`], global and adaptive pools, [`MaxUnpool`], and the reference |
-//! | [`Relu`], [`Activation`] | the rectified linear unit, and the family of functions of every element |
-//! | [`window`] | the core: [`Window`], [`Geometry`], [`Padding`], the window iterator |
+//! | [`conv`] | [`Conv`], [`ConvTranspose`], and the reference that defines a convolution |
+//! | `module` | [`Module`], [`Plan`], [`Graph`], and [`Lowering`]: what modules say of themselves, for others to compute them together |
+//! | [`window`] | the core: [`Window`], [`Geometry`], [`Padding`], the window iterator; [`IntoPerAxis`], [`IntoPadding`] |
+//! | `tensor` | [`Tensor`], [`TensorView`], [`TensorViewMut`]: data of any rank, from and to `ndarray`; [`AsView`], [`IntoTensor`] |
+//! | `element` | [`Element`], [`Float`]: the numbers |
+//! | `kernels` | loops over slices |
+//! | `parallel` | threads |
+//! | `simd` | vectors, and caches |
+//! | `error` | [`Error`] |
+//! | `terms` | [`Activation`], [`PaddingMode`], [`Quads`]: plain data that several of them name |
 //!
 //! # Features
 //!
@@ -110,60 +118,41 @@
 // Says on docs.rs which feature an item needs.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod activation;
-mod arguments;
-mod cache;
 pub mod conv;
 mod element;
 mod error;
 mod everyday;
-mod flatten;
-mod fusion;
 mod graph;
 pub mod guide;
-#[cfg(any(feature = "onnx", feature = "safetensors"))]
-mod half;
-mod kept;
 mod kernels;
 mod layers;
-mod linear;
-mod lowering;
 mod module;
 #[cfg(feature = "onnx")]
 pub mod onnx;
 mod parallel;
-mod plan;
 pub mod pool;
 pub mod prelude;
-mod relu;
-mod scale;
 pub mod sequential;
-mod shape;
 mod simd;
 mod structure;
 mod tensor;
-mod version;
+mod terms;
 #[cfg(feature = "safetensors")]
 mod weights;
 pub mod window;
 
-pub use activation::Activation;
-pub use arguments::{AsView, AsViewMut, IntoPadding, IntoPerAxis, IntoTensor};
 #[doc(inline)]
 pub use conv::{Conv, Conv1d, Conv2d, Conv3d, ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d};
 pub use element::{Element, Float};
 pub use error::{Error, Result};
-pub use flatten::Flatten;
-pub use fusion::{Band, Elementwise, Quads};
-pub use graph::{Graph, Value};
 pub use layers::{
-    BatchNorm, BatchNorm1d, BatchNorm2d, BatchNorm3d, Dropout, Interpolation, LocalResponseNorm, LogSoftmax, PRelu,
-    Pad, Pad1d, Pad2d, Pad3d, PadMode, Softmax, Upsample, Upsample1d, Upsample2d, Upsample3d,
+    BatchNorm, BatchNorm1d, BatchNorm2d, BatchNorm3d, Dropout, Flatten, Interpolation, Linear, LocalResponseNorm,
+    LogSoftmax, PRelu, Pad, Pad1d, Pad2d, Pad3d, PadMode, Relu, Softmax, Upsample, Upsample1d, Upsample2d, Upsample3d,
 };
-pub use linear::Linear;
-pub use lowering::{Bands, Fusible, Lowering, Pooling};
-pub use module::{Module, Operator};
-pub use plan::{Plan, Run as RunPlan};
+pub use module::{
+    Band, Bands, ChannelAxis, ChannelScale, Elementwise, Fusible, Graph, Lowering, Module, Operator, Plan, Pooling,
+    Run as RunPlan, Value,
+};
 #[doc(inline)]
 pub use pool::{
     AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AdaptiveMaxPool3d,
@@ -173,14 +162,14 @@ pub use pool::{
     L2Pool1d, L2Pool2d, L2Pool3d, Lp, LpPool1d, LpPool2d, LpPool3d, Max, MaxPool1d, MaxPool2d, MaxPool3d, MaxUnpool,
     MaxUnpool1d, MaxUnpool2d, MaxUnpool3d, Min, MinPool1d, MinPool2d, MinPool3d, Pool, Reduction, Selection,
 };
-pub use relu::Relu;
-pub use scale::{ChannelAxis, ChannelScale};
 #[doc(inline)]
 pub use sequential::Sequential;
 pub use structure::{Concat, Gate, Residual};
-pub use tensor::{Tensor, TensorView, TensorViewMut};
+pub use tensor::{AsView, AsViewMut, IntoTensor, Tensor, TensorView, TensorViewMut};
+pub use terms::{Activation, Quads};
 #[cfg(feature = "safetensors")]
 pub use weights::{Unmatched, Weights};
+pub use window::arguments::{IntoPadding, IntoPerAxis};
 #[doc(inline)]
 pub use window::{
     Axis, Geometry, Padding, PaddingMode, PerAxis, Run, TapRun, Window, Window1d, Window2d, Window3d, WindowView,

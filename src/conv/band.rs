@@ -3,13 +3,13 @@
 use std::ops::Range;
 
 use super::algorithm::{Algorithm, Algorithms};
-use super::kernels::Kernels;
-use super::module::{Means, Planned};
+use super::kernels;
+use super::module::Means;
 use super::problem::Problem;
 use super::winograd::Tiling;
-use super::{Conv, Layer, choose, fast};
+use super::{Conv, Layer};
 use crate::kernels::epilogue::Clamp;
-use crate::simd::Level;
+use crate::tensor::Tensor;
 use crate::window::{Axis, Geometry, Padding, PaddingMode};
 use crate::{Band, Element, Error, Plan, Quads, Result};
 
@@ -46,7 +46,7 @@ impl<T: Element, const N: usize> Conv<T, N> {
             _ => None,
         };
         let plan = match fast {
-            Some(fast) => Plan::new(&input_shape, &output_shape, Planned::<T>(fast)),
+            Some(fast) => Plan::new(&input_shape, &output_shape, fast),
             None => Plan::of(self.by_tap_alone(&layer, clamp), &input_shape)?,
         };
         Ok(plan.of_version(&self.version))
@@ -62,11 +62,10 @@ impl<T: Element, const N: usize> Conv<T, N> {
     ) -> Option<Plan<T, T::Sum>> {
         let layer = self.layer(input_shape).ok()?;
         let problem = Problem::new(&layer, self.groups, self.padding_mode).ok()??;
-        let weights = T::as_sums(self.filters.view())?;
+        let kernels = kernels::of::<T>()?;
         let plain = problem.axes.iter().all(|axis| axis.dilation() == 1 && axis.stride() == 1);
-        let finite = self.bias.as_ref().is_none_or(|bias| T::Sum::are_finite(&bias.view()));
-        let algorithm = self.fastest(&problem, &weights);
-        if !choose::pools::<T::Sum>(algorithm, &problem, Level::new()) || !plain || !finite {
+        let algorithm = self.fastest(kernels, &problem);
+        if !plain || !kernels.pools(algorithm, &problem, self.bias.as_ref().map(Tensor::view)) {
             return None;
         }
         let problem = Problem { quads: Some(quads), ..problem };
@@ -78,22 +77,20 @@ impl<T: Element, const N: usize> Conv<T, N> {
         output_shape[spatial..].copy_from_slice(&problem.stored_size()[1..]);
         let asked = Some((algorithm, Means::of(&problem)));
         let fast = self.fast_with(problem, asked, clamp).ok()??;
-        let plan = Plan::new(input_shape, &output_shape, Planned::<T>(fast));
+        let plan = Plan::new(input_shape, &output_shape, fast);
         Some(plan.of_version(&self.version))
     }
 
     /// The fastest algorithm that may be used, and its means.
     fn fastest_means(&self, problem: &Problem) -> Option<(Algorithm, Means)> {
-        let weights = T::as_sums(self.filters.view())?;
-        Some((self.fastest(problem, &weights), Means::of(problem)))
+        Some((self.fastest(kernels::of()?, problem), Means::of(problem)))
     }
 
     /// Whether the algorithm that is asked for computes the whole layer, which it does not where it would need memory out of
     /// all proportion.
     fn has_method(&self, problem: &Problem, asked: Option<(Algorithm, Means)>) -> bool {
-        let (Some((algorithm, means)), Some(weights)) = (asked, T::as_sums(self.filters.view())) else { return false };
-        fast::may_use(algorithm, problem, &weights, &self.prepared)
-            && fast::method(problem, algorithm, means.level, &weights, &self.prepared).is_some()
+        let (Some(asked), Some(kernels)) = (asked, kernels::of::<T>()) else { return false };
+        kernels.has_method(problem, asked, &self.filters.view(), &self.prepared)
     }
 
     /// This convolution of a layer's geometry, with its padding written out.

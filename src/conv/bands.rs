@@ -16,12 +16,12 @@ use super::pack::Pack;
 use super::pieces::Units;
 use super::problem::Problem;
 use super::source::{PIXELS_OF_ROWS, Reading, Source};
-use crate::cache;
 use crate::kernels::epilogue::{Epilogue, Target};
 use crate::kernels::gemm::{self, Along, Block};
 use crate::kernels::panels::{Aligned, Gather, Panels, PixelBlock, Widths};
 use crate::kernels::rows::RowBlock;
 use crate::kernels::tile;
+use crate::simd::cache;
 use crate::simd::{Lanes, Level, lanes};
 
 /// Where maps are small, a band has those of several images, of about so many pixels.

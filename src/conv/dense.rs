@@ -14,23 +14,24 @@ use super::Conv1d;
 use super::algorithm::Algorithm;
 use super::bands::sizes;
 use super::fast::threads_for;
-use super::kernels::Kernels;
+use super::kernels::{self, Kernels, Ready};
 use super::prepared::{Order, Prepared};
 use crate::kernels::epilogue::{Clamp, Epilogue, Target};
 use crate::kernels::gemm::{self, Along, Block};
 use crate::kernels::panels::{Aligned, Panels, PixelBlock, Transpose, Widths};
+use crate::module::Version;
 use crate::parallel::share;
+use crate::simd::cache;
 use crate::simd::{Level, has_kernels, lanes};
 use crate::tensor::{TensorView, filled};
-use crate::version::Version;
-use crate::{Element, Result, cache};
+use crate::{Element, Result};
 
 /// Rows that are computed together, at most.
 const MOST_ROWS: usize = 256;
 
 /// A dense layer made ready for a number of rows.
 #[derive(Debug, Clone)]
-pub struct Dense<A> {
+pub(super) struct Dense<A> {
     level: Level,
     weights: Arc<Aligned<A>>,
     bias: Option<Arc<Vec<A>>>,
@@ -48,10 +49,10 @@ pub struct Dense<A> {
 }
 
 /// What a dense layer is made ready from.
-pub struct Rows<'a, A> {
+pub(super) struct Rows<'a, T, A = T> {
     count: usize,
     /// `[output, input]`
-    weights: TensorView<'a, A>,
+    weights: TensorView<'a, T>,
     sizes: [usize; 2],
     bias: Option<Vec<A>>,
     clamp: Option<Clamp<A>>,
@@ -65,19 +66,35 @@ impl<T: Element> Conv1d<T> {
     }
 
     /// This convolution, whose windows are one pixel, for so many rows of channels; `None` where there are no kernels for it.
-    pub(crate) fn dense(&self, rows: usize, clamp: Option<Clamp<T::Sum>>) -> Result<Option<Dense<T::Sum>>> {
+    pub(crate) fn dense(&self, rows: usize, clamp: Option<Clamp<T::Sum>>) -> Result<Option<ReadyDense<T>>> {
         let shape = self.filters.shape();
         let sizes = [shape[0], shape[1]];
-        let Some(weights) = T::as_sums(self.filters.view()).filter(|_| rows * sizes[0] * sizes[1] > 0) else {
+        let Some(kernels) = kernels::of::<T>().filter(|_| rows * sizes[0] * sizes[1] > 0) else {
             return Ok(None);
         };
+        let weights = self.filters.view();
         let bias = self.bias.as_ref().map(|bias| bias.iter().copied().collect());
-        T::Sum::dense(Rows { count: rows, weights, sizes, bias, clamp, prepared: &self.prepared })
+        let rows = Rows { count: rows, weights, sizes, bias, clamp, prepared: &self.prepared };
+        Ok(kernels.dense(rows)?.map(|layer| ReadyDense(Ready { kernels, layer })))
+    }
+}
+
+/// A dense layer of an element that has kernels.
+#[derive(Clone)]
+pub(crate) struct ReadyDense<T: Element>(Ready<T, Dense<T::Sum>>);
+
+impl<T: Element> ReadyDense<T> {
+    /// Computes `[row, output]` from `[row, input]`, both row by row.
+    pub(crate) fn run(&mut self, input: &[T], output: &mut [T::Sum]) {
+        self.0.kernels.run_dense(&mut self.0.layer, input, output);
+    }
+
+    pub(crate) fn workspace_bytes(&self) -> usize {
+        size_of_val(&self.0.layer.scratch[..])
     }
 }
 
 impl<A: Kernels> Dense<A> {
-    /// To be called by [`Kernels::dense`] alone, so that it is compiled in this crate.
     pub(super) fn new(rows: Rows<'_, A>) -> Result<Option<Self>> {
         let Rows { count: rows, weights, sizes: [outputs, inputs], bias, clamp, prepared } = rows;
         let level = Level::new();
@@ -124,11 +141,7 @@ impl<A: Kernels> Dense<A> {
 }
 
 impl<A: Kernels> Dense<A> {
-    pub(crate) fn workspace_bytes(&self) -> usize {
-        self.scratch.len() * size_of::<A>()
-    }
-
-    /// Computes `[row, output]` from `[row, input]`, both row by row. To be called by [`Kernels::run_dense`] alone.
+    /// Computes `[row, output]` from `[row, input]`, both row by row.
     pub(super) fn run(&mut self, input: &[A], output: &mut [A]) {
         let mut scratch = std::mem::take(&mut self.scratch);
         let rows = input.len() / self.inputs;

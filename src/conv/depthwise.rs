@@ -10,10 +10,9 @@ use super::fast::{Method, Part, Settings};
 use super::kernels::Kernels;
 use super::pieces::Units;
 use super::problem::Problem;
-use crate::cache;
 use crate::kernels::depthwise::{Depthwise, Seen, scratch_lengths};
 use crate::kernels::panels::Aligned;
-use crate::simd::{Level, lanes};
+use crate::simd::{Level, cache, lanes};
 use crate::window::{Axis, unravel};
 
 /// Lanes of the widest register.

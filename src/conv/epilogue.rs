@@ -69,7 +69,7 @@ pub(super) struct WithEpilogue<'a, T: Element, const N: usize> {
 impl<'a, T: Element, const N: usize> WithEpilogue<'a, T, N> {
     /// The same with an activation after that; `None` for one that is no clamp.
     pub(super) fn and(self, activation: Activation) -> Option<Box<dyn Fusible<T, T::Sum> + 'a>> {
-        let next = activation.clamp()?;
+        let next = Clamp::of(activation)?;
         let clamp = self.clamp.map_or(next, |clamp| clamp.then(next));
         Some(Box::new(Self { clamp: Some(clamp), ..self }))
     }

@@ -23,7 +23,7 @@ use crate::kernels::epilogue::{Clamp, Epilogue};
 use crate::kernels::panels::Aligned;
 use crate::parallel::{threads, worth};
 use crate::simd::{Level, has_kernels, lanes};
-use crate::tensor::{TensorView, TensorViewMut, filled};
+use crate::tensor::{TensorView, TensorViewMut, are_whole, filled};
 use crate::window::PaddingMode;
 
 /// A layer is divided among threads from this many multiply-adds on: what one thread does in the time that it takes to wake
@@ -35,10 +35,10 @@ pub(super) fn threads_for(products: f64) -> usize {
     if products < worth(WORTH_THREADS) as f64 { 1 } else { threads() }
 }
 
-/// The numbers of a layer.
-pub struct Parameters<'a, A> {
+/// The numbers of a layer: weights, and those of the type of its sums.
+pub(super) struct Parameters<'a, T, A = T> {
     /// `[filter, channel of its group, tap]`.
-    pub(super) weights: TensorView<'a, A>,
+    pub(super) weights: TensorView<'a, T>,
     pub(super) bias: Option<Vec<A>>,
     pub(super) clamp: Option<Clamp<A>>,
     pub(super) prepared: &'a Prepared<A>,
@@ -125,7 +125,7 @@ impl<A> Part<'_, A> {
 
 /// A convolution by one of the fast algorithms, ready to run.
 #[derive(Debug, Clone)]
-pub struct Fast<A> {
+pub(super) struct Fast<A> {
     algorithm: Algorithm,
     method: Arc<dyn Method<A>>,
     settings: Settings<A>,
@@ -137,8 +137,7 @@ pub struct Fast<A> {
 }
 
 impl<A: Kernels> Fast<A> {
-    /// `None` where the level has no kernels, or these would need memory out of all proportion to the layer. To be called by
-    /// [`Kernels::fast`] alone, so that it is compiled in this crate.
+    /// `None` where the level has no kernels, or these would need memory out of all proportion to the layer.
     pub(super) fn new(
         problem: Problem,
         algorithm: Algorithm,
@@ -174,7 +173,9 @@ impl<A: Kernels> Fast<A> {
         let settings = Settings { problem, level, weights, plain, bias: bias.map(Arc::new), clamp };
         Ok(Some(Self { algorithm, method, settings, pieces, scratch, staging: Vec::new() }))
     }
+}
 
+impl<A: Copy + Default> Fast<A> {
     /// Takes room for an output whose maps lie otherwise than row by row.
     pub(super) fn take_staging(&mut self) -> Result<()> {
         self.staging = filled(&self.output_size(), A::default())?;
@@ -196,12 +197,14 @@ impl<A: Kernels> Fast<A> {
         let [planes, rows, columns] = problem.stored_size();
         [problem.images, problem.groups * problem.filters, planes, rows, columns]
     }
+}
 
+impl<A: Kernels> Fast<A> {
     /// Computes the output, by way of the staging memory if its maps lie otherwise than row by row; takes that where there is none.
     pub(super) fn run(&mut self, input: &TensorView<'_, A>, mut output: TensorViewMut<'_, A>) -> Result<()> {
-        let spatial_axes = self.settings.problem.spatial_axes;
-        if output.has_whole_volumes(spatial_axes) {
-            A::run(self, input, output.into_volumes(spatial_axes));
+        let volumes = output.reborrow().into_volumes(self.settings.problem.spatial_axes);
+        if are_whole(volumes.shape(), volumes.strides()) {
+            self.run_here(input, volumes);
             return Ok(());
         }
         if self.staging.is_empty() {
@@ -217,11 +220,12 @@ impl<A: Kernels> Fast<A> {
     /// Computes the output as a slice in row-major order.
     pub(super) fn run_into(&mut self, input: &TensorView<'_, A>, output: &mut [A]) {
         let output = ArrayViewMut5::from_shape(self.output_size(), output).expect("the plan has checked the shape");
-        A::run(self, input, output);
+        self.run_here(input, output);
     }
 
-    /// Computes the output, of whose maps each lies in one piece; to be called by [`Kernels::run`] alone.
-    pub(super) fn run_here(&mut self, input: &TensorView<'_, A>, output: ArrayViewMut5<'_, A>) {
+    /// Computes the output, of whose maps each lies in one piece. It is not inlined: several call it.
+    #[inline(never)]
+    fn run_here(&mut self, input: &TensorView<'_, A>, output: ArrayViewMut5<'_, A>) {
         let mut scratch = std::mem::take(&mut self.scratch);
         let input = input.as_volumes(self.settings.problem.spatial_axes);
         self.pieces.each(output, &mut scratch, |piece, output, scratch| self.compute(&input, piece, output, scratch));

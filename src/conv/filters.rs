@@ -1,6 +1,6 @@
 //! What the filters of a convolution say by their shape.
 
-use crate::shape::MapShape;
+use crate::tensor::MapShape;
 use crate::{Error, Result};
 
 /// The filters of a convolution, whatever rank they were given with, seen as a bank

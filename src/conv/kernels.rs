@@ -1,52 +1,34 @@
-//! The kernels, compiled here for every number and level: a program that uses the crate need not compile them again.
+//! The kernels, compiled here for every float and level: a program that uses the crate need not compile them again.
 
 use std::fmt::Debug;
 
-use ndarray::ArrayViewMut5;
-
-use super::algorithm::Algorithm;
+use super::algorithm::{Algorithm, Algorithms};
 use super::choose;
 use super::dense::{Dense, Rows as DenseRows};
-use super::fast::{Fast, Parameters};
+use super::fast::{self, Fast, Parameters};
 use super::module::Means;
 use super::pack::{self, Pack};
 use super::phases::{Phases, Transposed};
+use super::prepared::Prepared;
 use super::problem::Problem;
 use super::rows::{self, Rows};
 use super::separable::{self, Separable};
 use super::winograd::{self, Mend, Winograd};
 use crate::Result;
+use crate::element::{Element, Family};
 use crate::kernels::depthwise::{self, Depthwise};
 use crate::kernels::gemm::{self, Block};
 use crate::kernels::panels::{self, Gather, Transpose};
 use crate::kernels::rows::{self as row_blocks, RowBlock};
 use crate::simd::{Lanes, Level};
-use crate::tensor::TensorView;
+use crate::tensor::{TensorView, TensorViewMut};
 
-/// The sums of every [`Element`](crate::Element). Floats have kernels; integers are convolved by tap.
+/// A float, with all that its convolutions are computed by.
 ///
 /// Its methods are not generic, so this crate has their code.
-pub trait Kernels: Lanes + Debug {
-    /// The algorithms that have a kernel for this number. Without any, none of the methods is called.
+pub(super) trait Kernels: Lanes + Debug {
+    /// The algorithms that have a kernel for this number.
     const ALGORITHMS: &[Algorithm];
-
-    /// A convolution by one of these algorithms, made ready to run: [`Fast::new`].
-    fn fast(
-        problem: Problem,
-        algorithm: Algorithm,
-        means: Means,
-        parameters: Parameters<'_, Self>,
-    ) -> Result<Option<Fast<Self>>>;
-    /// [`Fast::run_here`]
-    fn run(fast: &mut Fast<Self>, input: &TensorView<'_, Self>, output: ArrayViewMut5<'_, Self>);
-    /// A dense layer, made ready to run: [`Dense::new`], and [`Dense::run`].
-    fn dense(rows: DenseRows<'_, Self>) -> Result<Option<Dense<Self>>>;
-    fn run_dense(dense: &mut Dense<Self>, input: &[Self], output: &mut [Self]);
-    /// A transposed convolution, made ready to run: [`Phases::new`], and [`Phases::run_into`].
-    fn phases(transposed: &Transposed<'_, Self>) -> Result<Option<Phases<Self>>>;
-    fn run_phases(phases: &mut Phases<Self>, input: &TensorView<'_, Self>, output: &mut [Self]);
-    /// [`choose::fastest`]
-    fn fastest(problem: &Problem, level: Level, may: &dyn Fn(Algorithm) -> bool) -> Algorithm;
 
     fn pack(level: Level, pack: Pack<'_, Self>);
     fn gather(level: Level, gather: Gather<'_, Self>);
@@ -90,39 +72,6 @@ macro_rules! floats {
     ($($float:ident: [$($algorithm:ident),*];)*) => {$(
         impl Kernels for $float {
             const ALGORITHMS: &[Algorithm] = &[$(Algorithm::$algorithm),*];
-
-            fn fast(
-                problem: Problem,
-                algorithm: Algorithm,
-                means: Means,
-                parameters: Parameters<'_, Self>,
-            ) -> Result<Option<Fast<Self>>> {
-                Fast::new(problem, algorithm, means, parameters)
-            }
-
-            fn run(fast: &mut Fast<Self>, input: &TensorView<'_, Self>, output: ArrayViewMut5<'_, Self>) {
-                fast.run_here(input, output);
-            }
-
-            fn dense(rows: DenseRows<'_, Self>) -> Result<Option<Dense<Self>>> {
-                Dense::new(rows)
-            }
-
-            fn run_dense(dense: &mut Dense<Self>, input: &[Self], output: &mut [Self]) {
-                dense.run(input, output);
-            }
-
-            fn phases(transposed: &Transposed<'_, Self>) -> Result<Option<Phases<Self>>> {
-                Phases::new(transposed)
-            }
-
-            fn run_phases(phases: &mut Phases<Self>, input: &TensorView<'_, Self>, output: &mut [Self]) {
-                phases.run_into(input, output);
-            }
-
-            fn fastest(problem: &Problem, level: Level, may: &dyn Fn(Algorithm) -> bool) -> Algorithm {
-                choose::fastest::<Self>(problem, level, may)
-            }
 
             fn pack(level: Level, pack: Pack<'_, Self>) {
                 pack::pack(level, pack);
@@ -198,51 +147,77 @@ macro_rules! floats {
                 }
             }
         }
-    )*};
-}
 
-macro_rules! integers {
-    ($($integer:ident),*) => {$(
-        impl Kernels for $integer {
-            const ALGORITHMS: &[Algorithm] = &[];
+        impl Convolve<$float> for Floats {
+            fn fastest(
+                &self,
+                problem: &Problem,
+                ruled_out: Algorithms,
+                weights: &TensorView<'_, $float>,
+                prepared: &Prepared<$float>,
+            ) -> Algorithm {
+                let may = |algorithm| {
+                    !ruled_out.contains(algorithm) && fast::may_use(algorithm, problem, weights, prepared)
+                };
+                choose::fastest::<$float>(problem, Level::new(), &may)
+            }
 
-            fn fast(_: Problem, _: Algorithm, _: Means, _: Parameters<'_, Self>) -> Result<Option<Fast<Self>>> {
-                Ok(None)
+            fn has_method(
+                &self,
+                problem: &Problem,
+                (algorithm, means): (Algorithm, Means),
+                weights: &TensorView<'_, $float>,
+                prepared: &Prepared<$float>,
+            ) -> bool {
+                fast::may_use(algorithm, problem, weights, prepared)
+                    && fast::method(problem, algorithm, means.level, weights, prepared).is_some()
             }
-            fn run(_: &mut Fast<Self>, _: &TensorView<'_, Self>, _: ArrayViewMut5<'_, Self>) {}
-            fn dense(_: DenseRows<'_, Self>) -> Result<Option<Dense<Self>>> {
-                Ok(None)
+
+            fn pools(&self, algorithm: Algorithm, problem: &Problem, bias: Option<TensorView<'_, $float>>) -> bool {
+                choose::pools::<$float>(algorithm, problem, Level::new())
+                    && bias.is_none_or(|bias| $float::are_finite(&bias))
             }
-            fn run_dense(_: &mut Dense<Self>, _: &[Self], _: &mut [Self]) {}
-            fn phases(_: &Transposed<'_, Self>) -> Result<Option<Phases<Self>>> {
-                Ok(None)
+
+            fn fast(
+                &self,
+                problem: Problem,
+                (algorithm, means): (Algorithm, Means),
+                parameters: Parameters<'_, $float>,
+            ) -> Result<Option<Fast<$float>>> {
+                match fast::may_use(algorithm, &problem, &parameters.weights, parameters.prepared) {
+                    true => Fast::new(problem, algorithm, means, parameters),
+                    false => Ok(None),
+                }
             }
-            fn run_phases(_: &mut Phases<Self>, _: &TensorView<'_, Self>, _: &mut [Self]) {}
-            fn fastest(_: &Problem, _: Level, _: &dyn Fn(Algorithm) -> bool) -> Algorithm {
-                Algorithm::Taps
+
+            fn run(
+                &self,
+                fast: &mut Fast<$float>,
+                input: &TensorView<'_, $float>,
+                output: TensorViewMut<'_, $float>,
+            ) -> Result<()> {
+                fast.run(input, output)
             }
-            fn pack(_: Level, _: Pack<'_, Self>) {}
-            fn gather(_: Level, _: Gather<'_, Self>) {}
-            fn transpose_rows(_: Level, _: Transpose<'_, Self>) {}
-            fn gemm(_: Level, _: Block<'_, '_, Self>) {}
-            fn gemm_rows(_: Level, _: RowBlock<'_, '_, Self>) {}
-            fn rows(_: Level, _: Rows<'_, Self>) {}
-            fn depthwise(_: Level, _: Depthwise<'_, '_, Self>) {}
-            fn separable(_: Level, _: Separable<'_, Self>) {}
-            fn are_finite(_: &TensorView<'_, Self>) -> bool {
-                true
+
+            fn run_into(&self, fast: &mut Fast<$float>, input: &TensorView<'_, $float>, output: &mut [$float]) {
+                fast.run_into(input, output);
             }
-            fn factors(_: &[Self], _: usize, _: usize) -> Option<Vec<Self>> {
-                None
+
+            fn dense(&self, rows: DenseRows<'_, $float>) -> Result<Option<Dense<$float>>> {
+                Dense::new(rows)
             }
-            fn winograd(_: Level, _: Winograd<'_, Self>) -> bool {
-                true
+
+            fn run_dense(&self, dense: &mut Dense<$float>, input: &[$float], output: &mut [$float]) {
+                dense.run(input, output);
             }
-            fn mend(_: Mend<'_, Self>) {}
-            fn are_moderate(_: &TensorView<'_, Self>) -> bool {
-                true
+
+            fn phases(&self, transposed: &Transposed<'_, $float>) -> Result<Option<Phases<$float>>> {
+                Phases::new(transposed)
             }
-            fn winograd_weights(_: Level, _: winograd::Weights<'_, Self>, _: &mut [Self]) {}
+
+            fn run_phases(&self, phases: &mut Phases<$float>, input: &TensorView<'_, $float>, output: &mut [$float]) {
+                phases.run_into(input, output);
+            }
         }
     )*};
 }
@@ -252,4 +227,75 @@ floats! {
     // Whoever computes in `f64` wants its accuracy: no Winograd. And fewer kernels, as each takes long to compile.
     f64: [Pixels, Channels, Rows, Zones];
 }
-integers!(i32, i64);
+
+/// What code for every type of pixels calls: the kernels of one type, all of whose methods are compiled here.
+pub(super) trait Convolve<T: Element>: Sync {
+    /// The fastest algorithm that may be used.
+    fn fastest(
+        &self,
+        problem: &Problem,
+        ruled_out: Algorithms,
+        weights: &TensorView<'_, T>,
+        prepared: &Prepared<T::Sum>,
+    ) -> Algorithm;
+
+    /// Whether an algorithm computes the whole layer, which it does not where it would need memory out of all proportion.
+    fn has_method(
+        &self,
+        problem: &Problem,
+        asked: (Algorithm, Means),
+        weights: &TensorView<'_, T>,
+        prepared: &Prepared<T::Sum>,
+    ) -> bool;
+
+    /// Whether an algorithm pools the results of a layer with this bias.
+    fn pools(&self, algorithm: Algorithm, problem: &Problem, bias: Option<TensorView<'_, T::Sum>>) -> bool;
+
+    /// [`Fast::new`] by an algorithm that may be used; [`Fast::run`], and [`Fast::run_into`].
+    fn fast(
+        &self,
+        problem: Problem,
+        asked: (Algorithm, Means),
+        parameters: Parameters<'_, T, T::Sum>,
+    ) -> Result<Option<Fast<T::Sum>>>;
+    fn run(&self, fast: &mut Fast<T::Sum>, input: &TensorView<'_, T>, output: TensorViewMut<'_, T::Sum>) -> Result<()>;
+    fn run_into(&self, fast: &mut Fast<T::Sum>, input: &TensorView<'_, T>, output: &mut [T::Sum]);
+
+    /// [`Dense::new`], and [`Dense::run`].
+    fn dense(&self, rows: DenseRows<'_, T, T::Sum>) -> Result<Option<Dense<T::Sum>>>;
+    fn run_dense(&self, dense: &mut Dense<T::Sum>, input: &[T], output: &mut [T::Sum]);
+
+    /// [`Phases::new`], and [`Phases::run_into`].
+    fn phases(&self, transposed: &Transposed<'_, T, T::Sum>) -> Result<Option<Phases<T::Sum>>>;
+    fn run_phases(&self, phases: &mut Phases<T::Sum>, input: &TensorView<'_, T>, output: &mut [T::Sum]);
+}
+
+/// The kernels of floats. Integers are convolved by tap.
+struct Floats;
+
+macro_rules! family {
+    ($($number:ident: $kernels:expr,)*) => {
+        impl Family for Floats {
+            type Of<T: Element> = Option<&'static dyn Convolve<T>>;
+            $(
+                fn $number() -> Self::Of<$number> {
+                    $kernels
+                }
+            )*
+        }
+    };
+}
+
+family!(f32: Some(&Floats), f64: Some(&Floats), i8: None, u8: None, i16: None, i32: None, i64: None,);
+
+/// The kernels of an element, where it has some.
+pub(super) fn of<T: Element>() -> Option<&'static dyn Convolve<T>> {
+    T::member::<Floats>()
+}
+
+/// A layer made ready to run, and the kernels that run it.
+#[derive(Clone)]
+pub(super) struct Ready<T: Element, L> {
+    pub(super) kernels: &'static dyn Convolve<T>,
+    pub(super) layer: L,
+}

@@ -42,16 +42,14 @@ mod zones;
 
 pub use algorithm::Algorithm;
 pub use aliases::{Conv1d, Conv2d, Conv3d};
-pub(crate) use dense::Dense;
-pub(crate) use kernels::Kernels;
+pub(crate) use dense::ReadyDense;
 pub use transpose::{ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d};
 
 use std::fmt;
 
 use crate::kernels::epilogue::Clamp;
-use crate::shape::MapShape;
-use crate::tensor::{Tensor, element_count};
-use crate::version::Version;
+use crate::module::Version;
+use crate::tensor::{MapShape, Tensor, element_count};
 use crate::window::{Axis, Geometry, PaddingMode, Window};
 use crate::{Element, IntoPadding, IntoPerAxis, IntoTensor, Result};
 use algorithm::Algorithms;

@@ -6,14 +6,13 @@ use std::ops::Range;
 use super::algorithm::Algorithm;
 use super::epilogue::WithEpilogue;
 use super::fast::{self, Fast, Parameters};
-use super::kernels::Kernels;
+use super::kernels::{self, Convolve, Ready};
 use super::parameters::{parameters, parameters_mut};
 use super::prepared::Prepared;
 use super::problem::Problem;
 use super::{Conv, Layer, bias_of, direct, padded, reference};
 use crate::kernels::epilogue::Clamp;
-use crate::module::{Module, Operator, check_shape};
-use crate::plan::Run;
+use crate::module::{Module, Operator, Run, check_shape};
 use crate::simd::Level;
 use crate::tensor::{Tensor, TensorView, TensorViewMut};
 use crate::window::PaddingMode;
@@ -35,7 +34,7 @@ impl<T: Element, const N: usize> Operator for Conv<T, N> {
 
 /// How a convolution may run.
 #[derive(Debug, Clone, Copy)]
-pub struct Means {
+pub(super) struct Means {
     pub(super) level: Level,
     pub(super) threads: usize,
 }
@@ -51,7 +50,7 @@ impl Means {
 impl<T: Element, const N: usize> Conv<T, N> {
     /// This convolution by the fastest algorithm that may be used, or by the one that is asked for; `None` where it is best
     /// done by tap.
-    pub(super) fn fast(&self, layer: &Layer<N>, asked: Option<(Algorithm, Means)>) -> Result<Option<Fast<T::Sum>>> {
+    pub(super) fn fast(&self, layer: &Layer<N>, asked: Option<(Algorithm, Means)>) -> Result<Option<Planned<T>>> {
         let Some(problem) = Problem::new(layer, self.groups, self.padding_mode)? else { return Ok(None) };
         self.fast_with(problem, asked, self.clamp)
     }
@@ -62,23 +61,17 @@ impl<T: Element, const N: usize> Conv<T, N> {
         problem: Problem,
         asked: Option<(Algorithm, Means)>,
         clamp: Option<Clamp<T::Sum>>,
-    ) -> Result<Option<Fast<T::Sum>>> {
-        let Some(weights) = T::as_sums(self.filters.view()) else { return Ok(None) };
-        let (algorithm, means) = asked.unwrap_or_else(|| (self.fastest(&problem, &weights), Means::of(&problem)));
-        if !fast::may_use(algorithm, &problem, &weights, &self.prepared) {
-            return Ok(None);
-        }
+    ) -> Result<Option<Planned<T>>> {
+        let Some(kernels) = kernels::of() else { return Ok(None) };
+        let asked = asked.unwrap_or_else(|| (self.fastest(kernels, &problem), Means::of(&problem)));
         let bias = self.bias.as_ref().map(|bias| bias.iter().copied().collect());
-        let parameters = Parameters { weights, bias, clamp, prepared: &self.prepared };
-        T::Sum::fast(problem, algorithm, means, parameters)
+        let parameters = Parameters { weights: self.filters.view(), bias, clamp, prepared: &self.prepared };
+        Ok(kernels.fast(problem, asked, parameters)?.map(|layer| Ready { kernels, layer }))
     }
 
     /// The fastest algorithm that may be used.
-    pub(super) fn fastest(&self, problem: &Problem, weights: &TensorView<'_, T::Sum>) -> Algorithm {
-        let may = |algorithm| {
-            !self.ruled_out.contains(algorithm) && fast::may_use(algorithm, problem, weights, &self.prepared)
-        };
-        T::Sum::fastest(problem, Level::new(), &may)
+    pub(super) fn fastest(&self, kernels: &dyn Convolve<T>, problem: &Problem) -> Algorithm {
+        kernels.fastest(problem, self.ruled_out, &self.filters.view(), &self.prepared)
     }
 
     /// Computes by tap, which needs nothing prepared.
@@ -116,12 +109,12 @@ impl<T: Element, const N: usize> Module<T, T::Sum> for Conv<T, N> {
         let layer = self.layer(input.shape())?;
         check_shape(&layer.output.to_vec(), &output)?;
         let mut fast = if layer.is_small() { None } else { self.fast(&layer, None)? };
-        output.write_with(&mut |output| match (&mut fast, T::as_sums(input.clone())) {
-            (Some(fast), Some(input)) => {
+        output.write_with(&mut |output| match &mut fast {
+            Some(fast) => {
                 fast.run_into(&input, output);
                 Ok(())
             }
-            _ => self.by_tap(&layer, &input, output),
+            None => self.by_tap(&layer, &input, output),
         })
     }
 
@@ -129,9 +122,8 @@ impl<T: Element, const N: usize> Module<T, T::Sum> for Conv<T, N> {
         let layer = self.layer(input_shape)?;
         match self.fast(&layer, None)? {
             Some(mut fast) => {
-                fast.take_staging()?;
-                let planned = Planned::<T>(fast);
-                Ok(Plan::new(input_shape, &layer.output.to_vec(), planned).of_version(&self.version))
+                fast.layer.take_staging()?;
+                Ok(Plan::new(input_shape, &layer.output.to_vec(), fast).of_version(&self.version))
             }
             None => Ok(Plan::of(self.clone(), input_shape)?.of_version(&self.version)),
         }
@@ -192,25 +184,25 @@ impl<T: Element, const N: usize> Bands<T, T::Sum> for Conv<T, N> {
 
 /// What the plan of a convolution holds. A plan for a part of a network takes room for an output that lies otherwise than row by row
 /// only if it meets one.
-pub(super) struct Planned<T: Element>(pub(super) Fast<T::Sum>);
+pub(super) type Planned<T> = Ready<T, Fast<<T as Element>::Sum>>;
 
-impl<T: Element> Clone for Planned<T> {
-    fn clone(&self) -> Self {
-        Self(self.0.clone())
+impl<T: Element> Planned<T> {
+    /// Computes the output as a slice in row-major order.
+    pub(super) fn run_into(&mut self, input: &TensorView<'_, T>, output: &mut [T::Sum]) {
+        self.kernels.run_into(&mut self.layer, input, output);
     }
 }
 
 impl<T: Element> Run<T, T::Sum> for Planned<T> {
     fn run(&mut self, input: TensorView<'_, T>, output: TensorViewMut<'_, T::Sum>) -> Result<()> {
-        let input = T::as_sums(input).expect("the weights were sums, so the pixels are");
-        self.0.run(&input, output)
+        self.kernels.run(&mut self.layer, &input, output)
     }
 
     fn algorithm(&self) -> String {
-        self.0.describe()
+        self.layer.describe()
     }
 
     fn workspace_bytes(&self) -> usize {
-        self.0.workspace_bytes()
+        self.layer.workspace_bytes()
     }
 }

@@ -10,7 +10,7 @@ use crate::simd::{Kernel, Lanes, Level, Simd, Vector, load, run};
 use crate::window::PaddingMode;
 
 /// Packs a band.
-pub struct Pack<'a, A> {
+pub(super) struct Pack<'a, A> {
     pub(super) packing: &'a Packing,
     /// `[channel, plane, row, column]`.
     pub(super) image: ArrayView4<'a, A>,

@@ -79,7 +79,7 @@ fn greatest_common_divisor(one: usize, other: usize) -> usize {
 }
 
 /// A transposed convolution as the convolutions see it.
-pub struct Transposed<'a, A> {
+pub(super) struct Transposed<'a, T, A = T> {
     pub(super) images: usize,
     pub(super) groups: usize,
     /// Channels and filters of one group.
@@ -89,7 +89,7 @@ pub struct Transposed<'a, A> {
     pub(super) axes: [Axis; 3],
     pub(super) spatial_axes: usize,
     /// `[channel of all groups, filter of its group, tap]`
-    pub(super) weights: &'a [A],
+    pub(super) weights: &'a [T],
     pub(super) bias: Option<Vec<A>>,
 }
 
@@ -175,7 +175,7 @@ fn weights<A: Kernels>(transposed: &Transposed<'_, A>, classes: &[Class; 3], pha
 
 /// A transposed convolution, ready to run.
 #[derive(Debug, Clone)]
-pub struct Phases<A> {
+pub(super) struct Phases<A> {
     parts: Vec<Part<A>>,
     axes: [Axis; 3],
     /// What outputs that no tap reaches are, for each filter, where there are some.
@@ -185,8 +185,7 @@ pub struct Phases<A> {
 }
 
 impl<A: Kernels> Phases<A> {
-    /// `None` where there are no kernels, or it is better done by tap. To be called by [`Kernels::phases`] alone, so that it is compiled
-    /// in this crate.
+    /// `None` where the level has no kernels, or it is better done by tap.
     pub(super) fn new(transposed: &Transposed<'_, A>) -> Result<Option<Self>> {
         let (axes, level) = (transposed.axes, Level::new());
         let by_axis = axes.each_ref().map(classes);
@@ -194,7 +193,7 @@ impl<A: Kernels> Phases<A> {
         let known = (1..=MOST_CONVOLUTIONS).contains(&counts.iter().product());
         // A zero around the input times an infinite weight would be a product that the definition does not have.
         let finite = A::are_finite(&TensorView::from_slice(&[transposed.weights.len()], transposed.weights)?);
-        if !known || !finite || !has_kernels(level) || A::ALGORITHMS.is_empty() {
+        if !known || !finite || !has_kernels(level) {
             return Ok(None);
         }
         let mut parts = Vec::new();
@@ -212,7 +211,9 @@ impl<A: Kernels> Phases<A> {
         let workers = fast::threads_for(outputs * (transposed.images * filters) as f64);
         Ok(Some(Self { parts, axes, background, level, workers }))
     }
+}
 
+impl<A: Copy + Default> Phases<A> {
     /// What the convolutions are computed by.
     pub(super) fn describe(&self) -> String {
         let mut names: Vec<_> = self.parts.iter().map(|part| part.fast.describe()).collect();
@@ -225,8 +226,10 @@ impl<A: Kernels> Phases<A> {
         let of_part = |part: &Part<A>| part.fast.workspace_bytes() + size_of_val(&part.maps[..]);
         self.parts.iter().map(of_part).sum()
     }
+}
 
-    /// Computes the output in row-major order. To be called by [`Kernels::run_phases`] alone.
+impl<A: Kernels> Phases<A> {
+    /// Computes the output in row-major order.
     pub(super) fn run_into(&mut self, input: &TensorView<'_, A>, output: &mut [A]) {
         for part in &mut self.parts {
             part.fast.run_into(input, &mut part.maps);

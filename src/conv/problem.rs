@@ -9,7 +9,7 @@ pub(super) const LITTLE_SCRATCH: usize = 1 << 16;
 
 /// A convolution over three spatial axes, outermost first; axes that the layer lacks have one pixel and one output.
 #[derive(Debug, Clone)]
-pub struct Problem {
+pub(super) struct Problem {
     pub(super) images: usize,
     pub(super) groups: usize,
     /// Channels of one group.

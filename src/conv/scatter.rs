@@ -2,7 +2,7 @@
 
 use super::bias_of;
 use super::transpose::{ConvTranspose, Layer};
-use crate::plan::Run as RunPlan;
+use crate::module::Run as RunPlan;
 use crate::tensor::{Staging, TensorView, TensorViewMut};
 use crate::window::{Geometry, Run, unravel};
 use crate::{Element, Result};

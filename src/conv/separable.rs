@@ -199,7 +199,7 @@ fn still(length: usize) -> Axis {
 }
 
 /// Computes planes, or a band of each, in two passes: `rows` has the [`factors`] of the filters for weights.
-pub struct Separable<'a, A> {
+pub(super) struct Separable<'a, A> {
     pub(super) passes: &'a Passes,
     pub(super) rows: Rows<'a, A>,
 }

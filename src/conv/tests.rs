@@ -8,9 +8,10 @@ use ndarray::{Array, ArrayD, Axis, IxDyn, Slice};
 use proptest::prelude::*;
 
 use super::bands::Bands;
+use super::kernels::Kernels;
 use super::module::Means;
 use super::problem::Problem;
-use super::{Algorithm, Conv, Kernels, choose, reference};
+use super::{Algorithm, Conv, choose, reference};
 use crate::simd::kernel_levels;
 use crate::tensor::{TensorView, TensorViewMut};
 use crate::window::PaddingMode;

@@ -3,16 +3,13 @@
 use std::fmt;
 
 use super::filters::Bank;
-use super::kernels::Kernels;
+use super::kernels::{self, Ready};
 use super::parameters::{parameters, parameters_mut};
 use super::phases::{Phases, Transposed};
 use super::scatter::Scattered;
 use super::window_of;
-use crate::module::{Module, Operator, check_shape};
-use crate::plan::Run as RunPlan;
-use crate::shape::MapShape;
-use crate::tensor::{Tensor, TensorView, TensorViewMut, element_count, filled};
-use crate::version::Version;
+use crate::module::{Module, Operator, Run as RunPlan, Version, check_shape};
+use crate::tensor::{MapShape, Tensor, TensorView, TensorViewMut, element_count, filled};
 use crate::window::{AxisSpec, Geometry, Window, try_map_axes};
 use crate::{Element, Error, IntoPadding, IntoPerAxis, IntoTensor, Plan, Result};
 
@@ -261,9 +258,9 @@ impl<T: Element, const N: usize> Module<T, T::Sum> for ConvTranspose<T, N> {
         let layer = self.layer(input.shape())?;
         check_shape(&layer.output.to_vec(), &output)?;
         let phases = if layer.is_small() { None } else { self.phases(&layer)? };
-        if let (Some(mut phases), Some(input)) = (phases, T::as_sums(input.clone())) {
+        if let Some(Ready { kernels, layer: mut phases }) = phases {
             return output.write_with(&mut |output| {
-                T::Sum::run_phases(&mut phases, &input, output);
+                kernels.run_phases(&mut phases, &input, output);
                 Ok(())
             });
         }
@@ -305,7 +302,7 @@ impl<T: Element, const N: usize> Module<T, T::Sum> for ConvTranspose<T, N> {
 
 /// What the plan of a transposed convolution holds.
 struct Planned<T: Element> {
-    phases: Phases<T::Sum>,
+    phases: Ready<T, Phases<T::Sum>>,
     /// Room for an output that lies otherwise than row by row.
     staging: Vec<T::Sum>,
 }
@@ -318,22 +315,22 @@ impl<T: Element> Clone for Planned<T> {
 
 impl<T: Element> RunPlan<T, T::Sum> for Planned<T> {
     fn run(&mut self, input: TensorView<'_, T>, mut output: TensorViewMut<'_, T::Sum>) -> Result<()> {
-        let input = T::as_sums(input).expect("the weights were sums, so the pixels are");
+        let Ready { kernels, layer: phases } = &mut self.phases;
         if let Some(output) = output.as_slice_mut() {
-            T::Sum::run_phases(&mut self.phases, &input, output);
+            kernels.run_phases(phases, &input, output);
             return Ok(());
         }
-        T::Sum::run_phases(&mut self.phases, &input, &mut self.staging);
+        kernels.run_phases(phases, &input, &mut self.staging);
         output.assign_elements(&self.staging);
         Ok(())
     }
 
     fn algorithm(&self) -> String {
-        self.phases.describe()
+        self.phases.layer.describe()
     }
 
     fn workspace_bytes(&self) -> usize {
-        self.phases.workspace_bytes() + size_of_val(&self.staging[..])
+        self.phases.layer.workspace_bytes() + size_of_val(&self.staging[..])
     }
 }
 
@@ -347,26 +344,26 @@ impl<const N: usize> Layer<N> {
 
 impl<T: Element, const N: usize> ConvTranspose<T, N> {
     /// This layer as convolutions; `None` where it is done by tap.
-    fn phases(&self, layer: &Layer<N>) -> Result<Option<Phases<T::Sum>>> {
+    fn phases(&self, layer: &Layer<N>) -> Result<Option<Ready<T, Phases<T::Sum>>>> {
         let Layer { bank, geometry, output } = layer;
         let images = output.batch.unwrap_or(1);
-        let weights = self.filters.view().contiguous()?;
-        let weights = TensorView::from(&*weights);
-        let Some(weights) = T::as_sums(weights).filter(|_| N <= 3 && images * bank.inputs * bank.outputs > 0) else {
+        let Some(kernels) = kernels::of::<T>().filter(|_| N <= 3 && images * bank.inputs * bank.outputs > 0) else {
             return Ok(None);
         };
+        let weights = &self.filters.view().contiguous()?;
         let point = AxisSpec { axis: 0, length: 1, size: 1, stride: 1, dilation: 1 }.with_padding(0, 0, false)?;
         let mut axes = [point; 3];
         axes[3 - N..].copy_from_slice(geometry.axes());
-        T::Sum::phases(&Transposed {
+        let phases = kernels.phases(&Transposed {
             images,
             groups: self.groups,
             channels: bank.inputs,
             filters: bank.outputs / self.groups,
             axes,
             spatial_axes: N,
-            weights: weights.to_slice().expect("it was made of a slice"),
+            weights,
             bias: self.bias.as_ref().map(|bias| bias.iter().copied().collect()),
-        })
+        })?;
+        Ok(phases.map(|layer| Ready { kernels, layer }))
     }
 }

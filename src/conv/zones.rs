@@ -7,7 +7,7 @@
 //!     see taps    1, 2     all     0, 1
 //! ```
 //!
-//! Of 3×3 taps that lie far apart on a small map (as in DeepLab's or SSD's), and of any on maps of a few pixels, most would be multiplied
+//! Of 3×3 taps that lie far apart on a small map (as in `DeepLab`'s or SSD's), and of any on maps of a few pixels, most would be multiplied
 //! by zeros. The maps of the zones are then dealt into the output.
 
 use std::ops::Range;

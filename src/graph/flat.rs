@@ -1,9 +1,8 @@
 //! A graph and the graphs within it as one list of nodes, with the shapes of all values.
 
 use super::{Graph, Join, Node, Value, Work};
-use crate::module::Module;
+use crate::module::{Module, Seen};
 use crate::tensor::element_count;
-use crate::version::Seen;
 use crate::{Element, Error, Lowering, Result};
 
 /// Graphs within graphs, at most: one that holds itself has no end.

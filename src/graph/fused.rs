@@ -12,9 +12,8 @@ use std::ops::Range;
 
 use super::cut::{Cut, Pair};
 use super::in_place::{InPlace, apply_all};
-use crate::fusion::with_axis;
+use crate::module::{Run, with_axis};
 use crate::parallel::{Part, alone, share, threads};
-use crate::plan::Run;
 use crate::tensor::{TensorView, TensorViewMut, filled};
 use crate::{Band, Bands, Element, Plan, Result};
 

@@ -4,10 +4,9 @@ use std::ops::Range;
 
 use super::in_place::{InPlace, apply_all, join};
 use super::{Join, flat};
-use crate::flatten::in_order;
+use crate::module::Run;
 use crate::parallel;
-use crate::plan::Run;
-use crate::tensor::{TensorView, TensorViewMut};
+use crate::tensor::{TensorView, TensorViewMut, in_order};
 use crate::{Element, Plan, Result};
 
 /// Where a value lies.

@@ -2,8 +2,9 @@
 
 use super::epilogue::Clamp;
 use super::functions::Exponential;
-use crate::activation::Activation;
+use super::rectify::{self, Rectify};
 use crate::simd::{Level, vectorized_narrow};
+use crate::terms::Activation;
 
 /// What functions of every element need, for every [`Element`](crate::Element).
 ///
@@ -13,12 +14,26 @@ pub trait Kernels: Copy {
     fn of_parameter(parameter: f64) -> Self;
     /// Applies an activation. Integers have the ReLU and clamps alone, and are left as they are by others.
     fn activate(activation: Activation, elements: &mut [Self]);
+    /// [`Rectify`]
+    fn rectify(level: Level, rectify: Rectify<'_, Self>);
     /// Adds to every element its partner.
     fn add(elements: &mut [Self], others: &[Self]);
     /// Multiplies every element by its partner.
     fn multiply(elements: &mut [Self], others: &[Self]);
     /// Multiplies all by one number, and adds another.
     fn scale(elements: &mut [Self], factor: Self, offset: Self);
+}
+
+impl<A: Kernels> Clamp<A> {
+    /// The clamp that an activation is, if it is one: what is applied to sums before they are stored.
+    pub(crate) fn of(activation: Activation) -> Option<Self> {
+        let (low, high) = match activation {
+            Activation::Relu => (0.0, f64::INFINITY),
+            Activation::Clamp { low, high } => (low, high),
+            _ => return None,
+        };
+        Some(Self { low: A::of_parameter(low), high: A::of_parameter(high) })
+    }
 }
 
 /// Applies a function to every element, with the instructions of a level where the numbers are `f32`: others are few, and plain loops
@@ -115,6 +130,10 @@ macro_rules! floats {
                 }
             }
 
+            fn rectify(level: Level, rectify: Rectify<'_, Self>) {
+                rectify::compute(level, rectify);
+            }
+
             fn add(elements: &mut [Self], others: &[Self]) {
                 each_pair(elements, others, |one, other| one + other);
             }
@@ -143,11 +162,15 @@ macro_rules! integers {
             }
 
             fn activate(activation: Activation, elements: &mut [Self]) {
-                if let Some(clamp) = activation.clamp::<Self>() {
+                if let Some(clamp) = Clamp::of(activation) {
                     for element in elements {
                         *element = clamp.apply(*element);
                     }
                 }
+            }
+
+            fn rectify(level: Level, rectify: Rectify<'_, Self>) {
+                rectify::compute(level, rectify);
             }
 
             fn add(elements: &mut [Self], others: &[Self]) {

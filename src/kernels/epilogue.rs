@@ -1,7 +1,7 @@
 //! The epilogue: what happens to sums on their way from registers into the output.
 
-use crate::Quads;
 use crate::simd::{Lanes, Simd, Vector, outline};
+use crate::terms::Quads;
 
 outline!();
 

@@ -30,7 +30,7 @@ pub(crate) enum Along {
 }
 
 /// A block of pixels under a block of filters.
-pub struct Block<'a, 'm, A> {
+pub(crate) struct Block<'a, 'm, A> {
     pub(crate) along: Along,
     /// Panels of pixels, from one to the next so far, of so many pixels each; the last may be of fewer.
     pub(crate) panels: &'a [A],

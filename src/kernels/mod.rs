@@ -8,6 +8,7 @@
 //!     depthwise   planes with a filter each, in vectors along the channels
 //!     epilogue    bias, activation, and the way from registers into the maps
 //!     elementwise  functions of every element, in vectors, and the exponential functions for them
+//!     rectify     the ReLU
 //!     maps        pixels put where tables say, interpolation, norms over channels
 //!     pool        windows over planes, in vectors
 //!     transpose   channels that lie side by side, put into rows
@@ -21,6 +22,7 @@ pub(crate) mod gemm;
 pub(crate) mod maps;
 pub(crate) mod panels;
 pub(crate) mod pool;
+pub(crate) mod rectify;
 pub(crate) mod rows;
 pub(crate) mod tile;
 pub(crate) mod transpose;

@@ -16,7 +16,7 @@ use std::ops::{Deref, Range};
 
 use super::epilogue::transpose;
 use super::tile::height_for;
-use crate::cache;
+use crate::simd::cache;
 use crate::simd::{Kernel, Lanes, Level, Simd, Vector, run};
 
 /// Panels of so many bytes are written and used together: they should stay in the second-level cache, beside the weights of a block of
@@ -223,7 +223,7 @@ impl Panels {
 }
 
 /// Writes the panels of a block.
-pub struct Gather<'a, A> {
+pub(crate) struct Gather<'a, A> {
     pub(crate) panels: &'a Panels,
     pub(crate) block: &'a PixelBlock,
     pub(crate) source: &'a [A],
@@ -301,7 +301,7 @@ fn copy_end<A: Copy>(source: &[A], run: &Run, length: usize, into: &mut [A]) {
 }
 
 /// Writes the panels of some pixels whose channels lie side by side: `[pixel][depth]` becomes `[panel][depth][pixel]`.
-pub struct Transpose<'a, A> {
+pub(crate) struct Transpose<'a, A> {
     pub(crate) block: &'a PixelBlock,
     /// Of the first pixel of the block on.
     pub(crate) rows: &'a [A],

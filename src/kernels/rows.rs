@@ -11,7 +11,7 @@ outline!();
 ///
 /// Along pixels, there is an image of them; where 2×2 sums are pooled, a tile has a register of two rows each, so that they meet in
 /// registers.
-pub struct RowBlock<'a, 'm, A> {
+pub(crate) struct RowBlock<'a, 'm, A> {
     pub(crate) along: Along,
     /// All that is read; and as much behind it as a tile is wide, unless it is the input itself: there, along pixels, no row is shorter
     /// than a register.

@@ -79,7 +79,7 @@ pub(crate) fn transpose_tiles<T, U>(
 }
 
 /// Channels that lie side by side at each of some places.
-pub struct SideBySide<'a, T> {
+pub(crate) struct SideBySide<'a, T> {
     pub(crate) from: &'a [T],
     /// From place to place, and from channel to channel of what is written.
     pub(crate) pitch: usize,

@@ -1,9 +1,7 @@
 //! [`BatchNorm`], with the statistics that it was trained with.
 
-use crate::module::{Module, Operator};
-use crate::plan::Run;
+use crate::module::{Module, Operator, Run, Version};
 use crate::tensor::{Tensor, TensorView, TensorViewMut, element_count};
-use crate::version::Version;
 use crate::{ChannelAxis, ChannelScale, Conv, Error, Float, IntoTensor, Linear, Lowering, Plan, Result};
 
 /// The batch norm of features, `[batch, channels]`, or of signals, `[batch, channels, length]`: a [`BatchNorm`]. The output has the

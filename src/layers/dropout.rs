@@ -1,8 +1,7 @@
 //! [`Dropout`], which does nothing once a network is trained.
 
-use crate::flatten::InOrder;
-use crate::module::{Module, Operator, check_shape};
-use crate::plan::Run;
+use super::flatten::InOrder;
+use crate::module::{Module, Operator, Run, check_shape};
 use crate::tensor::{TensorView, TensorViewMut};
 use crate::{Element, Lowering, Plan, Result};
 

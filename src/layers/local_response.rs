@@ -1,8 +1,7 @@
 //! [`LocalResponseNorm`], of `AlexNet` and its time.
 
 use crate::kernels::maps::LocalResponse;
-use crate::module::{Module, Operator};
-use crate::plan::Run;
+use crate::module::{Module, Operator, Run};
 use crate::tensor::{Staging, TensorView, TensorViewMut, element_count};
 use crate::{Error, Float, Plan, Result};
 

@@ -3,10 +3,8 @@
 use std::sync::Arc;
 
 use crate::kernels::maps::{Gather, Tables};
-use crate::module::{Module, Operator};
-use crate::plan::Run;
-use crate::shape::MapShape;
-use crate::tensor::{Staging, TensorView, TensorViewMut, collected, element_count};
+use crate::module::{Module, Operator, Run};
+use crate::tensor::{MapShape, Staging, TensorView, TensorViewMut, collected, element_count};
 use crate::window::{Padding, PaddingMode};
 use crate::{Element, Error, IntoPadding, Plan, Result};
 

@@ -1,9 +1,7 @@
 //! [`PRelu`]: a leaky ReLU whose slopes are trained.
 
-use crate::module::{Module, Operator};
-use crate::plan::Run;
+use crate::module::{Module, Operator, Run, Version};
 use crate::tensor::{Tensor, TensorView, TensorViewMut, element_count};
-use crate::version::Version;
 use crate::{Activation, Error, Float, IntoTensor, Plan, Result};
 
 /// x, or `slope · x` below 0, with a slope for each channel or one for all, as PyTorch's `PReLU`. Channels lie on the second axis;

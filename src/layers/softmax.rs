@@ -1,7 +1,6 @@
 //! [`Softmax`] and [`LogSoftmax`] over an axis.
 
-use crate::module::{Module, Operator};
-use crate::plan::Run;
+use crate::module::{Module, Operator, Run};
 use crate::tensor::{Staging, TensorView, TensorViewMut, element_count};
 use crate::{Error, Float, Plan, Result};
 

@@ -6,10 +6,8 @@ use num_traits::ToPrimitive;
 
 use super::pad;
 use crate::kernels::maps::{Between, Interpolate, Tables};
-use crate::module::{Module, Operator};
-use crate::plan::Run;
-use crate::shape::MapShape;
-use crate::tensor::{Staging, TensorView, TensorViewMut, collected, element_count, filled};
+use crate::module::{Module, Operator, Run};
+use crate::tensor::{MapShape, Staging, TensorView, TensorViewMut, collected, element_count, filled};
 use crate::{Element, Error, Float, IntoPerAxis, Plan, Result};
 
 /// Signals made longer, or shorter, `[batch, channels, length]` with or without the first two axes: an [`Upsample`]. The output has

@@ -8,7 +8,7 @@ use prost::bytes::Bytes;
 use super::proto::TensorProto;
 use super::refusal::{Outcome, refuse};
 use crate::Tensor;
-use crate::half::half;
+use crate::element::half::half;
 use crate::tensor::element_count;
 
 /// A tensor that is known: weights, or numbers that shapes are computed from.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::layers::{Reshaped, Strided};
-use crate::kept::Kept;
+use crate::graph::kept::Kept;
 use crate::module::{Module, Operator};
 use crate::tensor::element_count;
 use crate::{AsView, ChannelAxis, Error, Graph, Lowering, Plan, Result, Tensor, TensorView, TensorViewMut};

@@ -1,8 +1,8 @@
 //! Rows of pixels, a block of registers at a time: where they lie, and what of a block is padding.
 
-use super::kernels::Kernels;
 use super::operation::Merge;
 use super::problem::{Part, Problem};
+use crate::Element;
 use crate::simd::{Select, Simd, SimdMask, Vector, load_pixels};
 use crate::window::Axis;
 
@@ -69,7 +69,7 @@ fn copy<T: Copy>(pixels: &[T], to: &mut [T]) {
 type Within<S, T> = <<T as crate::simd::Pixel>::Pixels<S> as Vector<S>>::Mask;
 
 /// How the rows of pixels are merged.
-pub(super) struct Across<S: Simd, T: Kernels, const STRIDE: usize> {
+pub(super) struct Across<S: Simd, T: Element, const STRIDE: usize> {
     pub(super) simd: S,
     pub(super) start: T::Pixels<S>,
     /// Registers of windows.
@@ -81,7 +81,7 @@ pub(super) struct Across<S: Simd, T: Kernels, const STRIDE: usize> {
     within: [[Within<S, T>; STRIDE]; 3],
 }
 
-impl<S: Simd, T: Kernels, const STRIDE: usize> Across<S, T, STRIDE> {
+impl<S: Simd, T: Element, const STRIDE: usize> Across<S, T, STRIDE> {
     #[inline(always)]
     pub(super) fn new(simd: S, columns: &Axis, start: T) -> Self {
         let lanes = T::Pixels::<S>::LEN;

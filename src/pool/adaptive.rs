@@ -8,8 +8,7 @@ use super::layer::Layer;
 use super::planes::{Pooled, Sizes};
 use super::windows::LONG;
 use crate::module::check_shape;
-use crate::shape::MapShape;
-use crate::tensor::{TensorView, TensorViewMut, collected, element_count};
+use crate::tensor::{MapShape, TensorView, TensorViewMut, collected, element_count};
 use crate::window::{Window, unravel};
 use crate::{Band, Element, Error, Plan, Result};
 

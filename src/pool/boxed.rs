@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::Reduction;
-use super::kernels::Kernels;
+use super::kernels;
 use super::operation::Operation;
 use super::planes::{Cells, Compute, Given, Pooled, Sizes, pooled};
 use super::stretches::{Stretches, halved};
@@ -92,15 +92,15 @@ impl Boxed {
     }
 }
 
-impl<T: Element + Kernels> Compute<T> for Boxed {
+impl<T: Element> Compute<T> for Boxed {
     fn compute(&self, Given { pixels, first, .. }: Given<'_, T>, output: &mut [T], _: &mut Cells, _: &mut [T]) {
         let totals = Totals { pixels, boxes: &self.layout, first, start: self.operation.start(), output };
-        T::totals(self.level, self.operation, totals);
+        kernels::of::<T>().totals(self.level, self.operation, totals);
     }
 
     fn side_by_side(&self, pixels: &[T], channels: (usize, usize), output: &mut [T]) -> bool {
         let is_sum = matches!(self.operation, Operation::Average { .. }) && self.layout.whole_planes().is_some();
-        is_sum && T::channel_means(self.level, pixels, channels, output)
+        is_sum && kernels::of::<T>().channel_means(self.level, pixels, channels, output)
     }
 
     fn algorithm(&self) -> &'static str {

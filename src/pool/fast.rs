@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::counts::Counts;
-use super::kernels::Kernels;
+use super::kernels;
 use super::operation::Operation;
 use super::outputs::Outputs;
 use super::pairs::Pairs;
@@ -49,7 +49,7 @@ impl<T: Element> Fast<T> {
     }
 }
 
-impl<T: Element + Kernels> Compute<T> for Fast<T> {
+impl<T: Element> Compute<T> for Fast<T> {
     fn compute(&self, given: Given<'_, T>, output: &mut [T], cells: &mut Cells, _: &mut [T]) {
         let (Given { pixels, skipped, first }, scratch) = (given, cells.get());
         let (level, operation) = (self.level, self.operation);
@@ -58,7 +58,7 @@ impl<T: Element + Kernels> Compute<T> for Fast<T> {
                 let [_, rows, columns] = &problem.axes;
                 let (rows, row, outputs) = (rows.length(), columns.length(), columns.outputs());
                 let (inverse, upper) = (T::number(4, true), scratch);
-                T::pairs(
+                kernels::of::<T>().pairs(
                     level,
                     operation,
                     Pairs { pixels, skipped, rows, row, first, outputs, inverse, upper, output },
@@ -72,7 +72,7 @@ impl<T: Element + Kernels> Compute<T> for Fast<T> {
                     let outputs = Outputs { counts, part, length, output: &mut *output };
                     let (memory, is_suspect_here) = (&mut *scratch, &mut is_suspect);
                     let rows = Rows { small, start, memory, pixels, skipped, outputs, is_suspect: is_suspect_here };
-                    T::small(level, operation, rows);
+                    kernels::of::<T>().small(level, operation, rows);
                     if is_suspect {
                         mark_nan(problem, (pixels, skipped), part, output);
                     }

@@ -7,8 +7,7 @@ use super::operation::Operation;
 use super::planes::{Pooled, Sizes};
 use super::problem::Problem;
 use super::windows::{Of, Windows};
-use crate::shape::MapShape;
-use crate::tensor::{TensorView, TensorViewMut, element_count};
+use crate::tensor::{MapShape, TensorView, TensorViewMut, element_count};
 use crate::window::{Axis, Geometry, Window};
 use crate::{Band, Element, Plan, Quads, Result};
 

@@ -36,7 +36,6 @@ pub use boxes::{
     GlobalL2Pool2d, GlobalL2Pool3d, GlobalMaxPool, GlobalMaxPool1d, GlobalMaxPool2d, GlobalMaxPool3d, GlobalMinPool,
     GlobalMinPool1d, GlobalMinPool2d, GlobalMinPool3d, GlobalPool,
 };
-pub(crate) use kernels::Kernels;
 pub use reduction::{Reduction, Selection};
 pub use reductions::{Average, L2, Lp, Max, Min};
 pub use unpool::{MaxUnpool, MaxUnpool1d, MaxUnpool2d, MaxUnpool3d};

@@ -116,7 +116,7 @@ macro_rules! by_operation {
         /// The kernel with the operation that it merges by.
         struct By<'a, T, O>($kernel<'a, T>, O);
 
-        impl<T: Kernels, O: Merge<T>> $crate::simd::Kernel for By<'_, T, O> {
+        impl<T: $crate::Element, O: Merge<T>> $crate::simd::Kernel for By<'_, T, O> {
             type Output = ();
             /// There are too many of them.
             const SCALAR: bool = false;
@@ -129,7 +129,7 @@ macro_rules! by_operation {
 
         /// Runs the kernel by an operation with the instructions of a level.
         #[inline(never)]
-        pub(super) fn compute<T: Kernels, O: Merge<T>>(
+        pub(super) fn compute<T: $crate::Element, O: Merge<T>>(
             level: $crate::simd::Level,
             kernel: $kernel<'_, T>,
             operation: O,

@@ -1,8 +1,8 @@
 //! Where the outputs of a band go.
 
 use super::counts::Counts;
-use super::kernels::Kernels;
 use super::problem::Part;
+use crate::Element;
 
 /// The outputs of some rows of one plane, and what they are divided by.
 pub(super) struct Outputs<'a, T> {
@@ -14,7 +14,7 @@ pub(super) struct Outputs<'a, T> {
     pub(super) output: &'a mut [T],
 }
 
-impl<T: Kernels> Outputs<'_, T> {
+impl<T: Element> Outputs<'_, T> {
     /// The factor that the counts of a row have in common.
     pub(super) fn of_row(&self, row: usize) -> usize {
         self.counts.of_row(self.part.plane, self.part.first + row)

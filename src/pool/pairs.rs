@@ -3,16 +3,16 @@
 //! Two registers of a row give one of merged neighbours. The upper row of a window is done before the lower one: pixels that are
 //! read in the order in which they lie come from memory several times as fast.
 
-use super::kernels::Kernels;
 use super::operation::WIDEST;
 use super::operation::{Merge, by_operation};
-use crate::cache::Ahead;
+use crate::Element;
+use crate::simd::cache::Ahead;
 use crate::simd::{Simd, Vector, load_pixels};
 
 by_operation!(Pairs by run);
 
 /// Some rows of outputs, which may be of several planes.
-pub struct Pairs<'a, T> {
+pub(super) struct Pairs<'a, T> {
     /// All pixels, from the plane of the first row of outputs on, without so many of its first.
     pub(super) pixels: &'a [T],
     pub(super) skipped: usize,
@@ -31,7 +31,7 @@ pub struct Pairs<'a, T> {
     pub(super) output: &'a mut [T],
 }
 
-impl<T: Kernels> Pairs<'_, T> {
+impl<T: Element> Pairs<'_, T> {
     #[inline(always)]
     pub(super) fn run<S: Simd, O: Merge<T>>(self, simd: S) {
         match self.outputs < T::Pixels::<S>::LEN {
@@ -133,7 +133,7 @@ impl Place {
 }
 
 #[inline(always)]
-fn finished<S: Simd, T: Kernels, O: Merge<T>>(simd: S, merged: T::Pixels<S>, inverse: T::Pixels<S>) -> T::Pixels<S> {
+fn finished<S: Simd, T: Element, O: Merge<T>>(simd: S, merged: T::Pixels<S>, inverse: T::Pixels<S>) -> T::Pixels<S> {
     match O::COUNTED {
         true => O::divided::<S>(merged, inverse, T::Pixels::<S>::splat(simd, T::number(1, true)), true),
         false => O::finish::<S>(merged),
@@ -142,7 +142,7 @@ fn finished<S: Simd, T: Kernels, O: Merge<T>>(simd: S, merged: T::Pixels<S>, inv
 
 /// Deinterleaves the pixels of a row into even and odd columns, and merges the two: a window of 2×2 has one of either in each row.
 #[inline(always)]
-fn pairs<S: Simd, T: Kernels, O: Merge<T>>(simd: S, pixels: &[T]) -> T::Pixels<S> {
+fn pairs<S: Simd, T: Element, O: Merge<T>>(simd: S, pixels: &[T]) -> T::Pixels<S> {
     let [low, high] = load_pixels::<S, T, 2>(simd, pixels);
     let (low, high) = (O::enter::<S>(low), O::enter::<S>(high));
     O::merge(simd, low.unzip_low(high), low.unzip_high(high))

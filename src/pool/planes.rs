@@ -8,8 +8,8 @@ use ndarray::{ArrayView4, ArrayView5, ArrayViewMut4, Axis};
 
 use super::operation::WIDEST;
 use super::strided::{Bands, STAGED_BYTES, lie_side_by_side, pixel_by_pixel};
+use crate::module::{Plan, Run};
 use crate::parallel::{PIECES, share, workers_for};
-use crate::plan::{Plan, Run};
 use crate::tensor::{TensorView, TensorViewMut, filled};
 use crate::{Element, Result};
 

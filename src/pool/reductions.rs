@@ -1,11 +1,12 @@
 //! The reductions of this crate.
 
 use super::boxed::Layout;
+use super::kernels;
 use super::operation::Operation;
 use super::planes::{Pooled, Sizes};
 use super::reduction::{Reduction, Selection};
 use super::windows::Windows;
-use crate::element::{Element, Float};
+use crate::element::{Element, Float, pairwise_sum};
 use crate::{Error, Result};
 
 /// The largest pixel. NaN passes: a window with a NaN in it gives NaN. Zeros of either sign are equal, and which of them comes out
@@ -95,12 +96,12 @@ macro_rules! of_this_crate {
 
         fn windows(&self, windows: Windows) -> Result<Box<dyn Pooled<T>>> {
             let $reduction = self;
-            T::windows($operation, windows)
+            kernels::of::<T>().windows($operation, windows)
         }
 
         fn boxes(&self, layout: Layout, sizes: Sizes) -> Result<Box<dyn Pooled<T>>> {
             let $reduction = self;
-            T::boxes($operation, layout, sizes)
+            kernels::of::<T>().boxes($operation, layout, sizes)
         }
     };
 }
@@ -242,23 +243,4 @@ impl<T: Float> Reduction<T> for Lp {
             false => Err(Error::NormOrder { found: self.0 }),
         }
     }
-}
-
-/// A sum whose rounding error grows with the logarithm of the number of terms, not with the number
-/// (N. Higham, "The accuracy of floating point summation", 1993): each half is summed alone. Short stretches are summed
-/// in lanes, which a compiler turns into vector instructions.
-pub(super) fn pairwise_sum<T: Float>(pixels: &[T], term: &impl Fn(T) -> T) -> T {
-    const LANES: usize = 8;
-    if pixels.len() > 16 * LANES {
-        let (left, right) = pixels.split_at(pixels.len() / 2);
-        return pairwise_sum(left, term) + pairwise_sum(right, term);
-    }
-    let (chunks, rest) = pixels.as_chunks::<LANES>();
-    let mut lanes = [T::ZERO; LANES];
-    for chunk in chunks {
-        for (lane, &pixel) in lanes.iter_mut().zip(chunk) {
-            *lane = *lane + term(pixel);
-        }
-    }
-    lanes.iter().copied().chain(rest.iter().map(|&pixel| term(pixel))).fold(T::ZERO, |sum, next| sum + next)
 }

@@ -1,10 +1,10 @@
 //! Rows of so few registers that their pixels are read once, straight from the input, and merged by windows in registers.
 
 use super::across::{Across, Source};
-use super::kernels::Kernels;
 use super::operation::{Merge, merge_each};
 use super::outputs::Outputs;
 use super::small::Rows;
+use crate::Element;
 use crate::simd::{Simd, Vector, store_pixels};
 
 /// Registers of the outputs of a row.
@@ -13,7 +13,7 @@ const MOST: usize = 2;
 /// Registers of fewer lanes hold too little of a row for it to be compiled for them.
 pub(super) const LEAST_LANES: usize = 8;
 
-impl<T: Kernels> Rows<'_, T> {
+impl<T: Element> Rows<'_, T> {
     /// Windows of 3×3 at stride 1.
     #[inline(always)]
     pub(super) fn short<S: Simd, O: Merge<T>, const REGISTERS: usize>(&mut self, simd: S) -> T::Pixels<S> {
@@ -88,7 +88,7 @@ impl<'a, T: Copy> Places<'a, T> {
     }
 }
 
-impl<S: Simd, T: Kernels> Across<S, T, 1> {
+impl<S: Simd, T: Element> Across<S, T, 1> {
     /// The pixels of a row of so many registers of windows, and of the one behind them.
     #[inline(always)]
     fn few<O: Merge<T>, const REGISTERS: usize>(

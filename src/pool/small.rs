@@ -16,13 +16,13 @@ use std::array;
 
 use super::across::{Across, Source};
 use super::counts::Counts;
-use super::kernels::Kernels;
 use super::operation::MARGIN;
 use super::operation::{Merge, by_operation};
 use super::outputs::Outputs;
 use super::problem::Problem;
 use super::short::LEAST_LANES;
-use crate::cache::LINE;
+use crate::Element;
+use crate::simd::cache::LINE;
 use crate::simd::{Simd, SimdMask, Vector};
 use crate::window::Axis;
 
@@ -61,7 +61,7 @@ impl Small {
 }
 
 /// Some rows of outputs of one plane.
-pub struct Rows<'a, T> {
+pub(super) struct Rows<'a, T> {
     pub(super) small: &'a Small,
     /// The pixel that changes nothing, of which the memory is full at first.
     pub(super) start: T,
@@ -74,7 +74,7 @@ pub struct Rows<'a, T> {
     pub(super) is_suspect: &'a mut bool,
 }
 
-impl<T: Kernels> Rows<'_, T> {
+impl<T: Element> Rows<'_, T> {
     #[inline(always)]
     pub(super) fn run<S: Simd, O: Merge<T>>(self, simd: S) {
         let columns = &self.small.problem.axes[2];
@@ -176,7 +176,7 @@ struct Row<'a, T> {
 
 /// What the windows of a row are divided by.
 #[inline(always)]
-fn divide_by<S: Simd, T: Kernels, O: Merge<T>>(simd: S, counts: &Counts<T>, of_row: usize, divisors: [&mut [T]; 2]) {
+fn divide_by<S: Simd, T: Element, O: Merge<T>>(simd: S, counts: &Counts<T>, of_row: usize, divisors: [&mut [T]; 2]) {
     let lanes = T::Pixels::<S>::LEN;
     let factor = T::Pixels::<S>::splat(simd, T::number(of_row, false));
     let one = T::Pixels::<S>::splat(simd, T::number(1, false));
@@ -189,7 +189,7 @@ fn divide_by<S: Simd, T: Kernels, O: Merge<T>>(simd: S, counts: &Counts<T>, of_r
     }
 }
 
-impl<S: Simd, T: Kernels, const STRIDE: usize> Across<S, T, STRIDE> {
+impl<S: Simd, T: Element, const STRIDE: usize> Across<S, T, STRIDE> {
     /// Merges a row, which begins with the padding before it, or what stands in its place; and where it is the last of its windows,
     /// writes the outputs.
     #[inline(always)]

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use ndarray::{ArrayView2, ArrayView4, ArrayView5, Axis};
 
+use super::kernels;
 use super::planes::{Compute, Given, Sizes, Worker};
 use crate::Element;
 use crate::kernels::transpose::SideBySide;
@@ -129,5 +130,5 @@ fn transposed<T: Element>(row: &ArrayView2<'_, T>, planes: &Range<usize>, to: &m
     };
     let (first, count) = (planes.start, planes.len());
     let task = SideBySide { from: pixels, pitch: channels, row: band, places: width, first, channels: count, to };
-    T::transpose(Level::new(), task)
+    kernels::of::<T>().transpose(Level::new(), task)
 }

@@ -7,10 +7,10 @@
 use std::hint::black_box;
 
 use super::boxed::Layout;
-use super::kernels::Kernels;
 use super::operation::{Merge, by_operation};
 use super::stretches::{Stretches, halved};
-use crate::cache::Ahead;
+use crate::Element;
+use crate::simd::cache::Ahead;
 use crate::simd::{Pixel, Select, Simd, SimdMask, Vector};
 
 // It waits for memory.
@@ -52,7 +52,7 @@ impl Rows {
 }
 
 /// Some boxes that follow each other.
-pub struct Totals<'a, T> {
+pub(super) struct Totals<'a, T> {
     pub(super) pixels: &'a [T],
     pub(super) boxes: &'a Layout,
     /// The number of the first box.
@@ -62,7 +62,7 @@ pub struct Totals<'a, T> {
     pub(super) output: &'a mut [T],
 }
 
-impl<T: Kernels> Totals<'_, T> {
+impl<T: Element> Totals<'_, T> {
     #[inline(always)]
     pub(super) fn run<S: Simd, O: Merge<T>>(self, simd: S) {
         match T::Pixels::<S>::LEN {
@@ -195,7 +195,7 @@ impl<S: Simd, T: Pixel, const LANES: usize> Planes<S, T, LANES> {
 /// Picks a pixel in order.
 #[cold]
 #[inline(never)]
-fn pick<T: Kernels, O: Merge<T>>(rows: &Rows, pixels: &[T], place: &mut T) {
+fn pick<T: Element, O: Merge<T>>(rows: &Rows, pixels: &[T], place: &mut T) {
     if let Some(picked) = O::pick(rows.of(pixels).flatten().copied()) {
         *place = picked;
     }

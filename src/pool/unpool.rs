@@ -1,7 +1,6 @@
 //! Max unpooling: puts pooled values back where they came from.
 
-use crate::shape::MapShape;
-use crate::tensor::{Tensor, element_count, filled};
+use crate::tensor::{MapShape, Tensor, element_count, filled};
 use crate::window::{Window, try_map_axes};
 use crate::{AsView, Element, Error, IntoPadding, IntoPerAxis, Result};
 

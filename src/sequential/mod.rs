@@ -10,10 +10,9 @@ mod summary;
 
 use std::sync::Arc;
 
-use crate::kept::Kept;
-use crate::module::{Module, Operator, check_shape};
+use crate::graph::kept::Kept;
+use crate::module::{Module, Operator, Version, check_shape};
 use crate::tensor::{TensorView, TensorViewMut};
-use crate::version::Version;
 use crate::{Element, Graph, Lowering, Plan, Result};
 pub use summary::{LayerSummary, Summary};
 

@@ -1,5 +1,6 @@
 //! The only folder that names the SIMD crate: which instructions this CPU has, code compiled for them, and vectors.
 
+pub(crate) mod cache;
 mod pixels;
 
 use std::marker::PhantomData;
@@ -148,12 +149,12 @@ macro_rules! outline {
 }
 pub(crate) use outline;
 
-/// A number that comes in vectors: the sums of every [`Element`](crate::Element).
-pub trait Lanes: Copy + Default + PartialOrd + Send + Sync + 'static {
+/// A float that comes in vectors.
+pub(crate) trait Lanes: Copy + Default + PartialOrd + Send + Sync + 'static {
     /// As many numbers as a register of the level holds.
     type Vector<S: Simd>: Vector<S, Element = Self>;
 
-    /// `a · b + sum`, rounded once where the level can; wrapping for integers.
+    /// `a · b + sum`, rounded once where the level can.
     fn mul_add<S: Simd>(a: Self::Vector<S>, b: Self::Vector<S>, sum: Self::Vector<S>) -> Self::Vector<S>;
 
     /// `min(max(x, low), high)`, where NaN stays NaN.
@@ -207,8 +208,6 @@ macro_rules! lanes {
 lanes! {
     f32 in f32s, |a, b, sum| a.mul_add(b, sum);
     f64 in f64s, |a, b, sum| a.mul_add(b, sum);
-    i32 in i32s, |a, b, sum| a * b + sum;
-    i64 in i64s, |a, b, sum| a * b + sum;
 }
 
 /// Neighbouring registers of numbers. (`array::from_fn` is not always inlined.)

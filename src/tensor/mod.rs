@@ -1,6 +1,7 @@
 //! [`Tensor`], which owns an `ndarray` array of any rank, and the views that borrow one.
 
 mod approx;
+mod arguments;
 mod arithmetic;
 mod convert;
 mod display;
@@ -8,13 +9,17 @@ mod display;
 mod image;
 mod index;
 mod inline;
+mod shape;
 mod staging;
 mod view;
 mod view_mut;
 
-pub(crate) use staging::Staging;
+pub use arguments::{AsView, AsViewMut, IntoTensor};
+pub(crate) use shape::MapShape;
+pub(crate) use staging::{Staging, in_order};
 pub use view::TensorView;
 pub use view_mut::TensorViewMut;
+pub(crate) use view_mut::are_whole;
 
 use ndarray::{ArrayD, IxDyn};
 

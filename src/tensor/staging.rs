@@ -48,3 +48,24 @@ impl<T: Element, U: Element> Staging<T, U> {
         size_of_val(&self.input[..]) + size_of_val(&self.output[..])
     }
 }
+
+/// Copies as many elements as both have, in row-major order of either shape.
+pub(crate) fn in_order<T: Element>(input: &TensorView<'_, T>, output: &mut TensorViewMut<'_, T>) -> Result<()> {
+    if input.is_empty() {
+        return Ok(());
+    }
+    match (output.as_slice_mut(), input.to_slice()) {
+        (Some(places), _) => TensorViewMut::from_slice(input.shape(), places)?.assign(input),
+        (None, Some(elements)) => output.assign_elements(elements),
+        (None, None) => {
+            // Both lie in another order: one element after the other.
+            let mut elements = input.iter();
+            output.each(|place| {
+                if let Some(&element) = elements.next() {
+                    *place = element;
+                }
+            });
+        }
+    }
+    Ok(())
+}

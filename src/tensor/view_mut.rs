@@ -150,13 +150,6 @@ impl<'a, T> TensorViewMut<'a, T> {
         }
     }
 
-    /// Whether [volumes](Self::into_volumes) lie in one piece each, row by row, as do those of a band of rows.
-    pub(crate) fn has_whole_volumes(&self, spatial_axes: usize) -> bool {
-        let view = self.view();
-        let volumes = view.as_volumes(spatial_axes);
-        !volumes.is_empty() && volumes.index_axis(Axis(0), 0).index_axis(Axis(0), 0).is_standard_layout()
-    }
-
     /// Calls `f` with every element, in row-major order, to write to.
     pub(crate) fn each(&mut self, f: impl FnMut(&mut T)) {
         match &mut self.array {
@@ -313,6 +306,18 @@ fn assign_transposed<T, U>(
         }
     }
     true
+}
+
+/// Whether [volumes](TensorViewMut::into_volumes) lie in one piece each, row by row, as do those of a band of rows.
+pub(crate) fn are_whole(lengths: &[usize], strides: &[isize]) -> bool {
+    let mut distance = 1;
+    let mut axes = lengths.iter().zip(strides).skip(2).rev();
+    let in_order = axes.all(|(&length, &stride)| {
+        let follows = length == 1 || stride == distance;
+        distance *= length.cast_signed();
+        follows
+    });
+    in_order && !lengths.contains(&0)
 }
 
 /// Copies elements in row-major order to a view, row by row.

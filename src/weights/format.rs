@@ -2,7 +2,7 @@
 
 use safetensors::tensor::Dtype;
 
-use crate::half::half;
+use crate::element::half::half;
 use crate::{Error, Float, Result};
 
 /// What errors call the numbers that layers compute with.

@@ -21,6 +21,7 @@
 //!   tap is a constant offset, and a run is a vector loop with no test for the border inside it.
 
 mod accumulate;
+pub(crate) mod arguments;
 mod axis;
 mod band;
 mod padding;
@@ -34,8 +35,9 @@ mod taps;
 mod under;
 mod windows;
 
+pub use crate::terms::PaddingMode;
 pub use axis::Axis;
-pub use padding::{Padding, PaddingMode};
+pub use padding::Padding;
 #[cfg(feature = "rayon")]
 pub use parallel::ParallelWindows;
 pub use per_axis::PerAxis;
@@ -47,7 +49,8 @@ pub use windows::Windows;
 pub(crate) use axis::AxisSpec;
 
 use crate::tensor::{Tensor, TensorView, filled};
-use crate::{Error, IntoPadding, IntoPerAxis, Result};
+use crate::{Error, Result};
+use arguments::{IntoPadding, IntoPerAxis};
 
 /// A window over one spatial axis: a [`Window`]. Over `n` elements it stands in
 /// `⌊(n + padding − dilation · (size − 1) − 1) / stride⌋ + 1` places.

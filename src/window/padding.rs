@@ -1,9 +1,7 @@
 //! How far a window may reach beyond the input, and what it finds there.
 
-use std::fmt;
-
 use super::axis::{Axis, AxisSpec};
-use crate::{Error, Result};
+use crate::{Error, PaddingMode, Result};
 
 /// How many pixels are added before and after the input on each of `N` spatial axes.
 ///
@@ -91,43 +89,6 @@ impl<const N: usize> Padding<N> {
     }
 }
 
-/// What a convolution finds on padding, as PyTorch's `padding_mode` defines it.
-///
-/// ```text
-///     zeros       0 0 0 [a b c d] 0 0 0
-///     reflect     d c b [a b c d] c b a
-///     replicate   a a a [a b c d] d d d
-///     circular    b c d [a b c d] a b c
-/// ```
-///
-/// ```
-/// use featuremap::{Conv1d, Module, PaddingMode, Tensor};
-/// use ndarray::array;
-///
-/// let copy = Conv1d::new(array![1.0_f32]).padding(2).padding_mode(PaddingMode::Reflect);
-/// let padded = copy.forward(&array![1.0, 2.0, 3.0])?;
-/// assert_eq!(padded, Tensor::from(array![3.0, 2.0, 1.0, 2.0, 3.0, 2.0, 1.0]));
-/// # Ok::<(), featuremap::Error>(())
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[non_exhaustive]
-pub enum PaddingMode {
-    /// Zeros, and they are data: a zero is multiplied like any pixel, so `0 · ∞` is NaN.
-    #[doc(alias("constant", "BORDER_CONSTANT"))]
-    #[default]
-    Zeros,
-    /// The image mirrored at its border pixels, which are not repeated. At most `length − 1` a side.
-    #[doc(alias("BORDER_REFLECT_101", "mirror"))]
-    Reflect,
-    /// The border pixel, repeated.
-    #[doc(alias("edge", "nearest", "BORDER_REPLICATE"))]
-    Replicate,
-    /// The image repeated, as on a torus. At most `length` a side.
-    #[doc(alias("wrap", "BORDER_WRAP"))]
-    Circular,
-}
-
 impl PaddingMode {
     /// Refuses more padding than the input can fill.
     pub(crate) fn check(self, axis: usize, geometry: &Axis) -> Result<()> {
@@ -161,16 +122,5 @@ impl PaddingMode {
             Self::Circular => position.rem_euclid(end),
         };
         Some(pixel.cast_unsigned())
-    }
-}
-
-impl fmt::Display for PaddingMode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Zeros => "zero",
-            Self::Reflect => "reflect",
-            Self::Replicate => "replicate",
-            Self::Circular => "circular",
-        })
     }
 }

@@ -33,8 +33,8 @@ use std::ops::Range;
 
 use ndarray::{ArrayViewMut3, Axis};
 
-use crate::cache;
 use crate::kernels::epilogue::Epilogue;
+use crate::simd::cache;
 use crate::simd::{Kernel, Lanes, Level, Simd, Vector, outline, run};
 use layout::Dealt;
 pub(super) use layout::{Layout, is_narrow};
@@ -61,7 +61,7 @@ const MANY_TAPS: usize = 25;
 /// Blocks have a multiple of so many rows, which tiles of 3 and of 4 rows divide.
 const BLOCK_ROWS: usize = 12;
 /// The convolution of planes, or of a band of each.
-pub struct Rows<'a, A> {
+pub(super) struct Rows<'a, A> {
     pub(super) layout: &'a Layout,
     /// The planes one after the other, and all there is around them: they are not copied where the rows under a block lie
     /// inside.

@@ -4,7 +4,8 @@ use ndarray::ArrayD;
 
 use super::super::module::Means;
 use super::cases::{Case, numbers};
-use crate::conv::{Algorithm, Kernels};
+use crate::conv::Algorithm;
+use crate::conv::kernels::Kernels;
 use crate::simd::levels;
 use crate::window::PaddingMode;
 use crate::{Float, Tensor};
@@ -28,7 +29,7 @@ impl Case<2> {
                     for (&offset, &fill) in offsets.iter().step_by(every).zip(fills.iter().cycle()) {
                         output.view_mut().map_in_place(|sum| *sum = T::HIGHEST);
                         let sums = output.as_array_mut().as_slice_mut().expect("a fresh tensor is in order");
-                        fast.run_at(offset, &(&input).into(), sums, float(fill));
+                        fast.layer.run_at(offset, &(&input).into(), sums, float(fill));
                         let first = first.get_or_insert_with(|| output.clone());
                         let differ = first.iter().zip(&output).filter(|(one, other)| one != other).count();
                         assert_eq!(

@@ -13,7 +13,7 @@ use crate::window::Axis;
 use crate::{Element, Quads};
 
 /// What [`Winograd`](super::Winograd) has computed: some images, filters and rows of one group.
-pub struct Mend<'a, A> {
+pub(in crate::conv) struct Mend<'a, A> {
     /// Outputs of a tile along an axis.
     pub(super) tile: usize,
     pub(super) problem: &'a Problem,

@@ -109,7 +109,7 @@ impl Block {
 }
 
 /// One group of a convolution, or some of its images, rows or blocks of filters.
-pub struct Winograd<'a, A> {
+pub(in crate::conv) struct Winograd<'a, A> {
     /// Of [`Block::new`].
     block: Block,
     tiling: Tiling,

@@ -59,27 +59,12 @@ impl<A: Lanes + Float> Winograd<'_, A> {
                     Source::packed(pixels, scratch.row, rows)
                 });
                 let (half, halves) = (scratch.half, &mut *scratch.halves);
-                macro_rules! transform_rows {
-                    ($segments:literal) => {
-                        outlined(
-                            simd,
-                            #[inline(always)]
-                            || {
-                                source.transform_rows::<S, PATCH, TILE, $segments>(
-                                    simd,
-                                    block,
-                                    side_by_side,
-                                    half,
-                                    halves,
-                                )
-                            },
-                        )
-                    };
-                }
                 squares += match segments {
-                    4 if TILE == 4 => transform_rows!(4),
-                    2 => transform_rows!(2),
-                    _ => transform_rows!(1),
+                    4 if TILE == 4 => {
+                        source.outlined_rows::<S, PATCH, TILE, 4>(simd, block, side_by_side, half, halves)
+                    }
+                    2 => source.outlined_rows::<S, PATCH, TILE, 2>(simd, block, side_by_side, half, halves),
+                    _ => source.outlined_rows::<S, PATCH, TILE, 1>(simd, block, side_by_side, half, halves),
                 };
                 let before = number * tiles;
                 transform_columns::<S, A, PATCH, TILE>(
@@ -240,6 +225,23 @@ impl<'a, A: Lanes + Float> Source<'a, A> {
             *of_register = mask::<S, A>(simd, bits(right) & !bits(left));
         }
         Some(masks)
+    }
+
+    /// [`transform_rows`](Self::transform_rows), as a function of its own.
+    #[inline(always)]
+    fn outlined_rows<S: Simd, const PATCH: usize, const TILE: usize, const SEGMENTS: usize>(
+        &self,
+        simd: S,
+        block: Block,
+        side_by_side: Order<S, A>,
+        half: usize,
+        halves: &mut [A],
+    ) -> A::Vector<S> {
+        outlined(
+            simd,
+            #[inline(always)]
+            || self.transform_rows::<S, PATCH, TILE, SEGMENTS>(simd, block, side_by_side, half, halves),
+        )
     }
 
     /// Transforms the rows of pixels, each for all tiles along it. The lanes are tiles, of `SEGMENTS` rows of tiles; those beyond the

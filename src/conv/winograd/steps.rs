@@ -3,9 +3,9 @@
 use super::transforms::{LARGE_PATCH, LARGE_TILE, outputs};
 use super::{Block, MOST_LANES, Tiling, shallow};
 use crate::Float;
-use crate::cache;
 use crate::kernels::epilogue::{Epilogue, store_maps};
 use crate::kernels::tile::{self, with_height};
+use crate::simd::cache;
 use crate::simd::{Facts, Lanes, Level, Simd, Vector, has_many_registers, lanes, outline, store, unrolled};
 
 outline!();

@@ -12,7 +12,7 @@ const TOGETHER: usize = 8;
 type Values = [f64; TOGETHER];
 
 /// The weights `[filter, channel, row, column]` of one group.
-pub struct Weights<'a, A> {
+pub(in crate::conv) struct Weights<'a, A> {
     pub(super) tiling: Tiling,
     pub(super) filters: usize,
     pub(super) channels: usize,

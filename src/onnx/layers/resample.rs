@@ -91,7 +91,7 @@ impl Module<f32> for Resampled {
             });
         };
         for axis in before {
-            let next_shape = crate::fusion::with_axis(&shape, axis.0, axis.1.len());
+            let next_shape = crate::module::with_axis(&shape, axis.0, axis.1.len());
             let mut next = filled(&next_shape, 0.0)?;
             resample(&current, &shape, axis, &mut next);
             (current, shape) = (next.into(), next_shape);

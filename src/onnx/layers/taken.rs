@@ -28,7 +28,7 @@ impl Taken {
 
     /// The shape that it gives.
     pub(in crate::onnx) fn shape(&self) -> Vec<usize> {
-        crate::fusion::with_axis(&self.input, self.axis, self.places.len())
+        crate::module::with_axis(&self.input, self.axis, self.places.len())
     }
 
     /// Writes all elements, as many as the shapes of both have, in row-major order.

@@ -1,9 +1,27 @@
-//! [`Module`]: anything that turns a tensor into a tensor.
+//! [`Module`]: anything that turns a tensor into a tensor, and what it says of itself to those that plan it. A plan, a graph and a
+//! lowering hold modules and are what modules give: they are one room.
+
+pub(crate) mod activate;
+mod fusion;
+mod graph;
+mod lowering;
+mod plan;
+mod scale;
+mod version;
+
+pub(crate) use fusion::with_axis;
+pub use fusion::{Band, Elementwise};
+pub use graph::{Graph, Value};
+pub(crate) use graph::{Join, Node, Work};
+pub use lowering::{Bands, Fusible, Lowering, Pooling};
+pub use plan::{Plan, Run};
+pub use scale::{ChannelAxis, ChannelScale};
+pub(crate) use version::{Seen, Version};
 
 use std::sync::Arc;
 
 use crate::tensor::{Tensor, TensorView, TensorViewMut};
-use crate::{AsView, Element, Error, Lowering, Plan, Result};
+use crate::{AsView, Element, Error, Result};
 
 /// What can be said of a module without its element type: its name, its shape rule, and what it costs.
 ///

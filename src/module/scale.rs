@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use crate::Element;
+use crate::module::{Seen, Version};
 use crate::parallel::{share, workers};
 use crate::tensor::TensorViewMut;
-use crate::version::{Seen, Version};
 
 /// Where the channels of a tensor lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! What operations take as arguments: everything that can be seen as a tensor, becomes one, or gives a number for each axis.
+//! What operations take as arguments: everything that can be seen as a tensor, or becomes one.
 //!
 //! They are traits of this crate, where `Into` would do, for the sake of what the compiler says when a type does not fit: it names
 //! the remedy.
@@ -6,8 +6,7 @@
 use ndarray::{ArrayBase, Data, DataMut, Dimension};
 use num_traits::Num;
 
-use crate::tensor::{Tensor, TensorView, TensorViewMut};
-use crate::window::{Padding, PerAxis};
+use super::{Tensor, TensorView, TensorViewMut};
 
 /// What can be read as a tensor of `T`: tensors, `ndarray` arrays, views of any strides, slices, nested arrays, and pictures with
 /// the feature `image`; by reference, or by value where it is needed no more.
@@ -247,89 +246,6 @@ nested! {
     [A, B] [[T; B]; A],
     [A, B, C] [[[T; C]; B]; A],
     [A, B, C, D] [[[[T; D]; C]; B]; A],
-}
-
-/// One number for each of `N` spatial axes: a `usize`, the same for all axes, or as many as there are axes in an array or a tuple.
-///
-/// ```
-/// use featuremap::MaxPool2d;
-///
-/// assert_eq!(MaxPool2d::new(3).stride(2), MaxPool2d::new([3, 3]).stride((2, 2)));
-/// ```
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` does not give a number for each of {N} spatial axes",
-    label = "not a `usize`, and not {N} of them in an array or a tuple",
-    note = "sizes, strides and dilations are `usize`: `2` for all axes, `[2, 1]` or `(2, 1)` for one each",
-    note = "another integer is converted by `usize::try_from(number)`; a literal in a variable needs no type: `let stride = 2;`"
-)]
-pub trait IntoPerAxis<const N: usize> {
-    /// The numbers.
-    fn into_per_axis(self) -> PerAxis<N>;
-}
-
-/// How far windows over `N` spatial axes reach beyond the input: a number of pixels for all sides, one for each axis in an array or a
-/// tuple, `[(before, after)]` for each axis, or a [`Padding`].
-///
-/// ```
-/// use featuremap::{MaxPool2d, Padding};
-///
-/// let pool = MaxPool2d::new(3);
-/// assert_eq!(pool.padding(1), pool.padding((1, 1)));
-/// assert_eq!(pool.padding(1), pool.padding([(1, 1), (1, 1)]));
-/// assert_ne!(pool.padding(1), pool.padding(Padding::Same));
-/// ```
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is no padding over {N} spatial axes",
-    label = "not a number of pixels, and not a `Padding`",
-    note = "what other libraries write as `\"same\"` is `Padding::Same`, and `\"valid\"` is `Padding::Valid`",
-    note = "pixels are `usize`: `1` for all sides, `[1, 2]` or `(1, 2)` for one an axis, `[(0, 1), (0, 1)]` for before and after each"
-)]
-pub trait IntoPadding<const N: usize> {
-    /// The padding.
-    fn into_padding(self) -> Padding<N>;
-}
-
-macro_rules! sizes {
-    ($([$($axes:ident)?] $count:ident $source:ty,)*) => {$(
-        impl<$(const $axes: usize)?> IntoPerAxis<$count> for $source {
-            fn into_per_axis(self) -> PerAxis<$count> {
-                self.into()
-            }
-        }
-    )*};
-}
-
-macro_rules! paddings {
-    ($([$($axes:ident)?] $count:ident $source:ty,)*) => {$(
-        impl<$(const $axes: usize)?> IntoPadding<$count> for $source {
-            fn into_padding(self) -> Padding<$count> {
-                self.into()
-            }
-        }
-    )*};
-}
-
-const ONE: usize = 1;
-const TWO: usize = 2;
-const THREE: usize = 3;
-
-sizes! {
-    [N] N usize,
-    [N] N [usize; N],
-    [N] N PerAxis<N>,
-    [] ONE (usize,),
-    [] TWO (usize, usize),
-    [] THREE (usize, usize, usize),
-}
-
-paddings! {
-    [N] N usize,
-    [N] N [usize; N],
-    [N] N [(usize, usize); N],
-    [N] N Padding<N>,
-    [] ONE (usize,),
-    [] TWO (usize, usize),
-    [] THREE (usize, usize, usize),
 }
 
 #[cfg(feature = "image")]

@@ -1,8 +1,7 @@
 //! [`Flatten`]: axes made one.
 
-use crate::module::{Module, Operator, check_shape};
-use crate::plan::Run;
-use crate::tensor::{TensorView, TensorViewMut, element_count};
+use crate::module::{Module, Operator, Run, check_shape};
+use crate::tensor::{TensorView, TensorViewMut, element_count, in_order};
 use crate::{Element, Error, Lowering, Plan, Result};
 
 /// Makes one axis of all axes from the second on, `[batch, …]` → `[batch, n]`, as PyTorch's `Flatten` does: what stands
@@ -91,25 +90,4 @@ impl<T: Element> Run<T> for InOrder {
     fn algorithm(&self) -> String {
         "copy".into()
     }
-}
-
-/// Copies as many elements as both have, in row-major order of either shape.
-pub(crate) fn in_order<T: Element>(input: &TensorView<'_, T>, output: &mut TensorViewMut<'_, T>) -> Result<()> {
-    if input.is_empty() {
-        return Ok(());
-    }
-    match (output.as_slice_mut(), input.to_slice()) {
-        (Some(places), _) => TensorViewMut::from_slice(input.shape(), places)?.assign(input),
-        (None, Some(elements)) => output.assign_elements(elements),
-        (None, None) => {
-            // Both lie in another order: one element after the other.
-            let mut elements = input.iter();
-            output.each(|place| {
-                if let Some(&element) = elements.next() {
-                    *place = element;
-                }
-            });
-        }
-    }
-    Ok(())
 }

@@ -1,12 +1,17 @@
 //! The numbers that images are made of.
 
+mod average;
+#[cfg(any(feature = "onnx", feature = "safetensors"))]
+pub(crate) mod half;
+
 use std::fmt::{Debug, Display};
 
-use crate::conv::Kernels;
 use crate::kernels::elementwise::Kernels as ElementwiseKernels;
 use crate::kernels::maps::Kernels as MapKernels;
-use crate::pool::Kernels as PoolKernels;
-use crate::tensor::TensorView;
+use crate::kernels::pool::hosts::Number;
+use crate::simd::Pixel;
+use average::Averaged;
+pub(crate) use average::pairwise_sum;
 
 /// A pixel, a weight or a sum: `f32`, `f64`, `i8`, `u8`, `i16`, `i32` or `i64`.
 ///
@@ -37,13 +42,15 @@ pub trait Element:
     + Send
     + Sync
     + sealed::Sealed
-    + PoolKernels
+    + Pixel
+    + Number
+    + Averaged
     + ElementwiseKernels
     + MapKernels
     + 'static
 {
     /// What products of pixels and weights add up to.
-    type Sum: Element<Sum = Self::Sum> + Kernels;
+    type Sum: Element<Sum = Self::Sum>;
 
     /// Zero: what a convolution finds on padding.
     const ZERO: Self;
@@ -52,9 +59,9 @@ pub trait Element:
     /// The value above all others: ∞, or the largest integer.
     const HIGHEST: Self;
 
-    /// The same pixels seen as sums, where their type is that of their sums and has fast kernels.
+    /// What a family has for this type.
     #[doc(hidden)]
-    fn as_sums(pixels: TensorView<'_, Self>) -> Option<TensorView<'_, Self::Sum>>;
+    fn member<F: Family>() -> F::Of<Self>;
 
     /// `sum + pixel · weight`, exact or wrapping for integers.
     #[must_use]
@@ -101,12 +108,27 @@ pub trait Float: Element<Sum = Self> + num_traits::Float {
     fn from_f64(value: f64) -> Self;
 }
 
+/// Something for each type of elements, as their kernels: code for every element finds it by the type, and an element need not know of
+/// what it is computed by.
+pub trait Family {
+    /// What there is for a type.
+    type Of<T: Element>;
+
+    fn f32() -> Self::Of<f32>;
+    fn f64() -> Self::Of<f64>;
+    fn i8() -> Self::Of<i8>;
+    fn u8() -> Self::Of<u8>;
+    fn i16() -> Self::Of<i16>;
+    fn i32() -> Self::Of<i32>;
+    fn i64() -> Self::Of<i64>;
+}
+
 mod sealed {
     pub trait Sealed {}
 }
 
 macro_rules! integers {
-    ($($pixel:ty => $sum:ty),*) => {$(
+    ($($pixel:ident => $sum:ty),*) => {$(
         impl sealed::Sealed for $pixel {}
 
         impl Element for $pixel {
@@ -115,8 +137,8 @@ macro_rules! integers {
             const LOWEST: Self = <$pixel>::MIN;
             const HIGHEST: Self = <$pixel>::MAX;
 
-            fn as_sums(_: TensorView<'_, Self>) -> Option<TensorView<'_, $sum>> {
-                None
+            fn member<F: Family>() -> F::Of<Self> {
+                F::$pixel()
             }
 
             #[inline]
@@ -167,8 +189,8 @@ macro_rules! floats {
             const LOWEST: Self = $float::NEG_INFINITY;
             const HIGHEST: Self = $float::INFINITY;
 
-            fn as_sums(pixels: TensorView<'_, Self>) -> Option<TensorView<'_, Self>> {
-                Some(pixels)
+            fn member<F: Family>() -> F::Of<Self> {
+                F::$float()
             }
 
             #[inline]

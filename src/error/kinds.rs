@@ -1,29 +1,16 @@
-//! The one error type of the crate.
-
-use std::fmt;
-
-use crate::window::PaddingMode;
-
-/// A `Result` whose error is [`Error`](enum@Error).
-pub type Result<T, E = Error> = std::result::Result<T, E>;
+//! The ways to fail, with their words.
 
 /// Why an operation could not be done: what was asked, what was found, and on which axis.
 ///
-/// Spatial axes are counted from 0 without the batch and channel axes: for an input
-/// `[batch, channel, height, width]`, spatial axis 0 is the height.
+/// Spatial axes are counted from 0 without the batch and channel axes: of `[batch, channel, height, width]`, 0 is the height.
 ///
 /// ```
 /// use featuremap::{Error, Window};
 ///
-/// let error = Window::new([1, 3]).dilation(3).output_size([5, 5]).unwrap_err();
-/// assert_eq!(
-///     error.to_string(),
-///     "window of 7 (size 3, dilation 3) is larger than spatial axis 1: 5 + 0 + 0 padding"
-/// );
-/// assert!(matches!(error, Error::WindowTooLarge { axis: 1, .. }));
+/// let error = Window::new([3, 0]).output_size([5, 5]).unwrap_err();
+/// assert_eq!(error.to_string(), "window size is 0 on spatial axis 1: it must be at least 1");
+/// assert!(matches!(error, Error::Zero { axis: 1, .. }));
 /// ```
-///
-/// Its `Debug` says the same words, as they are what `unwrap` prints, and a `main` that returns the error.
 #[derive(Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -242,7 +229,7 @@ pub enum Error {
     )]
     PaddingMode {
         /// The padding mode.
-        mode: PaddingMode,
+        mode: crate::terms::PaddingMode,
         /// The spatial axis.
         axis: usize,
         /// Padding before the first pixel.
@@ -257,9 +244,8 @@ pub enum Error {
 
     /// An output of a transposed operation that would have no pixel.
     #[error(
-        "transposed output on spatial axis {axis} would have {size} pixels: \
-         ({length} − 1) · stride {stride} + window of {extent} + output padding {output_padding} \
-         − padding {before} − padding {after}"
+        "transposed output on spatial axis {axis} would have {size} pixels: ({length} − 1) · stride {stride} \
+         + window of {extent} + output padding {output_padding} − padding {before} − padding {after}"
     )]
     TransposedSize {
         /// The spatial axis.
@@ -362,7 +348,7 @@ pub enum Error {
     },
 
     /// A parameter that a file does not hold.
-    #[error("there is no parameter {name}; there are {}", list_some(found))]
+    #[error("there is no parameter {name}; there are {}", super::list_some(found))]
     MissingParameter {
         /// Its name.
         name: String,
@@ -371,7 +357,7 @@ pub enum Error {
     },
 
     /// Parameters whose names are not those of the network.
-    #[error("the parameters do not fit the network: {}", list_names(missing, unexpected))]
+    #[error("the parameters do not fit the network: {}", super::list_names(missing, unexpected))]
     ParameterNames {
         /// Parameters of the network that are not there.
         missing: Vec<String>,
@@ -409,26 +395,4 @@ pub enum Error {
         /// What is wrong with it.
         reason: &'static str,
     },
-}
-
-impl fmt::Debug for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-/// The first few names, and how many there are more.
-fn list_some(names: &[String]) -> String {
-    const FEW: usize = 8;
-    match names.len().checked_sub(FEW) {
-        _ if names.is_empty() => "none".into(),
-        None | Some(0) => names.join(", "),
-        Some(more) => format!("{} and {more} more", names[..FEW].join(", ")),
-    }
-}
-
-/// `missing 0.bias, 1.weight; unexpected fc.weight`.
-fn list_names(missing: &[String], unexpected: &[String]) -> String {
-    let lists = [("missing", missing), ("unexpected", unexpected)].into_iter().filter(|(_, names)| !names.is_empty());
-    lists.map(|(what, names)| format!("{what} {}", names.join(", "))).collect::<Vec<_>>().join("; ")
 }

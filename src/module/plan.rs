@@ -2,9 +2,8 @@
 
 use std::fmt;
 
-use crate::module::{Module, check_shape};
+use crate::module::{Module, Seen, Version, check_shape};
 use crate::tensor::{TensorView, TensorViewMut};
-use crate::version::{Seen, Version};
 use crate::{AsView, AsViewMut, Element, Error, Result};
 
 /// A module made ready for inputs of one shape: everything is checked, the algorithm chosen, weights are prepared and all

@@ -4,8 +4,9 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::activate::rectify_all;
 use crate::tensor::TensorViewMut;
-use crate::{Activation, Element, Error, Relu, Result};
+use crate::{Activation, Element, Error, Result};
 
 /// Some rows of a module's output, and the rows of its input that they are computed from.
 ///
@@ -198,7 +199,7 @@ impl<T: Element> Elementwise<T> {
     /// Applies it to every element, in place.
     pub fn apply(&self, map: TensorViewMut<'_, T>) {
         match &self.0 {
-            Function::Activation(Activation::Relu) => Relu.apply(map),
+            Function::Activation(Activation::Relu) => rectify_all(map),
             Function::Activation(activation) => activation.apply(map),
             Function::Other(apply) => apply(map),
         }
@@ -212,29 +213,4 @@ impl<T> fmt::Debug for Elementwise<T> {
             Function::Other(_) => f.write_str("Elementwise(…)"),
         }
     }
-}
-
-/// What a pooling of windows of 2×2 pixels that lie side by side, from the first pixel on, makes of each of them. Rows and columns
-/// that are left over belong to no window.
-///
-/// A module before such a pooling may hold all pixels of a window in registers: it can then pool them and store the result, and
-/// the map need not exist. A [`Pooling`](crate::Pooling) says that it is one, a [`Fusible`](crate::Fusible) module that it can do
-/// this.
-///
-/// ```
-/// use featuremap::{MaxPool2d, Pooling, Quads};
-///
-/// let pool: &dyn Pooling<f32> = &MaxPool2d::new(2);
-/// assert_eq!(pool.quads(&[1, 8, 5, 6]), Some(Quads::Max));
-/// // Windows that reach beyond the map have fewer pixels.
-/// let pool: &dyn Pooling<f32> = &MaxPool2d::new(2).ceil_mode(true);
-/// assert_eq!(pool.quads(&[1, 8, 5, 6]), None);
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Quads {
-    /// The largest pixel.
-    Max,
-    /// The smallest pixel.
-    Min,
 }

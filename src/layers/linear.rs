@@ -4,10 +4,9 @@ use std::borrow::Cow;
 
 use ndarray::{ArrayBase, Axis, IxDyn, RawData};
 
-use crate::conv::{Dense, Kernels};
+use crate::conv::ReadyDense;
 use crate::kernels::epilogue::Clamp;
-use crate::module::{Module, Operator, check_shape};
-use crate::plan::Run;
+use crate::module::{Module, Operator, Run, check_shape};
 use crate::tensor::{TensorView, TensorViewMut, element_count, filled};
 use crate::{Activation, ChannelScale, Conv1d, Element, Error, Fusible, IntoTensor, Lowering, Plan, Result};
 
@@ -176,7 +175,7 @@ struct WithEpilogue<'a, T: Element> {
 impl<'a, T: Element> WithEpilogue<'a, T> {
     /// The same with an activation after that; `None` for one that is no clamp.
     fn and(self, activation: Activation) -> Option<Box<dyn Fusible<T, T::Sum> + 'a>> {
-        let next = activation.clamp()?;
+        let next = Clamp::of(activation)?;
         let clamp = self.clamp.map_or(next, |clamp| clamp.then(next));
         Some(Box::new(Self { clamp: Some(clamp), ..self }))
     }
@@ -214,7 +213,7 @@ enum Way<T: Element> {
     /// There is nothing to compute.
     Nothing,
     /// Row by row.
-    Rows(Dense<T::Sum>),
+    Rows(ReadyDense<T>),
     /// As a convolution from `[inputs, batch]` to `[outputs, batch]`, for numbers that have no kernels.
     Pixels(Plan<T, T::Sum>),
 }
@@ -245,12 +244,10 @@ impl<T: Element> Run<T, T::Sum> for Planned<T> {
                     input.each(|element| *places.next().expect("there is one for each") = *element);
                     pixels
                 };
-                let rows = TensorView::from_slice(&[rows.len()], rows)?;
-                let rows = T::as_sums(rows).and_then(|rows| rows.to_slice()).expect("the weights were sums");
                 if let Some(output) = output.as_slice_mut() {
-                    T::Sum::run_dense(dense, rows, output);
+                    dense.run(rows, output);
                 } else {
-                    T::Sum::run_dense(dense, rows, sums);
+                    dense.run(rows, sums);
                     output.assign_elements(sums);
                 }
                 Ok(())
