@@ -10,7 +10,7 @@ use super::zones;
 ///
 /// All of them follow the definition term by term but [`Separable`](Self::Separable), [`Winograd`](Self::Winograd) and
 /// [`Winograd2x2`](Self::Winograd2x2), which a layer can rule out: see [`Conv::without`](super::Conv::without). `f32` has all of them,
-/// `f64` has all but these three, and integers have [`Taps`](Self::Taps), as has
+/// `f64` has all but these three and [`Zones`](Self::Zones), and integers have [`Taps`](Self::Taps), as has
 /// every number on an x86 without AVX2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]

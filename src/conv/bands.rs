@@ -321,7 +321,7 @@ impl<A: Kernels> Group<'_, A> {
             (weights, rest) = rest.split_at(self.source.offsets.len() * width);
             let maps = &mut ArrayVec::<_, MAPS>::new();
             let images = first_image..last_image + 1;
-            maps_of(output, images, first..first + filters, of_map, maps);
+            each_map(output, images, first..first + filters, of_map, &mut |map| maps.push(map));
             let start = self.filters.start + first;
             let epilogue = settings.finish(start..start + filters);
             let first_pixel = pixels.start - first_image * of_map;
@@ -341,27 +341,27 @@ struct OfFilters<'a, 'm, A> {
     target: Target<'a, 'm, A>,
 }
 
-/// The maps of some filters, image by image.
-pub(super) fn maps_of<'a, A, const MAPS: usize>(
+/// Hands out the maps of some filters, image by image.
+pub(super) fn each_map<'a, A>(
     output: &'a mut ArrayViewMut5<'_, A>,
     images: Range<usize>,
     filters: Range<usize>,
     of_map: usize,
-    maps: &mut ArrayVec<&'a mut [A], MAPS>,
+    take: &mut dyn FnMut(&'a mut [A]),
 ) {
     let (_, of_image, ..) = output.dim();
     if output.is_standard_layout() {
         let output = output.as_slice_mut().expect("it lies in order");
         for image in output.chunks_exact_mut(of_image * of_map).skip(images.start).take(images.len()) {
             let of_filters = &mut image[filters.start * of_map..filters.end * of_map];
-            maps.extend(of_filters.chunks_exact_mut(of_map));
+            of_filters.chunks_exact_mut(of_map).for_each(&mut *take);
         }
         return;
     }
     let output = output.slice_axis_mut(ArrayAxis(0), Slice::from(images));
     for image in output.into_outer_iter_mut() {
         let of_filters = image.slice_axis_move(ArrayAxis(0), Slice::from(filters.clone())).into_outer_iter_mut();
-        maps.extend(of_filters.map(|map| map.into_slice().expect("a band of a map lies in one piece")));
+        of_filters.for_each(|map| take(map.into_slice().expect("a band of a map lies in one piece")));
     }
 }
 

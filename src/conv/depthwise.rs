@@ -5,7 +5,7 @@ use std::ops::Range;
 use arrayvec::ArrayVec;
 use ndarray::Axis as ArrayAxis;
 
-use super::bands::maps_of;
+use super::bands::each_map;
 use super::fast::{Method, Part, Settings};
 use super::kernels::Kernels;
 use super::pieces::Units;
@@ -129,7 +129,8 @@ impl<A: Kernels> Method<A> for Channels {
                     }
                 };
                 let mut maps = ArrayVec::<_, MOST_LANES>::new();
-                maps_of(&mut output, image_number..image_number + 1, here.clone(), of_map, &mut maps);
+                let this = image_number..image_number + 1;
+                each_map(&mut output, this, here.clone(), of_map, &mut |map| maps.push(map));
                 let channels: Range<usize> = filters.start + here.start..filters.start + here.end;
                 A::depthwise(
                     settings.level,

@@ -150,11 +150,7 @@ impl<A: Kernels> Fast<A> {
             return Ok(None);
         }
         let Some(method) = method(&problem, algorithm, level, &original, prepared) else { return Ok(None) };
-        // Filters lie in order; whatever copies others need not be fast, nor compiled at length.
-        let in_order = match original.to_slice() {
-            Some(weights) => Cow::Borrowed(weights),
-            None => Cow::Owned(original.iter().copied().collect()),
-        };
+        let in_order = in_order(&original);
         let order = Order::new(algorithm, lanes::<A>(level));
         let mut plain = Arc::new(Aligned::new(0));
         let weights = match algorithm {
@@ -269,11 +265,24 @@ pub(super) fn method<A: Kernels>(
     prepared: &Prepared<A>,
 ) -> Option<Arc<dyn Method<A>>> {
     match algorithm {
-        Algorithm::Zones => Zones::new(problem, level, weights, prepared).map(shared),
+        Algorithm::Zones if const { has_all_kernels::<A>() } => {
+            Zones::new(problem, level, weights, prepared).map(shared)
+        }
+        Algorithm::Zones => None,
         Algorithm::Rows | Algorithm::Separable => Planes::new(problem, algorithm, level, weights).map(shared),
         Algorithm::Winograd | Algorithm::Winograd2x2 => Blocks::new::<A>(problem, algorithm, level).map(shared),
-        Algorithm::Channels if is_depthwise(problem) => depthwise::Channels::new::<A>(problem, level).map(shared),
+        Algorithm::Channels if const { has_all_kernels::<A>() } && is_depthwise(problem) => {
+            depthwise::Channels::new::<A>(problem, level).map(shared)
+        }
         _ => Bands::new::<A>(problem, algorithm, level).map(shared),
+    }
+}
+
+/// Weights in row-major order, as most lie: whatever copies others need not be fast, nor compiled at length.
+pub(super) fn in_order<'a, A: Copy>(weights: &'a TensorView<'_, A>) -> Cow<'a, [A]> {
+    match weights.to_slice() {
+        Some(weights) => Cow::Borrowed(weights),
+        None => Cow::Owned(weights.iter().copied().collect()),
     }
 }
 

@@ -225,7 +225,7 @@ macro_rules! floats {
 floats! {
     f32: [Pixels, Channels, Rows, Separable, Winograd, Winograd2x2, Zones];
     // Whoever computes in `f64` wants its accuracy: no Winograd. And fewer kernels, as each takes long to compile.
-    f64: [Pixels, Channels, Rows, Zones];
+    f64: [Pixels, Channels, Rows];
 }
 
 /// What code for every type of pixels calls: the kernels of one type, all of whose methods are compiled here.

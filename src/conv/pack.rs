@@ -5,6 +5,7 @@
 
 use ndarray::{ArrayView1, ArrayView4, Axis as ArrayAxis};
 
+use super::kernels::has_all_kernels;
 use super::packing::{Packing, Segment, Segments};
 use crate::simd::{Kernel, Lanes, Level, Simd, Vector, load, run};
 use crate::window::PaddingMode;
@@ -105,6 +106,7 @@ impl<A: Lanes> Pack<'_, A> {
                     |row, packed| {
                         let start = start + row * columns;
                         let is_dealt = match all {
+                            _ if const { !has_all_kernels::<A>() } => false,
                             [true, _] => deal::<S, A, 2>(simd, pixels, start, across, packed),
                             [_, true] => deal::<S, A, 4>(simd, pixels, start, across, packed),
                             _ => false,

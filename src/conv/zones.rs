@@ -133,7 +133,7 @@ impl<A: Kernels> Zones<A> {
         prepared: &Prepared<A>,
     ) -> Option<Self> {
         let (algorithm, _) = choose::of_zones::<A>(&problems(problem), level);
-        let in_order = weights.contiguous().ok()?;
+        let in_order = fast::in_order(weights);
         let zone = |stretches: [Stretch; 3]| {
             let problem_of_zone = problem_of(problem, &stretches)?;
             let method = fast::method(&problem_of_zone, algorithm, level, weights, prepared)?;

@@ -47,7 +47,7 @@ pub(crate) struct Seen {
 }
 
 /// As many planes as a register has lanes, or fewer.
-pub struct Depthwise<'a, 'm, A> {
+pub(crate) struct Depthwise<'a, 'm, A> {
     pub(crate) seen: &'a Seen,
     /// The planes one after the other, and whatever follows them.
     pub(crate) planes: &'a [A],
