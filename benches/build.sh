@@ -12,7 +12,7 @@ cd "$(dirname "$0")/.."
 
 # The bars of what is exact: bytes of machine code in the release rlib, and the share of the largest codegen unit. They hold what has
 # been reached on x86-64; 2.2 MB is what the kernels of small windows, boxes and convolutions are to be brought to next.
-text_bar=2950000
+text_bar=3050000
 unit_bar=25
 
 root=$PWD/target/build-cost

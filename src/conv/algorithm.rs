@@ -22,7 +22,7 @@ pub enum Algorithm {
     /// registers.
     Pixels,
     /// A matrix product whose vectors lie along the filters: maps of any size fill them, for sums that are transposed before they are
-    /// stored.
+    /// stored. Where every channel has one filter, pixels are transposed, too, and there is no product.
     Channels,
     /// Rows of pixels that serve several rows of outputs: for groups of one channel.
     Rows,
