@@ -17,7 +17,7 @@ use super::winograd::{self, Tiling};
 use super::zones;
 use crate::kernels::gemm::Along;
 use crate::kernels::panels::Widths;
-use crate::kernels::tile::REGISTERS;
+use crate::kernels::tile::{self, REGISTERS};
 use crate::parallel::Part;
 use crate::simd::{Lanes, Level, has_kernels, has_many_registers, lanes};
 use crate::window::Axis;
@@ -293,10 +293,10 @@ fn cost_of_pixel_rows<A: Lanes>(problem: &Problem, level: Level) -> f64 {
     let rows = problem.outputs() / columns;
     let times = if problem.filters > widths.0[0] { AGAIN } else { 1.0 };
     let mut tiles = 0.0;
-    for (pixels, tiles_of_row) in
-        [(REGISTERS * lanes, columns / (REGISTERS * lanes)), (columns % (REGISTERS * lanes), 1)]
-    {
-        for (filters, blocks) in tile_sizes(widths, problem.filters) {
+    for (filters, blocks) in tile_sizes(widths, problem.filters) {
+        let (wide, two) = (tile::wide(filters, has_many_registers::<A>(level)) * lanes, REGISTERS * lanes);
+        let left = columns % wide;
+        for (pixels, tiles_of_row) in [(wide, columns / wide), (two, left / two), (left % two, 1)] {
             let registers = (pixels.div_ceil(lanes) * filters) as f64;
             if registers > 0.0 {
                 let least = if depth > FEW_STEPS { LATENCY as f64 } else { FEW_SUMS };

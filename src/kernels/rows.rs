@@ -2,8 +2,8 @@
 
 use super::epilogue::{Epilogue, Sums, Target};
 use super::gemm::{Along, finished, store_all, store_pixels, store_sums};
-use super::tile::{self, CHAIN, with_height};
-use crate::simd::{Facts, Kernel, Lanes, Level, Simd, Vector, outline, run, unrolled};
+use super::tile::{self, CHAIN, REGISTERS, with_height};
+use crate::simd::{Facts, Kernel, Lanes, Level, Simd, Vector, outline, run, store, unrolled};
 
 outline!();
 
@@ -114,10 +114,19 @@ impl<'m, A: Lanes> RowBlock<'_, 'm, A> {
                     return self.pooled_tiles::<S, ROWS>(simd);
                 }
                 let lanes = A::Vector::<S>::LEN;
+                let wide = tile::wide(ROWS, Facts::<S, A>::MANY_REGISTERS);
                 let (mut at, of_map) = (0, self.maps()[0].len());
                 for &[from, length] in self.rows {
                     let (from, length) = (from as usize, (length as usize).min(of_map - at));
                     let mut done = 0;
+                    while wide > REGISTERS && done + wide * lanes <= length {
+                        match wide {
+                            6 if ROWS <= 2 => self.wide_tile::<S, ROWS, 6>(simd, from + done, at + done),
+                            _ if ROWS <= 4 => self.wide_tile::<S, ROWS, 4>(simd, from + done, at + done),
+                            _ => {}
+                        }
+                        done += wide * lanes;
+                    }
                     while done < length {
                         // The last tile begins earlier rather than reach beyond its row.
                         let two = length - done > lanes && (length >= 2 * lanes || !self.in_place);
@@ -148,6 +157,26 @@ impl<'m, A: Lanes> RowBlock<'_, 'm, A> {
         let sums = tile::sums_in_place::<S, A, ROWS, REGISTERS>(simd, self.weights, sources, self.offsets);
         let (epilogue, filters) = (self.epilogue, self.filters);
         store_pixels::<S, A, ROWS, REGISTERS>(simd, sums, epilogue, (self.maps(), filters), pixels);
+    }
+
+    /// The same of few filters and more pixels, all of them within their row.
+    #[inline(always)]
+    fn wide_tile<S: Simd, const ROWS: usize, const COLUMNS: usize>(&mut self, simd: S, from: usize, at: usize) {
+        let mut sources = [self.source; COLUMNS];
+        for register in 0..COLUMNS {
+            sources[register] = &self.source[from + register * A::Vector::<S>::LEN..];
+        }
+        let sums = tile::sums_in_place::<S, A, ROWS, COLUMNS>(simd, self.weights, sources, self.offsets);
+        let sums = finished::<S, A, ROWS, COLUMNS>(simd, sums, self.epilogue);
+        let maps = &mut *self.maps();
+        unrolled::<ROWS>(
+            #[inline(always)]
+            |row| {
+                if let Some(map) = maps.get_mut(row) {
+                    store::<S, A, COLUMNS>(sums[row], &mut map[at..]);
+                }
+            },
+        );
     }
 
     /// The maps of the only image.

@@ -21,6 +21,16 @@ pub(crate) const CHAIN: usize = 256;
 /// Registers of the widest tile.
 pub(crate) const REGISTERS: usize = 2;
 
+/// Registers of a tile of so few rows that its sums leave room for more of them: a step of a lower tile would wait for the one before, and
+/// few pixels of a channel be read at a time.
+pub(crate) const fn wide(rows: usize, many_registers: bool) -> usize {
+    match (rows, many_registers) {
+        (1 | 2, true) => 6,
+        (1 | 2, false) | (3 | 4, true) => 4,
+        _ => REGISTERS,
+    }
+}
+
 /// The heights of tiles at a level, tallest first.
 pub(crate) fn heights<A: Lanes>(level: Level) -> &'static [usize] {
     heights_of(has_many_registers::<A>(level))
