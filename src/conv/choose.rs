@@ -80,7 +80,8 @@ pub(super) fn cost<A: Kernels>(algorithm: Algorithm, problem: &Problem, level: L
                 _ if is_narrow::<A>(across, level) => DEALT,
                 _ => DEALT_IN_MEMORY,
             };
-            problem.filters as f64 * (registers * (depth + STORE_ROW) * times + MAP)
+            let of_map = registers * (depth + STORE_REGISTER) + rows as f64 * STORE_ROW;
+            problem.filters as f64 * (of_map * times + MAP)
         }
         // The second pass reads from memory what the first has stored there.
         Algorithm::Separable => {
@@ -327,8 +328,9 @@ const FEW_SUMS: f64 = 6.0;
 const SHORT_TILE: f64 = 30.0;
 const BAND: f64 = 1500.0;
 
-/// To store a register of a plane, and to begin with a plane.
-const STORE_ROW: f64 = 14.0;
+/// To store a register of a plane, to begin with a row of it, and with a plane.
+const STORE_REGISTER: f64 = 5.0;
+const STORE_ROW: f64 = 9.0;
 const MAP: f64 = 50.0;
 /// How much longer a plane takes whose pixels do not stand side by side for neighbouring outputs: they are dealt out in registers, or are
 /// copied first.
