@@ -95,7 +95,10 @@ pub(super) fn cost<A: Kernels>(algorithm: Algorithm, problem: &Problem, level: L
             let weights = zones.iter().map(|zone| (zone.depth() * zone.filters) as f64).sum::<f64>();
             let reading = cost_of_weights(weights * size_of::<A>() as f64) / Part::here().all(problem.images) as f64;
             let dealing = DEAL * (problem.outputs() * problem.filters) as f64;
-            of_zones::<A>(&zones, level).1 + reading + dealing
+            // What is a part of the input is copied row by row.
+            let parts = zones.iter().filter(|zone| zone.pixels() < problem.pixels());
+            let rows: f64 = parts.map(|zone| (zone.channels * zone.pixels() / zone.axes[2].length()) as f64).sum();
+            of_zones::<A>(&zones, level).1 + reading + dealing + ROW_OF_ZONE * rows
         }
     }
 }
@@ -349,8 +352,9 @@ const STORE_PART: f64 = 60.0;
 const TILE: f64 = 30.0;
 /// How much longer a step takes along filters, whose pixels are read from a panel one by one.
 const BROADCASTS: f64 = 1.07;
-/// To copy a number of a zone's map to the output.
+/// To copy a number of a zone's map to the output, and a row of the input that is not taken as a whole.
 const DEAL: f64 = 1.0;
+const ROW_OF_ZONE: f64 = 45.0;
 /// To write a register of a panel.
 const GATHER: f64 = 6.0;
 
