@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::depthwise;
 use super::problem::Problem;
 use super::winograd::Tiling;
 use super::zones;
@@ -61,7 +62,8 @@ impl Algorithm {
     /// Whether it can compute a layer.
     pub(super) fn suits(self, problem: &Problem) -> bool {
         match self {
-            Self::Taps | Self::Pixels | Self::Channels => true,
+            Self::Taps | Self::Pixels => true,
+            Self::Channels => !depthwise::is_depthwise(problem) || depthwise::suits(problem),
             Self::Rows => problem.channels == 1 && problem.is_flat(),
             Self::Separable => {
                 let [_, rows, columns] = &problem.axes;

@@ -30,20 +30,25 @@ pub(super) fn is_depthwise(problem: &Problem) -> bool {
     problem.groups > 1 && problem.channels == 1 && problem.filters == 1
 }
 
-/// Places of a row with its padding, up to the last that is read.
-fn row_length(columns: &Axis) -> usize {
-    columns.read_length()
+/// Planes of more pixels, with their padding, or of more outputs are better computed row by row: these are listed.
+const MOST_LISTED: usize = 1 << 18;
+
+/// Whether planes are so small that their pixels and rows can be listed.
+pub(super) fn suits(problem: &Problem) -> bool {
+    let [planes, rows, columns] = &problem.axes;
+    let product = |numbers: &[usize]| numbers.iter().fold(1, |all: usize, &number| all.saturating_mul(number));
+    let transposed = product(&[planes.length(), rows.length(), columns.read_length().max(columns.length())]);
+    let lines = product(&[planes.outputs(), rows.outputs(), planes.size(), rows.size()]);
+    let outputs = product(&[planes.outputs(), rows.outputs(), columns.outputs()]);
+    transposed.max(lines).max(outputs) <= MOST_LISTED
 }
 
 impl Channels {
-    /// `None` where the transposed pixels would be out of all proportion: wide padding under windows far apart.
+    /// `None` where a number does not fit in 32 bits.
     pub(super) fn new<A: Kernels>(problem: &Problem, level: Level) -> Option<Self> {
         let [planes, rows, columns] = &problem.axes;
-        let width = row_length(columns);
-        let length = planes.length().checked_mul(rows.length())?.checked_mul(width)?;
-        if length > problem.proportionate() {
-            return None;
-        }
+        let width = columns.read_length();
+        let length = planes.length() * rows.length() * width;
         let number = |number: usize| u32::try_from(number).ok();
         let size = problem.input_size();
         let slot = |pixel: usize| {

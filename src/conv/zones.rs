@@ -29,6 +29,9 @@ use crate::window::{Axis, AxisSpec, PaddingMode, unravel};
 /// More zones than this are not worth their calls.
 const MOST_ZONES: usize = 64;
 
+/// Outputs of an axis, at most: they are looked at one by one, and of more of them few lie beside padding.
+const MOST_OUTPUTS: usize = 1 << 12;
+
 /// At most so much of the products of the definition may be left.
 const WORTH: f64 = 0.8;
 
@@ -66,6 +69,9 @@ fn stretches(axis: &Axis) -> Vec<Stretch> {
 
 /// The zones of a layer, as a stretch of each axis; none where there are too many, or an output sees no tap.
 fn zones(problem: &Problem) -> Vec<[Stretch; 3]> {
+    if problem.axes.iter().any(|axis| axis.outputs() > MOST_OUTPUTS) {
+        return Vec::new();
+    }
     let of_axes = problem.axes.each_ref().map(stretches);
     let counts = of_axes.each_ref().map(Vec::len);
     let count = counts.iter().fold(1, |count: usize, &more| count.saturating_mul(more));
