@@ -1,7 +1,5 @@
 //! Depthwise layers in vectors along the channels: what a plan knows for [the kernel](crate::kernels::depthwise).
 
-use std::ops::Range;
-
 use arrayvec::ArrayVec;
 use ndarray::Axis as ArrayAxis;
 
@@ -136,7 +134,7 @@ impl<A: Kernels> Method<A> for Channels {
                 let mut maps = ArrayVec::<_, MOST_LANES>::new();
                 let this = image_number..image_number + 1;
                 each_map(&mut output, this, here.clone(), of_map, &mut |map| maps.push(map));
-                let channels: Range<usize> = filters.start + here.start..filters.start + here.end;
+                let channels = filters.start + here.start..filters.start + here.end;
                 A::depthwise(
                     settings.level,
                     Depthwise {

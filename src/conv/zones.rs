@@ -93,7 +93,7 @@ fn problem_of(problem: &Problem, zone: &[Stretch; 3]) -> Option<Problem> {
     Some(Problem { axes, ..problem.clone() })
 }
 
-/// The convolutions of all zones; none where there are none.
+/// The convolutions of all zones.
 pub(super) fn problems(problem: &Problem) -> Vec<Problem> {
     zones(problem).iter().map_while(|zone| problem_of(problem, zone)).collect()
 }
@@ -140,16 +140,14 @@ impl<A: Kernels> Zones<A> {
     ) -> Option<Self> {
         let (algorithm, _) = choose::of_zones::<A>(&problems(problem), level);
         let in_order = fast::in_order(weights);
+        let sizes = problem.axes.each_ref().map(Axis::size);
         let zone = |stretches: [Stretch; 3]| {
-            let problem_of_zone = problem_of(problem, &stretches)?;
-            let method = fast::method(&problem_of_zone, algorithm, level, weights, prepared)?;
+            let problem = problem_of(problem, &stretches)?;
+            let method = fast::method(&problem, algorithm, level, weights, prepared)?;
             let taps = stretches.each_ref().map(|stretch| stretch.taps.clone());
             let order = Order { algorithm, lanes: lanes::<A>(level), taps: taps.clone() };
-            let weights = prepared.get_or(order, || {
-                let sizes = problem.axes.each_ref().map(Axis::size);
-                method.prepare(&problem_of_zone, &of_taps(&in_order, sizes, &taps))
-            });
-            Some(Zone { problem: problem_of_zone, method, weights, stretches })
+            let weights = prepared.get_or(order, || method.prepare(&problem, &of_taps(&in_order, sizes, &taps)));
+            Some(Zone { problem, method, weights, stretches })
         };
         let zones = zones(problem).into_iter().map(zone).collect::<Option<Vec<_>>>()?;
         let images = zones.iter().map(|zone| zone.method.units(&zone.problem).together[0]).max()?;
@@ -210,14 +208,14 @@ impl<A: Kernels> Method<A> for Zones<A> {
                     input.slice_axis_inplace(ArrayAxis(2 + axis), Slice::from(stretch.pixels.clone()));
                 }
                 let (images, count, ..) = output.dim();
-                let [depth, height, width] = zone.problem.output_size();
-                let (maps, scratch) = scratch.split_at_mut(images * count * depth * height * width);
+                let size @ [depth, height, width] = zone.problem.output_size();
+                let (maps, scratch) = scratch.split_at_mut(images * count * zone.problem.outputs());
                 zone.method.compute(
                     &settings.of_zone(&zone.problem, &zone.weights),
                     Part {
                         input,
                         filters: filters.clone(),
-                        outputs: 0..zone.problem.output_size()[zone.problem.band_axis()],
+                        outputs: 0..size[zone.problem.band_axis()],
                         output: ArrayViewMut5::from_shape((images, count, depth, height, width), &mut *maps)
                             .expect("there are so many"),
                         scratch,
