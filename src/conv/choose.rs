@@ -89,18 +89,23 @@ pub(super) fn cost<A: Kernels>(algorithm: Algorithm, problem: &Problem, level: L
             rows as f64 * columns.div_ceil(lanes) as f64 * problem.filters as f64 * (taps as f64 + 18.0)
         }
         Algorithm::Winograd | Algorithm::Winograd2x2 => cost_of_tiles::<A>(algorithm, problem, level, [rows, columns]),
-        Algorithm::Zones if !zones::suit(problem) => f64::INFINITY,
-        Algorithm::Zones => {
-            let zones = zones::problems(problem);
-            let weights = zones.iter().map(|zone| (zone.depth() * zone.filters) as f64).sum::<f64>();
-            let reading = cost_of_weights(weights * size_of::<A>() as f64) / Part::here().all(problem.images) as f64;
-            let dealing = DEAL * (problem.outputs() * problem.filters) as f64;
-            // What is a part of the input is copied row by row.
-            let parts = zones.iter().filter(|zone| zone.pixels() < problem.pixels());
-            let rows: f64 = parts.map(|zone| (zone.channels * zone.pixels() / zone.axes[2].length()) as f64).sum();
-            of_zones::<A>(&zones, level).1 + reading + dealing + ROW_OF_ZONE * rows
-        }
+        Algorithm::Zones => cost_of_zones::<A>(problem, level),
     }
+}
+
+/// The same of all zones, and what it takes to read the weights of each, to copy its pixels and to deal its maps.
+fn cost_of_zones<A: Kernels>(problem: &Problem, level: Level) -> f64 {
+    let zones = zones::problems(problem);
+    if zones.is_empty() {
+        return f64::INFINITY;
+    }
+    let weights = zones.iter().map(|zone| (zone.depth() * zone.filters) as f64).sum::<f64>();
+    let reading = cost_of_weights(weights * size_of::<A>() as f64) / Part::here().all(problem.images) as f64;
+    let dealing = DEAL * (problem.outputs() * problem.filters) as f64;
+    // What is a part of the input is copied row by row.
+    let parts = zones.iter().filter(|zone| zone.pixels() < problem.pixels());
+    let rows: f64 = parts.map(|zone| (zone.channels * zone.pixels() / zone.axes[2].length()) as f64).sum();
+    of_zones::<A>(&zones, level).1 + reading + dealing + ROW_OF_ZONE * rows
 }
 
 /// By what all zones of a layer are computed fastest, and what that costs.

@@ -8,18 +8,15 @@ use super::fast::{Method, Part, Settings};
 use super::kernels::Kernels;
 use super::pieces::Units;
 use super::problem::Problem;
-use crate::kernels::depthwise::{Depthwise, Seen, scratch_lengths};
+use crate::kernels::depthwise::{Depthwise, PlaneWindows, scratch_lengths};
 use crate::kernels::panels::Aligned;
-use crate::simd::{Level, cache, lanes};
-use crate::window::{Axis, unravel};
-
-/// Lanes of the widest register.
-const MOST_LANES: usize = 16;
+use crate::simd::{Level, MOST_LANES, cache, lanes};
+use crate::window::unravel;
 
 /// How the planes of a depthwise layer are computed, those of a register at a time.
 #[derive(Debug)]
 pub(super) struct Channels {
-    seen: Seen,
+    windows: PlaneWindows,
     lanes: usize,
 }
 
@@ -58,29 +55,21 @@ impl Channels {
         let slots = (0..problem.pixels()).map(slot).collect::<Option<Vec<_>>>()?;
         let (mut ends, mut lines) = (Vec::new(), Vec::new());
         for output in 0..planes.outputs() * rows.outputs() {
-            for plane in 0..planes.size() {
-                for row in 0..rows.size() {
-                    let plane_of = pixel(planes, output / rows.outputs(), plane);
-                    let row_of = pixel(rows, output % rows.outputs(), row);
-                    if let (Some(at), Some(row_at)) = (plane_of, row_of) {
-                        let tap = (plane * rows.size() + row) * columns.size();
-                        lines.push([number((at * size[1] + row_at) * width)?, number(tap)?]);
-                    }
+            let (of_planes, of_rows) =
+                (planes.by_output(output / rows.outputs()), rows.by_output(output % rows.outputs()));
+            for (plane, at) in of_planes.range.zip((of_planes.input..).step_by(of_planes.step)) {
+                for (row, row_at) in of_rows.range.clone().zip((of_rows.input..).step_by(of_rows.step)) {
+                    let tap = (plane * rows.size() + row) * columns.size();
+                    lines.push([number((at * size[1] + row_at) * width)?, number(tap)?]);
                 }
             }
             ends.push(number(lines.len())?);
         }
         let (taps, stride, dilation) = (columns.size(), columns.stride(), columns.dilation());
         let columns = columns.outputs();
-        let seen = Seen { slots, length, ends, lines, columns, taps, stride, dilation };
-        Some(Self { seen, lanes: lanes::<A>(level) })
+        let windows = PlaneWindows { slots, length, ends, lines, columns, taps, stride, dilation };
+        Some(Self { windows, lanes: lanes::<A>(level) })
     }
-}
-
-/// The pixel that an output sees under a tap, unless that lies on padding.
-fn pixel(axis: &Axis, output: usize, tap: usize) -> Option<usize> {
-    let place = output * axis.stride() + tap * axis.dilation();
-    place.checked_sub(axis.before()).filter(|&pixel| pixel < axis.length())
 }
 
 impl<A: Kernels> Method<A> for Channels {
@@ -103,18 +92,20 @@ impl<A: Kernels> Method<A> for Channels {
     }
 
     fn scratch_length(&self, problem: &Problem, _: Level) -> usize {
-        let [transposed, sums] = scratch_lengths(&self.seen, self.lanes);
+        let [transposed, sums] = scratch_lengths(&self.windows, self.lanes);
         cache::LINE / size_of::<A>() + transposed + sums + self.lanes * problem.pixels()
     }
 
     fn bytes(&self) -> usize {
-        size_of_val(&self.seen.slots[..]) + size_of_val(&self.seen.ends[..]) + size_of_val(&self.seen.lines[..])
+        size_of_val(&self.windows.slots[..])
+            + size_of_val(&self.windows.ends[..])
+            + size_of_val(&self.windows.lines[..])
     }
 
     fn compute(&self, settings: &Settings<A>, part: Part<'_, A>) {
         let Part { input, filters, mut output, scratch, .. } = part;
         let before = scratch.as_ptr().align_offset(cache::LINE).min(cache::LINE / size_of::<A>());
-        let [transposed, sums] = scratch_lengths(&self.seen, self.lanes);
+        let [transposed, sums] = scratch_lengths(&self.windows, self.lanes);
         let (transposed, rest) = scratch[before..].split_at_mut(transposed);
         let (sums, copy) = rest.split_at_mut(sums);
         transposed.fill(A::default());
@@ -123,10 +114,10 @@ impl<A: Kernels> Method<A> for Channels {
         for (image_number, image) in input.outer_iter().enumerate() {
             for first in (0..filters.len()).step_by(self.lanes) {
                 let here = first..filters.len().min(first + self.lanes);
-                let planes = image.slice_axis(ArrayAxis(0), here.clone().into());
                 let planes = match image.to_slice() {
-                    Some(pixels) => &pixels[first * self.seen.slots.len()..],
+                    Some(pixels) => &pixels[first * self.windows.slots.len()..],
                     None => {
+                        let planes = image.slice_axis(ArrayAxis(0), here.clone().into());
                         copy.iter_mut().zip(planes).for_each(|(place, pixel)| *place = *pixel);
                         &*copy
                     }
@@ -138,7 +129,7 @@ impl<A: Kernels> Method<A> for Channels {
                 A::depthwise(
                     settings.level,
                     Depthwise {
-                        seen: &self.seen,
+                        windows: &self.windows,
                         planes,
                         weights: &settings.weights[channels.start / self.lanes * of_register..][..of_register],
                         epilogue: settings.finish(channels),

@@ -321,16 +321,19 @@ pub(super) fn may_use<A: Kernels>(
 }
 
 /// Whether all weights are finite, and so small that Winograd's sums are finite over pixels whose squares are: the transforms enlarge
-/// a product by less than 2^26. What is found out is kept as a list with a number in it, or without.
+/// a product by less than 2^26.
 fn are_moderate<A: Kernels>(weights: &TensorView<'_, A>, prepared: &Prepared<A>) -> bool {
-    let list = || Aligned::new(usize::from(A::are_moderate(weights)));
-    !prepared.get_or(Order::new(Algorithm::Winograd, 0), list).is_empty()
+    is_known(Algorithm::Winograd, prepared, || A::are_moderate(weights))
 }
 
-/// Whether all weights are finite: kept in the same way.
+/// Whether all weights are finite.
 fn are_finite<A: Kernels>(weights: &TensorView<'_, A>, prepared: &Prepared<A>) -> bool {
-    let list = || Aligned::new(usize::from(A::are_finite(weights)));
-    !prepared.get_or(Order::new(Algorithm::Zones, 0), list).is_empty()
+    is_known(Algorithm::Zones, prepared, || A::are_finite(weights))
+}
+
+/// What was found out of the weights for an algorithm: it is kept as a list with a number in it, or without.
+fn is_known<A: Kernels>(algorithm: Algorithm, prepared: &Prepared<A>, find_out: impl FnOnce() -> bool) -> bool {
+    !prepared.get_or(Order::new(algorithm, 0), || Aligned::new(usize::from(find_out()))).is_empty()
 }
 
 /// Whether every filter is a column times a row.

@@ -11,7 +11,7 @@ use super::bands::Bands;
 use super::kernels::Kernels;
 use super::module::Means;
 use super::problem::Problem;
-use super::{Algorithm, Conv, choose, reference};
+use super::{Algorithm, Conv, Layer, choose, reference};
 use crate::simd::kernel_levels;
 use crate::tensor::{TensorView, TensorViewMut};
 use crate::window::PaddingMode;
@@ -104,6 +104,14 @@ fn check<const N: usize>(case: &Case<N>) {
     case.check_with::<f64>((4.0 + 1.5 * terms.sqrt()) * double, 50.0 * double);
 }
 
+/// That an algorithm computes a layer at every level.
+fn assert_runs(conv: &Conv<f32, 2>, layer: &Layer<2>, algorithm: Algorithm) {
+    for level in kernel_levels() {
+        let fast = conv.fast(layer, Some((algorithm, Means { level, threads: 1 })));
+        assert!(fast.expect("it is small").is_some(), "{algorithm} at {level:?}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(CASES))]
 
@@ -140,10 +148,7 @@ proptest! {
         let layer = layer.expect("it is");
         let problem = Problem::new(&layer, 1, case.mode).expect("it is small").expect("it has two axes");
         prop_assume!(Algorithm::Zones.suits(&problem));
-        for level in kernel_levels() {
-            let zones = conv.fast(&layer, Some((Algorithm::Zones, Means { level, threads: 1 })));
-            assert!(zones.expect("it is small").is_some(), "{level:?}");
-        }
+        assert_runs(&conv, &layer, Algorithm::Zones);
         check(&case);
     }
 
@@ -166,10 +171,7 @@ proptest! {
     fn every_way_is_the_reference_for_one_filter_a_channel(case in many_groups::<2>(), deep in many_groups::<3>()) {
         let conv = case.conv::<f32>(f32::from_f64, f32::from_f64);
         let layer = conv.layer(&case.input_shape()).expect("the case fits");
-        for level in kernel_levels() {
-            let fast = conv.fast(&layer, Some((Algorithm::Channels, Means { level, threads: 1 })));
-            assert!(fast.expect("it is small").is_some(), "{level:?}");
-        }
+        assert_runs(&conv, &layer, Algorithm::Channels);
         check(&case);
         check(&deep);
     }

@@ -24,7 +24,7 @@ use super::problem::Problem;
 use crate::kernels::panels::Aligned;
 use crate::simd::{Level, lanes};
 use crate::tensor::TensorView;
-use crate::window::{Axis, AxisSpec, PaddingMode, unravel};
+use crate::window::{Axis, AxisSpec, PaddingMode, Run, unravel};
 
 /// More zones than this are not worth their calls.
 const MOST_ZONES: usize = 64;
@@ -45,31 +45,28 @@ struct Stretch {
 
 /// The stretches of an axis; none where an output sees no tap.
 fn stretches(axis: &Axis) -> Vec<Stretch> {
-    let (stride, dilation, before) = (axis.stride(), axis.dilation(), axis.before());
     let mut stretches: Vec<Stretch> = Vec::new();
     for output in 0..axis.outputs() {
-        let start = output * stride;
-        let first = before.saturating_sub(start).div_ceil(dilation);
-        let end = (before + axis.length()).saturating_sub(start).div_ceil(dilation).min(axis.size());
-        if first >= end {
+        let Run { range: taps, input, step } = axis.by_output(output);
+        if taps.is_empty() {
             return Vec::new();
         }
-        let end_of_pixels = start + (end - 1) * dilation + 1 - before;
-        match stretches.last_mut().filter(|stretch| stretch.taps == (first..end)) {
+        let end_of_pixels = input + (taps.len() - 1) * step + 1;
+        match stretches.last_mut().filter(|stretch| stretch.taps == taps) {
             Some(stretch) => (stretch.outputs.end, stretch.pixels.end) = (output + 1, end_of_pixels),
-            None => stretches.push(Stretch {
-                outputs: output..output + 1,
-                taps: first..end,
-                pixels: start + first * dilation - before..end_of_pixels,
-            }),
+            None => stretches.push(Stretch { outputs: output..output + 1, taps, pixels: input..end_of_pixels }),
         }
     }
     stretches
 }
 
-/// The zones of a layer, as a stretch of each axis; none where there are too many, or an output sees no tap.
+/// The zones of a layer, as a stretch of each axis: none where there are too many, an output sees no tap, or too few taps lie on padding;
+/// and only of one group, as others have too few products for what it takes to begin with a zone.
 fn zones(problem: &Problem) -> Vec<[Stretch; 3]> {
-    if problem.axes.iter().any(|axis| axis.outputs() > MOST_OUTPUTS) {
+    let is_padded = problem.axes.iter().any(|axis| axis.before() + axis.after() > 0);
+    let is_long = problem.axes.iter().any(|axis| axis.outputs() > MOST_OUTPUTS);
+    let is_plain = problem.groups == 1 && problem.mode == PaddingMode::Zeros && problem.quads.is_none();
+    if !is_padded || is_long || !is_plain {
         return Vec::new();
     }
     let of_axes = problem.axes.each_ref().map(stretches);
@@ -79,7 +76,10 @@ fn zones(problem: &Problem) -> Vec<[Stretch; 3]> {
         let [planes, rows, columns] = unravel(number, counts);
         [of_axes[0][planes].clone(), of_axes[1][rows].clone(), of_axes[2][columns].clone()]
     };
-    if count <= MOST_ZONES { (0..count).map(zone).collect() } else { Vec::new() }
+    let of_stretch = |stretch: &Stretch| (stretch.outputs.len() * stretch.taps.len()) as f64;
+    let seen: f64 = of_axes.iter().map(|stretches| stretches.iter().map(of_stretch).sum::<f64>()).product();
+    let is_worth_it = seen <= WORTH * problem.outputs() as f64 * problem.taps() as f64;
+    if count <= MOST_ZONES && is_worth_it { (0..count).map(zone).collect() } else { Vec::new() }
 }
 
 /// The convolution of a zone.
@@ -98,19 +98,9 @@ pub(super) fn problems(problem: &Problem) -> Vec<Problem> {
     zones(problem).iter().map_while(|zone| problem_of(problem, zone)).collect()
 }
 
-/// Whether a layer has zones, and so many taps on padding that these are worth it: of one group, as others have too few products for what
-/// it takes to begin with a zone.
+/// Whether a layer has zones.
 pub(super) fn suit(problem: &Problem) -> bool {
-    let is_padded = problem.axes.iter().any(|axis| axis.before() + axis.after() > 0);
-    if !is_padded || problem.groups > 1 || problem.mode != PaddingMode::Zeros || problem.quads.is_some() {
-        return false;
-    }
-    let zones = zones(problem);
-    let seen = |zone: &[Stretch; 3]| {
-        zone.iter().map(|stretch| (stretch.outputs.len() * stretch.taps.len()) as f64).product::<f64>()
-    };
-    let all = problem.outputs() as f64 * problem.taps() as f64;
-    !zones.is_empty() && zones.iter().map(seen).sum::<f64>() <= WORTH * all
+    !zones(problem).is_empty()
 }
 
 /// A zone, ready to run.

@@ -11,13 +11,13 @@
 
 use super::epilogue::{Epilogue, Sums, Target, transpose};
 use super::gemm::store_all;
-use crate::simd::{Kernel, Lanes, Level, Simd, Vector, run, unrolled};
+use crate::simd::{Kernel, Lanes, Level, MOST_LANES, Simd, Vector, run, unrolled, with_lanes};
 
 /// Outputs of the widest tile.
 const WIDEST: usize = 7;
 
 /// Numbers of the largest square of registers.
-const MOST_SQUARE: usize = 16 * 16;
+const MOST_SQUARE: usize = MOST_LANES * MOST_LANES;
 
 /// Copies as many pixels of each plane as a register has, or what is left of them. A call, as it is rare.
 #[cold]
@@ -30,7 +30,7 @@ fn copy_square<A: Copy, const LANES: usize>(planes: &[A], plane: usize, last: us
 
 /// Which pixels the outputs of a plane see.
 #[derive(Debug)]
-pub(crate) struct Seen {
+pub(crate) struct PlaneWindows {
     /// Where each pixel lies among the transposed ones, row by row with its padding.
     pub(crate) slots: Vec<u32>,
     /// How many slots there are.
@@ -48,7 +48,7 @@ pub(crate) struct Seen {
 
 /// As many planes as a register has lanes, or fewer.
 pub(crate) struct Depthwise<'a, 'm, A> {
-    pub(crate) seen: &'a Seen,
+    pub(crate) windows: &'a PlaneWindows,
     /// The planes one after the other, and whatever follows them.
     pub(crate) planes: &'a [A],
     /// `[tap][lane]`
@@ -62,9 +62,9 @@ pub(crate) struct Depthwise<'a, 'm, A> {
 }
 
 /// Numbers of the transposed pixels and of the sums.
-pub(crate) fn scratch_lengths(seen: &Seen, lanes: usize) -> [usize; 2] {
-    let outputs = seen.ends.len() * seen.columns;
-    [(seen.length + 1) * lanes, (outputs + lanes) * lanes]
+pub(crate) fn scratch_lengths(windows: &PlaneWindows, lanes: usize) -> [usize; 2] {
+    let outputs = windows.ends.len() * windows.columns;
+    [(windows.length + 1) * lanes, (outputs + lanes) * lanes]
 }
 
 /// Computes planes with the instructions of a level.
@@ -78,15 +78,9 @@ impl<A: Lanes> Kernel for Depthwise<'_, '_, A> {
 
     #[inline(always)]
     fn run<S: Simd>(mut self, simd: S) {
-        match A::Vector::<S>::LEN {
-            16 => self.transpose::<S, 16>(simd),
-            8 => self.transpose::<S, 8>(simd),
-            4 => self.transpose::<S, 4>(simd),
-            2 => self.transpose::<S, 2>(simd),
-            _ => self.transpose::<S, 1>(simd),
-        }
+        with_lanes!(A::Vector::<S>::LEN, |LANES| self.transpose::<S, LANES>(simd));
         self.rows(simd);
-        let pixels = self.seen.ends.len() * self.seen.columns;
+        let pixels = self.windows.ends.len() * self.windows.columns;
         let sums = Sums { rows: self.sums, width: A::Vector::<S>::LEN, pixels, filters: self.maps.len() };
         store_all(simd, sums, &mut Target::Maps { maps: self.maps, pixels, first: 0 }, self.epilogue);
     }
@@ -96,9 +90,9 @@ impl<A: Lanes> Depthwise<'_, '_, A> {
     /// Puts the same pixel of all planes side by side.
     #[inline(always)]
     fn transpose<S: Simd, const LANES: usize>(&mut self, simd: S) {
-        let (plane, last) = (self.seen.slots.len(), self.maps.len() - 1);
+        let (plane, last) = (self.windows.slots.len(), self.maps.len() - 1);
         let mut copy = [A::default(); MOST_SQUARE];
-        for (square, slots) in self.seen.slots.chunks(LANES).enumerate() {
+        for (square, slots) in self.windows.slots.chunks(LANES).enumerate() {
             let planes = &self.planes[square * LANES..];
             // The end of the last planes, behind which there is nothing.
             let (pixels, distance) = if last * plane + LANES <= planes.len() {
@@ -129,7 +123,7 @@ impl<A: Lanes> Depthwise<'_, '_, A> {
     /// The sums of all rows of outputs.
     #[inline(always)]
     fn rows<S: Simd>(&mut self, simd: S) {
-        let Seen { ends, lines, columns, .. } = self.seen;
+        let PlaneWindows { ends, lines, columns, .. } = self.windows;
         let mut start = 0;
         for (row, &end) in ends.iter().enumerate() {
             let lines = &lines[start..end as usize];
@@ -157,7 +151,7 @@ impl<A: Lanes> Depthwise<'_, '_, A> {
         [output, column]: [usize; 2],
     ) -> usize {
         let lanes = A::Vector::<S>::LEN;
-        let &Seen { taps, stride, dilation, .. } = self.seen;
+        let &PlaneWindows { taps, stride, dilation, .. } = self.windows;
         let mut sums = [A::Vector::<S>::splat(simd, A::default()); OUTPUTS];
         for &[slot, tap] in lines {
             let pixels = &self.transposed[(slot as usize + column * stride) * lanes..];

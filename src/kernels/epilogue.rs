@@ -1,6 +1,6 @@
 //! The epilogue: what happens to sums on their way from registers into the output.
 
-use crate::simd::{Lanes, Simd, Vector, outline};
+use crate::simd::{Lanes, Simd, Vector, outline, with_lanes};
 use crate::terms::Quads;
 
 outline!();
@@ -194,13 +194,7 @@ pub(crate) fn store_maps<S: Simd, A: Lanes>(
     pixels: [usize; 2],
     epilogue: Epilogue<'_, A>,
 ) {
-    match A::Vector::<S>::LEN {
-        16 => store_squares::<S, A, 16>(simd, sums, maps, pixels, epilogue),
-        8 => store_squares::<S, A, 8>(simd, sums, maps, pixels, epilogue),
-        4 => store_squares::<S, A, 4>(simd, sums, maps, pixels, epilogue),
-        2 => store_squares::<S, A, 2>(simd, sums, maps, pixels, epilogue),
-        _ => store_squares::<S, A, 1>(simd, sums, maps, pixels, epilogue),
-    }
+    with_lanes!(A::Vector::<S>::LEN, |LANES| store_squares::<S, A, LANES>(simd, sums, maps, pixels, epilogue));
 }
 
 /// [`store_maps`] where registers have this many lanes, so that a square of them stays in registers.

@@ -212,14 +212,7 @@ pub(super) fn store_pixels<S: Simd, A: Lanes, const ROWS: usize, const REGISTERS
 ) {
     let sums = finished::<S, A, ROWS, REGISTERS>(simd, sums, epilogue);
     if at + REGISTERS * A::Vector::<S>::LEN <= maps[0].len() {
-        unrolled::<ROWS>(
-            #[inline(always)]
-            |row| {
-                if row < filters {
-                    store::<S, A, REGISTERS>(sums[row], &mut maps[row][at..]);
-                }
-            },
-        );
+        store_whole::<S, A, ROWS, REGISTERS>(sums, (maps, filters), at);
     } else {
         let mut rows = [[A::default(); MOST_WIDTH]; ROWS];
         unrolled::<ROWS>(
@@ -228,6 +221,23 @@ pub(super) fn store_pixels<S: Simd, A: Lanes, const ROWS: usize, const REGISTERS
         );
         scatter(&rows, count, maps, filters, at);
     }
+}
+
+/// Stores the finished sums of some filters in their maps, which have room for whole registers.
+#[inline(always)]
+pub(super) fn store_whole<S: Simd, A: Lanes, const ROWS: usize, const REGISTERS: usize>(
+    sums: tile::Sums<S, A, ROWS, REGISTERS>,
+    (maps, filters): (&mut [&mut [A]], usize),
+    at: usize,
+) {
+    unrolled::<ROWS>(
+        #[inline(always)]
+        |row| {
+            if row < filters {
+                store::<S, A, REGISTERS>(sums[row], &mut maps[row][at..]);
+            }
+        },
+    );
 }
 
 /// Finishes the sums of a block, and stores them where they belong.

@@ -17,7 +17,7 @@ use std::ops::{Deref, Range};
 use super::epilogue::transpose;
 use super::tile::height_for;
 use crate::simd::cache;
-use crate::simd::{Kernel, Lanes, Level, Simd, Vector, run};
+use crate::simd::{Kernel, Lanes, Level, Simd, Vector, run, with_lanes};
 
 /// Panels of so many bytes are written and used together: they should stay in the second-level cache, beside the weights of a block of
 /// filters.
@@ -320,13 +320,7 @@ impl<A: Lanes> Kernel for Transpose<'_, A> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        match A::Vector::<S>::LEN {
-            16 => self.squares::<S, 16>(simd),
-            8 => self.squares::<S, 8>(simd),
-            4 => self.squares::<S, 4>(simd),
-            2 => self.squares::<S, 2>(simd),
-            _ => self.squares::<S, 1>(simd),
-        }
+        with_lanes!(A::Vector::<S>::LEN, |LANES| self.squares::<S, LANES>(simd));
     }
 }
 

@@ -1,9 +1,9 @@
 //! The product of weights and pixels that are read where they lie, without panels: LOOP 2 of [`gemm`](super::gemm) for rows of pixels.
 
 use super::epilogue::{Epilogue, Sums, Target};
-use super::gemm::{Along, finished, store_all, store_pixels, store_sums};
+use super::gemm::{Along, finished, store_all, store_pixels, store_sums, store_whole};
 use super::tile::{self, CHAIN, REGISTERS, with_height};
-use crate::simd::{Facts, Kernel, Lanes, Level, Simd, Vector, outline, run, store, unrolled};
+use crate::simd::{Facts, Kernel, Lanes, Level, Simd, Vector, outline, run, unrolled};
 
 outline!();
 
@@ -148,35 +148,34 @@ impl<'m, A: Lanes> RowBlock<'_, 'm, A> {
         );
     }
 
+    /// The sums of so many registers of neighbouring pixels.
     #[inline(always)]
-    fn tile<S: Simd, const ROWS: usize, const REGISTERS: usize>(&mut self, simd: S, from: usize, pixels: [usize; 2]) {
+    fn sums<S: Simd, const ROWS: usize, const REGISTERS: usize>(
+        &self,
+        simd: S,
+        from: usize,
+    ) -> tile::Sums<S, A, ROWS, REGISTERS> {
         let mut sources = [self.source; REGISTERS];
         for register in 0..REGISTERS {
             sources[register] = &self.source[from + register * A::Vector::<S>::LEN..];
         }
-        let sums = tile::sums_in_place::<S, A, ROWS, REGISTERS>(simd, self.weights, sources, self.offsets);
+        tile::sums_in_place::<S, A, ROWS, REGISTERS>(simd, self.weights, sources, self.offsets)
+    }
+
+    #[inline(always)]
+    fn tile<S: Simd, const ROWS: usize, const REGISTERS: usize>(&mut self, simd: S, from: usize, pixels: [usize; 2]) {
+        let sums = self.sums::<S, ROWS, REGISTERS>(simd, from);
         let (epilogue, filters) = (self.epilogue, self.filters);
         store_pixels::<S, A, ROWS, REGISTERS>(simd, sums, epilogue, (self.maps(), filters), pixels);
     }
 
     /// The same of few filters and more pixels, all of them within their row.
     #[inline(always)]
-    fn wide_tile<S: Simd, const ROWS: usize, const COLUMNS: usize>(&mut self, simd: S, from: usize, at: usize) {
-        let mut sources = [self.source; COLUMNS];
-        for register in 0..COLUMNS {
-            sources[register] = &self.source[from + register * A::Vector::<S>::LEN..];
-        }
-        let sums = tile::sums_in_place::<S, A, ROWS, COLUMNS>(simd, self.weights, sources, self.offsets);
-        let sums = finished::<S, A, ROWS, COLUMNS>(simd, sums, self.epilogue);
-        let maps = &mut *self.maps();
-        unrolled::<ROWS>(
-            #[inline(always)]
-            |row| {
-                if let Some(map) = maps.get_mut(row) {
-                    store::<S, A, COLUMNS>(sums[row], &mut map[at..]);
-                }
-            },
-        );
+    fn wide_tile<S: Simd, const ROWS: usize, const REGISTERS: usize>(&mut self, simd: S, from: usize, at: usize) {
+        let sums = self.sums::<S, ROWS, REGISTERS>(simd, from);
+        let sums = finished::<S, A, ROWS, REGISTERS>(simd, sums, self.epilogue);
+        let filters = self.filters;
+        store_whole::<S, A, ROWS, REGISTERS>(sums, (self.maps(), filters), at);
     }
 
     /// The maps of the only image.

@@ -135,6 +135,23 @@ pub(crate) fn unrolled<const N: usize>(mut part: impl FnMut(usize)) {
     written_out!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
 }
 
+/// The most lanes that a register of numbers has.
+pub(crate) const MOST_LANES: usize = 16;
+
+/// Calls a function that is generic in the lanes of a register.
+macro_rules! with_lanes {
+    ($lanes:expr, |$constant:ident| $call:expr) => {
+        $crate::simd::with_lanes!(@match $lanes, $constant, $call, [16 8 4 2])
+    };
+    (@match $lanes:expr, $constant:ident, $call:expr, [$($count:literal)*]) => {
+        match $lanes {
+            $($count => { const $constant: usize = $count; $call })*
+            _ => { const $constant: usize = 1; $call }
+        }
+    };
+}
+pub(crate) use with_lanes;
+
 /// Defines `outlined`, which makes a part of a kernel a function of its own, compiled for the same instructions: kernels of many
 /// parts take a compiler less time so. What is small, or called often, is better inlined.
 ///

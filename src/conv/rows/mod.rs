@@ -42,8 +42,6 @@ use tiles::Block;
 
 outline!();
 
-/// Lanes of the widest register.
-const MOST_LANES: usize = 16;
 /// Registers of the widest tile.
 const WIDEST: usize = 4;
 /// Rows of the tallest tile.

@@ -1,9 +1,9 @@
 //! How the sums of a tile are finished, and come to their place in the output.
 
-use super::{MOST_LANES, WIDEST};
+use super::WIDEST;
 use crate::kernels::epilogue::Epilogue;
 use crate::kernels::gemm::finished;
-use crate::simd::{Lanes, Simd, Vector, store, unrolled};
+use crate::simd::{Lanes, MOST_LANES, Simd, Vector, store, unrolled};
 
 /// Where a tile goes in the output.
 pub(super) struct Place {

@@ -42,7 +42,7 @@ use ndarray::{ArrayView5, ArrayViewMut4, Axis, Slice};
 use super::packing::Packing;
 use crate::Float;
 use crate::kernels::epilogue::Epilogue;
-use crate::simd::{Kernel, Lanes, Level, Simd, Vector, lanes, run};
+use crate::simd::{Kernel, Lanes, Level, MOST_LANES, Simd, Vector, lanes, run};
 pub(super) use blocks::Blocks;
 pub(super) use mend::Mend;
 pub(super) use steps::with_blanks;
@@ -50,10 +50,6 @@ use steps::{Scratch, copy_rows, multiply, outputs_of_row};
 pub(super) use tiling::Tiling;
 use transforms::{LARGE_PATCH, LARGE_TILE, MOST_PATCH, SMALL_PATCH, SMALL_TILE};
 pub(super) use weights::Weights;
-
-/// The most lanes that a register has. As steps read and write whole registers, so many numbers that do not count
-/// follow the last that does.
-const MOST_LANES: usize = 16;
 
 /// V and M of a block take at most this much, so that they stay in the second-level cache.
 const BLOCK_BYTES: usize = 800 * 1024;
@@ -104,6 +100,7 @@ impl Block {
 
     /// How many numbers of scratch a convolution in such blocks takes.
     fn scratch_length<A: Lanes>(self, level: Level, tiling: Tiling, channels: usize) -> usize {
+        // As steps read and write whole registers, numbers that do not count follow the last that does.
         MOST_LANES + Scratch::<A>::lengths(self, tiling, tiling.channels(channels), level).iter().sum::<usize>()
     }
 }

@@ -1,12 +1,12 @@
 //! The steps that tiles go through, and the room that they work in.
 
 use super::transforms::{LARGE_PATCH, LARGE_TILE, outputs};
-use super::{Block, MOST_LANES, Tiling, shallow};
+use super::{Block, Tiling, shallow};
 use crate::Float;
 use crate::kernels::epilogue::{Epilogue, store_maps};
 use crate::kernels::tile::{self, with_height};
 use crate::simd::cache;
-use crate::simd::{Facts, Lanes, Level, Simd, Vector, has_many_registers, lanes, outline, store, unrolled};
+use crate::simd::{Facts, Lanes, Level, MOST_LANES, Simd, Vector, has_many_registers, lanes, outline, store, unrolled};
 
 outline!();
 
