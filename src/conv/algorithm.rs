@@ -30,8 +30,8 @@ pub enum Algorithm {
     /// The same in two passes, first with a column and then with a row: for large filters that are a column times a row, as
     /// a Gaussian blur is. The weights are looked at to see whether they are.
     Separable,
-    /// Winograd's tiles of 4×4 outputs, for a quarter of the multiplications: windows of 3×3 and stride 1, of 5×5 or 6×6 and stride
-    /// 2, and of 7×7 or 8×8 and stride 2 over a few channels.
+    /// Winograd's tiles of 4×4 outputs, for a quarter of the multiplications: windows of 3×3 and stride 1, and of 5×5 to 8×8 and
+    /// stride 2.
     /// Rounding errors are about three times as large (1e-6 of the norm in `f32`). An output is off by so much of the largest pixel
     /// of its tile, also of one that it does not see: beside a pixel of 1e9, by hundreds. Tiles with an infinity, a NaN, or a pixel
     /// whose square overflows are computed by the definition.

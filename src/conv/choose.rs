@@ -34,9 +34,6 @@ const FEW_TILES: usize = 32;
 /// What it takes to begin with a channel of a map in tiles.
 const STARTING_CHANNEL: f64 = 600.0;
 
-/// What it takes to begin with a register of tiles of few channels.
-const SHALLOW: f64 = 1000.0;
-
 /// The fastest algorithm for a layer among those that `may` be used, by the number of register operations that each would
 /// take. It is asked for one after the other, from the fastest on, as the answer may take a look at all weights.
 pub(super) fn fastest<A: Kernels>(problem: &Problem, level: Level, may: &dyn Fn(Algorithm) -> bool) -> Algorithm {
@@ -134,15 +131,6 @@ fn cost_of_tiles<A: Lanes>(algorithm: Algorithm, problem: &Problem, level: Level
     let [_, down, across] = &problem.axes;
     let maps = down.dilation().min(rows) * across.dilation().min(columns);
     let starting = STARTING_CHANNEL * channels * maps as f64;
-    if tiling.is_shallow(of_phases) {
-        // Where rows of tiles are shorter than a register, its outputs take a detour.
-        let storing = if columns < 4 * lanes * problem.axes[2].dilation() { 220.0 } else { 140.0 };
-        // With 16 registers the products of a tile do not stay in them.
-        let (multiplying, storing) =
-            if has_many_registers::<A>(level) { (4.0 / 3.0, storing) } else { (2.0, storing + 460.0) };
-        let of_register = filters * (products * multiplying + storing * points) + 320.0 * channels * points + SHALLOW;
-        return tiles.div_ceil(lanes) as f64 * of_register + starting;
-    }
     let registers = problem.filters.div_ceil(lanes) as f64;
     let images = Part::here().all(problem.images);
     let of_map = tiles.saturating_mul(images).div_ceil(maps);

@@ -3,7 +3,7 @@
 use ndarray::Axis;
 
 use super::weights::packed_length;
-use super::{Block, Mend, Tiling, Weights, Winograd, shallow};
+use super::{Block, Mend, Tiling, Weights, Winograd};
 use crate::conv::algorithm::Algorithm;
 use crate::conv::fast::{Method, Part, Settings};
 use crate::conv::kernels::Kernels;
@@ -48,11 +48,7 @@ impl Blocks {
 impl<A: Kernels> Method<A> for Blocks {
     fn units(&self, problem: &Problem) -> Units {
         let dilation = problem.axes[problem.band_axis()].dilation();
-        let filters = if self.tiling.is_shallow(self.tiling.channels(problem.channels)) {
-            shallow::FILTERS
-        } else {
-            2 * lanes::<A>(self.level)
-        };
+        let filters = 2 * lanes::<A>(self.level);
         let outputs = self.tiling.tile * dilation / problem.pooled_by();
         Units { filters, outputs, together: [self.block.images, usize::MAX, self.block.rows * outputs] }
     }

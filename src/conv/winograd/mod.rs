@@ -15,11 +15,9 @@
 //! ```
 //!
 //! Tiles go through these steps in blocks, which stay in cache; the vectors lie along the tiles in V, and along the
-//! filters in U and M, so that maps of any size fill them. With few channels the sums are short, and writing M and reading it
-//! again would take longer than to compute it: then the vectors lie along the tiles to the end, and M stays in registers
-//! ([`shallow`]). A dilated window is one that is not dilated for every second (or third, …) output of its map: these go through
-//! the steps as maps of their own. An infinity or NaN among the pixels spoils all the outputs of its tiles, which are then computed
-//! again ([`mend`]).
+//! filters in U and M, so that maps of any size fill them. A dilated window is one that is not dilated for every second (or third, …)
+//! output of its map: these go through the steps as maps of their own. An infinity or NaN among the pixels spoils all the outputs of
+//! its tiles, which are then computed again ([`mend`]).
 //!
 //! All the weights are read for each block of tiles. Where a layer has so few tiles that this takes longer than the products, smaller
 //! tiles have fewer weights: those of F(2×2, 3×3) have 16 points instead of 36, for 4 products an output.
@@ -29,7 +27,6 @@
 mod blocks;
 mod mend;
 mod patches;
-mod shallow;
 mod steps;
 mod tiling;
 mod transforms;
@@ -69,23 +66,13 @@ struct Block {
 impl Block {
     /// The blocks that outputs `[image, row, column]` are cut into.
     fn new<A: Lanes>(level: Level, tiling: Tiling, channels: usize, outputs: [usize; 3]) -> Self {
-        let (channels, bytes_of_channel) = (tiling.channels(channels), tiling.points() * size_of::<A>());
-        let (most, images) = match tiling.is_shallow(channels) {
-            // Registers are filled with the tiles of one image.
-            true => {
-                let most = shallow::BLOCK_BYTES / (channels * bytes_of_channel);
-                (most.min(shallow::MOST_TILES).max(lanes::<A>(level)), 1)
-            }
-            false => {
-                let bytes_of_tile = (channels + 2 * lanes::<A>(level)) * bytes_of_channel;
-                ((BLOCK_BYTES / bytes_of_tile).max(FEW_TILES), outputs[0])
-            }
-        };
+        let numbers_of_point = tiling.channels(channels) + 2 * lanes::<A>(level);
+        let most = (BLOCK_BYTES / (numbers_of_point * tiling.points() * size_of::<A>())).max(FEW_TILES);
         // As even parts as can be.
         let part = |whole: usize, most: usize| whole.div_ceil(whole.div_ceil(most.clamp(1, whole)));
         let columns = part(outputs[2].div_ceil(tiling.tile), most);
         let rows = part(outputs[1].div_ceil(tiling.tile), most / columns);
-        let images = part(outputs[0], (most / columns / rows).min(images));
+        let images = part(outputs[0], (most / columns / rows).min(outputs[0]));
         Self { images, rows, columns }
     }
 
@@ -221,10 +208,6 @@ impl<A: Lanes + Float> Winograd<'_, A> {
         scratch: &mut Scratch<'_, A>,
     ) {
         self.finite &= self.transform_pixels::<S, PATCH, TILE>(simd, part, scratch);
-        // The largest patches are there for few channels alone; the smallest are not, and need not be compiled for them.
-        if PATCH == MOST_PATCH || PATCH != SMALL_PATCH && self.tiling.is_shallow(self.channels()) {
-            return shallow::outputs_of_block::<S, A, PATCH>(simd, self, part, scratch);
-        }
         let (filters, lanes) = (self.output.dim().1, A::Vector::<S>::LEN);
         let mut weights = self.weights;
         for first in (0..filters).step_by(2 * lanes) {

@@ -7,7 +7,7 @@ use ndarray::{ArrayView4, Axis, Slice};
 
 use super::steps::Scratch;
 use super::transforms::pixel_values;
-use super::{Block, Part, Winograd, shallow};
+use super::{Block, Part, Winograd};
 use crate::Float;
 use crate::conv::pack::{Pack, pack};
 use crate::conv::packing::Packing;
@@ -30,7 +30,7 @@ impl<A: Lanes + Float> Winograd<'_, A> {
         let start = [self.start[1] / self.tiling.dilation[0], self.start[2] / self.tiling.dilation[1]];
         let first = [0, start[0] + row * TILE, start[1] + column * TILE];
         let (tiles, channels, lanes) = (block.rows * block.columns, self.channels(), A::Vector::<S>::LEN);
-        let (shallow, channels_of_phase) = (self.tiling.is_shallow(channels), self.input.len_of(Axis(1)));
+        let channels_of_phase = self.input.len_of(Axis(1));
         // Phases of a dilated window are alike.
         let segments = segments::<S, A, PATCH, TILE>(&self.packings[phase.number], block, first[2]);
         let of_segment = lanes / segments;
@@ -73,12 +73,9 @@ impl<A: Lanes + Float> Winograd<'_, A> {
                     scratch.half,
                     scratch.halves,
                     #[inline(always)]
-                    |first, point @ [row, column], values| {
+                    |first, [row, column], values| {
                         // What is stored behind the last tile is overwritten by the next image or channel.
-                        let at = match shallow {
-                            true => shallow::place::<S, A, PATCH>(tiles, first, [channel, channels], point),
-                            false => (row * PATCH + column) * scratch.point + channel * block.tiles() + before + first,
-                        };
+                        let at = (row * PATCH + column) * scratch.point + channel * block.tiles() + before + first;
                         values.store_slice(&mut scratch.values[at..][..lanes]);
                     },
                 );

@@ -1,7 +1,7 @@
 //! The steps that tiles go through, and the room that they work in.
 
 use super::transforms::{LARGE_PATCH, LARGE_TILE, outputs};
-use super::{Block, Tiling, shallow};
+use super::{Block, Tiling};
 use crate::Float;
 use crate::kernels::epilogue::{Epilogue, store_maps};
 use crate::kernels::tile::{self, with_height};
@@ -25,15 +25,14 @@ pub(super) struct Scratch<'a, A> {
     /// outputs. The others are the first of the patch below.
     pub(super) halves: &'a mut [A],
     pub(super) half: usize,
-    /// V: `[point]` planes of `[channel, tile]`; with few channels as [`shallow`](super::shallow) has it.
+    /// V: `[point]` planes of `[channel, tile]`.
     pub(super) values: &'a mut [A],
     pub(super) point: usize,
     /// M: `[tile, point, filter]`, for one block of filters.
     pub(super) products: &'a mut [A],
-    /// Outputs `[row, column, filter]` of some tiles, for one register of filters; with few channels the products
-    /// transformed along rows.
+    /// Outputs `[row, column, filter]` of some tiles, for one register of filters.
     pub(super) group: &'a mut [A],
-    /// Outputs `[filter, row, column]` of a row of tiles; with few channels `[row, column]` of a register of tiles.
+    /// Outputs `[filter, row, column]` of a row of tiles.
     pub(super) maps: &'a mut [A],
 }
 
@@ -67,10 +66,6 @@ impl<'a, A: Lanes> Scratch<'a, A> {
         let (patch, points) = (tiling.patch(), tiling.points());
         let tile = tiling.tile;
         let pixels = (rows * row + tile * MOST_LANES).next_multiple_of(MOST_LANES);
-        if tiling.is_shallow(channels) {
-            let [values, halves, run] = shallow::lengths::<A>(level, tiling, channels, block.tiles());
-            return [pixels, tile * patch * half, values, 0, halves, run];
-        }
         [
             pixels,
             tile * patch * half,
@@ -284,22 +279,6 @@ fn columns_of_tile<S: Simd, A: Lanes + Float, const PATCH: usize, const TILE: us
         }
     }
     columns
-}
-
-/// Copies a row to where its numbers are so far apart. The last register may lie over the one before it: calling for a copy of so
-/// few numbers takes as long as copying a row.
-#[inline(always)]
-pub(super) fn copy_row<S: Simd, A: Lanes>(simd: S, from: &[A], to: &mut [A], across: usize) {
-    let lanes = A::Vector::<S>::LEN;
-    match from.len().checked_sub(lanes) {
-        Some(last) if across == 1 => {
-            for at in (0..from.len()).step_by(lanes) {
-                let at = at.min(last);
-                A::Vector::<S>::from_slice(simd, &from[at..][..lanes]).store_slice(&mut to[at..][..lanes]);
-            }
-        }
-        _ => to.iter_mut().step_by(across).zip(from).for_each(|(to, from)| *to = *from),
-    }
 }
 
 /// Copies rows that follow each other without a gap to where they, and the numbers of each, are so far apart.

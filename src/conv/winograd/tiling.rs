@@ -16,7 +16,6 @@
 
 use std::ops::Range;
 
-use super::shallow;
 use super::transforms::{LARGE_TILE, MOST_TAPS, SMALL_TILE};
 use crate::conv::algorithm::Algorithm;
 use crate::conv::problem::Problem;
@@ -55,12 +54,8 @@ impl Tiling {
         let tiling = Self { tile, stride, dilation, taps: taps[0], uneven };
         let suits = match stride {
             1 => sizes == [3, 3] && dilation.iter().all(|&dilation| dilation <= MOST_DILATED),
-            // Two taps would spare too little, and the largest patches are there for few channels alone, as the layers that look
-            // at pictures have.
-            2 if tile == LARGE_TILE => {
-                let most = if tiling.is_shallow(tiling.channels(problem.channels)) { MOST_TAPS } else { 3 };
-                dilation == [1, 1] && taps[0] == taps[1] && (3..=most).contains(&taps[0])
-            }
+            // Two taps would spare too little.
+            2 if tile == LARGE_TILE => dilation == [1, 1] && taps[0] == taps[1] && (3..=MOST_TAPS).contains(&taps[0]),
             _ => false,
         };
         suits.then_some(tiling)
@@ -93,11 +88,6 @@ impl Tiling {
     /// Channels that so many are, each phase for itself.
     pub(in crate::conv) fn channels(self, channels: usize) -> usize {
         channels * self.stride * self.stride
-    }
-
-    /// Whether so many channels, those of all phases, are computed by the steps of [`shallow`], which know the larger tiles alone.
-    pub(in crate::conv) fn is_shallow(self, channels: usize) -> bool {
-        self.tile == LARGE_TILE && shallow::suits(channels)
     }
 
     /// The phases of rows and columns that channels are divided into, phase by phase. With this order those that have a value at a

@@ -1,7 +1,7 @@
 //! U: the values of filters at all points, in the order in which the steps read them.
 
+use super::Tiling;
 use super::transforms::{FilterMatrix, MOST_PATCH, MOST_TAPS, filter_matrix};
-use super::{Tiling, shallow};
 use crate::Float;
 use crate::simd::{Lanes, Level, lanes, vectorized_narrow};
 
@@ -23,14 +23,12 @@ pub(in crate::conv) struct Weights<'a, A> {
 
 /// How many numbers [`Weights::pack`] gives.
 pub(super) fn packed_length<A: Lanes>(level: Level, tiling: Tiling, filters: usize, channels: usize) -> usize {
-    let channels = tiling.channels(channels);
-    let filters = if tiling.is_shallow(channels) { filters } else { filters.next_multiple_of(lanes::<A>(level)) };
-    filters * channels * tiling.points()
+    filters.next_multiple_of(lanes::<A>(level)) * tiling.channels(channels) * tiling.points()
 }
 
 impl<A: Lanes + Float> Weights<'_, A> {
     /// Transforms them into U, `[block of filters, point, channel, filter]`, over zeros. Blocks are two registers wide, the last one a
-    /// single register where this is enough; filters that are missing in it are zeros. With few channels as [`shallow`] has it.
+    /// single register where this is enough; filters that are missing in it are zeros.
     #[inline(never)]
     pub(in crate::conv) fn pack(&self, level: Level, packed: &mut [A]) {
         vectorized_narrow(
@@ -39,7 +37,7 @@ impl<A: Lanes + Float> Weights<'_, A> {
             || {
                 let (tiling, points) = (self.tiling, self.tiling.points());
                 let count = tiling.channels(self.channels);
-                let together = if tiling.is_shallow(count) { shallow::FILTERS } else { 2 * lanes::<A>(level) };
+                let together = 2 * lanes::<A>(level);
                 for (block, packed) in packed.chunks_mut(together * count * points).enumerate() {
                     let width = packed.len() / (count * points);
                     for number in 0..count {
@@ -117,15 +115,8 @@ impl<A: Lanes + Float> Weights<'_, A> {
         let patch = self.tiling.patch();
         for point in 0..patch * patch {
             let values = values[point / patch][point % patch].iter().take(filters);
-            if self.tiling.is_shallow(count) {
-                for (filter, &value) in values.enumerate() {
-                    let filter = [within + filter, width];
-                    packed[shallow::place_of_weight(self.tiling, filter, [number, count], point)] = A::from_f64(value);
-                }
-            } else {
-                let places = &mut packed[(point * count + number) * width + within..];
-                places.iter_mut().zip(values).for_each(|(place, &value)| *place = A::from_f64(value));
-            }
+            let places = &mut packed[(point * count + number) * width + within..];
+            places.iter_mut().zip(values).for_each(|(place, &value)| *place = A::from_f64(value));
         }
     }
 }
