@@ -87,9 +87,8 @@ impl<S: Simd, T: Element, const STRIDE: usize> Across<S, T, STRIDE> {
         let lanes = T::Pixels::<S>::LEN;
         let registers = columns.outputs().div_ceil(lanes);
         let end = columns.before() + columns.length();
-        // Windows of no more than a stride have nothing of the next block.
-        let behind = usize::from(columns.size() > STRIDE);
-        let blocks = end.div_ceil(lanes * STRIDE).min(registers + behind);
+        // The last windows have pixels of the block behind theirs.
+        let blocks = end.div_ceil(lanes * STRIDE).min(registers + 1);
         let mut within = [[Within::<S, T>::splat(simd, false); STRIDE]; 3];
         for (within, block) in within.iter_mut().zip([0, registers - 1, registers]) {
             for (register, within) in within.iter_mut().enumerate() {

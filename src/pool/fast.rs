@@ -26,7 +26,7 @@ pub(super) struct Fast<T> {
 enum Way<T> {
     /// Windows of 2×2 with a stride of 2 and no padding: no two of them share a pixel.
     Pairs(Problem),
-    /// Windows of 2×2 or 3×3 with any stride and padding, and what each sum is divided by.
+    /// Windows of 3×3 at strides of 1 and 2 with any padding, and what each sum is divided by.
     Small { small: Arc<Small>, counts: Arc<Counts<T>> },
 }
 
@@ -41,8 +41,10 @@ impl<T: Element> Fast<T> {
         let small = Small::new(problem);
         let way = match small {
             _ if pairs => Way::Pairs(problem.clone()),
-            // Few ask for norms of windows other than pairs.
-            Some(small) if operation != Operation::L2 => Way::Small { small: Arc::new(small), counts: counts()? },
+            // Few ask for other operations, or have small maps of bytes.
+            Some(small) if T::HAS_ORDER && matches!(operation, Operation::Max | Operation::Average { .. }) => {
+                Way::Small { small: Arc::new(small), counts: counts()? }
+            }
             _ => return None,
         };
         Some(Self { operation, level, way })

@@ -125,27 +125,9 @@ macro_rules! of_floats {
     };
 }
 
-/// Windows of 2×2 and 3×3 have no kernel for norms.
-macro_rules! small_of_floats {
-    ($level:ident, $operation:ident, $kernel:ident) => {
-        match $operation {
-            Operation::Max => $kernel::compute($level, $kernel, Largest),
-            Operation::Min => $kernel::compute($level, $kernel, Smallest),
-            Operation::Average { .. } => $kernel::compute($level, $kernel, Mean),
-            Operation::L2 | Operation::Lp { .. } => unreachable!("{:?} has no kernel", $operation),
-        }
-    };
-}
-
 macro_rules! kernels {
-    ($operations:ident, $small:ident, $pooled:ident, $($pixel:ident)*) => {$(
+    ($operations:ident, $pooled:ident, $($pixel:ident)*) => {$(
         impl Kernels<$pixel> for Elements {
-            fn small(&self, level: Level, operation: Operation, small: Rows<'_, $pixel>) {
-                if $pixel::HAS_KERNELS {
-                    $small!(level, operation, small);
-                }
-            }
-
             fn pairs(&self, level: Level, operation: Operation, pairs: Pairs<'_, $pixel>) {
                 if $pixel::HAS_KERNELS {
                     $operations!(level, operation, pairs);
@@ -158,7 +140,7 @@ macro_rules! kernels {
                 }
             }
 
-            side_by_side!($pixel);
+            of_features!($pixel);
 
             fn windows(&self, operation: Operation, windows: Windows) -> Result<Box<dyn Pooled<$pixel>>> {
                 $pooled!(operation, |reduction| windows.by_kernels(operation, reduction))
@@ -171,9 +153,27 @@ macro_rules! kernels {
     )*};
 }
 
-/// What is compiled for channels that lie side by side: kernels for `f32`, wider vectors for bytes. Features and pictures lie so.
-macro_rules! side_by_side {
+macro_rules! no_small_windows {
+    ($pixel:ident) => {
+        fn small(&self, _: Level, operation: Operation, _: Rows<'_, $pixel>) {
+            unreachable!("{operation:?} has no such kernel for these")
+        }
+    };
+}
+
+/// What is compiled for features, `f32`, and in part for pictures, bytes: windows of 3×3, and channels that lie side by side.
+macro_rules! of_features {
     (f32) => {
+        fn small(&self, level: Level, operation: Operation, small: Rows<'_, f32>) {
+            match operation {
+                Operation::Max => small::compute(level, small, Largest),
+                Operation::Average { .. } => small::compute(level, small, Mean),
+                Operation::Min | Operation::L2 | Operation::Lp { .. } => {
+                    unreachable!("{operation:?} has no such kernel")
+                }
+            }
+        }
+
         fn channel_means(&self, level: Level, pixels: &[f32], channels: (usize, usize), output: &mut [f32]) -> bool {
             channels::means(level, pixels, channels, output);
             true
@@ -185,6 +185,8 @@ macro_rules! side_by_side {
         }
     };
     (u8) => {
+        no_small_windows!(u8);
+
         fn channel_means(&self, _: Level, _: &[u8], _: (usize, usize), _: &mut [u8]) -> bool {
             false
         }
@@ -199,6 +201,8 @@ macro_rules! side_by_side {
         }
     };
     ($pixel:ident) => {
+        no_small_windows!($pixel);
+
         fn channel_means(&self, _: Level, _: &[$pixel], _: (usize, usize), _: &mut [$pixel]) -> bool {
             false
         }
@@ -209,5 +213,5 @@ macro_rules! side_by_side {
     };
 }
 
-kernels!(of_integers, of_integers, pooled_integers, u8 i8 i16 i32 i64);
-kernels!(of_floats, small_of_floats, pooled_floats, f32 f64);
+kernels!(of_integers, pooled_integers, u8 i8 i16 i32 i64);
+kernels!(of_floats, pooled_floats, f32 f64);

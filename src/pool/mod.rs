@@ -23,6 +23,7 @@ mod short;
 mod small;
 mod staged;
 mod stages;
+mod stepped;
 mod stretches;
 mod strided;
 mod totals;

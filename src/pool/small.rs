@@ -1,4 +1,4 @@
-//! Small square windows: each row of pixels is merged by windows once, straight from the input, and with the rows above it then.
+//! Windows of 3×3: each row of pixels is merged by windows once, straight from the input, and with the rows above it then.
 //!
 //! ```text
 //!     for each row of pixels under the band
@@ -28,7 +28,10 @@ use crate::window::Axis;
 
 by_operation!(Rows by run);
 
-/// Windows of 2×2 or 3×3, and the memory that a thread needs for them.
+/// Rows and columns of a window.
+const SIZE: usize = 3;
+
+/// Windows of 3×3 at strides of 1 or 2, and the memory that a thread needs for them.
 #[derive(Debug, Clone)]
 pub(super) struct Small {
     pub(super) problem: Problem,
@@ -45,7 +48,7 @@ impl Small {
     pub(super) fn new(problem: &Problem) -> Option<Self> {
         let [planes, rows, columns] = &problem.axes;
         let alike = |axis: &Axis| (axis.size(), axis.stride(), axis.dilation());
-        let fits = matches!(alike(columns), (2, 2, 1) | (3, 1 | 2, 1)) && alike(rows) == alike(columns);
+        let fits = matches!(alike(columns), (SIZE, 1 | 2, 1)) && alike(rows) == alike(columns);
         if !fits || planes.size() != 1 {
             return None;
         }
@@ -55,7 +58,7 @@ impl Small {
         let pitch = outputs.next_multiple_of(LINE) + LINE;
         let ring = 2 * copy;
         // The ring may have to be moved by a line of the cache, to begin with one.
-        let memory = pitch.checked_mul(rows.size() + 3)?.checked_add(ring + LINE)?;
+        let memory = pitch.checked_mul(SIZE + 3)?.checked_add(ring + LINE)?;
         Some(Self { problem: problem.clone(), copy, ring, pitch, memory })
     }
 }
@@ -77,25 +80,23 @@ pub(super) struct Rows<'a, T> {
 impl<T: Element> Rows<'_, T> {
     #[inline(always)]
     pub(super) fn run<S: Simd, O: Merge<T>>(self, simd: S) {
-        let columns = &self.small.problem.axes[2];
-        match (columns.size(), columns.stride()) {
-            (2, _) => self.sized::<S, O, 2, 2>(simd),
-            (_, 1) => self.sized::<S, O, 3, 1>(simd),
-            _ => self.sized::<S, O, 3, 2>(simd),
+        match self.small.problem.axes[2].stride() {
+            1 => self.strided::<S, O, 1>(simd),
+            _ => self.strided::<S, O, 2>(simd),
         }
     }
 
     /// Takes it that there is no NaN, and says where there may be.
     #[inline(always)]
-    fn sized<S: Simd, O: Merge<T>, const SIZE: usize, const STRIDE: usize>(mut self, simd: S) {
-        let nans = self.rows::<S, O::Plain, SIZE, STRIDE>(simd);
+    fn strided<S: Simd, O: Merge<T>, const STRIDE: usize>(mut self, simd: S) {
+        let nans = self.rows::<S, O::Plain, STRIDE>(simd);
         *self.is_suspect = O::HAS_PLAIN && !nans.simd_eq(nans).all_true();
     }
 
     /// What is returned has NaN where a pixel is NaN, and perhaps where one is infinite.
     #[inline(always)]
-    fn rows<S: Simd, O: Merge<T>, const SIZE: usize, const STRIDE: usize>(&mut self, simd: S) -> T::Pixels<S> {
-        if O::EXACT && (SIZE, STRIDE) == (3, 1) && T::Pixels::<S>::LEN >= LEAST_LANES {
+    fn rows<S: Simd, O: Merge<T>, const STRIDE: usize>(&mut self, simd: S) -> T::Pixels<S> {
+        if O::EXACT && STRIDE == 1 && T::Pixels::<S>::LEN >= LEAST_LANES {
             match self.outputs.length.div_ceil(T::Pixels::<S>::LEN) {
                 1 => return self.short::<S, O, 1>(simd),
                 2 => return self.short::<S, O, 2>(simd),
@@ -137,13 +138,13 @@ impl<T: Element> Rows<'_, T> {
                     _ => (&mut spare[..length], true),
                 };
                 let (merged, above) = ring.split_last_mut().expect("windows have rows");
-                let above = [&above[0][..length], &above[SIZE - 2][..length]];
+                let above = [&above[0][..length], &above[1][..length]];
                 let row =
                     Row { above, divisors: [&one[..length], &other[..length]], merged: &mut merged[..length], output };
                 let pixels = if done < padded { None } else { source.next() }.unwrap_or(padding);
                 nans = match is_last {
-                    true => across.merge::<O, SIZE, true>(pixels, nans, row),
-                    false => across.merge::<O, SIZE, false>(pixels, nans, row),
+                    true => across.merge::<O, true>(pixels, nans, row),
+                    false => across.merge::<O, false>(pixels, nans, row),
                 };
                 if is_last && is_spare {
                     outputs.output[at..][..outputs.length].copy_from_slice(&spare[..outputs.length]);
@@ -157,7 +158,7 @@ impl<T: Element> Rows<'_, T> {
 
 /// Makes the oldest row of the ring the last, for a new one.
 #[inline(always)]
-fn turn<T, const SIZE: usize>(ring: &mut [&mut [T]; SIZE]) {
+fn turn<T>(ring: &mut [&mut [T]; SIZE]) {
     for slot in 1..SIZE {
         ring.swap(slot - 1, slot);
     }
@@ -165,7 +166,7 @@ fn turn<T, const SIZE: usize>(ring: &mut [&mut [T]; SIZE]) {
 
 /// What goes with a row of pixels, in whole registers of windows.
 struct Row<'a, T> {
-    /// The first and the last of the merged rows above it: there are two at most.
+    /// The merged rows above it.
     above: [&'a [T]; 2],
     /// What windows are divided by, if they are.
     divisors: [&'a [T]; 2],
@@ -193,36 +194,32 @@ impl<S: Simd, T: Element, const STRIDE: usize> Across<S, T, STRIDE> {
     /// Merges a row, which begins with the padding before it, or what stands in its place; and where it is the last of its windows,
     /// writes the outputs.
     #[inline(always)]
-    fn merge<O: Merge<T>, const SIZE: usize, const IS_LAST: bool>(
+    fn merge<O: Merge<T>, const IS_LAST: bool>(
         &self,
         source: &[T],
         nans: T::Pixels<S>,
         mut row: Row<'_, T>,
     ) -> T::Pixels<S> {
         let Self { start, registers, .. } = *self;
-        let (lanes, behind) = (T::Pixels::<S>::LEN, usize::from(SIZE > STRIDE));
-        let step = STRIDE * lanes;
+        let step = STRIDE * T::Pixels::<S>::LEN;
         // Blocks between the ends lie within the row.
         let inner = 1..registers.max(2) - 1;
         let (mut here, mut nans) = self.block::<O>(&source[..step], Some(0), nans);
-        if behind == 0 {
-            self.put::<O, SIZE, IS_LAST>(&mut row, 0, here, here);
-        }
         for block in inner {
             let next;
             (next, nans) = self.block::<O>(&source[block * step..][..step], None, nans);
-            self.put::<O, SIZE, IS_LAST>(&mut row, block - behind, here, next);
+            self.put::<O, IS_LAST>(&mut row, block - 1, here, next);
             here = next;
         }
         for (within, block) in [(1, registers - 1), (2, registers)] {
-            if block == 0 || block > registers - 1 + behind {
+            if block == 0 || block > registers {
                 continue;
             }
             let mut next = [start; 2];
             if block < self.blocks {
                 (next, nans) = self.block::<O>(&source[block * step..][..step], Some(within), nans);
             }
-            self.put::<O, SIZE, IS_LAST>(&mut row, block - behind, here, next);
+            self.put::<O, IS_LAST>(&mut row, block - 1, here, next);
             here = next;
         }
         nans
@@ -230,7 +227,7 @@ impl<S: Simd, T: Element, const STRIDE: usize> Across<S, T, STRIDE> {
 
     /// Merges the pixels of a register of windows, of a block and the next, and writes what comes of them.
     #[inline(always)]
-    fn put<O: Merge<T>, const SIZE: usize, const IS_LAST: bool>(
+    fn put<O: Merge<T>, const IS_LAST: bool>(
         &self,
         row: &mut Row<'_, T>,
         register: usize,
@@ -239,19 +236,15 @@ impl<S: Simd, T: Element, const STRIDE: usize> Across<S, T, STRIDE> {
     ) {
         let (simd, lanes) = (self.simd, T::Pixels::<S>::LEN);
         let at = register * lanes;
-        let result = match (SIZE, STRIDE) {
-            (2, _) => O::merge(simd, next[0], next[1]),
-            (_, 1) => self.three::<O>(here[0], next[0]),
+        let result = match STRIDE {
+            1 => self.three::<O>(here[0], next[0]),
             _ => O::merge(simd, O::merge(simd, here[0], here[1]), here[0].slide::<1>(next[0])),
         };
-        // Windows side by side have no row in common.
-        if !IS_LAST || SIZE > STRIDE {
-            result.store_slice(&mut row.merged[at..][..lanes]);
-        }
+        result.store_slice(&mut row.merged[at..][..lanes]);
         if IS_LAST {
             let load = |numbers: &[T]| T::Pixels::<S>::from_slice(simd, &numbers[at..][..lanes]);
             let [first, last] = row.above;
-            let above = if SIZE == 2 { load(first) } else { O::merge(simd, load(first), load(last)) };
+            let above = O::merge(simd, load(first), load(last));
             let whole = O::merge(simd, above, result);
             let finished = match O::COUNTED {
                 true => O::divided_by::<S>(whole, [load(row.divisors[0]), load(row.divisors[1])]),

@@ -78,12 +78,28 @@ impl<const N: usize> Taps<N> {
         }
     }
 
+    /// [`each`](Self::each), compiled once for all reductions of this crate.
+    #[inline(never)]
+    fn each_of(&self, row: usize, block: &Range<usize>, step: &mut dyn FnMut(Range<usize>, usize, usize)) {
+        self.each(row, block, step);
+    }
+
     /// The blocks of a row.
     #[inline(always)]
     pub(super) fn blocks(&self) -> impl Iterator<Item = Range<usize>> {
         let length = self.geometry.row_length();
         (0..length).step_by(BLOCK).map(move |at| at..length.min(at + BLOCK))
     }
+}
+
+/// [`neighbours`], compiled once for all reductions of this crate.
+#[inline(never)]
+fn neighbours_of<'a, T: Copy>(
+    plane: &'a [T],
+    (from, step, count): (usize, usize, usize),
+    block: &'a mut [T; BLOCK],
+) -> &'a [T] {
+    neighbours(plane, from, step, count, block)
 }
 
 /// The pixels of a run as neighbours, at most a block of them.
@@ -147,15 +163,22 @@ impl<R, const OWN: bool> Walk<R, OWN> {
         let mut pixels = [T::ZERO; BLOCK];
         for block in taps.blocks() {
             let mut accumulators = [reduction.start(); BLOCK];
-            taps.each(
-                row,
-                &block,
-                #[inline(always)]
-                |outputs, from, step| {
-                    let pixels = neighbours(plane, from, step, outputs.len(), &mut pixels);
+            if OWN {
+                taps.each(
+                    row,
+                    &block,
+                    #[inline(always)]
+                    |outputs, from, step| {
+                        let pixels = neighbours(plane, from, step, outputs.len(), &mut pixels);
+                        reduction.step_run(&mut accumulators[outputs], pixels);
+                    },
+                );
+            } else {
+                taps.each_of(row, &block, &mut |outputs, from, step| {
+                    let pixels = neighbours_of(plane, (from, step, outputs.len()), &mut pixels);
                     reduction.step_run(&mut accumulators[outputs], pixels);
-                },
-            );
+                });
+            }
             let out = out[block.clone()].iter_mut().zip(&counts[block]);
             for ((out, &count), &accumulator) in out.zip(&accumulators) {
                 *out = reduction.finish(accumulator, of_row * count);

@@ -4,12 +4,11 @@
 //! | --- | --- | --- |
 //! | one for the whole map | of this crate, of `f32` and `u8` | boxes |
 //! | 2×2 side by side, on pixels alone | of this crate, of `f32` and `u8` | pairs |
-//! | 2×2 at stride 2, 3×3 at strides 1 and 2 | of this crate but L2, of `f32` and `u8` | small windows |
+//! | 3×3 at strides 1 and 2 | maxima and averages of `f32` | small windows |
 //! | others | of this crate, of `f32`, `u8` and `f64`; any that merges | rows, narrow maps, van Herk: see [`Layout`] |
 //! | any | averages of integers, maxima of `i8`, `i16` and `i32`, norms of any order | the same, of numbers that pixels are made into: see [`super::staged`] |
 //! | any | another, and windows out of all proportion | taps |
 
-use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -21,12 +20,12 @@ use super::operation::Operation;
 use super::planes::{Cells, Compute, Given, OF_PASSES, Pooled, Sizes, pooled, shared};
 use super::problem::Problem;
 use super::staged::Staging;
+use super::stepped::SteppedStrips;
 use super::walk::Walk;
-use crate::kernels::pool::blocks::{Blocks, Single};
 use crate::kernels::pool::hosts::{Kind, lanes};
 use crate::kernels::pool::layout::{Counts, Layout, Merging, Rule, Side, Span};
-use crate::kernels::pool::run::{Task, run};
-use crate::simd::{Level, vectorized_narrow};
+use crate::kernels::pool::run::Task;
+use crate::simd::Level;
 use crate::tensor::collected;
 use crate::window::Axis;
 use crate::{Element, Result};
@@ -219,7 +218,7 @@ impl Strips {
 }
 
 /// What the kernel is to do.
-fn task<'a, T: Copy, A: 'static>(
+pub(super) fn task<'a, T: Copy, A: 'static>(
     layout: &'a Layout,
     given: Given<'a, T>,
     output: &'a mut [T],
@@ -257,115 +256,5 @@ impl<T: Element> Compute<T> for Strips {
 
     fn least_units(&self) -> usize {
         self.layout.least_rows()
-    }
-}
-
-/// Windows pooled by a reduction that merges.
-#[derive(Clone)]
-pub(super) struct SteppedStrips<R> {
-    reduction: R,
-    layout: Arc<Layout>,
-    level: Level,
-}
-
-/// Cells of a block of accumulators, and how many bytes each may have: blocks lie on the stack.
-const LANES: usize = 16;
-const MOST_BYTES: usize = 64;
-
-impl<R> SteppedStrips<R> {
-    /// `None` where strips would be out of all proportion, or accumulators are large.
-    pub(super) fn new<T>(reduction: &R, windows: &Windows, level: Level) -> Result<Option<Self>>
-    where
-        R: Reduction<T>,
-    {
-        if size_of::<R::Accumulator>() > MOST_BYTES {
-            return Ok(None);
-        }
-        let merging = Merging { lanes: LANES, cell_bytes: size_of::<R::Accumulator>().max(1), idempotent: false };
-        let layout = windows.laid_down(Some(reduction.count_include_pad()), merging)?;
-        Ok(layout.map(|layout| Self { reduction: reduction.clone(), layout: Arc::new(layout), level }))
-    }
-}
-
-impl<T: Element, R: Reduction<T>> Compute<T> for SteppedStrips<R> {
-    fn compute(&self, given: Given<'_, T>, output: &mut [T], cells: &mut Cells, spare: &mut [T]) {
-        let task = task(&self.layout, given, output, cells, spare);
-        let steps = Blocks(Steps { reduction: &self.reduction, pixel: PhantomData });
-        vectorized_narrow(
-            self.level,
-            #[inline(always)]
-            || run::<_, LANES>(steps, task),
-        );
-    }
-
-    fn algorithm(&self) -> &'static str {
-        self.layout.name()
-    }
-
-    fn weight(&self) -> usize {
-        OF_PASSES
-    }
-
-    fn under(&self, units: Range<usize>) -> Option<Range<usize>> {
-        Some(self.layout.under_units(units))
-    }
-
-    fn cells(&self) -> Result<Cells> {
-        Cells::of(self.layout.cells, self.reduction.start())
-    }
-
-    fn spare_length(&self) -> usize {
-        self.layout.spare()
-    }
-
-    fn least_units(&self) -> usize {
-        self.layout.least_rows()
-    }
-}
-
-/// The steps of a reduction.
-struct Steps<'a, R, T> {
-    reduction: &'a R,
-    pixel: PhantomData<T>,
-}
-
-impl<R, T> Clone for Steps<'_, R, T> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<R, T> Copy for Steps<'_, R, T> {}
-
-impl<T: Element, R: Reduction<T>> Single for Steps<'_, R, T> {
-    type Pixel = T;
-    type Cell = R::Accumulator;
-    const COUNTED: bool = true;
-    /// It may rely on pixels having been seen.
-    const FINISHES_ALL: bool = false;
-
-    #[inline(always)]
-    fn blank(self) -> R::Accumulator {
-        self.reduction.start()
-    }
-
-    #[inline(always)]
-    fn enter(self, pixel: T) -> R::Accumulator {
-        self.reduction.step(self.reduction.start(), pixel)
-    }
-
-    #[inline(always)]
-    fn onto(self, cell: R::Accumulator, pixel: T) -> R::Accumulator {
-        self.reduction.step(cell, pixel)
-    }
-
-    #[inline(always)]
-    fn merge(self, earlier: R::Accumulator, later: R::Accumulator) -> R::Accumulator {
-        merge(self.reduction, earlier, later)
-    }
-
-    #[inline(always)]
-    fn finish(self, cell: R::Accumulator, column: u32, row: usize) -> T {
-        self.reduction.finish(cell, column as usize * row)
     }
 }

@@ -7,8 +7,8 @@ use std::marker::PhantomData;
 
 use fearless_simd::{SimdFloat, dispatch};
 
-pub(crate) use fearless_simd::{Bytes, Level, Select, Simd, SimdBase as Vector, SimdMask};
-pub(crate) use pixels::{Flip, FloatPixel, Pixel, load_pixels, store_pixels};
+pub(crate) use fearless_simd::{Level, Select, Simd, SimdBase as Vector, SimdMask};
+pub(crate) use pixels::{Flip, FloatPixel, Pixel, Terms, load_pixels, store_pixels};
 
 /// Runs `loops` compiled for the instructions of a level: the compiler turns plain loops over slices into vectors of that
 /// width. Everything that `loops` calls must be inlined into it.

@@ -55,33 +55,23 @@ pub trait Pixel: Copy + Default + PartialOrd + Send + Sync + 'static {
 pub(crate) trait Flip: Pixel {
     type Bits<S: Simd>: Copy;
 
-    /// The bits to flip in every lane.
-    fn bits<S: Simd>(simd: S, bits: u32) -> Self::Bits<S>;
+    /// The value below all others.
+    const LEAST: Self;
+
+    /// The bits to flip in every lane so that the order is reversed, or none.
+    fn bits<S: Simd>(simd: S, reversed: bool) -> Self::Bits<S>;
 
     fn flipped<S: Simd>(pixels: Self::Pixels<S>, bits: Self::Bits<S>) -> Self::Pixels<S>;
-}
-
-impl Flip for f32 {
-    type Bits<S: Simd> = S::u32s;
-
-    #[inline(always)]
-    fn bits<S: Simd>(simd: S, bits: u32) -> S::u32s {
-        S::u32s::splat(simd, bits)
-    }
-
-    #[inline(always)]
-    fn flipped<S: Simd>(pixels: S::f32s, bits: S::u32s) -> S::f32s {
-        (pixels.bitcast::<S::u32s>() ^ bits).bitcast()
-    }
 }
 
 impl Flip for u8 {
     type Bits<S: Simd> = S::u8s;
 
+    const LEAST: Self = 0;
+
     #[inline(always)]
-    #[allow(clippy::cast_possible_truncation, reason = "the caller means these eight bits")]
-    fn bits<S: Simd>(simd: S, bits: u32) -> S::u8s {
-        S::u8s::splat(simd, bits as u8)
+    fn bits<S: Simd>(simd: S, reversed: bool) -> S::u8s {
+        S::u8s::splat(simd, if reversed { u8::MAX } else { 0 })
     }
 
     #[inline(always)]
@@ -90,8 +80,23 @@ impl Flip for u8 {
     }
 }
 
+/// What is summed up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Terms {
+    Pixels,
+    Magnitudes,
+    /// The root of the sum is taken.
+    Squares,
+}
+
 /// A pixel that can be averaged.
-pub(crate) trait FloatPixel: Pixel {
+pub(crate) trait FloatPixel: Flip + num_traits::Float {
+    /// What [`terms`](Self::terms) multiplies pixels by.
+    fn factors<S: Simd>(simd: S, terms: Terms) -> [Self::Bits<S>; 2];
+    /// Pixels, their magnitudes, or their squares.
+    fn terms<S: Simd>(pixels: Self::Pixels<S>, factors: [Self::Bits<S>; 2]) -> Self::Pixels<S>;
+    /// How many pixels a window counts, for its columns and rows.
+    fn count(columns: u32, rows: usize) -> Self;
     fn product<S: Simd>(one: Self::Pixels<S>, other: Self::Pixels<S>) -> Self::Pixels<S>;
     fn quotient<S: Simd>(one: Self::Pixels<S>, other: Self::Pixels<S>) -> Self::Pixels<S>;
     /// A whole number, not too large, as [`divided`](Self::divided) needs it.
@@ -156,7 +161,7 @@ fn rounds_once<S: Simd>() -> bool {
 }
 
 macro_rules! float_pixels {
-    ($($pixel:ident in $vectors:ident: $has_kernels:literal),*) => {$(
+    ($($pixel:ident in $vectors:ident, $bits:ident in $bit_vectors:ident: $has_kernels:literal),*) => {$(
         impl Pixel for $pixel {
             const HAS_ORDER: bool = true;
             const HAS_KERNELS: bool = $has_kernels;
@@ -194,7 +199,47 @@ macro_rules! float_pixels {
             }
         }
 
+        impl Flip for $pixel {
+            type Bits<S: Simd> = S::$bit_vectors;
+
+            const LEAST: Self = $pixel::NEG_INFINITY;
+
+            /// That of the sign.
+            #[inline(always)]
+            fn bits<S: Simd>(simd: S, reversed: bool) -> S::$bit_vectors {
+                S::$bit_vectors::splat(simd, if reversed { (-0.0 as $pixel).to_bits() } else { 0 })
+            }
+
+            #[inline(always)]
+            fn flipped<S: Simd>(pixels: S::$vectors, bits: S::$bit_vectors) -> S::$vectors {
+                (pixels.bitcast::<S::$bit_vectors>() ^ bits).bitcast()
+            }
+        }
+
         impl FloatPixel for $pixel {
+            /// A pixel is multiplied by the number that has some of its own bits, and others.
+            #[inline(always)]
+            fn factors<S: Simd>(simd: S, terms: Terms) -> [S::$bit_vectors; 2] {
+                let (own, others) = match terms {
+                    Terms::Pixels => (0, (1.0 as $pixel).to_bits()),
+                    Terms::Magnitudes => ((-0.0 as $pixel).to_bits(), (1.0 as $pixel).to_bits()),
+                    Terms::Squares => ($bits::MAX, 0),
+                };
+                [S::$bit_vectors::splat(simd, own), S::$bit_vectors::splat(simd, others)]
+            }
+
+            #[inline(always)]
+            fn terms<S: Simd>(pixels: S::$vectors, [own, others]: [S::$bit_vectors; 2]) -> S::$vectors {
+                pixels * ((pixels.bitcast::<S::$bit_vectors>() & own) | others).bitcast::<S::$vectors>()
+            }
+
+            /// Counts on an axis are less than 2^31, and signed numbers are made into floats faster.
+            #[inline(always)]
+            #[allow(clippy::cast_possible_wrap, clippy::cast_lossless, reason = "as is said above")]
+            fn count(columns: u32, rows: usize) -> Self {
+                columns as i32 as $pixel * rows as $pixel
+            }
+
             #[inline(always)]
             fn product<S: Simd>(one: S::$vectors, other: S::$vectors) -> S::$vectors {
                 one * other
@@ -238,7 +283,7 @@ macro_rules! float_pixels {
 }
 
 integer_pixels!(u8 in u8s: true, i8 in i8s: false, i16 in i16s: false, i32 in i32s: false, i64 in i64s: false);
-float_pixels!(f32 in f32s: true, f64 in f64s: false);
+float_pixels!(f32 in f32s, u32 in u32s: true, f64 in f64s, u64 in u64s: false);
 
 /// Neighbouring registers of pixels, as many as stand in a row from the start of `pixels` on.
 #[inline(always)]

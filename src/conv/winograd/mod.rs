@@ -45,7 +45,6 @@ pub(super) use mend::Mend;
 pub(super) use steps::with_blanks;
 use steps::{Scratch, copy_rows, multiply, outputs_of_row};
 pub(super) use tiling::Tiling;
-use transforms::{LARGE_PATCH, LARGE_TILE, MOST_PATCH, SMALL_PATCH, SMALL_TILE};
 pub(super) use weights::Weights;
 
 /// V and M of a block take at most this much, so that they stay in the second-level cache.
@@ -157,11 +156,7 @@ impl<A: Lanes + Float> Kernel for Winograd<'_, A> {
             }
             let outputs = [(rows - first[0]).div_ceil(down), (columns - first[1]).div_ceil(across)];
             let phase = Phase { number, first, outputs };
-            match self.tiling.patch() {
-                SMALL_PATCH => self.phase::<S, SMALL_PATCH, SMALL_TILE>(simd, images, phase, &mut scratch),
-                LARGE_PATCH => self.phase::<S, LARGE_PATCH, LARGE_TILE>(simd, images, phase, &mut scratch),
-                _ => self.phase::<S, MOST_PATCH, LARGE_TILE>(simd, images, phase, &mut scratch),
-            }
+            self.phase(simd, images, phase, &mut scratch);
         }
         self.finite
     }
@@ -175,14 +170,8 @@ impl<A: Lanes + Float> Winograd<'_, A> {
 
     /// All blocks of a phase.
     #[inline(always)]
-    fn phase<S: Simd, const PATCH: usize, const TILE: usize>(
-        &mut self,
-        simd: S,
-        images: usize,
-        phase: Phase,
-        scratch: &mut Scratch<'_, A>,
-    ) {
-        let side = self.finish.stored(TILE);
+    fn phase<S: Simd>(&mut self, simd: S, images: usize, phase: Phase, scratch: &mut Scratch<'_, A>) {
+        let side = self.finish.stored(self.tiling.tile);
         let [rows, columns] = phase.outputs.map(|outputs| outputs.div_ceil(side));
         let most = self.block;
         for image in (0..images).step_by(most.images) {
@@ -193,7 +182,7 @@ impl<A: Lanes + Float> Winograd<'_, A> {
                         rows: most.rows.min(rows - row),
                         columns: most.columns.min(columns - column),
                     };
-                    self.part::<S, PATCH, TILE>(simd, Part { phase, block, image, row, column }, scratch);
+                    self.part(simd, Part { phase, block, image, row, column }, scratch);
                 }
             }
         }
@@ -201,18 +190,13 @@ impl<A: Lanes + Float> Winograd<'_, A> {
 
     /// All steps for one block of the output.
     #[inline(always)]
-    fn part<S: Simd, const PATCH: usize, const TILE: usize>(
-        &mut self,
-        simd: S,
-        part: Part,
-        scratch: &mut Scratch<'_, A>,
-    ) {
-        self.finite &= self.transform_pixels::<S, PATCH, TILE>(simd, part, scratch);
+    fn part<S: Simd>(&mut self, simd: S, part: Part, scratch: &mut Scratch<'_, A>) {
+        self.finite &= self.transform_pixels(simd, part, scratch);
         let (filters, lanes) = (self.output.dim().1, A::Vector::<S>::LEN);
         let mut weights = self.weights;
         for first in (0..filters).step_by(2 * lanes) {
             let registers = if filters - first > lanes { 2 } else { 1 };
-            let (of_block, rest) = weights.split_at(registers * lanes * self.channels() * PATCH * PATCH);
+            let (of_block, rest) = weights.split_at(registers * lanes * self.channels() * self.tiling.points());
             weights = rest;
             match registers {
                 1 => multiply::<S, A, 1>(simd, self.tiling, part.block.tiles(), of_block, scratch),
@@ -220,14 +204,14 @@ impl<A: Lanes + Float> Winograd<'_, A> {
             }
             for register in 0..registers {
                 let (first, place) = (first + register * lanes, [register, registers]);
-                self.transform_products::<S, PATCH, TILE>(simd, part, first, place, scratch);
+                self.transform_products(simd, part, first, place, scratch);
             }
         }
     }
 
     /// The last step, for one register of filters from the `first` on: one of those in M.
     #[inline(always)]
-    fn transform_products<S: Simd, const PATCH: usize, const TILE: usize>(
+    fn transform_products<S: Simd>(
         &mut self,
         simd: S,
         part: Part,
@@ -240,12 +224,12 @@ impl<A: Lanes + Float> Winograd<'_, A> {
         let ([first_row, first_column], [down, across]) = (phase.first, self.tiling.dilation);
         let (lanes, finish) = (A::Vector::<S>::LEN, self.finish.from(first));
         let count = lanes.min(filters - first);
-        let side = finish.stored(TILE);
+        let side = finish.stored(self.tiling.tile);
         let length = (block.columns * side).min(phase.outputs[1] - column * side);
         let mut maps = scratch.maps.chunks_exact_mut(side * length + MOST_LANES);
         let mut maps: [&mut [A]; MOST_LANES] = from_fn(|_| maps.next().unwrap_or_default());
 
-        let products_of_row = block.columns * PATCH * PATCH * registers * lanes;
+        let products_of_row = block.columns * self.tiling.points() * registers * lanes;
         let mut products = scratch.products.chunks_exact(products_of_row);
         for image in image..image + block.images {
             let mut outputs = self.output.index_axis_mut(Axis(0), image);
@@ -257,13 +241,12 @@ impl<A: Lanes + Float> Winograd<'_, A> {
             });
             for (row, products) in (row..row + block.rows).zip(&mut products) {
                 let products = &products[register * lanes..];
-                outputs_of_row::<S, A, PATCH, TILE>(
+                outputs_of_row(
                     simd,
-                    products,
-                    registers,
+                    self.tiling.patch(),
+                    (products, registers),
                     scratch.group,
-                    &mut maps[..count],
-                    length,
+                    (&mut maps[..count], length),
                     finish,
                 );
                 let rows = side.min(phase.outputs[0] - row * side);

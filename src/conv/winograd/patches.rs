@@ -6,7 +6,7 @@
 use ndarray::{ArrayView4, Axis, Slice};
 
 use super::steps::Scratch;
-use super::transforms::pixel_values;
+use super::transforms::{pixel_values, with_patch};
 use super::{Block, Part, Winograd};
 use crate::Float;
 use crate::conv::pack::{Pack, pack};
@@ -19,20 +19,16 @@ outline!();
 impl<A: Lanes + Float> Winograd<'_, A> {
     /// All of V; and whether all pixels, and their squares, are finite.
     #[inline(always)]
-    pub(super) fn transform_pixels<S: Simd, const PATCH: usize, const TILE: usize>(
-        &self,
-        simd: S,
-        part: Part,
-        scratch: &mut Scratch<'_, A>,
-    ) -> bool {
+    pub(super) fn transform_pixels<S: Simd>(&self, simd: S, part: Part, scratch: &mut Scratch<'_, A>) -> bool {
         let Part { phase, block, image, row, column } = part;
         let [rows, columns] = self.block.pixels(self.tiling);
         let start = [self.start[1] / self.tiling.dilation[0], self.start[2] / self.tiling.dilation[1]];
-        let first = [0, start[0] + row * TILE, start[1] + column * TILE];
+        let (tile, patch) = (self.tiling.tile, self.tiling.patch());
+        let first = [0, start[0] + row * tile, start[1] + column * tile];
         let (tiles, channels, lanes) = (block.rows * block.columns, self.channels(), A::Vector::<S>::LEN);
         let channels_of_phase = self.input.len_of(Axis(1));
         // Phases of a dilated window are alike.
-        let segments = segments::<S, A, PATCH, TILE>(&self.packings[phase.number], block, first[2]);
+        let segments = segments::<S, A>(&self.packings[phase.number], block, [tile, patch], first[2]);
         let of_segment = lanes / segments;
         let side_by_side = match segments {
             // Not used, and it takes as long as some rows.
@@ -46,39 +42,32 @@ impl<A: Lanes + Float> Winograd<'_, A> {
             for number in 0..block.images {
                 let image = self.input.index_axis(Axis(0), image + number);
                 let pixels = &mut scratch.pixels[..];
-                let source = Source::of::<PATCH, TILE>(
-                    packing,
-                    block,
-                    &image,
-                    [of_phase, first[1], first[2]],
-                    [lanes, segments],
-                )
-                .unwrap_or_else(|| {
-                    let image = image.slice_axis(Axis(0), Slice::from(of_phase..of_phase + 1));
-                    pack(simd.level(), Pack { packing, image, first, packed: &mut pixels[..rows * columns] });
-                    Source::packed(pixels, scratch.row, rows)
-                });
+                let place = [of_phase, first[1], first[2]];
+                let source = Source::of(packing, block, [tile, patch], &image, place, [lanes, segments])
+                    .unwrap_or_else(|| {
+                        let image = image.slice_axis(Axis(0), Slice::from(of_phase..of_phase + 1));
+                        pack(simd.level(), Pack { packing, image, first, packed: &mut pixels[..rows * columns] });
+                        Source::packed(pixels, scratch.row, rows)
+                    });
                 let (half, halves) = (scratch.half, &mut *scratch.halves);
-                squares += match segments {
-                    4 if TILE == 4 => {
-                        source.outlined_rows::<S, PATCH, TILE, 4>(simd, block, side_by_side, half, halves)
-                    }
-                    2 => source.outlined_rows::<S, PATCH, TILE, 2>(simd, block, side_by_side, half, halves),
-                    _ => source.outlined_rows::<S, PATCH, TILE, 1>(simd, block, side_by_side, half, halves),
-                };
-                let before = number * tiles;
-                transform_columns::<S, A, PATCH, TILE>(
+                // What is stored behind the last tile is overwritten by the next image or channel.
+                let before = channel * block.tiles() + number * tiles;
+                let values = (&mut scratch.values[before..], scratch.point);
+                squares += with_patch!(patch, |PATCH, TILE| outlined(
                     simd,
-                    block,
-                    scratch.half,
-                    scratch.halves,
                     #[inline(always)]
-                    |first, [row, column], values| {
-                        // What is stored behind the last tile is overwritten by the next image or channel.
-                        let at = (row * PATCH + column) * scratch.point + channel * block.tiles() + before + first;
-                        values.store_slice(&mut scratch.values[at..][..lanes]);
+                    || {
+                        let squares = match segments {
+                            4 if TILE == 4 => {
+                                source.outlined_rows::<S, PATCH, TILE, 4>(simd, block, side_by_side, half, halves)
+                            }
+                            2 => source.outlined_rows::<S, PATCH, TILE, 2>(simd, block, side_by_side, half, halves),
+                            _ => source.outlined_rows::<S, PATCH, TILE, 1>(simd, block, side_by_side, half, halves),
+                        };
+                        transform_columns::<S, A, PATCH, TILE>(simd, block, (halves, half), values);
+                        squares
                     },
-                );
+                ));
             }
         }
         squares.as_slice().iter().all(|&square| square < A::HIGHEST)
@@ -88,24 +77,20 @@ impl<A: Lanes + Float> Winograd<'_, A> {
 /// How many rows of tiles are transformed side by side in a register: where rows are short, one would leave it empty. All the tiles of
 /// a row, and all the pixels under them that are not padding, lie in its segment then.
 #[inline(always)]
-fn segments<S: Simd, A: Lanes, const PATCH: usize, const TILE: usize>(
-    packing: &Packing,
-    block: Block,
-    first: usize,
-) -> usize {
+fn segments<S: Simd, A: Lanes>(packing: &Packing, block: Block, [tile, patch]: [usize; 2], first: usize) -> usize {
     let (across, lanes) = (&packing.axes[2], A::Vector::<S>::LEN);
-    let under_tiles = block.columns * TILE + PATCH - TILE;
+    let under_tiles = block.columns * tile + patch - tile;
     let pixels = match across.mode {
         PaddingMode::Zeros if across.stride == 1 => (across.axis.before() + across.axis.length()).saturating_sub(first),
         _ => usize::MAX,
     };
     let fits = |segments: &usize| {
         let tiles = lanes / segments;
-        block.columns <= tiles && under_tiles.min(pixels) <= tiles * TILE
+        block.columns <= tiles && under_tiles.min(pixels) <= tiles * tile
     };
     // The largest patches are not worth compiling it, and the shortest registers are full.
-    let worth = PATCH == TILE + 2 && size_of::<A::Vector<S>>() > 16;
-    [4, 2].into_iter().find(|segments| worth && *segments <= TILE && fits(segments)).unwrap_or(1)
+    let worth = patch == tile + 2 && size_of::<A::Vector<S>>() > 16;
+    [4, 2].into_iter().find(|segments| worth && *segments <= tile && fits(segments)).unwrap_or(1)
 }
 
 /// Where the pixels under a block stand, in one channel of one image.
@@ -132,9 +117,10 @@ impl<'a, A: Lanes + Float> Source<'a, A> {
     /// row by row, where their padding is not zeros, and where registers of so many lanes and segments would read what is not of the
     /// image.
     #[inline(always)]
-    fn of<const PATCH: usize, const TILE: usize>(
+    fn of(
         packing: &Packing,
         block: Block,
+        [tile, patch]: [usize; 2],
         image: &ArrayView4<'a, A>,
         [channel, row, column]: [usize; 3],
         [lanes, segments]: [usize; 2],
@@ -149,14 +135,14 @@ impl<'a, A: Lanes + Float> Source<'a, A> {
         let real = |place: usize, count: usize, before: usize, length: usize| {
             [before.saturating_sub(place).min(count), (before + length).saturating_sub(place).min(count)]
         };
-        let rows = real(row, block.rows * TILE + PATCH - TILE, down.axis.before(), height);
+        let rows = real(row, block.rows * tile + patch - tile, down.axis.before(), height);
         let columns = real(column, usize::MAX, across.axis.before(), width);
         let place = |place: usize, before: usize| place.cast_signed() - before.cast_signed();
         let (top, left) = (place(row, down.axis.before()), place(column, across.axis.before()));
         let origin = ((channel * height).cast_signed() + top) * width.cast_signed() + left;
         let reach = match segments {
-            1 => block.columns.next_multiple_of(lanes) * TILE,
-            _ => lanes / segments * TILE,
+            1 => block.columns.next_multiple_of(lanes) * tile,
+            _ => lanes / segments * tile,
         };
         let begin = origin + (rows[0] * width).cast_signed();
         let end = origin + (rows[1].saturating_sub(1) * width + reach).cast_signed();
@@ -303,15 +289,13 @@ impl<'a, A: Lanes + Float> Source<'a, A> {
     }
 }
 
-/// Transforms the columns of what [`Source::transform_rows`] has left. The lanes are tiles of any rows: `store` is called with the first
-/// of them, with the row and the column of their point, and with their values there.
+/// Transforms the columns of what [`Source::transform_rows`] has left, into one channel of V. The lanes are tiles of any rows.
 #[inline(always)]
 fn transform_columns<S: Simd, A: Lanes + Float, const PATCH: usize, const TILE: usize>(
     simd: S,
     block: Block,
-    half: usize,
-    halves: &[A],
-    mut store: impl FnMut(usize, [usize; 2], A::Vector<S>),
+    (halves, half): (&[A], usize),
+    (values, point): (&mut [A], usize),
 ) {
     let lanes = A::Vector::<S>::LEN;
     for first in (0..block.rows * block.columns).step_by(lanes) {
@@ -323,7 +307,8 @@ fn transform_columns<S: Simd, A: Lanes + Float, const PATCH: usize, const TILE: 
             }
             let of_column = pixel_values::<S, A, PATCH>(simd, rows);
             for row in 0..PATCH {
-                store(first, [row, column], of_column[row]);
+                let at = (row * PATCH + column) * point + first;
+                of_column[row].store_slice(&mut values[at..][..lanes]);
             }
         }
     }

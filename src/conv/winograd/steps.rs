@@ -1,6 +1,6 @@
 //! The steps that tiles go through, and the room that they work in.
 
-use super::transforms::{LARGE_PATCH, LARGE_TILE, outputs};
+use super::transforms::{LARGE_PATCH, LARGE_TILE, outputs, with_patch};
 use super::{Block, Tiling};
 use crate::Float;
 use crate::kernels::epilogue::{Epilogue, store_maps};
@@ -193,17 +193,32 @@ fn multiply_together<S: Simd, A: Lanes, const TOGETHER: usize, const REGISTERS: 
 
 /// The outputs of a row of tiles for one register of filters, as `[row, column]` of `length` columns for each filter.
 #[inline(always)]
-pub(super) fn outputs_of_row<S: Simd, A: Lanes + Float, const PATCH: usize, const TILE: usize>(
+pub(super) fn outputs_of_row<S: Simd, A: Lanes + Float>(
     simd: S,
-    products: &[A],
-    registers: usize,
+    patch: usize,
+    (products, registers): (&[A], usize),
     group: &mut [A],
-    maps: &mut [&mut [A]],
-    length: usize,
+    (maps, length): (&mut [&mut [A]], usize),
     finish: Epilogue<'_, A>,
 ) {
-    let lanes = A::Vector::<S>::LEN;
-    let (width, side) = (registers * lanes, finish.stored(TILE));
+    let width = registers * A::Vector::<S>::LEN;
+    with_patch!(patch, |PATCH, TILE| outlined(
+        simd,
+        #[inline(always)]
+        || outputs_in_groups::<S, A, PATCH, TILE>(simd, (products, width), group, (maps, length), finish),
+    ));
+}
+
+/// The same for patches of one size.
+#[inline(always)]
+fn outputs_in_groups<S: Simd, A: Lanes + Float, const PATCH: usize, const TILE: usize>(
+    simd: S,
+    (products, width): (&[A], usize),
+    group: &mut [A],
+    (maps, length): (&mut [&mut [A]], usize),
+    finish: Epilogue<'_, A>,
+) {
+    let (lanes, side) = (A::Vector::<S>::LEN, finish.stored(TILE));
     // From right to left, as the last group spills into the next row of outputs.
     for first in (0..length).step_by(GROUP).rev() {
         let pixels = GROUP.min(length - first);

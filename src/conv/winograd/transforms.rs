@@ -23,6 +23,30 @@ pub(super) const MOST_PATCH: usize = LARGE_TILE + MOST_TAPS - 1;
 pub(super) const LARGE_PATCH: usize = LARGE_TILE + 2;
 pub(super) const SMALL_PATCH: usize = SMALL_TILE + 2;
 
+/// Calls a function that is generic in the pixels of a patch and the outputs of a tile along an axis.
+macro_rules! with_patch {
+    ($patch:expr, |$pixels:ident, $outputs:ident| $call:expr) => {
+        match $patch {
+            $crate::conv::winograd::transforms::SMALL_PATCH => {
+                const $pixels: usize = $crate::conv::winograd::transforms::SMALL_PATCH;
+                const $outputs: usize = $crate::conv::winograd::transforms::SMALL_TILE;
+                $call
+            }
+            $crate::conv::winograd::transforms::LARGE_PATCH => {
+                const $pixels: usize = $crate::conv::winograd::transforms::LARGE_PATCH;
+                const $outputs: usize = $crate::conv::winograd::transforms::LARGE_TILE;
+                $call
+            }
+            _ => {
+                const $pixels: usize = $crate::conv::winograd::transforms::MOST_PATCH;
+                const $outputs: usize = $crate::conv::winograd::transforms::LARGE_TILE;
+                $call
+            }
+        }
+    };
+}
+pub(super) use with_patch;
+
 /// The points of patches of so many pixels, `PATCH` in all: pairs, zero where that makes the number even, and ∞ as the last.
 struct Points<const PATCH: usize>;
 

@@ -1,10 +1,8 @@
-//! The kernels, each compiled in a function of its own: with vectors for `f32` and `u8`, and over blocks for `f64`.
+//! The kernels, each compiled in a function of its own.
 
-use super::Terms;
-use super::blocks::{self, Blocks, Ordered};
 use super::run::{Task, run};
 use super::vectors::{Largest, Sum};
-use crate::simd::{Flip, Kernel, Level, Simd, Vector, has_kernels, run_narrow};
+use crate::simd::{Kernel, Level, Pixel, Simd, Terms, Vector, has_kernels, run_narrow};
 
 /// The operations that have kernels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,74 +21,49 @@ pub(crate) const fn lanes<T>() -> usize {
     if size_of::<T>() == 1 { 32 } else { 64 / size_of::<T>() }
 }
 
-/// The largest pixel, or the smallest, with vectors.
+/// The largest pixel, or the smallest.
 struct Selecting<'a, T>(Task<'a, T, T>, bool);
 
-/// A sum of pixels, with vectors.
-struct Summing<'a>(Task<'a, f32, f32>, Terms);
+/// A sum of pixels.
+struct Summing<'a, T>(Task<'a, T, T>, Terms);
 
-impl Kernel for Selecting<'_, f32> {
-    type Output = ();
+macro_rules! kernels {
+    ($($host:ident by $operation:ident: $($number:ident in $registers:literal or $more:literal)*;)*) => {$($(
+        impl Kernel for $host<'_, $number> {
+            type Output = ();
 
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
-        let (flip, lowest) = (<f32 as Flip>::bits(simd, <f32 as Ordered>::bits(self.1)), f32::NEG_INFINITY);
-        match S::f32s::LEN {
-            8 => run::<_, 16>(Largest::<S, f32, 2> { simd, flip, lowest }, self.0),
-            _ => run::<_, 16>(Largest::<S, f32, 4> { simd, flip, lowest }, self.0),
+            #[inline(always)]
+            fn run<S: Simd>(self, simd: S) {
+                const CELLS: usize = lanes::<$number>();
+                match CELLS / <$number as Pixel>::Pixels::<S>::LEN {
+                    $registers => run::<_, CELLS>($operation::<S, $number, $registers>::new(simd, self.1), self.0),
+                    _ => run::<_, CELLS>($operation::<S, $number, $more>::new(simd, self.1), self.0),
+                }
+            }
         }
-    }
+    )*)*};
 }
 
-impl Kernel for Selecting<'_, u8> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
-        let (flip, lowest) = (<u8 as Flip>::bits(simd, <u8 as Ordered>::bits(self.1).into()), 0);
-        match S::u8s::LEN {
-            32 => run::<_, 32>(Largest::<S, u8, 1> { simd, flip, lowest }, self.0),
-            _ => run::<_, 32>(Largest::<S, u8, 2> { simd, flip, lowest }, self.0),
-        }
-    }
-}
-
-impl Kernel for Summing<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
-        match S::f32s::LEN {
-            8 => run::<_, 16>(Sum::<S, 2>::new(simd, self.1), self.0),
-            _ => run::<_, 16>(Sum::<S, 4>::new(simd, self.1), self.0),
-        }
-    }
+// Of 32 bytes, and of 16.
+kernels! {
+    Selecting by Largest: f32 in 2 or 4 f64 in 2 or 4 u8 in 1 or 2;
+    Summing by Sum: f32 in 2 or 4 f64 in 2 or 4;
 }
 
 #[inline(never)]
-fn select_f32(level: Level, is_smallest: bool, task: Task<'_, f32, f32>) {
+fn select<T: Number>(level: Level, is_smallest: bool, task: Task<'_, T, T>)
+where
+    for<'a> Selecting<'a, T>: Kernel<Output = ()>,
+{
     run_narrow(level, Selecting(task, is_smallest));
 }
 
 #[inline(never)]
-fn sum_f32(level: Level, terms: Terms, task: Task<'_, f32, f32>) {
+fn sum<T: Number>(level: Level, terms: Terms, task: Task<'_, T, T>)
+where
+    for<'a> Summing<'a, T>: Kernel<Output = ()>,
+{
     run_narrow(level, Summing(task, terms));
-}
-
-#[inline(never)]
-fn select_u8(level: Level, is_smallest: bool, task: Task<'_, u8, u8>) {
-    run_narrow(level, Selecting(task, is_smallest));
-}
-
-#[inline(never)]
-fn select_f64(_: Level, is_smallest: bool, task: Task<'_, f64, f64>) {
-    let largest = blocks::Largest { flip: <f64 as Ordered>::bits(is_smallest), lowest: f64::NEG_INFINITY };
-    run::<_, { lanes::<f64>() }>(Blocks(largest), task);
-}
-
-#[inline(never)]
-fn sum_f64(_: Level, terms: Terms, task: Task<'_, f64, f64>) {
-    run::<_, { lanes::<f64>() }>(Blocks(blocks::Sum::new(terms)), task);
 }
 
 /// A number that windows are pooled of.
@@ -103,10 +76,10 @@ pub trait Number: Copy + Default + Send + Sync + 'static {
 }
 
 macro_rules! numbers {
-    ($($number:ident if $pooled:ident: $select:ident $($sum:ident)?;)*) => {$(
+    ($($number:ident: $select:ident $($sum:ident)?;)*) => {$(
         impl Number for $number {
             fn is_pooled(level: Level) -> bool {
-                $pooled(level)
+                has_kernels(level)
             }
 
             fn pool(level: Level, kind: Kind, task: Task<'_, $number, $number>) {
@@ -126,15 +99,10 @@ macro_rules! numbers {
     )*};
 }
 
-/// Plain code is the same for every level.
-fn always(_: Level) -> bool {
-    true
-}
-
 numbers! {
-    f32 if has_kernels: select_f32 sum_f32;
-    u8 if has_kernels: select_u8;
-    f64 if always: select_f64 sum_f64;
+    f32: select sum;
+    f64: select sum;
+    u8: select;
 }
 
 macro_rules! others {

@@ -1,6 +1,5 @@
 //! Pooling, separable, vertically first: see [`run`](run::run).
 
-pub(crate) mod blocks;
 mod columns;
 pub(crate) mod hosts;
 pub(crate) mod layout;
@@ -64,13 +63,4 @@ pub(crate) trait Operation<const N: usize>: Copy {
     fn is_nan(_pixel: Self::Pixel) -> bool {
         false
     }
-}
-
-/// What is summed up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Terms {
-    Pixels,
-    Magnitudes,
-    /// The root of the sum is taken.
-    Squares,
 }

@@ -1,42 +1,35 @@
-//! Pooling written with vectors: the largest or smallest pixel, sums of `f32`.
+//! Pooling written with vectors: the largest or smallest pixel, sums of floats.
 
-use super::{Operation, Terms};
-use crate::simd::{Bytes, Flip, FloatPixel, Pixel, Simd, SimdMask, Vector};
+use super::Operation;
+use crate::simd::{Flip, FloatPixel, Pixel, Simd, SimdMask, Terms, Vector};
 
 /// The largest pixel, or the smallest: that is the largest of pixels whose bits are flipped so that their order is reversed. `R`
 /// registers side by side.
 #[derive(Clone, Copy)]
 pub(crate) struct Largest<S: Simd, T: Flip, const R: usize> {
-    pub(crate) simd: S,
-    pub(crate) flip: T::Bits<S>,
-    /// The value below all others.
-    pub(crate) lowest: T,
+    simd: S,
+    flip: T::Bits<S>,
+}
+
+impl<S: Simd, T: Flip, const R: usize> Largest<S, T, R> {
+    #[inline(always)]
+    pub(crate) fn new(simd: S, is_smallest: bool) -> Self {
+        Self { simd, flip: T::bits(simd, is_smallest) }
+    }
 }
 
 /// The mean of floats, the sum of their magnitudes, or the root of the sum of their squares.
 #[derive(Clone, Copy)]
-pub(crate) struct Sum<S: Simd, const R: usize> {
+pub(crate) struct Sum<S: Simd, T: FloatPixel, const R: usize> {
     simd: S,
     squared: bool,
-    /// A pixel is multiplied by the number that has these of its own bits, and those of one.
-    of_pixel: S::u32s,
-    of_one: S::u32s,
+    factors: [T::Bits<S>; 2],
 }
 
-impl<S: Simd, const R: usize> Sum<S, R> {
+impl<S: Simd, T: FloatPixel, const R: usize> Sum<S, T, R> {
     #[inline(always)]
     pub(crate) fn new(simd: S, terms: Terms) -> Self {
-        let (of_pixel, of_one) = match terms {
-            Terms::Pixels => (0, 1.0_f32.to_bits()),
-            Terms::Magnitudes => ((-0.0_f32).to_bits(), 1.0_f32.to_bits()),
-            Terms::Squares => (u32::MAX, 0),
-        };
-        Self {
-            simd,
-            squared: terms == Terms::Squares,
-            of_pixel: S::u32s::splat(simd, of_pixel),
-            of_one: S::u32s::splat(simd, of_one),
-        }
+        Self { simd, squared: terms == Terms::Squares, factors: T::factors(simd, terms) }
     }
 }
 
@@ -99,7 +92,7 @@ impl<S: Simd, T: Flip, const R: usize, const N: usize> Operation<N> for Largest<
 
     #[inline(always)]
     fn blank(self) -> T {
-        self.lowest
+        T::LEAST
     }
 
     #[inline(always)]
@@ -154,77 +147,72 @@ impl<S: Simd, T: Flip, const R: usize, const N: usize> Operation<N> for Largest<
     }
 }
 
-impl<S: Simd, const R: usize, const N: usize> Operation<N> for Sum<S, R> {
-    type Pixel = f32;
-    type Cell = f32;
-    type Block = [S::f32s; R];
+impl<S: Simd, T: FloatPixel, const R: usize, const N: usize> Operation<N> for Sum<S, T, R> {
+    type Pixel = T;
+    type Cell = T;
+    type Block = [T::Pixels<S>; R];
     const COUNTED: bool = true;
 
     #[inline(always)]
-    fn blank(self) -> f32 {
-        0.0
+    fn blank(self) -> T {
+        T::default()
     }
 
     #[inline(always)]
-    fn enter(self, pixels: &[f32; N]) -> Self::Block {
-        let mut cells = load::<S, f32, R>(self.simd, pixels);
+    fn enter(self, pixels: &[T; N]) -> Self::Block {
+        let mut cells = load::<S, T, R>(self.simd, pixels);
         for register in 0..R {
-            let by = (cells[register].bitcast::<S::u32s>() & self.of_pixel) | self.of_one;
-            cells[register] *= by.bitcast::<S::f32s>();
+            cells[register] = T::terms::<S>(cells[register], self.factors);
         }
         cells
     }
 
     #[inline(always)]
-    fn load(self, cells: &[f32; N]) -> Self::Block {
-        load::<S, f32, R>(self.simd, cells)
+    fn load(self, cells: &[T; N]) -> Self::Block {
+        load::<S, T, R>(self.simd, cells)
     }
 
     #[inline(always)]
-    fn store(self, block: Self::Block, cells: &mut [f32; N]) {
-        store::<S, f32, R>(block, cells);
+    fn store(self, block: Self::Block, cells: &mut [T; N]) {
+        store::<S, T, R>(block, cells);
     }
 
     #[inline(always)]
     fn merge(self, mut earlier: Self::Block, later: Self::Block) -> Self::Block {
         for register in 0..R {
-            earlier[register] += later[register];
+            earlier[register] = earlier[register] + later[register];
         }
         earlier
     }
 
     #[inline(always)]
     fn every_second(self, first: Self::Block, second: Self::Block) -> Self::Block {
-        every_second::<S, f32, R>(first, second)
+        every_second::<S, T, R>(first, second)
     }
 
     #[inline(always)]
-    #[allow(
-        clippy::cast_possible_wrap,
-        reason = "counts on an axis are less than 2^31, and signed numbers are made into floats faster"
-    )]
-    fn finish(self, mut cells: Self::Block, columns: &[u32; N], row: usize, _: usize, output: &mut [f32; N]) {
-        let mut counts = [0.0; N];
+    fn finish(self, mut cells: Self::Block, columns: &[u32; N], row: usize, _: usize, output: &mut [T; N]) {
+        let mut counts = [T::default(); N];
         for lane in 0..N {
-            counts[lane] = columns[lane] as i32 as f32 * row as f32;
+            counts[lane] = T::count(columns[lane], row);
         }
-        let counts = load::<S, f32, R>(self.simd, &counts);
+        let counts = load::<S, T, R>(self.simd, &counts);
         for register in 0..R {
-            cells[register] = f32::quotient::<S>(cells[register], counts[register]);
+            cells[register] = T::quotient::<S>(cells[register], counts[register]);
         }
-        store::<S, f32, R>(cells, output);
+        store::<S, T, R>(cells, output);
     }
 
     #[inline(always)]
-    fn close(self, output: &mut [f32]) {
+    fn close(self, output: &mut [T]) {
         if self.squared {
             let (whole, rest) = output.as_chunks_mut::<N>();
             for block in whole {
-                let mut sums = load::<S, f32, R>(self.simd, block);
+                let mut sums = load::<S, T, R>(self.simd, block);
                 for register in 0..R {
-                    sums[register] = f32::root::<S>(sums[register]);
+                    sums[register] = T::root::<S>(sums[register]);
                 }
-                store::<S, f32, R>(sums, block);
+                store::<S, T, R>(sums, block);
             }
             for sum in rest {
                 *sum = sum.sqrt();

@@ -6,8 +6,8 @@ use ndarray::ArrayD;
 use proptest::prelude::*;
 
 use super::super::planes::Sizes;
+use super::super::stepped::SteppedStrips;
 use super::super::walk::Walk;
-use super::super::windows::SteppedStrips;
 use super::super::{Reduction, reference};
 use super::range::Range;
 use super::{CASES, Case, Oracle, cases, pixels, run, same};

@@ -10,41 +10,40 @@ use super::{Case, by_kernel, pixels};
 use crate::simd::{has_kernels, levels};
 use crate::{AvgPool1d, Bands, Element, L2Pool1d, Padding, Tensor, TensorView};
 
-/// A window, the input it slides over, and what pools it where pixels have kernels written with vectors, and where they have not.
+/// A window, the input it slides over, and what pools it: `f32`, bytes, and `f64`.
 struct Way {
     size: usize,
     stride: usize,
     dilation: usize,
     padding: usize,
     input: [usize; 2],
-    vectors: &'static str,
-    blocks: &'static str,
+    by: [&'static str; 3],
 }
 
-const fn way(window: [usize; 4], input: [usize; 2], vectors: &'static str, blocks: &'static str) -> Way {
+const fn way(window: [usize; 4], input: [usize; 2], by: [&'static str; 3]) -> Way {
     let [size, stride, dilation, padding] = window;
-    Way { size, stride, dilation, padding, input, vectors, blocks }
+    Way { size, stride, dilation, padding, input, by }
 }
 
 const WAYS: [Way; 14] = [
-    way([2, 2, 1, 0], [8, 150], "pairs", "rows"),
-    way([2, 2, 1, 0], [14, 14], "pairs", "rows"),
-    way([2, 2, 1, 1], [8, 150], "small windows", "rows"),
-    way([3, 1, 1, 1], [9, 150], "small windows", "rows"),
-    way([3, 2, 1, 1], [9, 150], "small windows", "rows"),
-    way([5, 1, 1, 2], [20, 150], "rows", "rows"),
-    way([3, 1, 2, 2], [20, 150], "rows", "rows"),
-    way([7, 3, 1, 3], [20, 150], "rows", "rows"),
-    way([4, 4, 1, 0], [8, 8], "rows", "rows"),
-    way([9, 1, 1, 4], [40, 150], "van Herk", "van Herk"),
-    way([9, 2, 1, 4], [40, 150], "van Herk", "van Herk"),
-    way([13, 1, 1, 6], [13, 13], "narrow maps", "narrow maps"),
-    way([7, 7, 1, 0], [7, 7], "boxes", "rows"),
-    way([7, 1, 1, 0], [7, 7], "boxes", "narrow maps"),
+    way([2, 2, 1, 0], [8, 150], ["pairs", "pairs", "rows"]),
+    way([2, 2, 1, 0], [14, 14], ["pairs", "pairs", "rows"]),
+    way([2, 2, 1, 1], [8, 150], ["rows"; 3]),
+    way([3, 1, 1, 1], [9, 150], ["small windows", "rows", "rows"]),
+    way([3, 2, 1, 1], [9, 150], ["small windows", "rows", "rows"]),
+    way([5, 1, 1, 2], [20, 150], ["rows"; 3]),
+    way([3, 1, 2, 2], [20, 150], ["rows"; 3]),
+    way([7, 3, 1, 3], [20, 150], ["rows"; 3]),
+    way([4, 4, 1, 0], [8, 8], ["rows"; 3]),
+    way([9, 1, 1, 4], [40, 150], ["van Herk"; 3]),
+    way([9, 2, 1, 4], [40, 150], ["van Herk"; 3]),
+    way([13, 1, 1, 6], [13, 13], ["narrow maps"; 3]),
+    way([7, 7, 1, 0], [7, 7], ["boxes", "boxes", "rows"]),
+    way([7, 1, 1, 0], [7, 7], ["boxes", "boxes", "narrow maps"]),
 ];
 
 /// Pools by the way that is expected, and holds it against the reference.
-fn check<T: Element, R: Reduction<T>>(way: &Way, reduction: R, is_written: bool, close: impl Fn(T, T) -> bool) {
+fn check<T: Element, R: Reduction<T>>(way: &Way, reduction: R, by: &str, close: impl Fn(T, T) -> bool) {
     let Way { size, stride, dilation, padding, input, .. } = *way;
     let pool = Pool::<R, 2>::with(reduction, size).stride(stride).dilation(dilation).padding(padding);
     let mut state = 1_u64;
@@ -57,11 +56,7 @@ fn check<T: Element, R: Reduction<T>>(way: &Way, reduction: R, is_written: bool,
     for level in levels() {
         let kernel = by_kernel(&pool, &layer, level);
         let name = kernel.as_ref().map(|kernel| kernel.algorithm());
-        let expected_name = match is_written {
-            true => has_kernels(level).then_some(way.vectors),
-            false => Some(way.blocks),
-        };
-        assert_eq!(name, expected_name, "{size}, {stride}, {dilation}, {padding} at {level:?}");
+        assert_eq!(name, has_kernels(level).then_some(by), "{size}, {stride}, {dilation}, {padding} at {level:?}");
         let Some(kernel) = kernel else { continue };
         let mut found = vec![T::HIGHEST; expected.len()];
         let mut planes = Planes::new(Arc::clone(&kernel), layer.sizes(), 1).expect("the case is small");
@@ -75,11 +70,12 @@ fn check<T: Element, R: Reduction<T>>(way: &Way, reduction: R, is_written: bool,
 #[test]
 fn every_window_is_pooled_the_way_that_is_meant_for_it() {
     for way in &WAYS {
-        check::<f32, _>(way, Max, true, |found, expected| found == expected);
-        check::<u8, _>(way, Max, true, |found, expected| found == expected);
-        check::<f64, _>(way, Max, false, |found, expected| found == expected);
-        check::<f32, _>(way, Average::default(), true, |found, expected| (found - expected).abs() < 1e-4);
-        check::<f64, _>(way, Average::default(), false, |found, expected| (found - expected).abs() < 1e-12);
+        let [features, bytes, doubles] = way.by;
+        check::<f32, _>(way, Max, features, |found, expected| found == expected);
+        check::<u8, _>(way, Max, bytes, |found, expected| found == expected);
+        check::<f64, _>(way, Max, doubles, |found, expected| found == expected);
+        check::<f32, _>(way, Average::default(), features, |found, expected| (found - expected).abs() < 1e-4);
+        check::<f64, _>(way, Average::default(), doubles, |found, expected| (found - expected).abs() < 1e-12);
     }
 }
 

@@ -1,0 +1,153 @@
+//! Windows by the steps of any reduction that merges: blocks of accumulators, which the compiler makes vectors of.
+
+use std::marker::PhantomData;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::Reduction;
+use super::planes::{Cells, Compute, Given, OF_PASSES};
+use super::windows::{Windows, merge, task};
+use crate::kernels::pool::Operation;
+use crate::kernels::pool::layout::{Layout, Merging};
+use crate::kernels::pool::run::run;
+use crate::simd::{Level, vectorized_narrow};
+use crate::{Element, Result};
+
+/// Windows pooled by a reduction that merges.
+#[derive(Clone)]
+pub(super) struct SteppedStrips<R> {
+    reduction: R,
+    layout: Arc<Layout>,
+    level: Level,
+}
+
+/// Cells of a block of accumulators, and how many bytes each may have: blocks lie on the stack.
+const LANES: usize = 16;
+const MOST_BYTES: usize = 64;
+
+impl<R> SteppedStrips<R> {
+    /// `None` where strips would be out of all proportion, or accumulators are large.
+    pub(super) fn new<T>(reduction: &R, windows: &Windows, level: Level) -> Result<Option<Self>>
+    where
+        R: Reduction<T>,
+    {
+        if size_of::<R::Accumulator>() > MOST_BYTES {
+            return Ok(None);
+        }
+        let merging = Merging { lanes: LANES, cell_bytes: size_of::<R::Accumulator>().max(1), idempotent: false };
+        let layout = windows.laid_down(Some(reduction.count_include_pad()), merging)?;
+        Ok(layout.map(|layout| Self { reduction: reduction.clone(), layout: Arc::new(layout), level }))
+    }
+}
+
+impl<T: Element, R: Reduction<T>> Compute<T> for SteppedStrips<R> {
+    fn compute(&self, given: Given<'_, T>, output: &mut [T], cells: &mut Cells, spare: &mut [T]) {
+        let task = task(&self.layout, given, output, cells, spare);
+        let steps = Steps { reduction: &self.reduction, pixel: PhantomData };
+        vectorized_narrow(
+            self.level,
+            #[inline(always)]
+            || run::<_, LANES>(steps, task),
+        );
+    }
+
+    fn algorithm(&self) -> &'static str {
+        self.layout.name()
+    }
+
+    fn weight(&self) -> usize {
+        OF_PASSES
+    }
+
+    fn under(&self, units: Range<usize>) -> Option<Range<usize>> {
+        Some(self.layout.under_units(units))
+    }
+
+    fn cells(&self) -> Result<Cells> {
+        Cells::of(self.layout.cells, self.reduction.start())
+    }
+
+    fn spare_length(&self) -> usize {
+        self.layout.spare()
+    }
+
+    fn least_units(&self) -> usize {
+        self.layout.least_rows()
+    }
+}
+
+/// The steps of a reduction.
+struct Steps<'a, R, T> {
+    reduction: &'a R,
+    pixel: PhantomData<T>,
+}
+
+impl<R, T> Clone for Steps<'_, R, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R, T> Copy for Steps<'_, R, T> {}
+
+impl<T: Element, R: Reduction<T>, const N: usize> Operation<N> for Steps<'_, R, T> {
+    type Pixel = T;
+    type Cell = R::Accumulator;
+    type Block = [R::Accumulator; N];
+    const COUNTED: bool = true;
+
+    #[inline(always)]
+    fn blank(self) -> R::Accumulator {
+        self.reduction.start()
+    }
+
+    #[inline(always)]
+    fn enter(self, pixels: &[T; N]) -> [R::Accumulator; N] {
+        Operation::<N>::onto(self, [self.reduction.start(); N], pixels)
+    }
+
+    #[inline(always)]
+    fn onto(self, mut cells: [R::Accumulator; N], pixels: &[T; N]) -> [R::Accumulator; N] {
+        for lane in 0..N {
+            cells[lane] = self.reduction.step(cells[lane], pixels[lane]);
+        }
+        cells
+    }
+
+    #[inline(always)]
+    fn load(self, cells: &[R::Accumulator; N]) -> [R::Accumulator; N] {
+        *cells
+    }
+
+    #[inline(always)]
+    fn store(self, block: [R::Accumulator; N], cells: &mut [R::Accumulator; N]) {
+        *cells = block;
+    }
+
+    #[inline(always)]
+    fn merge(self, mut earlier: [R::Accumulator; N], later: [R::Accumulator; N]) -> [R::Accumulator; N] {
+        for lane in 0..N {
+            earlier[lane] = merge(self.reduction, earlier[lane], later[lane]);
+        }
+        earlier
+    }
+
+    #[inline(always)]
+    fn every_second(self, mut first: [R::Accumulator; N], second: [R::Accumulator; N]) -> [R::Accumulator; N] {
+        for lane in 0..N / 2 {
+            first[lane] = first[2 * lane];
+        }
+        for lane in 0..N / 2 {
+            first[N / 2 + lane] = second[2 * lane];
+        }
+        first
+    }
+
+    /// Those of no windows are left out: a reduction may rely on pixels having been seen.
+    #[inline(always)]
+    fn finish(self, cells: [R::Accumulator; N], columns: &[u32; N], row: usize, windows: usize, output: &mut [T; N]) {
+        for lane in 0..windows.min(N) {
+            output[lane] = self.reduction.finish(cells[lane], columns[lane] as usize * row);
+        }
+    }
+}
