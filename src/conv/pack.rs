@@ -33,15 +33,16 @@ impl<A: Lanes> Kernel for Pack<'_, A> {
     fn run<S: Simd>(self, simd: S) {
         let [_, down, across] = &self.packing.axes;
         let (down, across) = (Segments::new(down, self.first[1]), Segments::new(across, self.first[2]));
-        let Some(pixels) = self.image.to_slice() else {
-            return self.views(simd, &down, &across);
-        };
-        let axis = down.axis;
-        if (axis.stride, axis.axis.before(), axis.axis.after()) == (1, 0, 0) && across.axis.is_the_input(self.first[2])
-        {
-            return self.whole_planes(simd, pixels);
+        let (axis, pixels) = (down.axis, self.image.to_slice());
+        match pixels {
+            Some(pixels)
+                if (axis.stride, axis.axis.before(), axis.axis.after()) == (1, 0, 0)
+                    && across.axis.is_the_input(self.first[2]) =>
+            {
+                self.whole_planes(simd, pixels);
+            }
+            _ => self.rows(simd, pixels, &down, &across),
         }
-        self.rows(simd, pixels, &down, &across);
     }
 }
 
@@ -86,17 +87,17 @@ impl<A: Lanes> Pack<'_, A> {
         );
     }
 
-    /// Planes that lie in order, row by row.
+    /// Planes row by row: of all pixels in order, or of a view that they lie otherwise in.
     #[inline(always)]
-    fn rows<S: Simd>(mut self, simd: S, pixels: &[A], down: &Segments<'_>, across: &Segments<'_>) {
-        let (_, planes, rows, columns) = self.image.dim();
+    fn rows<S: Simd>(mut self, simd: S, pixels: Option<&[A]>, down: &Segments<'_>, across: &Segments<'_>) {
+        let image = self.image;
+        let (_, planes, rows, columns) = image.dim();
         let pitch = self.packing.slots[2];
         let all = [2, 4].map(|stride| across.are_all(stride));
         self.each_plane(
             simd,
             #[inline(always)]
             |channel, plane, packed| {
-                let start = (channel * planes + plane) * rows * columns;
                 each_row(
                     simd,
                     down,
@@ -104,40 +105,23 @@ impl<A: Lanes> Pack<'_, A> {
                     packed,
                     #[inline(always)]
                     |row, packed| {
-                        let start = start + row * columns;
-                        let is_dealt = match all {
-                            _ if const { !has_all_kernels::<A>() } => false,
-                            [true, _] => deal::<S, A, 2>(simd, pixels, start, across, packed),
-                            [_, true] => deal::<S, A, 4>(simd, pixels, start, across, packed),
-                            _ => false,
+                        let row = match pixels {
+                            Some(pixels) => {
+                                let start = ((channel * planes + plane) * rows + row) * columns;
+                                let is_dealt = match all {
+                                    _ if const { !has_all_kernels::<A>() } => false,
+                                    [true, _] => deal::<S, A, 2>(simd, pixels, start, across, packed),
+                                    [_, true] => deal::<S, A, 4>(simd, pixels, start, across, packed),
+                                    _ => false,
+                                };
+                                if is_dealt {
+                                    return;
+                                }
+                                Row::Slice(&pixels[start..])
+                            }
+                            None => Row::of(image, [channel, plane, row]),
                         };
-                        if !is_dealt {
-                            pack_row(simd, Row::Slice(&pixels[start..]), across, packed);
-                        }
-                    },
-                );
-            },
-        );
-    }
-
-    /// Planes of views that lie otherwise.
-    #[inline(always)]
-    fn views<S: Simd>(mut self, simd: S, down: &Segments<'_>, across: &Segments<'_>) {
-        let (image, pitch) = (self.image, self.packing.slots[2]);
-        self.each_plane(
-            simd,
-            #[inline(always)]
-            |channel, plane, packed| {
-                let plane = image.index_axis(ArrayAxis(0), channel).index_axis_move(ArrayAxis(0), plane);
-                each_row(
-                    simd,
-                    down,
-                    pitch,
-                    packed,
-                    #[inline(always)]
-                    |row, packed| {
-                        let row = plane.index_axis(ArrayAxis(0), row);
-                        pack_row(simd, row.to_slice().map_or(Row::Strided(row), Row::Slice), across, packed);
+                        pack_row(simd, row, across, packed);
                     },
                 );
             },
@@ -259,7 +243,15 @@ enum Row<'a, A> {
     Strided(ArrayView1<'a, A>),
 }
 
-impl<A: Lanes> Row<'_, A> {
+impl<'a, A: Lanes> Row<'a, A> {
+    /// A row of a view.
+    #[inline(never)]
+    fn of(image: ArrayView4<'a, A>, [channel, plane, row]: [usize; 3]) -> Self {
+        let channel = image.index_axis_move(ArrayAxis(0), channel);
+        let row = channel.index_axis_move(ArrayAxis(0), plane).index_axis_move(ArrayAxis(0), row);
+        row.to_slice().map_or(Self::Strided(row), Self::Slice)
+    }
+
     #[inline(always)]
     fn pixel(&self, pixel: usize) -> A {
         match self {

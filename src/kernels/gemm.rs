@@ -18,7 +18,7 @@
 
 use super::epilogue::{Epilogue, Sums, Target};
 use super::tile::{self, CHAIN, with_height};
-use crate::simd::{Facts, Kernel, Lanes, Level, Simd, Vector, outline, run, store, unrolled};
+use crate::simd::{Kernel, Lanes, Level, Simd, Vector, outline, run, store, unrolled};
 
 outline!();
 
@@ -88,12 +88,10 @@ impl<A: Lanes> Block<'_, '_, A> {
         let (whole, has_last) = self.whole_panels();
         let width = REGISTERS * A::Vector::<S>::LEN;
         if whole > 0 {
-            with_height!(Facts::<S, A>::MANY_REGISTERS, self.tile, |ROWS| self
-                .filter_tiles::<S, ROWS, REGISTERS>(simd, 0, whole));
+            with_height!(S, A, self.tile, |ROWS| self.filter_tiles::<S, ROWS, REGISTERS>(simd, 0, whole));
         }
         if has_last {
-            with_height!(Facts::<S, A>::MANY_REGISTERS, self.last_tile, |ROWS| self
-                .filter_tiles::<S, ROWS, REGISTERS>(simd, whole, 1));
+            with_height!(S, A, self.last_tile, |ROWS| self.filter_tiles::<S, ROWS, REGISTERS>(simd, whole, 1));
         }
         let sums = Sums { rows: self.sums, width, pixels: self.pixels, filters: self.filters };
         store_all(simd, sums, &mut self.target, self.epilogue);
@@ -132,12 +130,10 @@ impl<A: Lanes> Block<'_, '_, A> {
     fn along_pixels<S: Simd>(&mut self, simd: S) {
         let (whole, has_last) = self.whole_panels();
         if whole > 0 {
-            with_height!(Facts::<S, A>::MANY_REGISTERS, self.width, |ROWS| self
-                .pixel_tiles::<S, ROWS, 2>(simd, 0, whole));
+            with_height!(S, A, self.width, |ROWS| self.pixel_tiles::<S, ROWS, 2>(simd, 0, whole));
         }
         if has_last {
-            with_height!(Facts::<S, A>::MANY_REGISTERS, self.width, |ROWS| self
-                .pixel_tiles::<S, ROWS, 1>(simd, whole, 1));
+            with_height!(S, A, self.width, |ROWS| self.pixel_tiles::<S, ROWS, 1>(simd, whole, 1));
         }
     }
 

@@ -47,7 +47,7 @@ impl<A: Lanes> Kernel for RowBlock<'_, '_, A> {
             Along::Filters if self.width > A::Vector::<S>::LEN => self.along_filters::<S, 2>(simd),
             Along::Filters => self.along_filters::<S, 1>(simd),
             Along::Pixels => {
-                with_height!(Facts::<S, A>::MANY_REGISTERS, self.width, |ROWS| self.along_pixels::<S, ROWS>(simd));
+                with_height!(S, A, self.width, |ROWS| self.along_pixels::<S, ROWS>(simd));
             }
         }
     }
@@ -61,14 +61,13 @@ impl<'m, A: Lanes> RowBlock<'_, 'm, A> {
         let width = REGISTERS * A::Vector::<S>::LEN;
         let longest = self.rows.iter().map(|&[_, length]| length).max().unwrap_or_default() as usize;
         let longest = longest.min(self.pixels);
-        let heights = tile::heights_of(Facts::<S, A>::MANY_REGISTERS);
+        let heights = tile::heights_of::<A>(Facts::<S, A>::MANY_REGISTERS);
         let mut first = 0;
         while first < longest {
             let left = longest - first;
             let height =
                 if self.in_place { tile::height_within(heights, left) } else { tile::height_for(heights, left) };
-            with_height!(Facts::<S, A>::MANY_REGISTERS, height, |ROWS| self
-                .filter_tiles::<S, ROWS, REGISTERS>(simd, first));
+            with_height!(S, A, height, |ROWS| self.filter_tiles::<S, ROWS, REGISTERS>(simd, first));
             first += height;
         }
         let sums = Sums { rows: self.sums, width, pixels: self.pixels, filters: self.filters };

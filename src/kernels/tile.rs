@@ -33,13 +33,23 @@ pub(crate) const fn wide(rows: usize, many_registers: bool) -> usize {
 
 /// The heights of tiles at a level, tallest first.
 pub(crate) fn heights<A: Lanes>(level: Level) -> &'static [usize] {
-    heights_of(has_many_registers::<A>(level))
+    heights_of::<A>(has_many_registers::<A>(level))
 }
 
 /// The same with 32 registers, or with 16.
 #[inline(always)]
-pub(crate) const fn heights_of(many_registers: bool) -> &'static [usize] {
-    if many_registers { &[14, 10, 7, 4, 2, 1] } else { &[6, 4, 3, 2, 1] }
+pub(crate) const fn heights_of<A>(many_registers: bool) -> &'static [usize] {
+    match (many_registers, has_all_heights::<A>()) {
+        (true, true) => &[14, 10, 7, 4, 2, 1],
+        (true, false) => &[14, 4, 1],
+        (false, true) => &[6, 4, 3, 2, 1],
+        (false, false) => &[6, 2, 1],
+    }
+}
+
+/// Networks are of `f32`: for `f64` fewer heights are compiled, and more of the last tile is blank.
+pub(crate) const fn has_all_heights<A>() -> bool {
+    size_of::<A>() == size_of::<f32>()
 }
 
 /// The lowest height that holds so many rows, or the tallest.
@@ -63,20 +73,18 @@ pub(crate) fn width<A: Lanes>(level: Level) -> usize {
 
 /// Calls a function that is generic in the height of a tile, for a height that is known when it runs.
 macro_rules! with_height {
-    ($many:expr, $height:expr, |$rows:ident| $call:expr) => {
-        $crate::kernels::tile::with_height!(@match $many, $height, $rows, $call, [14 10 7 4 2], [6 4 3 2])
+    ($simd:ty, $number:ty, $height:expr, |$rows:ident| $call:expr) => {
+        match ($crate::simd::Facts::<$simd, $number>::MANY_REGISTERS, $crate::kernels::tile::has_all_heights::<$number>()) {
+            (true, true) => $crate::kernels::tile::with_height!(@match $height, $rows, $call, [14 10 7 4 2]),
+            (true, false) => $crate::kernels::tile::with_height!(@match $height, $rows, $call, [14 4]),
+            (false, true) => $crate::kernels::tile::with_height!(@match $height, $rows, $call, [6 4 3 2]),
+            (false, false) => $crate::kernels::tile::with_height!(@match $height, $rows, $call, [6 2]),
+        }
     };
-    (@match $many:expr, $height:expr, $rows:ident, $call:expr, [$($tall:literal)*], [$($low:literal)*]) => {
-        if $many {
-            match $height {
-                $($tall => { const $rows: usize = $tall; $call })*
-                _ => { const $rows: usize = 1; $call }
-            }
-        } else {
-            match $height {
-                $($low => { const $rows: usize = $low; $call })*
-                _ => { const $rows: usize = 1; $call }
-            }
+    (@match $height:expr, $rows:ident, $call:expr, [$($count:literal)*]) => {
+        match $height {
+            $($count => { const $rows: usize = $count; $call })*
+            _ => { const $rows: usize = 1; $call }
         }
     };
 }

@@ -82,13 +82,13 @@ impl<'a, A: Lanes> Scratch<'a, A> {
 #[inline(always)]
 fn together(many_registers: bool, left: usize) -> usize {
     // What the tallest passes before the last two take is the same whatever these are.
-    let tallest = tile::heights_of(many_registers)[0];
+    let tallest = tile::heights_of::<f32>(many_registers)[0];
     let left = if left < 2 * tallest { left } else { tallest + left % tallest };
     if many_registers { PASSES_OF_MANY[left] } else { PASSES_OF_FEW[left] }
 }
 
-const PASSES_OF_MANY: [usize; 2 * MOST_TOGETHER] = passes(tile::heights_of(true));
-const PASSES_OF_FEW: [usize; 2 * MOST_TOGETHER] = passes(tile::heights_of(false));
+const PASSES_OF_MANY: [usize; 2 * MOST_TOGETHER] = passes(tile::heights_of::<f32>(true));
+const PASSES_OF_FEW: [usize; 2 * MOST_TOGETHER] = passes(tile::heights_of::<f32>(false));
 
 /// The next pass for each number of tiles that may be left.
 const fn passes(heights: &[usize]) -> [usize; 2 * MOST_TOGETHER] {
@@ -163,7 +163,7 @@ pub(super) fn multiply<S: Simd, A: Lanes, const REGISTERS: usize>(
             let together = together(Facts::<S, A>::MANY_REGISTERS, tiles - first);
             let values = &values[channels.start * tiles + first..];
             let products = &mut scratch.products[(first * points + point) * width..];
-            with_height!(Facts::<S, A>::MANY_REGISTERS, together, |TOGETHER| outlined(
+            with_height!(S, A, together, |TOGETHER| outlined(
                 simd,
                 #[inline(always)]
                 || multiply_together::<S, A, TOGETHER, REGISTERS>(simd, (values, tiles), weights, products, points),
@@ -328,7 +328,7 @@ mod tests {
     #[test]
     fn passes_take_no_longer_than_the_tallest_alone() {
         for many_registers in [false, true] {
-            let heights = tile::heights_of(many_registers);
+            let heights = tile::heights_of::<f32>(many_registers);
             for tiles in 1..200_usize {
                 let (mut left, mut all) = (tiles, 0);
                 while left > 0 {
