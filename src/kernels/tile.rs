@@ -73,12 +73,18 @@ pub(crate) fn width<A: Lanes>(level: Level) -> usize {
 
 /// Calls a function that is generic in the height of a tile, for a height that is known when it runs.
 macro_rules! with_height {
+    // Branches on constants, so that heights of another kind of level or number are not compiled.
     ($simd:ty, $number:ty, $height:expr, |$rows:ident| $call:expr) => {
-        match ($crate::simd::Facts::<$simd, $number>::MANY_REGISTERS, $crate::kernels::tile::has_all_heights::<$number>()) {
-            (true, true) => $crate::kernels::tile::with_height!(@match $height, $rows, $call, [14 10 7 4 2]),
-            (true, false) => $crate::kernels::tile::with_height!(@match $height, $rows, $call, [14 4]),
-            (false, true) => $crate::kernels::tile::with_height!(@match $height, $rows, $call, [6 4 3 2]),
-            (false, false) => $crate::kernels::tile::with_height!(@match $height, $rows, $call, [6 2]),
+        if $crate::simd::Facts::<$simd, $number>::MANY_REGISTERS {
+            if const { $crate::kernels::tile::has_all_heights::<$number>() } {
+                $crate::kernels::tile::with_height!(@match $height, $rows, $call, [14 10 7 4 2])
+            } else {
+                $crate::kernels::tile::with_height!(@match $height, $rows, $call, [14 4])
+            }
+        } else if const { $crate::kernels::tile::has_all_heights::<$number>() } {
+            $crate::kernels::tile::with_height!(@match $height, $rows, $call, [6 4 3 2])
+        } else {
+            $crate::kernels::tile::with_height!(@match $height, $rows, $call, [6 2])
         }
     };
     (@match $height:expr, $rows:ident, $call:expr, [$($count:literal)*]) => {
