@@ -116,7 +116,10 @@ macro_rules! floats {
             }
 
             fn factors(weights: &[Self], rows: usize, columns: usize) -> Option<Vec<Self>> {
-                separable::factors(weights, rows, columns)
+                if const { lists(Self::ALGORITHMS, Algorithm::Separable) } {
+                    return separable::factors(weights, rows, columns);
+                }
+                None
             }
 
             fn winograd(level: Level, winograd: Winograd<'_, Self>) -> bool {

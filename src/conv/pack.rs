@@ -217,7 +217,7 @@ fn deinterleaved<S: Simd, A: Lanes, const STRIDE: usize>(numbers: [A::Vector<S>;
         let [one, other] = [numbers[2 * pair], numbers[2 * pair + 1]];
         (phases[pair], phases[STRIDE / 2 + pair]) = (one.unzip_low(other), one.unzip_high(other));
     }
-    if STRIDE == 4 {
+    if const { STRIDE == 4 } {
         let [even, odd] = [[phases[0], phases[1]], [phases[2], phases[3]]];
         (phases[0], phases[2]) = (even[0].unzip_low(even[1]), even[0].unzip_high(even[1]));
         (phases[1], phases[3]) = (odd[0].unzip_low(odd[1]), odd[0].unzip_high(odd[1]));

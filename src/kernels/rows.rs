@@ -119,9 +119,9 @@ impl<'m, A: Lanes> RowBlock<'_, 'm, A> {
                     let (from, length) = (from as usize, (length as usize).min(of_map - at));
                     let mut done = 0;
                     while wide > REGISTERS && done + wide * lanes <= length {
-                        match wide {
-                            6 if ROWS <= 2 => self.wide_tile::<S, ROWS, 6>(simd, from + done, at + done),
-                            _ if ROWS <= 4 => self.wide_tile::<S, ROWS, 4>(simd, from + done, at + done),
+                        match const { tile::wide(ROWS, Facts::<S, A>::MANY_REGISTERS) } {
+                            6 => self.wide_tile::<S, ROWS, 6>(simd, from + done, at + done),
+                            4 => self.wide_tile::<S, ROWS, 4>(simd, from + done, at + done),
                             _ => {}
                         }
                         done += wide * lanes;

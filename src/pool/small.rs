@@ -96,7 +96,7 @@ impl<T: Element> Rows<'_, T> {
     /// What is returned has NaN where a pixel is NaN, and perhaps where one is infinite.
     #[inline(always)]
     fn rows<S: Simd, O: Merge<T>, const STRIDE: usize>(&mut self, simd: S) -> T::Pixels<S> {
-        if O::EXACT && STRIDE == 1 && T::Pixels::<S>::LEN >= LEAST_LANES {
+        if const { O::EXACT && STRIDE == 1 && T::Pixels::<S>::LEN >= LEAST_LANES } {
             match self.outputs.length.div_ceil(T::Pixels::<S>::LEN) {
                 1 => return self.short::<S, O, 1>(simd),
                 2 => return self.short::<S, O, 2>(simd),

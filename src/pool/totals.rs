@@ -152,7 +152,10 @@ impl<S: Simd, T: Pixel, const LANES: usize> Planes<S, T, LANES> {
     /// What the next planes come to, a lane each, and which of them have NaN.
     #[inline(always)]
     fn totals<O: Merge<T>>(&self, simd: S, pixels: &[T], nan: &mut u64) -> T::Pixels<S> {
-        match if LANES > UNROLLED { ANY } else { (self.length - 1) / LANES } {
+        if const { LANES > UNROLLED } {
+            return self.totals_of::<O, ANY>(simd, pixels, nan);
+        }
+        match (self.length - 1) / LANES {
             1 => self.totals_of::<O, 1>(simd, pixels, nan),
             2 => self.totals_of::<O, 2>(simd, pixels, nan),
             3 => self.totals_of::<O, 3>(simd, pixels, nan),

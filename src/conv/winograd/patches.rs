@@ -58,7 +58,7 @@ impl<A: Lanes + Float> Winograd<'_, A> {
                     #[inline(always)]
                     || {
                         let squares = match segments {
-                            4 if TILE == 4 => {
+                            4 if const { TILE == 4 } => {
                                 source.outlined_rows::<S, PATCH, TILE, 4>(simd, block, side_by_side, half, halves)
                             }
                             2 => source.outlined_rows::<S, PATCH, TILE, 2>(simd, block, side_by_side, half, halves),

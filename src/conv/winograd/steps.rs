@@ -227,7 +227,7 @@ fn outputs_in_groups<S: Simd, A: Lanes + Float, const PATCH: usize, const TILE: 
             let group = &mut group[tile * side * lanes..];
             match finish.quads {
                 // Layers with a stride, or in small tiles, are not pooled: they need not be compiled for it.
-                Some(_) if PATCH == LARGE_PATCH => {
+                Some(_) if const { PATCH == LARGE_PATCH } => {
                     pooled_outputs_of_tile::<S, A, PATCH>(simd, products, width, group, finish);
                 }
                 _ => outputs_of_tile::<S, A, PATCH, TILE>(simd, products, width, group),

@@ -35,7 +35,8 @@ macro_rules! kernels {
             #[inline(always)]
             fn run<S: Simd>(self, simd: S) {
                 const CELLS: usize = lanes::<$number>();
-                match CELLS / <$number as Pixel>::Pixels::<S>::LEN {
+                // A constant, so that the other is not compiled.
+                match const { CELLS / <$number as Pixel>::Pixels::<S>::LEN } {
                     $registers => run::<_, CELLS>($operation::<S, $number, $registers>::new(simd, self.1), self.0),
                     _ => run::<_, CELLS>($operation::<S, $number, $more>::new(simd, self.1), self.0),
                 }
