@@ -156,6 +156,9 @@ pub(super) fn by_kernels<T: Element, R: Reduction<T>>(
     if !operation.is_of::<T>() {
         return by_steps::<T, R, false>(reduction, layout, sizes);
     }
+    if const { !T::HAS_KERNEL } {
+        return by_steps::<T, R, false>(reduction, layout, sizes);
+    }
     if layout.whole_planes().is_none()
         && let Some(strips) = Strips::of_boxes::<T>(operation, &layout, level)?
     {

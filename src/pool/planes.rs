@@ -4,7 +4,7 @@ use std::any::Any;
 use std::ops::Range;
 use std::sync::Arc;
 
-use ndarray::{ArrayView4, ArrayView5, ArrayViewMut4, Axis};
+use ndarray::{ArrayView5, Axis};
 
 use super::operation::WIDEST;
 use super::strided::{Bands, STAGED_BYTES, lie_side_by_side, pixel_by_pixel};
@@ -275,21 +275,16 @@ impl<T: Element> Planes<T> {
         };
         let groups = |output| <[T]>::chunks_mut(output, together * map).enumerate();
         let images = output.chunks_mut(channels * map).enumerate();
-        let pieces =
-            images.flat_map(|(image, output)| groups(output).map(move |(group, output)| (image, group, output)));
-        share(workers.iter_mut(), pieces, |worker, (image, group, output)| {
-            let first = group * together;
-            let image = input.index_axis(Axis(0), image);
-            bands.each(&**compute, sizes, (&image, first), worker, output);
-        });
+        let mut pieces = images
+            .flat_map(|(image, output)| groups(output).map(move |(group, output)| ([image, group * together], output)));
+        self.run_pieces(input, &mut pieces);
     }
 
     /// Computes maps that lie apart, but each row by row, as bands of larger maps do; says whether they lie so, and does nothing
     /// where they do not.
     pub(super) fn run_apart(&mut self, input: &TensorView<'_, T>, output: TensorViewMut<'_, T>) -> bool {
-        let Self { compute, sizes, workers, bands, .. } = self;
-        let mut input = input.as_volumes(sizes.spatial_axes);
-        let mut output = output.into_volumes(sizes.spatial_axes);
+        let mut input = input.as_volumes(self.sizes.spatial_axes);
+        let mut output = output.into_volumes(self.sizes.spatial_axes);
         // All maps have the strides of the first.
         let first = output.outer_iter().next();
         let first = first.and_then(|maps| maps.outer_iter().next().map(|map| map.is_standard_layout()));
@@ -301,32 +296,27 @@ impl<T: Element> Planes<T> {
         if images.merge_axes(Axis(0), Axis(1)) && output.merge_axes(Axis(0), Axis(1)) {
             input = images;
         }
-        for (input, output) in input.outer_iter().zip(output.outer_iter_mut()) {
-            each_plane((&**compute, sizes, bands), workers, &input, output);
+        for (image, mut maps) in output.outer_iter_mut().enumerate() {
+            let mut pieces = maps.outer_iter_mut().enumerate().map(|(channel, map)| {
+                ([image, channel], map.into_slice().expect("it was seen that rows lie in order"))
+            });
+            self.run_pieces(&input, &mut pieces);
         }
         true
     }
-}
 
-/// Computes planes that lie apart. Pieces are of whole planes: rows of one plane stay together.
-fn each_plane<T: Element>(
-    (compute, sizes, bands): (&dyn Compute<T>, &Sizes, &Bands),
-    workers: &mut [Worker<T>],
-    input: &ArrayView4<'_, T>,
-    mut output: ArrayViewMut4<'_, T>,
-) {
-    let planes = input.len_of(Axis(0));
-    let length = planes.div_ceil(workers.len() * PIECES).max(1);
-    let inputs = input.axis_chunks_iter(Axis(0), length);
-    let pieces = inputs.zip(output.axis_chunks_iter_mut(Axis(0), length));
-    let count = workers.len().min(planes);
-    share(workers[..count].iter_mut(), pieces, |worker, (input, mut output)| {
-        for (plane, map) in input.outer_iter().zip(output.outer_iter_mut()) {
-            let map = map.into_slice().expect("the caller has seen that rows lie in order");
-            let plane = plane.insert_axis(Axis(0));
-            bands.each(compute, sizes, (&plane, 0), worker, map);
-        }
-    });
+    /// Computes the maps of some channels of an image for each piece, from a channel on.
+    fn run_pieces<'a>(
+        &mut self,
+        input: &ArrayView5<'_, T>,
+        pieces: &mut (dyn DoubleEndedIterator<Item = ([usize; 2], &'a mut [T])> + Send),
+    ) {
+        let Self { compute, sizes, workers, bands, .. } = self;
+        share(workers.iter_mut(), pieces, |worker, ([image, channel], output)| {
+            let image = input.index_axis(Axis(0), image);
+            bands.each(&**compute, sizes, (&image, channel), worker, output);
+        });
+    }
 }
 
 impl<T: Element> Run<T> for Planes<T> {

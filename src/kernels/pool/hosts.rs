@@ -69,8 +69,13 @@ where
 
 /// A number that windows are pooled of.
 pub trait Number: Copy + Default + Send + Sync + 'static {
+    /// Whether there is a kernel for it, where a level has kernels.
+    const HAS_KERNEL: bool;
+
     /// Whether there is a kernel for it, with the instructions of a level.
-    fn is_pooled(level: Level) -> bool;
+    fn is_pooled(level: Level) -> bool {
+        Self::HAS_KERNEL && has_kernels(level)
+    }
 
     /// Computes rows of outputs.
     fn pool(level: Level, kind: Kind, task: Task<'_, Self, Self>);
@@ -79,9 +84,7 @@ pub trait Number: Copy + Default + Send + Sync + 'static {
 macro_rules! numbers {
     ($($number:ident: $select:ident $($sum:ident)?;)*) => {$(
         impl Number for $number {
-            fn is_pooled(level: Level) -> bool {
-                has_kernels(level)
-            }
+            const HAS_KERNEL: bool = true;
 
             fn pool(level: Level, kind: Kind, task: Task<'_, $number, $number>) {
                 match kind {
@@ -109,12 +112,10 @@ numbers! {
 macro_rules! others {
     ($($number:ident)*) => {$(
         impl Number for $number {
-            fn is_pooled(_: Level) -> bool {
-                false
-            }
+            const HAS_KERNEL: bool = false;
 
             fn pool(_: Level, kind: Kind, _: Task<'_, $number, $number>) {
-                unreachable!("{kind:?} has no kernel for these: `is_pooled` says so")
+                unreachable!("{kind:?} has no kernel for these: `HAS_KERNEL` says so")
             }
         }
     )*};
