@@ -134,14 +134,19 @@ impl SideBySide<'_, f32> {
             }
         }
         // What fills no square: places of the whole channels, and the other channels.
-        let rest = |from: &[f32], to: &mut [f32], size| transpose((from, pitch), (to, row), size, |&number| number);
         if whole.0 < places && whole.1 > 0 {
-            rest(&from[whole.0 * pitch..], &mut to[whole.0..], (places - whole.0, whole.1));
+            rest((&from[whole.0 * pitch..], pitch), (&mut to[whole.0..], row), (places - whole.0, whole.1));
         }
         if whole.1 < channels {
-            rest(&from[whole.1..], &mut to[whole.1 * row..], (places, channels - whole.1));
+            rest((&from[whole.1..], pitch), (&mut to[whole.1 * row..], row), (places, channels - whole.1));
         }
     }
+}
+
+/// [`transpose`] of a few numbers, compiled once for all levels.
+#[inline(never)]
+fn rest(from: (&[f32], usize), to: (&mut [f32], usize), size: (usize, usize)) {
+    transpose(from, to, size, |&number| number);
 }
 
 /// With the instructions of a level.
@@ -149,11 +154,14 @@ impl SideBySide<'_, f32> {
 pub(crate) fn transpose_f32(level: Level, task: SideBySide<'_, f32>) {
     match has_kernels(level) && task.channels >= TILE {
         true => run(level, task),
-        false => vectorized_narrow(
-            level,
-            #[inline(always)]
-            || task.plain(),
-        ),
+        false => {
+            let SideBySide { from, pitch, row, places, first, channels, to } = task;
+            vectorized_narrow(
+                level,
+                #[inline(always)]
+                || transpose((&from[first..], pitch), (to, row), (places, channels), |&number| number),
+            );
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::totals::{STRETCH, WIDE};
-use crate::simd::{Kernel, Level, Pixel, Simd, Vector, run_narrow, vectorized};
+use crate::simd::{Kernel, Level, Pixel, Simd, Vector, run_narrow, vectorized_with_kernels};
 
 /// Sums side by side, at most: those of some channels, as many of each as a register has lanes in which a channel that lies by itself is summed.
 const SUMS: usize = 512;
@@ -71,7 +71,7 @@ impl Maps<'_> {
     fn sums(&self, count: usize) -> [f32; SUMS] {
         let stretches = count / (STRETCH * self.lanes);
         let mut sums = [0.0; SUMS];
-        vectorized(
+        vectorized_with_kernels(
             self.level,
             #[inline(always)]
             || self.few(stretches * STRETCH, count, &mut sums),
@@ -88,7 +88,7 @@ impl Maps<'_> {
     /// What a power of two of stretches comes to, from one on, each half by itself.
     fn power(&self, first: usize, power: u32, sums: &mut [f32; SUMS]) {
         if power == 0 {
-            return vectorized(
+            return vectorized_with_kernels(
                 self.level,
                 #[inline(always)]
                 || match self.used() <= FEW_SUMS {

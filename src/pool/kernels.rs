@@ -135,7 +135,7 @@ macro_rules! kernels {
             }
 
             fn totals(&self, level: Level, operation: Operation, totals: Totals<'_, $pixel>) {
-                if $pixel::HAS_KERNELS {
+                if const { $pixel::HAS_KERNELS && $pixel::HAS_ORDER } {
                     $operations!(level, operation, totals);
                 }
             }

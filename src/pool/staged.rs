@@ -19,7 +19,7 @@ use super::windows::{Windows, kind, merging};
 use crate::kernels::pool::hosts::{Kind, Number};
 use crate::kernels::pool::layout::Layout;
 use crate::kernels::pool::run::Task;
-use crate::simd::{Level, vectorized_narrow};
+use crate::simd::{Level, vectorized_with_kernels};
 use crate::{Element, Result};
 
 /// Bytes of the rows that are entered together: they stay in the second-level cache.
@@ -85,7 +85,7 @@ impl<T: Element, C: Number, S: Stage<T, C>> Compute<T> for Staged<S, C> {
             let start = map * layout.pixels() + skipped - given.skipped;
             let pixels = &given.pixels[start..][..under.len()];
             let (staging, results) = (&mut staging[..pixels.len()], &mut results[..rows * layout.outputs]);
-            vectorized_narrow(
+            vectorized_with_kernels(
                 level,
                 #[inline(always)]
                 || stage.enter(pixels, staging),
@@ -93,7 +93,7 @@ impl<T: Element, C: Number, S: Stage<T, C>> Compute<T> for Staged<S, C> {
             C::pool(level, kind, Task { layout, pixels: staging, skipped, first, output: results, cells, spare });
             let written;
             (written, output) = output.split_at_mut(results.len());
-            vectorized_narrow(
+            vectorized_with_kernels(
                 level,
                 #[inline(always)]
                 || stage.leave(results, written),

@@ -104,6 +104,22 @@ pub(crate) fn run_narrow<K: Kernel>(level: Level, kernel: K) -> K::Output {
     dispatch!(level, simd => with(simd, kernel))
 }
 
+/// [`vectorized_narrow`] for levels that kernels are compiled for: nothing is compiled for others.
+#[inline(always)]
+pub(crate) fn vectorized_with_kernels<R>(level: Level, loops: impl FnOnce() -> R) -> R {
+    struct Loops<F>(F);
+    impl<R, F: FnOnce() -> R> Kernel for Loops<F> {
+        type Output = R;
+        const SCALAR: bool = false;
+
+        #[inline(always)]
+        fn run<S: Simd>(self, _: S) -> R {
+            (self.0)()
+        }
+    }
+    run_narrow(level, Loops(loops))
+}
+
 /// Whether kernels are compiled for a level. On x86 these are AVX-512 and AVX2: what has neither is served by plain loops, which the
 /// compiler makes vectors of, as few such machines are left and every level is a third of what there is to compile.
 pub(crate) fn has_kernels(level: Level) -> bool {

@@ -3,7 +3,7 @@
 use super::Tiling;
 use super::transforms::{FilterMatrix, MOST_PATCH, MOST_TAPS, filter_matrix};
 use crate::Float;
-use crate::simd::{Lanes, Level, lanes, vectorized_narrow};
+use crate::simd::{Lanes, Level, lanes, vectorized_with_kernels};
 
 /// Filters that are transformed side by side, in registers.
 const TOGETHER: usize = 8;
@@ -31,7 +31,7 @@ impl<A: Lanes + Float> Weights<'_, A> {
     /// single register where this is enough; filters that are missing in it are zeros.
     #[inline(never)]
     pub(in crate::conv) fn pack(&self, level: Level, packed: &mut [A]) {
-        vectorized_narrow(
+        vectorized_with_kernels(
             level,
             #[inline(always)]
             || {
