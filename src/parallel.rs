@@ -106,18 +106,24 @@ pub(crate) const PIECES: usize = 16;
 /// run.
 pub(crate) fn share<W: Send, P>(
     workers: impl ExactSizeIterator<Item = W> + Send,
-    pieces: impl DoubleEndedIterator<Item = P> + Send,
+    mut pieces: impl DoubleEndedIterator<Item = P> + Send,
+    work: impl Fn(&mut W, P) + Sync,
+) {
+    share_by(workers, |is_first| if is_first { pieces.next() } else { pieces.next_back() }, work);
+}
+
+/// [`share`] of pieces that a function gives: from the front, or from the back.
+pub(crate) fn share_by<W: Send, P>(
+    workers: impl ExactSizeIterator<Item = W> + Send,
+    next: impl FnMut(bool) -> Option<P> + Send,
     work: impl Fn(&mut W, P) + Sync,
 ) {
     let count = workers.len();
-    let left = Mutex::new((workers, pieces));
+    let left = Mutex::new((workers, next));
     let lock = || left.lock().unwrap_or_else(PoisonError::into_inner);
     on_threads(count, &|is_first| {
         let Some(mut worker) = lock().0.next() else { return };
-        let next = || {
-            let pieces = &mut lock().1;
-            if is_first { pieces.next() } else { pieces.next_back() }
-        };
+        let next = || (lock().1)(is_first);
         while let Some(piece) = next() {
             work(&mut worker, piece);
         }

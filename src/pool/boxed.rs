@@ -87,9 +87,7 @@ pub(super) struct Boxed {
 impl Boxed {
     /// `None` where there is no kernel for the pixels, the level or the operation.
     pub(super) fn new<T: Element>(operation: Operation, layout: Layout, level: Level) -> Option<Self> {
-        // Few ask for a map of bytes as one.
-        let has_kernel =
-            T::HAS_KERNELS && T::HAS_ORDER && has_kernels(level) && !matches!(operation, Operation::Lp { .. });
+        let has_kernel = T::HAS_KERNELS && has_kernels(level) && !matches!(operation, Operation::Lp { .. });
         has_kernel.then_some(Self { operation, level, layout })
     }
 }

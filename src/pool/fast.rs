@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::channels_last;
 use super::counts::Counts;
 use super::kernels;
 use super::operation::Operation;
@@ -81,6 +82,18 @@ impl<T: Element> Compute<T> for Fast<T> {
                 });
             }
         }
+    }
+
+    /// Of features alone: pictures have few channels.
+    fn channels_last(&self, pixels: (&[T], usize, usize), tile: &mut [T], output: &mut [T]) -> bool {
+        if const { !T::HAS_ORDER } || self.operation != Operation::Max {
+            return false;
+        }
+        let problem = match &self.way {
+            Way::Pairs(problem) => problem,
+            Way::Small { small, .. } => &small.problem,
+        };
+        channels_last::maxima(self.level, problem, pixels, tile, output)
     }
 
     fn algorithm(&self) -> &'static str {

@@ -135,7 +135,7 @@ macro_rules! kernels {
             }
 
             fn totals(&self, level: Level, operation: Operation, totals: Totals<'_, $pixel>) {
-                if const { $pixel::HAS_KERNELS && $pixel::HAS_ORDER } {
+                if $pixel::HAS_KERNELS {
                     $operations!(level, operation, totals);
                 }
             }

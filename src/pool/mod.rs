@@ -5,6 +5,7 @@ mod adaptive;
 mod boxed;
 mod boxes;
 mod channels;
+mod channels_last;
 mod counts;
 mod erased;
 mod fast;

@@ -9,7 +9,7 @@ use ndarray::{ArrayView5, Axis};
 use super::operation::WIDEST;
 use super::strided::{Bands, STAGED_BYTES, lie_side_by_side, pixel_by_pixel};
 use crate::module::{Plan, Run};
-use crate::parallel::{PIECES, share, workers_for};
+use crate::parallel::{PIECES, share, share_by, workers_for};
 use crate::tensor::{TensorView, TensorViewMut, filled};
 use crate::{Element, Result};
 
@@ -68,6 +68,13 @@ pub(super) trait Compute<T>: Send + Sync + 'static {
     /// a way to do so as they lie; says whether there is.
     fn side_by_side(&self, pixels: &[T], (channels, first): (usize, usize), output: &mut [T]) -> bool {
         let _ = (pixels, channels, first, output);
+        false
+    }
+
+    /// Computes the maps of some channels, from the `first` on, of an image whose channels lie side by side at every pixel, from the pixels as
+    /// they lie and in memory for some rows of outputs; says whether it does.
+    fn channels_last(&self, pixels: (&[T], usize, usize), tile: &mut [T], output: &mut [T]) -> bool {
+        let _ = (pixels, tile, output);
         false
     }
 
@@ -264,7 +271,12 @@ impl<T: Element> Planes<T> {
         let channels = input.len_of(Axis(1)).max(1);
         let mut images = input.outer_iter().zip(output.chunks_mut(channels * map));
         if images.all(|(image, output)| {
-            pixel_by_pixel(&image).is_some_and(|pixels| compute.side_by_side(pixels, (channels, 0), output))
+            pixel_by_pixel(&image).is_some_and(|pixels| match &mut workers[..] {
+                _ if compute.side_by_side(pixels, (channels, 0), output) => true,
+                // One thread takes all channels of a pixel together.
+                [worker] => compute.channels_last((pixels, channels, 0), &mut worker.turned, output),
+                _ => false,
+            })
         }) {
             return;
         }
@@ -277,7 +289,7 @@ impl<T: Element> Planes<T> {
         let images = output.chunks_mut(channels * map).enumerate();
         let mut pieces = images
             .flat_map(|(image, output)| groups(output).map(move |(group, output)| ([image, group * together], output)));
-        self.run_pieces(input, &mut pieces);
+        self.run_pieces(input, &mut |is_first| if is_first { pieces.next() } else { pieces.next_back() });
     }
 
     /// Computes maps that lie apart, but each row by row, as bands of larger maps do; says whether they lie so, and does nothing
@@ -300,19 +312,19 @@ impl<T: Element> Planes<T> {
             let mut pieces = maps.outer_iter_mut().enumerate().map(|(channel, map)| {
                 ([image, channel], map.into_slice().expect("it was seen that rows lie in order"))
             });
-            self.run_pieces(&input, &mut pieces);
+            self.run_pieces(&input, &mut |is_first| if is_first { pieces.next() } else { pieces.next_back() });
         }
         true
     }
 
-    /// Computes the maps of some channels of an image for each piece, from a channel on.
+    /// Computes the maps of some channels of an image for each piece, from a channel on, wherever the maps lie.
     fn run_pieces<'a>(
         &mut self,
         input: &ArrayView5<'_, T>,
-        pieces: &mut (dyn DoubleEndedIterator<Item = ([usize; 2], &'a mut [T])> + Send),
+        next: &mut (dyn FnMut(bool) -> Option<([usize; 2], &'a mut [T])> + Send),
     ) {
         let Self { compute, sizes, workers, bands, .. } = self;
-        share(workers.iter_mut(), pieces, |worker, ([image, channel], output)| {
+        share_by(workers.iter_mut(), next, |worker, ([image, channel], output)| {
             let image = input.index_axis(Axis(0), image);
             bands.each(&**compute, sizes, (&image, channel), worker, output);
         });

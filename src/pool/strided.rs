@@ -68,6 +68,11 @@ impl Bands {
         if let (true, Some(pixels)) = (output.len() == map, image.index_axis(Axis(0), first).to_slice()) {
             return compute.compute(Given { pixels, skipped: 0, first: 0 }, output, cells, spare);
         }
+        if let Some(pixels) = pixel_by_pixel(image)
+            && compute.channels_last((pixels, image.len_of(Axis(0)), first), turned, output)
+        {
+            return;
+        }
         for unit in (0..sizes.units).step_by(self.units) {
             let rows = self.rows_under(compute, sizes, unit);
             let units = self.units.min(sizes.units - unit);
