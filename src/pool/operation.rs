@@ -71,6 +71,9 @@ pub(super) trait Merge<T: Pixel>: Copy {
     /// Whether merging rounds nothing, so that windows may be put together in any way.
     const EXACT: bool = false;
 
+    /// Whether many ask for it: where others take loops, these are unrolled for some lengths.
+    const IS_COMMON: bool = false;
+
     /// The pixel that is picked, where one is.
     #[inline(always)]
     fn pick(pixels: impl Iterator<Item = T>) -> Option<T> {
@@ -160,7 +163,7 @@ pub(super) struct Norm;
 
 /// Max and min, that look after NaN, and where there is none.
 macro_rules! selections {
-    ($($selection:ident $plain:ident $merge:ident $wins:tt,)*) => {$(
+    ($($selection:ident $plain:ident $merge:ident $wins:tt $is_common:literal,)*) => {$(
         #[derive(Debug, Clone, Copy)]
         pub(super) struct $selection;
         #[derive(Debug, Clone, Copy)]
@@ -170,6 +173,7 @@ macro_rules! selections {
             type Plain = $plain;
             const EXACT: bool = true;
             const HAS_PLAIN: bool = true;
+            const IS_COMMON: bool = $is_common;
 
             #[inline(always)]
             fn merge<S: Simd>(simd: S, earlier: T::Pixels<S>, later: T::Pixels<S>) -> T::Pixels<S> {
@@ -196,13 +200,14 @@ macro_rules! selections {
 }
 
 selections! {
-    Largest PlainLargest larger >,
-    Smallest PlainSmallest smaller <,
+    Largest PlainLargest larger > true,
+    Smallest PlainSmallest smaller < false,
 }
 
 impl<T: FloatPixel> Merge<T> for Mean {
     type Plain = Self;
     const COUNTED: bool = true;
+    const IS_COMMON: bool = true;
 
     #[inline(always)]
     fn merge<S: Simd>(_: S, earlier: T::Pixels<S>, later: T::Pixels<S>) -> T::Pixels<S> {

@@ -152,7 +152,7 @@ impl<S: Simd, T: Pixel, const LANES: usize> Planes<S, T, LANES> {
     /// What the next planes come to, a lane each, and which of them have NaN.
     #[inline(always)]
     fn totals<O: Merge<T>>(&self, simd: S, pixels: &[T], nan: &mut u64) -> T::Pixels<S> {
-        if const { LANES > UNROLLED } {
+        if const { LANES > UNROLLED || !O::IS_COMMON } {
             return self.totals_of::<O, ANY>(simd, pixels, nan);
         }
         match (self.length - 1) / LANES {

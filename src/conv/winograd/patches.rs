@@ -58,10 +58,12 @@ impl<A: Lanes + Float> Winograd<'_, A> {
                     #[inline(always)]
                     || {
                         let squares = match segments {
-                            4 if const { TILE == 4 } => {
+                            4 if const { TILE == 4 && PATCH == TILE + 2 } => {
                                 source.outlined_rows::<S, PATCH, TILE, 4>(simd, block, side_by_side, half, halves)
                             }
-                            2 => source.outlined_rows::<S, PATCH, TILE, 2>(simd, block, side_by_side, half, halves),
+                            2 if const { PATCH == TILE + 2 } => {
+                                source.outlined_rows::<S, PATCH, TILE, 2>(simd, block, side_by_side, half, halves)
+                            }
                             _ => source.outlined_rows::<S, PATCH, TILE, 1>(simd, block, side_by_side, half, halves),
                         };
                         transform_columns::<S, A, PATCH, TILE>(simd, block, (halves, half), values);

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::super::planes::{Planes, Pooled};
 use super::super::{Average, L2, Max, Reduction};
 use super::{CASES, Case, by_kernel, cases, pixels};
-use crate::simd::levels;
+use crate::simd::{has_kernels, levels};
 use crate::{Element, Plan, Tensor};
 
 /// What it is called, memory in another order, and how that is seen as `[image, channel, …]`.
@@ -136,4 +136,44 @@ fn whole_maps_may_lie_in_any_order() {
     let mut found = Tensor::zeros(&[1, 40, 1, 1]).expect("it is small");
     plan.run(&seen, &mut found).expect("it fits");
     assert_eq!(found, expected);
+}
+
+#[test]
+fn maxima_are_computed_of_channels_as_they_lie() {
+    for ([size, stride, padding], [height, width, channels]) in
+        [([2, 2, 0], [9, 13, 19]), ([2, 2, 0], [8, 70, 40]), ([3, 2, 1], [9, 13, 33]), ([3, 2, 1], [30, 30, 16])]
+    {
+        let case = Case {
+            planes: channels,
+            input: [height, width],
+            size: [size; 2],
+            stride: [stride; 2],
+            dilation: [1; 2],
+            padding: [(padding, padding); 2],
+            ceil_mode: false,
+            count_include_pad: false,
+            odd: 5,
+            seed: 7,
+        };
+        let pool = case.pool(Max);
+        let shape = [1, channels, height, width];
+        let images = pixels(&case).mapv(|number| number as f32).into_shape_with_order(shape).expect("as many pixels");
+        let layer = pool.layer::<f32>(&shape).expect("the case fits");
+        let last = images.view().permuted_axes([0, 2, 3, 1]).as_standard_layout().into_owned();
+        for level in levels().into_iter().filter(|&level| has_kernels(level)) {
+            let kernel = by_kernel(&pool, &layer, level).expect("there is a kernel");
+            let mut expected = vec![0.0; layer.output.iter().product()];
+            let mut planes = Planes::new(Arc::clone(&kernel), layer.sizes(), 1).expect("the case is small");
+            planes.run_dense(images.as_slice().expect("a fresh array is in order"), &mut expected);
+            for first in [0, channels - 16] {
+                let map = expected.len() / channels;
+                let mut found = vec![0.0; (channels - first) * map];
+                let (pixels, mut tile) = (last.as_slice().expect("it is in order"), vec![0.0; 4000]);
+                assert!(kernel.channels_last((pixels, channels, first), &mut tile, &mut found), "{level:?}");
+                let bits = |pixel: &f32| if pixel.is_nan() { u32::MAX } else { pixel.to_bits() };
+                let same = found.iter().map(bits).eq(expected[first * map..].iter().map(bits));
+                assert!(same, "{size}×{size} over {channels} channels from {first} on at {level:?}");
+            }
+        }
+    }
 }
