@@ -162,7 +162,7 @@ fn maxima_are_computed_of_channels_as_they_lie() {
         let last = images.view().permuted_axes([0, 2, 3, 1]).as_standard_layout().into_owned();
         for level in levels().into_iter().filter(|&level| has_kernels(level)) {
             let kernel = by_kernel(&pool, &layer, level).expect("there is a kernel");
-            let mut expected = vec![0.0; layer.output.iter().product()];
+            let mut expected = vec![0.0; layer.output.to_vec().iter().product()];
             let mut planes = Planes::new(Arc::clone(&kernel), layer.sizes(), 1).expect("the case is small");
             planes.run_dense(images.as_slice().expect("a fresh array is in order"), &mut expected);
             for first in [0, channels - 16] {
