@@ -4,8 +4,8 @@
     python3 docs/house.py
 
 The map is the list of rooms in CONTRIBUTING.md, from the top down, and the crate docs of src/lib.rs have the same. A room knows only what
-lies below it: no path of its code, tests apart, leads up. So there is no circle either, as one would have to lead up somewhere. And no
-file has more than 400 lines. (Functions are held to sixty by clippy: see clippy.toml.)
+lies below it: no path of its code, tests apart, leads up. So there is no circle either, as one would have to lead up somewhere. No two
+types, tests apart, have the same name. And no file has more than 400 lines. (Functions are held to sixty by clippy: see clippy.toml.)
 """
 
 import pathlib
@@ -52,7 +52,13 @@ def tree_at(code, start):
 def code_of(path):
     """What is compiled, without comments and the imports and modules of tests."""
     code = re.sub(r"//[^\n]*", "", path.read_text(encoding="utf-8"))
-    return re.sub(r"#\[cfg\((?:all\()?test[^\]]*\]\s*(?:mod|use)\b[^;]*;", "", code)
+    tests = r"#\[cfg\((?:all\()?test[^\]]*\]\s*(?:mod \w+ \{.*?^\}|(?:mod|use)\b[^;]*;)"
+    return re.sub(tests, "", code, flags=re.M | re.S)
+
+
+def types_of(code):
+    """The names of the types that are declared, but for associated ones: a `type` that is indented."""
+    return re.findall(r"^(?! +type) *(?:pub(?:\([^)]*\))? )?(?:struct|enum|union|trait|type) (\w+)", code, re.M)
 
 
 def names_of_crate():
@@ -80,7 +86,7 @@ def main():
         faults.append("src/lib.rs: the crate layout does not name the rooms of CONTRIBUTING.md in their order")
     level = {room: -number for number, room in enumerate(rooms)}
     home = names_of_crate()
-    found = set()
+    found, declared = set(), {}
     for path in sorted(SRC.rglob("*.rs")):
         place = path.relative_to(SRC)
         parts = [part for part in place.with_suffix("").parts if part != "mod"]
@@ -90,6 +96,10 @@ def main():
         count = len(path.read_text(encoding="utf-8").splitlines())
         if count > LINES:
             faults.append(f"{name}: {count} lines, more than {LINES}")
+        for type_name in types_of(code_of(path)):
+            if type_name in declared:
+                faults.append(f"{name}: {type_name} is the name of a type in {declared[type_name]}, too")
+            declared.setdefault(type_name, name)
         if parts == ["lib"]:
             continue
         room = parts[0]
@@ -104,7 +114,7 @@ def main():
             elif is_sure and other not in level and target != "ndarray":
                 faults.append(f"{name}: crate::{target} is in no room of the map")
     faults += [f"the map has a room {room}, and src has not" for room in rooms if room not in found]
-    print("\n".join(dict.fromkeys(faults)) or f"{len(rooms)} rooms, and no path leads up")
+    print("\n".join(dict.fromkeys(faults)) or f"{len(rooms)} rooms, and no path leads up; {len(declared)} types of as many names")
     sys.exit(bool(faults))
 
 
