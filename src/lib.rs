@@ -151,7 +151,7 @@ pub use layers::{
 };
 pub use module::{
     Band, Bands, ChannelAxis, ChannelScale, Elementwise, Fusible, Graph, Lowering, Module, Operator, Plan, Pooling,
-    Run as RunPlan, Value,
+    RunPlan, Value,
 };
 #[doc(inline)]
 pub use pool::{

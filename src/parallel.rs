@@ -10,12 +10,12 @@ use std::thread::LocalKey;
 
 /// Some images of a batch, that are planned or computed as they would be with all of it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Part {
+pub(crate) struct BatchPart {
     images: usize,
     of: usize,
 }
 
-impl Part {
+impl BatchPart {
     /// The part that is planned here: all, unless it is within [`alone`].
     pub(crate) fn here() -> Self {
         PART.get().unwrap_or(Self { images: 1, of: 1 })
@@ -34,7 +34,7 @@ impl Part {
 
 thread_local! {
     /// What is planned here is a part of something that is shared among threads already.
-    static PART: Cell<Option<Part>> = const { Cell::new(None) };
+    static PART: Cell<Option<BatchPart>> = const { Cell::new(None) };
     /// Threads are awake here, or will be when what is planned here runs.
     static AWAKE: Cell<bool> = const { Cell::new(false) };
 }
@@ -52,7 +52,7 @@ fn with<T: Copy + 'static, R>(cell: &'static LocalKey<Cell<T>>, value: T, work: 
 }
 
 /// Plans a part of a batch for one thread, or computes it on one.
-pub(crate) fn alone<R>(part: Part, plan: impl FnOnce() -> R) -> R {
+pub(crate) fn alone<R>(part: BatchPart, plan: impl FnOnce() -> R) -> R {
     with(&PART, Some(part), plan)
 }
 

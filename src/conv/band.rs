@@ -7,7 +7,7 @@ use super::kernels;
 use super::module::Means;
 use super::problem::Problem;
 use super::winograd::Tiling;
-use super::{Conv, Layer};
+use super::{Conv, ConvLayer};
 use crate::kernels::epilogue::Clamp;
 use crate::tensor::Tensor;
 use crate::window::{Axis, Geometry, Padding, PaddingMode};
@@ -94,7 +94,7 @@ impl<T: Element, const N: usize> Conv<T, N> {
     }
 
     /// This convolution of a layer's geometry, with its padding written out.
-    fn by_tap_alone(&self, layer: &Layer<N>, clamp: Option<Clamp<T::Sum>>) -> Self {
+    fn by_tap_alone(&self, layer: &ConvLayer<N>, clamp: Option<Clamp<T::Sum>>) -> Self {
         let padding = layer.geometry.axes().map(|axis| (axis.before(), axis.after()));
         let ruled_out = Algorithm::ALL.into_iter().fold(Algorithms::default(), Algorithms::with);
         Self { clamp, ruled_out, ..self.clone() }.padding(Padding::Explicit(padding))
@@ -125,7 +125,7 @@ impl<T: Element, const N: usize> Conv<T, N> {
         let mut axes = *layer.geometry.axes();
         axes[0] = banded;
         let geometry = Geometry::new(axes).ok()?;
-        let part = Layer { geometry, output: layer.output.over(geometry.output_size()), ..layer };
+        let part = ConvLayer { geometry, output: layer.output.over(geometry.output_size()), ..layer };
         if part.padding_is_mostly_unread() {
             return None;
         }
@@ -154,14 +154,14 @@ impl<T: Element, const N: usize> Conv<T, N> {
     }
 
     pub(super) fn count_multiply_adds(&self, input_shape: &[usize]) -> u64 {
-        let Ok(Layer { bank, geometry, output }) = self.layer(input_shape) else { return 0 };
+        let Ok(ConvLayer { bank, geometry, output }) = self.layer(input_shape) else { return 0 };
         let images = output.batch.unwrap_or(1);
         let factors = [images, bank.outputs, bank.inputs, geometry.taps(), geometry.outputs()];
         factors.into_iter().fold(1, |all: u64, factor| all.saturating_mul(factor as u64))
     }
 }
 
-impl<const N: usize> Layer<N> {
+impl<const N: usize> ConvLayer<N> {
     /// The part of this layer that computes a band.
     fn band(&self, band: &Band, input_shape: &[usize]) -> Result<Self> {
         band.check_over(N, input_shape, &self.output.to_vec())?;

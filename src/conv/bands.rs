@@ -10,14 +10,14 @@ use ndarray::{ArrayView5, ArrayViewMut5, Axis as ArrayAxis, Slice};
 
 use super::algorithm::Algorithm;
 use super::choose;
-use super::fast::{Method, Part, Settings};
+use super::fast::{Method, Piece, Settings};
 use super::kernels::Kernels;
 use super::pack::Pack;
 use super::pieces::Units;
 use super::problem::Problem;
 use super::source::{PIXELS_OF_ROWS, Reading, Source};
 use crate::kernels::epilogue::{Epilogue, Target};
-use crate::kernels::gemm::{self, Along, Block};
+use crate::kernels::gemm::{self, Along, GemmBlock};
 use crate::kernels::panels::{Aligned, Gather, Panels, PixelBlock, Widths};
 use crate::kernels::rows::RowBlock;
 use crate::kernels::tile;
@@ -37,7 +37,7 @@ const OVERREAD: usize = 32;
 
 /// How the bands of a layer are computed.
 #[derive(Debug)]
-pub(super) struct Bands {
+pub(super) struct ConvBands {
     along: Along,
     widths: Widths,
     copied: Source,
@@ -75,7 +75,7 @@ pub(super) fn images_together(problem: &Problem, images: usize) -> usize {
     (PIXELS_TOGETHER / problem.outputs().max(1)).clamp(1, maps).min(images)
 }
 
-impl Bands {
+impl ConvBands {
     /// `None` where the copied pixels would be out of all proportion: wide padding under windows far apart.
     pub(super) fn new<A: Kernels>(problem: &Problem, algorithm: Algorithm, level: Level) -> Option<Self> {
         let along = along(algorithm);
@@ -102,8 +102,8 @@ impl Bands {
         (reading, self.in_place.is_some())
     }
 
-    fn compute_group<A: Kernels>(&self, settings: &Settings<A>, part: Part<'_, A>) {
-        let Part { input, filters, outputs, mut output, scratch } = part;
+    fn compute_group<A: Kernels>(&self, settings: &Settings<A>, piece: Piece<'_, A>) {
+        let Piece { input, filters, outputs, mut output, scratch } = piece;
         let problem = &settings.problem;
         let (group, first) = (filters.start / problem.filters, filters.start % problem.filters);
         let weights = (group * self.widths.rounded(problem.filters) + first) * problem.depth();
@@ -121,7 +121,7 @@ impl Bands {
         let (panels, sums) = rest.split_at_mut(self.panels_length());
         let (widths, along) = (self.widths, self.along);
         let mut group =
-            Group { settings, widths, along, source, in_place: in_place.is_some(), weights, filters, panels, sums };
+            OfGroup { settings, widths, along, source, in_place: in_place.is_some(), weights, filters, panels, sums };
         let all = input.len_of(ArrayAxis(0));
         for first_image in (0..all).step_by(images) {
             let images = first_image..all.min(first_image + images);
@@ -179,7 +179,7 @@ impl Bands {
 }
 
 /// The filters of one group, or some of them, over one band after the other.
-struct Group<'a, A> {
+struct OfGroup<'a, A> {
     settings: &'a Settings<A>,
     widths: Widths,
     along: Along,
@@ -193,7 +193,7 @@ struct Group<'a, A> {
     sums: &'a mut [A],
 }
 
-impl<A: Kernels> Group<'_, A> {
+impl<A: Kernels> OfGroup<'_, A> {
     /// LOOP 5: blocks of pixels.
     fn band(&mut self, pixels: &[A], output: &mut ArrayViewMut5<'_, A>, band: Range<usize>) {
         let axis = ArrayAxis(2 + self.settings.problem.band_axis());
@@ -226,7 +226,7 @@ impl<A: Kernels> Group<'_, A> {
                 let (along, panels, sums) = (group.along, &group.panels[..], &mut group.sums[..]);
                 A::gemm(
                     group.settings.level,
-                    Block {
+                    GemmBlock {
                         along,
                         panels,
                         distance,
@@ -365,7 +365,7 @@ pub(super) fn each_map<'a, A>(
     }
 }
 
-impl<A: Kernels> Method<A> for Bands {
+impl<A: Kernels> Method<A> for ConvBands {
     fn units(&self, _: &Problem) -> Units {
         Units { filters: self.widths.0[0], outputs: 1, together: [self.images, usize::MAX, self.copied.outputs] }
     }
@@ -386,7 +386,7 @@ impl<A: Kernels> Method<A> for Bands {
         self.copied.bytes() + self.in_place.as_ref().map_or(0, Source::bytes)
     }
 
-    fn compute(&self, settings: &Settings<A>, part: Part<'_, A>) {
-        part.each_group(&settings.problem, |part| self.compute_group(settings, part));
+    fn compute(&self, settings: &Settings<A>, piece: Piece<'_, A>) {
+        piece.each_group(&settings.problem, |piece| self.compute_group(settings, piece));
     }
 }

@@ -18,7 +18,7 @@ use super::zones;
 use crate::kernels::gemm::Along;
 use crate::kernels::panels::Widths;
 use crate::kernels::tile::{self, REGISTERS};
-use crate::parallel::Part;
+use crate::parallel::BatchPart;
 use crate::simd::{Lanes, Level, has_kernels, has_many_registers, lanes};
 use crate::window::Axis;
 
@@ -97,7 +97,7 @@ fn cost_of_zones<A: Kernels>(problem: &Problem, level: Level) -> f64 {
         return f64::INFINITY;
     }
     let weights = zones.iter().map(|zone| (zone.depth() * zone.filters) as f64).sum::<f64>();
-    let reading = cost_of_weights(weights * size_of::<A>() as f64) / Part::here().all(problem.images) as f64;
+    let reading = cost_of_weights(weights * size_of::<A>() as f64) / BatchPart::here().all(problem.images) as f64;
     let dealing = DEAL * (problem.outputs() * problem.filters) as f64;
     // What is a part of the input is copied row by row.
     let parts = zones.iter().filter(|zone| zone.pixels() < problem.pixels());
@@ -132,7 +132,7 @@ fn cost_of_tiles<A: Lanes>(algorithm: Algorithm, problem: &Problem, level: Level
     let maps = down.dilation().min(rows) * across.dilation().min(columns);
     let starting = STARTING_CHANNEL * channels * maps as f64;
     let registers = problem.filters.div_ceil(lanes) as f64;
-    let images = Part::here().all(problem.images);
+    let images = BatchPart::here().all(problem.images);
     let of_map = tiles.saturating_mul(images).div_ceil(maps);
     let with_blanks = winograd::with_blanks::<A>(level, of_map) * maps as f64 / images as f64;
     let computing = with_blanks * products * registers + tiles as f64 * (45.0 * channels + 500.0 * registers) * points;
@@ -164,7 +164,7 @@ const PLANES: f64 = 700.0;
 fn cost_of_product<A: Lanes>(problem: &Problem, along: Along, level: Level) -> f64 {
     let (tiles, widths) = sizes::<A>(along, level);
     let (lanes, depth) = (lanes::<A>(level), problem.depth() as f64);
-    let images = images_together(problem, Part::here().all(problem.images));
+    let images = images_together(problem, BatchPart::here().all(problem.images));
     let pixels = problem.outputs() * images;
     let tiles_of_pixels = tile_sizes(Widths(tiles), pixels);
     let tiles_of_filters = tile_sizes(widths, problem.filters);
@@ -240,7 +240,7 @@ fn cost_of_rows<A: Lanes>(problem: &Problem, along: Along, level: Level) -> f64 
 
 /// What it takes to begin with the pixels of a group.
 fn cost_of_beginning(problem: &Problem) -> f64 {
-    BAND / images_together(problem, Part::here().all(problem.images)) as f64
+    BAND / images_together(problem, BatchPart::here().all(problem.images)) as f64
 }
 
 /// Outputs whose pixels stand side by side: all of them under windows of one pixel.

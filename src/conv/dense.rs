@@ -17,7 +17,7 @@ use super::fast::threads_for;
 use super::kernels::{self, Kernels, Ready};
 use super::prepared::{Order, Prepared};
 use crate::kernels::epilogue::{Clamp, Epilogue, Target};
-use crate::kernels::gemm::{self, Along, Block};
+use crate::kernels::gemm::{self, Along, GemmBlock};
 use crate::kernels::panels::{Aligned, Panels, PixelBlock, Transpose, Widths};
 use crate::module::Version;
 use crate::parallel::share;
@@ -49,7 +49,7 @@ pub(super) struct Dense<A> {
 }
 
 /// What a dense layer is made ready from.
-pub(super) struct Rows<'a, T, A = T> {
+pub(super) struct DenseRows<'a, T, A = T> {
     count: usize,
     /// `[output, input]`
     weights: TensorView<'a, T>,
@@ -74,7 +74,7 @@ impl<T: Element> Conv1d<T> {
         };
         let weights = self.filters.view();
         let bias = self.bias.as_ref().map(|bias| bias.iter().copied().collect());
-        let rows = Rows { count: rows, weights, sizes, bias, clamp, prepared: &self.prepared };
+        let rows = DenseRows { count: rows, weights, sizes, bias, clamp, prepared: &self.prepared };
         Ok(kernels.dense(rows)?.map(|layer| ReadyDense(Ready { kernels, layer })))
     }
 }
@@ -95,8 +95,8 @@ impl<T: Element> ReadyDense<T> {
 }
 
 impl<A: Kernels> Dense<A> {
-    pub(super) fn new(rows: Rows<'_, A>) -> Result<Option<Self>> {
-        let Rows { count: rows, weights, sizes: [outputs, inputs], bias, clamp, prepared } = rows;
+    pub(super) fn new(rows: DenseRows<'_, A>) -> Result<Option<Self>> {
+        let DenseRows { count: rows, weights, sizes: [outputs, inputs], bias, clamp, prepared } = rows;
         let level = Level::new();
         if !has_kernels(level) {
             return Ok(None);
@@ -199,7 +199,7 @@ impl<A: Kernels> Dense<A> {
             let bias = self.bias.as_ref().map(|bias| &bias[first..first + filters]);
             A::gemm(
                 self.level,
-                Block {
+                GemmBlock {
                     along: Along::Filters,
                     panels,
                     distance: block.distance,

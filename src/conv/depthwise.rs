@@ -4,7 +4,7 @@ use arrayvec::ArrayVec;
 use ndarray::Axis as ArrayAxis;
 
 use super::bands::each_map;
-use super::fast::{Method, Part, Settings};
+use super::fast::{Method, Piece, Settings};
 use super::kernels::Kernels;
 use super::pieces::Units;
 use super::problem::Problem;
@@ -102,8 +102,8 @@ impl<A: Kernels> Method<A> for Channels {
             + size_of_val(&self.windows.lines[..])
     }
 
-    fn compute(&self, settings: &Settings<A>, part: Part<'_, A>) {
-        let Part { input, filters, mut output, scratch, .. } = part;
+    fn compute(&self, settings: &Settings<A>, piece: Piece<'_, A>) {
+        let Piece { input, filters, mut output, scratch, .. } = piece;
         let before = scratch.as_ptr().align_offset(cache::LINE).min(cache::LINE / size_of::<A>());
         let [transposed, sums] = scratch_lengths(&self.windows, self.lanes);
         let (transposed, rest) = scratch[before..].split_at_mut(transposed);

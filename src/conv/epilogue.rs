@@ -61,12 +61,12 @@ impl<T: Element, const N: usize> Conv<T, N> {
 
 /// A convolution, its own or with other weights, with a clamp after it.
 #[derive(Clone)]
-pub(super) struct WithEpilogue<'a, T: Element, const N: usize> {
+pub(super) struct ClampedConv<'a, T: Element, const N: usize> {
     pub(super) conv: Cow<'a, Conv<T, N>>,
     pub(super) clamp: Option<Clamp<T::Sum>>,
 }
 
-impl<'a, T: Element, const N: usize> WithEpilogue<'a, T, N> {
+impl<'a, T: Element, const N: usize> ClampedConv<'a, T, N> {
     /// The same with an activation after that; `None` for one that is no clamp.
     pub(super) fn and(self, activation: Activation) -> Option<Box<dyn Fusible<T, T::Sum> + 'a>> {
         let next = Clamp::of(activation)?;
@@ -75,7 +75,7 @@ impl<'a, T: Element, const N: usize> WithEpilogue<'a, T, N> {
     }
 }
 
-impl<T: Element, const N: usize> Operator for WithEpilogue<'_, T, N> {
+impl<T: Element, const N: usize> Operator for ClampedConv<'_, T, N> {
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         self.conv.output_shape(input)
     }
@@ -85,7 +85,7 @@ impl<T: Element, const N: usize> Operator for WithEpilogue<'_, T, N> {
     }
 }
 
-impl<T: Element, const N: usize> Module<T, T::Sum> for WithEpilogue<'_, T, N> {
+impl<T: Element, const N: usize> Module<T, T::Sum> for ClampedConv<'_, T, N> {
     fn forward_into(&self, input: TensorView<'_, T>, output: TensorViewMut<'_, T::Sum>) -> Result<()> {
         self.conv.clone().into_owned().clamped(self.clamp).forward_into(input, output)
     }
@@ -99,7 +99,7 @@ impl<T: Element, const N: usize> Module<T, T::Sum> for WithEpilogue<'_, T, N> {
     }
 }
 
-impl<T: Element, const N: usize> Fusible<T, T::Sum> for WithEpilogue<'_, T, N> {
+impl<T: Element, const N: usize> Fusible<T, T::Sum> for ClampedConv<'_, T, N> {
     fn with_activation(&self, activation: Activation) -> Option<Box<dyn Fusible<T, T::Sum> + '_>> {
         self.clone().and(activation)
     }
@@ -113,7 +113,7 @@ impl<T: Element, const N: usize> Fusible<T, T::Sum> for WithEpilogue<'_, T, N> {
     }
 }
 
-impl<T: Element, const N: usize> Bands<T, T::Sum> for WithEpilogue<'_, T, N> {
+impl<T: Element, const N: usize> Bands<T, T::Sum> for ClampedConv<'_, T, N> {
     fn band(&self, input_shape: &[usize], rows: Range<usize>) -> Option<Band> {
         self.conv.find_band(input_shape, rows)
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use ndarray::{ArrayView5, ArrayViewMut5, Axis, Slice};
 
 use super::algorithm::Algorithm;
-use super::bands::Bands;
+use super::bands::ConvBands;
 use super::depthwise::{self, is_depthwise};
 use super::kernels::{Kernels, has_all_kernels};
 use super::module::Means;
@@ -16,7 +16,7 @@ use super::pieces::{Pieces, Units};
 use super::planes::Planes;
 use super::prepared::{Order, Prepared};
 use super::problem::Problem;
-use super::winograd::Blocks;
+use super::winograd::TileBlocks;
 use super::zones::Zones;
 use crate::Result;
 use crate::kernels::epilogue::{Clamp, Epilogue};
@@ -60,7 +60,7 @@ pub(super) trait Method<A>: fmt::Debug + Send + Sync {
         0
     }
 
-    fn compute(&self, settings: &Settings<A>, part: Part<'_, A>);
+    fn compute(&self, settings: &Settings<A>, piece: Piece<'_, A>);
 }
 
 /// What every method needs to know of a layer.
@@ -90,7 +90,7 @@ impl<A: Copy> Settings<A> {
 }
 
 /// What is to be computed: the maps of some filters over some images, all of them or a band of each.
-pub(super) struct Part<'a, A> {
+pub(super) struct Piece<'a, A> {
     /// `[image, channel, plane, row, column]`; the channels of the groups of these filters.
     pub(super) input: ArrayView5<'a, A>,
     /// Counted through all groups. They are whole groups, or some filters of one.
@@ -102,9 +102,9 @@ pub(super) struct Part<'a, A> {
     pub(super) scratch: &'a mut [A],
 }
 
-impl<A> Part<'_, A> {
+impl<A> Piece<'_, A> {
     /// Calls `compute` with the filters of each group.
-    pub(super) fn each_group(self, problem: &Problem, mut compute: impl FnMut(Part<'_, A>)) {
+    pub(super) fn each_group(self, problem: &Problem, mut compute: impl FnMut(Piece<'_, A>)) {
         let Self { input, filters, outputs, mut output, scratch } = self;
         let groups = filters.start / problem.filters..filters.end.div_ceil(problem.filters);
         for (number, group) in groups.enumerate() {
@@ -112,7 +112,7 @@ impl<A> Part<'_, A> {
             let of_group = group * problem.filters..(group + 1) * problem.filters;
             let of_group = filters.start.max(of_group.start)..filters.end.min(of_group.end);
             let here = of_group.start - filters.start..of_group.end - filters.start;
-            compute(Part {
+            compute(Piece {
                 input: input.slice_axis(Axis(1), Slice::from(channels)),
                 filters: of_group,
                 outputs: outputs.clone(),
@@ -251,7 +251,7 @@ impl<A: Kernels> Fast<A> {
         let channels = groups.start * problem.channels..groups.end * problem.channels;
         let input = input.slice_axis(Axis(0), Slice::from(images));
         let input = input.slice_axis(Axis(1), Slice::from(channels));
-        self.method.compute(&self.settings, Part { input, filters, outputs, output, scratch });
+        self.method.compute(&self.settings, Piece { input, filters, outputs, output, scratch });
     }
 }
 
@@ -270,11 +270,11 @@ pub(super) fn method<A: Kernels>(
         }
         Algorithm::Zones => None,
         Algorithm::Rows | Algorithm::Separable => Planes::new(problem, algorithm, level, weights).map(shared),
-        Algorithm::Winograd | Algorithm::Winograd2x2 => Blocks::new::<A>(problem, algorithm, level).map(shared),
+        Algorithm::Winograd | Algorithm::Winograd2x2 => TileBlocks::new::<A>(problem, algorithm, level).map(shared),
         Algorithm::Channels if const { has_all_kernels::<A>() } && is_depthwise(problem) => {
             depthwise::Channels::new::<A>(problem, level).map(shared)
         }
-        _ => Bands::new::<A>(problem, algorithm, level).map(shared),
+        _ => ConvBands::new::<A>(problem, algorithm, level).map(shared),
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use super::algorithm::{Algorithm, Algorithms};
 use super::choose;
-use super::dense::{Dense, Rows as DenseRows};
+use super::dense::{Dense, DenseRows};
 use super::fast::{self, Fast, Parameters};
 use super::module::Means;
 use super::pack::{self, Pack};
@@ -17,7 +17,7 @@ use super::winograd::{self, Mend, Winograd};
 use crate::Result;
 use crate::element::{Element, Family};
 use crate::kernels::depthwise::{self, Depthwise};
-use crate::kernels::gemm::{self, Block};
+use crate::kernels::gemm::{self, GemmBlock};
 use crate::kernels::panels::{self, Gather, Transpose};
 use crate::kernels::rows::{self as row_blocks, RowBlock};
 use crate::simd::{Lanes, Level};
@@ -33,7 +33,7 @@ pub(super) trait Kernels: Lanes + Debug {
     fn pack(level: Level, pack: Pack<'_, Self>);
     fn gather(level: Level, gather: Gather<'_, Self>);
     fn transpose_rows(level: Level, rows: Transpose<'_, Self>);
-    fn gemm(level: Level, block: Block<'_, '_, Self>);
+    fn gemm(level: Level, block: GemmBlock<'_, '_, Self>);
     fn gemm_rows(level: Level, rows: RowBlock<'_, '_, Self>);
     fn rows(level: Level, rows: Rows<'_, Self>);
     fn depthwise(level: Level, planes: Depthwise<'_, '_, Self>);
@@ -48,7 +48,7 @@ pub(super) trait Kernels: Lanes + Debug {
     /// Whether the fourth powers of all numbers are finite.
     fn are_moderate(numbers: &TensorView<'_, Self>) -> bool;
     /// The weights of one group for [`winograd`](Self::winograd), over zeros.
-    fn winograd_weights(level: Level, weights: winograd::Weights<'_, Self>, packed: &mut [Self]);
+    fn winograd_weights(level: Level, weights: winograd::GroupWeights<'_, Self>, packed: &mut [Self]);
 }
 
 /// Whether a float has a kernel for everything. Doubles are computed for their accuracy, and each kernel takes long to compile: where
@@ -85,7 +85,7 @@ macro_rules! floats {
                 panels::transpose_rows(level, rows);
             }
 
-            fn gemm(level: Level, block: Block<'_, '_, Self>) {
+            fn gemm(level: Level, block: GemmBlock<'_, '_, Self>) {
                 gemm::compute(level, block);
             }
 
@@ -144,7 +144,7 @@ macro_rules! floats {
                 }
             }
 
-            fn winograd_weights(level: Level, weights: winograd::Weights<'_, Self>, packed: &mut [Self]) {
+            fn winograd_weights(level: Level, weights: winograd::GroupWeights<'_, Self>, packed: &mut [Self]) {
                 if const { lists(Self::ALGORITHMS, Algorithm::Winograd) } {
                     weights.pack(level, packed);
                 }

@@ -140,7 +140,7 @@ pub struct Conv<T: Element, const N: usize> {
 
 /// A convolution whose parameters fit an input.
 #[derive(Debug)]
-struct Layer<const N: usize> {
+struct ConvLayer<const N: usize> {
     bank: Bank<N>,
     geometry: Geometry<N>,
     output: MapShape<N>,
@@ -260,7 +260,7 @@ impl<T: Element, const N: usize> Conv<T, N> {
         &self.filters
     }
 
-    fn layer(&self, input: &[usize]) -> Result<Layer<N>> {
+    fn layer(&self, input: &[usize]) -> Result<ConvLayer<N>> {
         let bank = Bank::read(self.filters.shape())?;
         let input = MapShape::read(input, &format!("the input of a {N}-D convolution"))?;
         bank.check(self.filters.shape(), self.groups, &input)?;
@@ -271,7 +271,7 @@ impl<T: Element, const N: usize> Conv<T, N> {
         }
         let output = bank.output(&input, geometry.output_size());
         element_count::<T::Sum>(&output.to_vec())?;
-        Ok(Layer { bank, geometry, output })
+        Ok(ConvLayer { bank, geometry, output })
     }
 }
 
@@ -300,7 +300,7 @@ fn bias_of<T: Element>(bias: Option<&Tensor<T::Sum>>, output: usize) -> T::Sum {
     bias.and_then(|bias| bias.get(&[output])).copied().unwrap_or(T::Sum::ZERO)
 }
 
-impl<const N: usize> Layer<N> {
+impl<const N: usize> ConvLayer<N> {
     /// Whether preparing anything for one call would take longer than the call.
     fn is_small(&self) -> bool {
         let sums = self.geometry.outputs().saturating_mul(self.bank.outputs);

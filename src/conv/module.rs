@@ -4,15 +4,15 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::algorithm::Algorithm;
-use super::epilogue::WithEpilogue;
+use super::epilogue::ClampedConv;
 use super::fast::{self, Fast, Parameters};
 use super::kernels::{self, Convolve, Ready};
 use super::parameters::{parameters, parameters_mut};
 use super::prepared::Prepared;
 use super::problem::Problem;
-use super::{Conv, Layer, bias_of, direct, padded, reference};
+use super::{Conv, ConvLayer, bias_of, direct, padded, reference};
 use crate::kernels::epilogue::Clamp;
-use crate::module::{Module, Operator, Run, check_shape};
+use crate::module::{Module, Operator, RunPlan, check_shape};
 use crate::simd::Level;
 use crate::tensor::{Tensor, TensorView, TensorViewMut};
 use crate::window::PaddingMode;
@@ -50,7 +50,7 @@ impl Means {
 impl<T: Element, const N: usize> Conv<T, N> {
     /// This convolution by the fastest algorithm that may be used, or by the one that is asked for; `None` where it is best
     /// done by tap.
-    pub(super) fn fast(&self, layer: &Layer<N>, asked: Option<(Algorithm, Means)>) -> Result<Option<Planned<T>>> {
+    pub(super) fn fast(&self, layer: &ConvLayer<N>, asked: Option<(Algorithm, Means)>) -> Result<Option<ConvPlan<T>>> {
         let Some(problem) = Problem::new(layer, self.groups, self.padding_mode)? else { return Ok(None) };
         self.fast_with(problem, asked, self.clamp)
     }
@@ -61,7 +61,7 @@ impl<T: Element, const N: usize> Conv<T, N> {
         problem: Problem,
         asked: Option<(Algorithm, Means)>,
         clamp: Option<Clamp<T::Sum>>,
-    ) -> Result<Option<Planned<T>>> {
+    ) -> Result<Option<ConvPlan<T>>> {
         let Some(kernels) = kernels::of() else { return Ok(None) };
         let asked = asked.unwrap_or_else(|| (self.fastest(kernels, &problem), Means::of(&problem)));
         let bias = self.bias.as_ref().map(|bias| bias.iter().copied().collect());
@@ -75,7 +75,7 @@ impl<T: Element, const N: usize> Conv<T, N> {
     }
 
     /// Computes by tap, which needs nothing prepared.
-    fn by_tap(&self, layer: &Layer<N>, input: &TensorView<'_, T>, output: &mut [T::Sum]) -> Result<()> {
+    fn by_tap(&self, layer: &ConvLayer<N>, input: &TensorView<'_, T>, output: &mut [T::Sum]) -> Result<()> {
         let weights = self.filters.view().contiguous()?;
         // A zero of the padding counts for nothing, and need not be there, unless it meets an infinite weight.
         let padding_counts =
@@ -150,7 +150,7 @@ impl<T: Element, const N: usize> Module<T, T::Sum> for Conv<T, N> {
 
 impl<T: Element, const N: usize> Fusible<T, T::Sum> for Conv<T, N> {
     fn with_activation(&self, activation: Activation) -> Option<Box<dyn Fusible<T, T::Sum> + '_>> {
-        WithEpilogue { conv: Cow::Borrowed(self), clamp: self.clamp }.and(activation)
+        ClampedConv { conv: Cow::Borrowed(self), clamp: self.clamp }.and(activation)
     }
 
     fn with_scale(
@@ -160,7 +160,7 @@ impl<T: Element, const N: usize> Fusible<T, T::Sum> for Conv<T, N> {
     ) -> Option<Box<dyn Fusible<T, T::Sum> + '_>> {
         let axis = output_shape.len().checked_sub(N + 1)?;
         let conv = (scale.axis(output_shape.len()) == Some(axis)).then(|| self.scaled(scale)).flatten()?;
-        Some(Box::new(WithEpilogue { conv: Cow::Owned(conv), clamp: None }))
+        Some(Box::new(ClampedConv { conv: Cow::Owned(conv), clamp: None }))
     }
 
     fn plan_pooled(&self, input_shape: &[usize], quads: Quads) -> Option<Plan<T, T::Sum>> {
@@ -184,16 +184,16 @@ impl<T: Element, const N: usize> Bands<T, T::Sum> for Conv<T, N> {
 
 /// What the plan of a convolution holds. A plan for a part of a network takes room for an output that lies otherwise than row by row
 /// only if it meets one.
-pub(super) type Planned<T> = Ready<T, Fast<<T as Element>::Sum>>;
+pub(super) type ConvPlan<T> = Ready<T, Fast<<T as Element>::Sum>>;
 
-impl<T: Element> Planned<T> {
+impl<T: Element> ConvPlan<T> {
     /// Computes the output as a slice in row-major order.
     pub(super) fn run_into(&mut self, input: &TensorView<'_, T>, output: &mut [T::Sum]) {
         self.kernels.run_into(&mut self.layer, input, output);
     }
 }
 
-impl<T: Element> Run<T, T::Sum> for Planned<T> {
+impl<T: Element> RunPlan<T, T::Sum> for ConvPlan<T> {
     fn run(&mut self, input: TensorView<'_, T>, output: TensorViewMut<'_, T::Sum>) -> Result<()> {
         self.kernels.run(&mut self.layer, &input, output)
     }

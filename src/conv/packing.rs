@@ -30,14 +30,14 @@ pub(super) struct PackedAxis {
     /// The distance of the pixels of neighbouring outputs.
     step: usize,
     /// Those that a tap meets, ascending.
-    phases: Vec<Phase>,
+    phases: Vec<PackedPhase>,
     /// Places of the padded axis up to the end of the last window.
     read: usize,
 }
 
 /// One phase of a packed axis.
 #[derive(Debug, Clone)]
-struct Phase {
+struct PackedPhase {
     /// Its first place on the padded axis, for the band that starts with the first output.
     first: usize,
     /// As many as the outputs of the band, and as its last tap lies ahead of its first.
@@ -58,7 +58,7 @@ impl PackedAxis {
             let last_tap = tap + (axis.size() - 1 - tap) / period * period;
             let start = end;
             end = end.checked_add(outputs)?.checked_add(last_tap * dilation / stride)?;
-            Some(Phase { first, slots: start..end })
+            Some(PackedPhase { first, slots: start..end })
         };
         let phases = met.into_iter().map(phase).collect::<Option<_>>()?;
         Some(Self { axis, mode, stride, step: stride, phases, read: axis.read_length() })
@@ -67,7 +67,7 @@ impl PackedAxis {
     /// The pixels where they lie, without padding.
     fn in_place(axis: Axis, mode: PaddingMode) -> Self {
         let slots = 0..axis.length();
-        let phases = vec![Phase { first: 0, slots }];
+        let phases = vec![PackedPhase { first: 0, slots }];
         Self { axis, mode, stride: 1, step: axis.stride(), phases, read: axis.read_length() }
     }
 
@@ -114,7 +114,7 @@ impl PackedAxis {
     }
 
     /// Where the pixels of a row stand in one phase of a packed row, for a band that starts with the output `first`.
-    fn segment(&self, first: usize, phase: &Phase) -> Segment {
+    fn segment(&self, first: usize, phase: &PackedPhase) -> Segment {
         let (stride, before) = (self.stride, self.axis.before());
         let pixels_end = (before + self.axis.length()).min(self.read);
         let place = first * self.step + phase.first;
@@ -179,14 +179,14 @@ pub(super) struct Packing {
 
 /// The rows of a band, as one run or as several: outputs whose pixels lie side by side where they are read.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Rows {
+pub(super) struct BandRows {
     counts: [usize; 2],
     strides: [usize; 2],
     /// Outputs of a row.
     length: usize,
 }
 
-impl Rows {
+impl BandRows {
     /// For each row, where its first output reads (add the offset of a tap), and how many outputs there are.
     pub(super) fn each(self) -> impl Iterator<Item = (usize, usize)> {
         let Self { counts, strides, length } = self;
@@ -224,7 +224,7 @@ impl Packing {
         let axis = |number: usize| {
             let axis = problem.axes[number];
             let slots = 0..outputs[number].checked_add(axis.size().min(taps) - 1)?;
-            let phases = vec![Phase { first: phase[number], slots }];
+            let phases = vec![PackedPhase { first: phase[number], slots }];
             let stride = axis.stride() * axis.dilation();
             Some(PackedAxis { axis, mode: problem.mode, stride, step: stride, phases, read: axis.read_length() })
         };
@@ -262,16 +262,16 @@ impl Packing {
     }
 
     /// The rows of a band with these outputs, whose columns lie side by side. Where rows follow each other without a gap they are one.
-    pub(super) fn rows(&self, outputs: [usize; 3]) -> Rows {
+    pub(super) fn rows(&self, outputs: [usize; 3]) -> BandRows {
         let [_, rows, columns] = self.slots;
         let [planes_ahead, rows_ahead, _] = [0, 1, 2].map(|axis: usize| self.axes[axis].ahead());
         let strides = [rows * columns * planes_ahead, columns * rows_ahead];
         if columns > outputs[2] || rows_ahead > 1 {
-            return Rows { counts: [outputs[0], outputs[1]], strides, length: outputs[2] };
+            return BandRows { counts: [outputs[0], outputs[1]], strides, length: outputs[2] };
         }
         if rows > outputs[1] || planes_ahead > 1 {
-            return Rows { counts: [outputs[0], 1], strides, length: outputs[1] * columns };
+            return BandRows { counts: [outputs[0], 1], strides, length: outputs[1] * columns };
         }
-        Rows { counts: [1, 1], strides: [0, 0], length: outputs.iter().product() }
+        BandRows { counts: [1, 1], strides: [0, 0], length: outputs.iter().product() }
     }
 }

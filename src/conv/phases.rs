@@ -95,7 +95,7 @@ pub(super) struct Transposed<'a, T, A = T> {
 
 /// One of the convolutions, and where its maps belong.
 #[derive(Debug, Clone)]
-struct Part<A> {
+struct PhaseConv<A> {
     fast: Fast<A>,
     /// Along each axis.
     classes: [Class; 3],
@@ -103,7 +103,7 @@ struct Part<A> {
     maps: Vec<A>,
 }
 
-impl<A: Kernels> Part<A> {
+impl<A: Kernels> PhaseConv<A> {
     /// `None` where its maps would be out of all proportion to the layer: of taps that lie far apart, most outputs are not stored.
     fn new(transposed: &Transposed<'_, A>, classes: [Class; 3], level: Level) -> Result<Option<Self>> {
         let phases = classes.each_ref().map(|class| class.places.len());
@@ -176,7 +176,7 @@ fn weights<A: Kernels>(transposed: &Transposed<'_, A>, classes: &[Class; 3], pha
 /// A transposed convolution, ready to run.
 #[derive(Debug, Clone)]
 pub(super) struct Phases<A> {
-    parts: Vec<Part<A>>,
+    parts: Vec<PhaseConv<A>>,
     axes: [Axis; 3],
     /// What outputs that no tap reaches are, for each filter, where there are some.
     background: Option<Vec<A>>,
@@ -200,7 +200,7 @@ impl<A: Kernels> Phases<A> {
         for number in 0..counts.iter().product() {
             let [planes, rows, columns] = unravel(number, counts);
             let classes = [by_axis[0][planes].clone(), by_axis[1][rows].clone(), by_axis[2][columns].clone()];
-            let Some(part) = Part::new(transposed, classes, level)? else { return Ok(None) };
+            let Some(part) = PhaseConv::new(transposed, classes, level)? else { return Ok(None) };
             parts.push(part);
         }
         let filters = transposed.groups * transposed.filters;
@@ -223,7 +223,7 @@ impl<A: Copy + Default> Phases<A> {
     }
 
     pub(super) fn workspace_bytes(&self) -> usize {
-        let of_part = |part: &Part<A>| part.fast.workspace_bytes() + size_of_val(&part.maps[..]);
+        let of_part = |part: &PhaseConv<A>| part.fast.workspace_bytes() + size_of_val(&part.maps[..]);
         self.parts.iter().map(of_part).sum()
     }
 }
@@ -270,7 +270,7 @@ impl<A: Kernels> Phases<A> {
 
     /// Deals the rows of a phase of planes and rows, for all phases of columns `[phase, pixel]`.
     #[inline(always)]
-    fn deal_rows(&self, part: &Part<A>, phase: [usize; 2], maps: &[A], map: &mut [A]) {
+    fn deal_rows(&self, part: &PhaseConv<A>, phase: [usize; 2], maps: &[A], map: &mut [A]) {
         let [planes, rows, columns] = part.classes.each_ref().map(|class| class.axis.outputs());
         let place = |axis: usize, at: usize| {
             let class = &part.classes[axis];

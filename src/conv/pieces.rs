@@ -33,7 +33,7 @@ pub(super) struct Units {
 
 /// An axis that may be cut: what cannot be divided, and what should not be.
 #[derive(Debug, Clone, Copy)]
-struct Along {
+struct CutAxis {
     axis: usize,
     length: usize,
     unit: usize,
@@ -47,28 +47,28 @@ impl Pieces {
     pub(super) fn new(problem: &Problem, units: Units, threads: usize) -> Self {
         let band_axis = problem.band_axis();
         let [images_together, filters_together, outputs_together] = units.together;
-        let images = Along { axis: 0, length: problem.images, unit: 1, together: images_together };
+        let images = CutAxis { axis: 0, length: problem.images, unit: 1, together: images_together };
         let (unit, together) = match problem.groups {
             1 => (units.filters, filters_together),
             _ if problem.filters == 1 => (units.filters, units.filters),
             _ => (problem.filters, problem.filters),
         };
-        let filters = Along { axis: 1, length: problem.filters * problem.groups, unit, together };
+        let filters = CutAxis { axis: 1, length: problem.filters * problem.groups, unit, together };
         let length = problem.stored_size()[band_axis];
-        let outputs = Along { axis: 2 + band_axis, length, unit: units.outputs, together: outputs_together };
+        let outputs = CutAxis { axis: 2 + band_axis, length, unit: units.outputs, together: outputs_together };
         let pixels = problem.images.saturating_mul(problem.pixels());
         let axes = match problem.filters * problem.taps() > pixels {
             true => [filters, images, outputs],
             false if problem.groups > 1 => [images, filters, outputs],
             false => [images, outputs, filters],
         };
-        let largest = |along: Along| {
+        let largest = |along: CutAxis| {
             let count = along.length.div_ceil(along.unit);
             count.div_ceil(threads.min(count)) as f64 / count as f64
         };
         let best =
             axes.into_iter().reduce(|one, other| if NEARLY * largest(other) < largest(one) { other } else { one });
-        let Along { axis, length, unit, together } = best.unwrap_or(images);
+        let CutAxis { axis, length, unit, together } = best.unwrap_or(images);
         let share = length.div_ceil(unit).div_ceil(threads);
         let pieces = if threads > 1 { (share * unit / together.max(1)).clamp(1, PIECES) } else { 1 };
         let piece = share.div_ceil(pieces) * unit;

@@ -6,13 +6,13 @@ use std::ops::Range;
 use ndarray::{ArrayView2, ArrayViewMut3, Axis as ArrayAxis, Slice};
 
 use super::algorithm::Algorithm;
-use super::fast::{Method, Part, Settings};
+use super::fast::{Method, Piece, Settings};
 use super::kernels::Kernels;
 use super::pack::Pack;
 use super::packing::Packing;
 use super::pieces::Units;
 use super::problem::Problem;
-use super::rows::{Layout, Rows};
+use super::rows::{Rows, RowsLayout};
 use super::separable::{Passes, Separable};
 use crate::kernels::panels::Aligned;
 use crate::simd::Level;
@@ -25,7 +25,7 @@ const ROWS_OF_A_TILE: usize = 4;
 /// How the planes of a layer are computed.
 #[derive(Debug)]
 pub(super) struct Planes {
-    way: Way,
+    way: PlaneWay,
     /// Whether all weights are finite.
     finite: bool,
     /// How a plane is copied whose pixels do not lie row by row, or whose padding is not zeros.
@@ -35,8 +35,8 @@ pub(super) struct Planes {
 }
 
 #[derive(Debug)]
-enum Way {
-    OnePass(Box<Layout>),
+enum PlaneWay {
+    OnePass(Box<RowsLayout>),
     TwoPasses(Box<Passes>),
 }
 
@@ -54,8 +54,10 @@ impl Planes {
         let (rows_read, columns_read) = (as_read(rows), as_read(columns));
         let room = problem.proportionate();
         let way = match algorithm {
-            Algorithm::Separable => Way::TwoPasses(Box::new(Passes::new::<A>(level, rows_read, columns_read, room)?)),
-            _ => Way::OnePass(Box::new(Layout::new::<A>(level, rows_read, columns_read, room)?)),
+            Algorithm::Separable => {
+                PlaneWay::TwoPasses(Box::new(Passes::new::<A>(level, rows_read, columns_read, room)?))
+            }
+            _ => PlaneWay::OnePass(Box::new(RowsLayout::new::<A>(level, rows_read, columns_read, room)?)),
         };
         let copied = |axis: Axis| {
             let (before, after) = if padded { (axis.before(), axis.after()) } else { (0, 0) };
@@ -71,8 +73,8 @@ impl Planes {
 
     fn kernel_scratch(&self) -> usize {
         match &self.way {
-            Way::OnePass(layout) => layout.scratch_length(),
-            Way::TwoPasses(passes) => passes.scratch_length(),
+            PlaneWay::OnePass(layout) => layout.scratch_length(),
+            PlaneWay::TwoPasses(passes) => passes.scratch_length(),
         }
     }
 
@@ -101,8 +103,8 @@ impl Planes {
             scratch,
         };
         match &self.way {
-            Way::OnePass(layout) => A::rows(layout.level(), rows(layout)),
-            Way::TwoPasses(passes) => {
+            PlaneWay::OnePass(layout) => A::rows(layout.level(), rows(layout)),
+            PlaneWay::TwoPasses(passes) => {
                 A::separable(passes.level(), Separable { passes, rows: rows(passes.along_columns()) });
             }
         }
@@ -124,8 +126,8 @@ impl<A: Kernels> Method<A> for Planes {
         self.kernel_scratch() + self.copying.volume()
     }
 
-    fn compute(&self, settings: &Settings<A>, part: Part<'_, A>) {
-        let Part { input, filters, outputs, mut output, scratch } = part;
+    fn compute(&self, settings: &Settings<A>, piece: Piece<'_, A>) {
+        let Piece { input, filters, outputs, mut output, scratch } = piece;
         let problem = &settings.problem;
         let band = if problem.band_axis() == 1 { outputs } else { 0..1 };
         let filters_of_a_channel = problem.filters.min(filters.len());

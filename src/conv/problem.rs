@@ -1,6 +1,6 @@
 //! A layer as the fast algorithms see it: three spatial axes.
 
-use super::Layer;
+use super::ConvLayer;
 use crate::window::{Axis, AxisSpec, PaddingMode};
 use crate::{Quads, Result};
 
@@ -30,7 +30,7 @@ const MOST_OUTPUTS: u64 = 1 << 47;
 impl Problem {
     /// `None` for layers with more spatial axes, with nothing to compute or to compute it from, or with an output that cannot exist: not
     /// even a band of that should be laid down.
-    pub(super) fn new<const N: usize>(layer: &Layer<N>, groups: usize, mode: PaddingMode) -> Result<Option<Self>> {
+    pub(super) fn new<const N: usize>(layer: &ConvLayer<N>, groups: usize, mode: PaddingMode) -> Result<Option<Self>> {
         let images = layer.output.batch.unwrap_or(1);
         let (channels, filters) = (layer.bank.inputs, layer.bank.outputs / groups);
         let outputs = layer.output.to_vec().into_iter().fold(1, usize::saturating_mul);

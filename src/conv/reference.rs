@@ -4,7 +4,7 @@ use crate::tensor::{Tensor, TensorView, filled};
 use crate::window::unravel;
 use crate::{AsView, Element, Result};
 
-use super::{Conv, Layer, bias_of};
+use super::{Conv, ConvLayer, bias_of};
 
 /// What `conv` gives for `input`, computed one output at a time, straight from the definition.
 ///
@@ -38,7 +38,7 @@ pub fn forward<T: Element, const N: usize>(conv: &Conv<T, N>, input: impl AsView
 /// Fills `output`, `[image, filter, output]`, for an input that the layer was made for.
 pub(super) fn write<T: Element, const N: usize>(
     conv: &Conv<T, N>,
-    layer: &Layer<N>,
+    layer: &ConvLayer<N>,
     input: &TensorView<'_, T>,
     output: &mut [T::Sum],
 ) {

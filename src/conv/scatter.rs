@@ -1,8 +1,8 @@
 //! Transposed convolution by tap: of small layers, of integers, and over more axes than three.
 
 use super::bias_of;
-use super::transpose::{ConvTranspose, Layer};
-use crate::module::Run as RunPlan;
+use super::transpose::{ConvTranspose, TransposeLayer};
+use crate::module::RunPlan;
 use crate::tensor::{Staging, TensorView, TensorViewMut};
 use crate::window::{Geometry, Run, unravel};
 use crate::{Element, Result};
@@ -11,7 +11,7 @@ use crate::{Element, Result};
 #[derive(Clone)]
 pub(super) struct Scattered<T: Element, const N: usize> {
     module: ConvTranspose<T, N>,
-    layer: Layer<N>,
+    layer: TransposeLayer<N>,
     weights: Vec<T>,
     staging: Staging<T, T::Sum>,
 }
@@ -28,7 +28,7 @@ impl<T: Element, const N: usize> RunPlan<T, T::Sum> for Scattered<T, N> {
 }
 
 impl<T: Element, const N: usize> Scattered<T, N> {
-    pub(super) fn new(module: ConvTranspose<T, N>, layer: Layer<N>, weights: Vec<T>) -> Self {
+    pub(super) fn new(module: ConvTranspose<T, N>, layer: TransposeLayer<N>, weights: Vec<T>) -> Self {
         Self { module, layer, weights, staging: Staging::default() }
     }
 }
@@ -36,8 +36,8 @@ impl<T: Element, const N: usize> Scattered<T, N> {
 impl<T: Element, const N: usize> ConvTranspose<T, N> {
     /// Fills `output` by tap: where a convolution's tap reads a run of pixels into a run of outputs, its transpose adds
     /// the outputs back to those pixels.
-    pub(super) fn scatter(&self, layer: &Layer<N>, pixels: &[T], weights: &[T], output: &mut [T::Sum]) {
-        let Layer { bank, geometry, .. } = layer;
+    pub(super) fn scatter(&self, layer: &TransposeLayer<N>, pixels: &[T], weights: &[T], output: &mut [T::Sum]) {
+        let TransposeLayer { bank, geometry, .. } = layer;
         let (small, large) = (geometry.outputs(), geometry.pixels());
         let (inputs, outputs_of_group) = (bank.inputs * self.groups, bank.outputs / self.groups);
         for (number, map) in output.chunks_exact_mut(large).enumerate() {

@@ -10,7 +10,7 @@
 
 use ndarray::ArrayViewMut3;
 
-use super::rows::{Layout, Rows};
+use super::rows::{Rows, RowsLayout};
 use crate::Float;
 use crate::kernels::epilogue::Epilogue;
 use crate::simd::{Kernel, Lanes, Level, Simd, run};
@@ -149,8 +149,8 @@ fn common_divisor(one: u64, other: u64) -> u64 {
 #[derive(Debug, Clone)]
 pub(super) struct Passes {
     /// With the column of a filter, and then with its row.
-    columns: Layout,
-    rows: Layout,
+    columns: RowsLayout,
+    rows: RowsLayout,
     /// Numbers in between that stand before the first.
     before: usize,
     /// Numbers in between.
@@ -162,9 +162,9 @@ pub(super) struct Passes {
 impl Passes {
     /// `None` if there would be more than `room` numbers in between, or in a patch.
     pub(super) fn new<A: Lanes>(level: Level, rows: Axis, columns: Axis, room: usize) -> Option<Self> {
-        let along_columns = Layout::at::<A>(level, rows, still(columns.length()), room)?;
+        let along_columns = RowsLayout::at::<A>(level, rows, still(columns.length()), room)?;
         let block = along_columns.block();
-        let along_rows = Layout::at::<A>(level, still(block), columns, room)?;
+        let along_rows = RowsLayout::at::<A>(level, still(block), columns, room)?;
         let between = block.checked_mul(columns.length())?.checked_add(along_rows.scratch_length())?;
         let between = between.checked_add(along_columns.scratch_length())?.checked_add(columns.before())?;
         (between <= room).then_some(Self {
@@ -188,7 +188,7 @@ impl Passes {
     }
 
     /// The layout of the first pass.
-    pub(super) fn along_columns(&self) -> &Layout {
+    pub(super) fn along_columns(&self) -> &RowsLayout {
         &self.columns
     }
 }

@@ -7,11 +7,11 @@ mod memory;
 use ndarray::{Array, ArrayD, Axis, IxDyn, Slice};
 use proptest::prelude::*;
 
-use super::bands::Bands;
+use super::bands::ConvBands;
 use super::kernels::Kernels;
 use super::module::Means;
 use super::problem::Problem;
-use super::{Algorithm, Conv, Layer, choose, reference};
+use super::{Algorithm, Conv, ConvLayer, choose, reference};
 use crate::simd::kernel_levels;
 use crate::tensor::{TensorView, TensorViewMut};
 use crate::window::PaddingMode;
@@ -105,7 +105,7 @@ fn check<const N: usize>(case: &Case<N>) {
 }
 
 /// That an algorithm computes a layer at every level.
-fn assert_runs(conv: &Conv<f32, 2>, layer: &Layer<2>, algorithm: Algorithm) {
+fn assert_runs(conv: &Conv<f32, 2>, layer: &ConvLayer<2>, algorithm: Algorithm) {
     for level in kernel_levels() {
         let fast = conv.fast(layer, Some((algorithm, Means { level, threads: 1 })));
         assert!(fast.expect("it is small").is_some(), "{algorithm} at {level:?}");
@@ -189,7 +189,7 @@ fn few_filters_read_pixels_where_they_lie() {
     for (sizes, algorithm) in [([384, 64, 14], Algorithm::Channels), ([64, 3, 27], Algorithm::Pixels)] {
         for level in kernel_levels() {
             let reads =
-                |padding| Bands::new::<f32>(&layer(sizes, padding), algorithm, level).expect("it is small").reads();
+                |padding| ConvBands::new::<f32>(&layer(sizes, padding), algorithm, level).expect("it is small").reads();
             assert_eq!((reads(0), reads(1)), (("rows", true), ("rows", false)), "{algorithm} at {level:?}");
         }
     }

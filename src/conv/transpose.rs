@@ -8,7 +8,7 @@ use super::parameters::{parameters, parameters_mut};
 use super::phases::{Phases, Transposed};
 use super::scatter::Scattered;
 use super::window_of;
-use crate::module::{Module, Operator, Run as RunPlan, Version, check_shape};
+use crate::module::{Module, Operator, RunPlan, Version, check_shape};
 use crate::tensor::{MapShape, Tensor, TensorView, TensorViewMut, element_count, filled};
 use crate::window::{AxisSpec, Geometry, Window, try_map_axes};
 use crate::{Element, Error, IntoPadding, IntoPerAxis, IntoTensor, Plan, Result};
@@ -138,7 +138,7 @@ pub struct ConvTranspose<T: Element, const N: usize> {
 
 /// A transposed convolution whose parameters fit an input.
 #[derive(Clone)]
-pub(super) struct Layer<const N: usize> {
+pub(super) struct TransposeLayer<const N: usize> {
     pub(super) bank: Bank<N>,
     /// From the large output to the small input: the geometry of the convolution that this one transposes.
     pub(super) geometry: Geometry<N>,
@@ -194,7 +194,7 @@ impl<T: Element, const N: usize> ConvTranspose<T, N> {
         &self.filters
     }
 
-    fn layer(&self, input: &[usize]) -> Result<Layer<N>> {
+    fn layer(&self, input: &[usize]) -> Result<TransposeLayer<N>> {
         let shape = self.filters.shape();
         if shape.len() == N + 1 {
             return Err(Error::Rank {
@@ -221,7 +221,7 @@ impl<T: Element, const N: usize> ConvTranspose<T, N> {
         let geometry = Geometry::new(axes)?;
         let output = bank.output(&input, geometry.input_size());
         element_count::<T::Sum>(&output.to_vec())?;
-        Ok(Layer { bank, geometry, output })
+        Ok(TransposeLayer { bank, geometry, output })
     }
 }
 
@@ -247,7 +247,7 @@ impl<T: Element, const N: usize> Operator for ConvTranspose<T, N> {
     }
 
     fn multiply_adds(&self, input_shape: &[usize]) -> u64 {
-        let Ok(Layer { bank, geometry, output }) = self.layer(input_shape) else { return 0 };
+        let Ok(TransposeLayer { bank, geometry, output }) = self.layer(input_shape) else { return 0 };
         let factors = [output.batch.unwrap_or(1), bank.inputs, bank.outputs, geometry.taps(), geometry.outputs()];
         factors.into_iter().fold(1, |all: u64, factor| all.saturating_mul(factor as u64))
     }
@@ -283,7 +283,7 @@ impl<T: Element, const N: usize> Module<T, T::Sum> for ConvTranspose<T, N> {
             let scattered = Scattered::new(self.clone(), layer, weights);
             return Ok(Plan::new(input_shape, &shape, scattered).of_version(&self.version));
         };
-        Ok(Plan::new(input_shape, &shape, Planned::<T> { phases, staging }).of_version(&self.version))
+        Ok(Plan::new(input_shape, &shape, TransposePlan::<T> { phases, staging }).of_version(&self.version))
     }
 
     fn parameters(&self) -> Vec<(String, TensorView<'_, T::Sum>)> {
@@ -301,19 +301,19 @@ impl<T: Element, const N: usize> Module<T, T::Sum> for ConvTranspose<T, N> {
 }
 
 /// What the plan of a transposed convolution holds.
-struct Planned<T: Element> {
+struct TransposePlan<T: Element> {
     phases: Ready<T, Phases<T::Sum>>,
     /// Room for an output that lies otherwise than row by row.
     staging: Vec<T::Sum>,
 }
 
-impl<T: Element> Clone for Planned<T> {
+impl<T: Element> Clone for TransposePlan<T> {
     fn clone(&self) -> Self {
         Self { phases: self.phases.clone(), staging: self.staging.clone() }
     }
 }
 
-impl<T: Element> RunPlan<T, T::Sum> for Planned<T> {
+impl<T: Element> RunPlan<T, T::Sum> for TransposePlan<T> {
     fn run(&mut self, input: TensorView<'_, T>, mut output: TensorViewMut<'_, T::Sum>) -> Result<()> {
         let Ready { kernels, layer: phases } = &mut self.phases;
         if let Some(output) = output.as_slice_mut() {
@@ -334,7 +334,7 @@ impl<T: Element> RunPlan<T, T::Sum> for Planned<T> {
     }
 }
 
-impl<const N: usize> Layer<N> {
+impl<const N: usize> TransposeLayer<N> {
     /// Whether preparing anything would take longer than the definition.
     fn is_small(&self) -> bool {
         let products = self.geometry.outputs().saturating_mul(self.geometry.taps());
@@ -344,8 +344,8 @@ impl<const N: usize> Layer<N> {
 
 impl<T: Element, const N: usize> ConvTranspose<T, N> {
     /// This layer as convolutions; `None` where it is done by tap.
-    fn phases(&self, layer: &Layer<N>) -> Result<Option<Ready<T, Phases<T::Sum>>>> {
-        let Layer { bank, geometry, output } = layer;
+    fn phases(&self, layer: &TransposeLayer<N>) -> Result<Option<Ready<T, Phases<T::Sum>>>> {
+        let TransposeLayer { bank, geometry, output } = layer;
         let images = output.batch.unwrap_or(1);
         let Some(kernels) = kernels::of::<T>().filter(|_| N <= 3 && images * bank.inputs * bank.outputs > 0) else {
             return Ok(None);

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use ndarray::{ArrayViewMut5, Axis as ArrayAxis, Slice};
 
 use super::choose;
-use super::fast::{self, Method, Part, Settings};
+use super::fast::{self, Method, Piece, Settings};
 use super::kernels::Kernels;
 use super::pieces::Units;
 use super::prepared::{Order, Prepared};
@@ -185,8 +185,8 @@ impl<A: Kernels> Method<A> for Zones<A> {
         self.zones.iter().map(|zone| zone.method.bytes()).sum()
     }
 
-    fn compute(&self, settings: &Settings<A>, part: Part<'_, A>) {
-        let Part { input, filters, mut output, scratch, .. } = part;
+    fn compute(&self, settings: &Settings<A>, piece: Piece<'_, A>) {
+        let Piece { input, filters, mut output, scratch, .. } = piece;
         let all = input.len_of(ArrayAxis(0));
         for first in (0..all).step_by(self.images) {
             let images = Slice::from(first..all.min(first + self.images));
@@ -202,7 +202,7 @@ impl<A: Kernels> Method<A> for Zones<A> {
                 let (maps, scratch) = scratch.split_at_mut(images * count * zone.problem.outputs());
                 zone.method.compute(
                     &settings.of_zone(&zone.problem, &zone.weights),
-                    Part {
+                    Piece {
                         input,
                         filters: filters.clone(),
                         outputs: 0..size[zone.problem.band_axis()],

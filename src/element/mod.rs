@@ -6,8 +6,8 @@ pub(crate) mod half;
 
 use std::fmt::{Debug, Display};
 
-use crate::kernels::elementwise::Kernels as ElementwiseKernels;
-use crate::kernels::maps::Kernels as MapKernels;
+use crate::kernels::elementwise::ElementwiseKernels;
+use crate::kernels::maps::MapKernels;
 use crate::kernels::pool::hosts::Number;
 use crate::simd::Pixel;
 use average::Averaged;

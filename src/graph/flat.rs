@@ -1,6 +1,6 @@
 //! A graph and the graphs within it as one list of nodes, with the shapes of all values.
 
-use super::{Graph, Join, Node, Value, Work};
+use super::{Graph, GraphNode, Join, Value, Work};
 use crate::module::{Module, Seen};
 use crate::tensor::element_count;
 use crate::{Element, Error, Lowering, Result};
@@ -83,7 +83,7 @@ impl<'a, T: Element> Flat<'a, T> {
         value_of(graph.output, &values)
     }
 
-    fn add_node(&mut self, node: &Node<'a, T>, inputs: Vec<usize>, path: Vec<String>) -> Result<usize> {
+    fn add_node(&mut self, node: &GraphNode<'a, T>, inputs: Vec<usize>, path: Vec<String>) -> Result<usize> {
         let shapes: Vec<&[usize]> = inputs.iter().map(|&value| &self.shapes[value][..]).collect();
         let shape = node.output_shape(&shapes).and_then(|shape| element_count::<T>(&shape).map(|_| shape));
         let shape = shape.map_err(|error| within(&path, error))?;
@@ -157,11 +157,11 @@ fn value_of(value: Value, values: &[usize]) -> Result<usize> {
     values.get(value.0).copied().ok_or(Error::Value { value: value.0, values: values.len() })
 }
 
-fn inputs_of<T: Element>(node: &Node<'_, T>, values: &[usize]) -> Result<Vec<usize>> {
+fn inputs_of<T: Element>(node: &GraphNode<'_, T>, values: &[usize]) -> Result<Vec<usize>> {
     node.inputs.iter().map(|&value| value_of(value, values)).collect()
 }
 
-impl<T: Element> Node<'_, T> {
+impl<T: Element> GraphNode<'_, T> {
     fn output_shape(&self, inputs: &[&[usize]]) -> Result<Vec<usize>> {
         match (&self.work, inputs) {
             (Work::Module(module), [input, ..]) => module.output_shape(input),

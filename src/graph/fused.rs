@@ -12,8 +12,8 @@ use std::ops::Range;
 
 use super::cut::{Cut, Pair};
 use super::in_place::{InPlace, apply_all};
-use crate::module::{Run, with_axis};
-use crate::parallel::{Part, alone, share, threads};
+use crate::module::{RunPlan, with_axis};
+use crate::parallel::{BatchPart, alone, share, threads};
 use crate::tensor::{TensorView, TensorViewMut, filled};
 use crate::{Band, Bands, Element, Plan, Result};
 
@@ -56,18 +56,18 @@ pub(super) fn plan<T: Element>(group: &Group<'_, T>) -> Option<Fusion<T>> {
 
 #[derive(Clone)]
 struct Fused<T: Element> {
-    work: Work<T>,
-    workers: Vec<Worker<T>>,
+    work: FusedWork<T>,
+    workers: Vec<FusedWorker<T>>,
 }
 
 /// What is to be done, the same for all workers.
 #[derive(Clone)]
-struct Work<T: Element> {
+struct FusedWork<T: Element> {
     cut: Cut,
     /// Which plans serve a band.
     kinds: Vec<usize>,
     /// What the images are a part of, themselves.
-    part: Part,
+    part: BatchPart,
     functions: Vec<InPlace<T>>,
     /// Whether workers share out the bands, of every image, rather than the groups of images.
     by_rows: bool,
@@ -75,7 +75,7 @@ struct Work<T: Element> {
 
 /// What one thread computes with.
 #[derive(Clone)]
-struct Worker<T: Element> {
+struct FusedWorker<T: Element> {
     /// For groups of the least number of images and of one more, for each kind of band.
     plans: Vec<Vec<[Plan<T>; 2]>>,
     /// The rows of the map.
@@ -110,10 +110,11 @@ impl<T: Element> Fused<T> {
 
         let largest = |units: usize| units.div_ceil(threads.min(units)) as f64 / units as f64;
         let by_rows = largest(cut.bands.len()) < largest(cut.images.len());
-        let work = Work { cut, kinds, part: Part::here(), functions: group.functions.clone(), by_rows };
+        let work = FusedWork { cut, kinds, part: BatchPart::here(), functions: group.functions.clone(), by_rows };
         // Rows are not cloned, which aborts where there is no memory for them.
-        let worker =
-            |_| Some(Worker { plans: plans.clone(), rows: filled(&[longest], T::default()).ok()?, result: Ok(()) });
+        let worker = |_| {
+            Some(FusedWorker { plans: plans.clone(), rows: filled(&[longest], T::default()).ok()?, result: Ok(()) })
+        };
         let workers = (0..threads.min(work.units())).map(worker).collect::<Option<Vec<_>>>()?;
         Some(Self { work, workers })
     }
@@ -142,7 +143,7 @@ impl<T: Element> Group<'_, T> {
     fn plan_pair(&self, pair: &Pair, images: Option<usize>) -> Option<[Plan<T>; 2]> {
         let of_images = |shape: &[usize]| images.map_or_else(|| shape.to_vec(), |images| with_axis(shape, 0, images));
         let [input, map, output] = self.shapes.map(of_images);
-        let here = Part::here();
+        let here = BatchPart::here();
         let part = images.map_or(here, |images| here.some(images, self.shapes[0][0]));
         let plan = |module: &dyn Bands<T>, band: &Band, input: &[usize], output: &[usize]| {
             let given = with_axis(output, band.output_axis, band.output.len());
@@ -155,14 +156,14 @@ impl<T: Element> Group<'_, T> {
 }
 
 /// The parts of an output that workers share out: the bands of every image, or the groups of images.
-struct Pieces<'a, T: Element> {
-    work: &'a Work<T>,
+struct OutputPieces<'a, T: Element> {
+    work: &'a FusedWork<T>,
     /// Those that are left, and their output.
     units: Range<usize>,
     output: Option<TensorViewMut<'a, T>>,
 }
 
-impl<'a, T: Element> Iterator for Pieces<'a, T> {
+impl<'a, T: Element> Iterator for OutputPieces<'a, T> {
     type Item = (usize, TensorViewMut<'a, T>);
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -178,7 +179,7 @@ impl<'a, T: Element> Iterator for Pieces<'a, T> {
     }
 }
 
-impl<T: Element> DoubleEndedIterator for Pieces<'_, T> {
+impl<T: Element> DoubleEndedIterator for OutputPieces<'_, T> {
     fn next_back(&mut self) -> Option<Self::Item> {
         let (unit, output) = (self.units.next_back()?, self.output.take()?);
         if self.units.is_empty() {
@@ -191,14 +192,14 @@ impl<T: Element> DoubleEndedIterator for Pieces<'_, T> {
     }
 }
 
-impl<T: Element> Work<T> {
+impl<T: Element> FusedWork<T> {
     /// How many pieces there are.
     fn units(&self) -> usize {
         if self.by_rows { self.cut.bands.len() } else { self.cut.images.len() }
     }
 
-    fn pieces<'a>(&'a self, output: TensorViewMut<'a, T>) -> Pieces<'a, T> {
-        Pieces { work: self, units: 0..self.units(), output: Some(output) }
+    fn pieces<'a>(&'a self, output: TensorViewMut<'a, T>) -> OutputPieces<'a, T> {
+        OutputPieces { work: self, units: 0..self.units(), output: Some(output) }
     }
 
     /// Where the output of a piece lies, and along which axis.
@@ -212,7 +213,7 @@ impl<T: Element> Work<T> {
     /// Computes a piece.
     fn compute(
         &self,
-        worker: &mut Worker<T>,
+        worker: &mut FusedWorker<T>,
         piece: usize,
         input: &TensorView<'_, T>,
         mut output: TensorViewMut<'_, T>,
@@ -231,7 +232,7 @@ impl<T: Element> Work<T> {
     }
 
     /// What part of the batch some of its images are.
-    fn part_of(&self, images: &Range<usize>) -> Part {
+    fn part_of(&self, images: &Range<usize>) -> BatchPart {
         let all = self.cut.images.last().map_or(0, |last| last.end);
         match self.cut.batched {
             true => self.part.some(images.len(), all),
@@ -242,7 +243,7 @@ impl<T: Element> Work<T> {
     /// Computes a band of some images, into an output that begins with this image and row.
     fn compute_band(
         &self,
-        worker: &mut Worker<T>,
+        worker: &mut FusedWorker<T>,
         images: &Range<usize>,
         band: usize,
         (first_image, first_row): (usize, usize),
@@ -271,7 +272,7 @@ impl<T: Element> Work<T> {
     }
 }
 
-impl<T: Element> Run<T> for Fused<T> {
+impl<T: Element> RunPlan<T> for Fused<T> {
     fn run(&mut self, input: TensorView<'_, T>, mut output: TensorViewMut<'_, T>) -> Result<()> {
         let Self { work, workers } = self;
         share(workers.iter_mut(), work.pieces(output.view_mut()), |worker, (piece, output)| {
@@ -289,7 +290,7 @@ impl<T: Element> Run<T> for Fused<T> {
     }
 
     fn workspace_bytes(&self) -> usize {
-        let of_worker = |worker: &Worker<T>| {
+        let of_worker = |worker: &FusedWorker<T>| {
             let plans = worker.plans.iter().flatten().flatten();
             worker.rows.len() * size_of::<T>() + plans.map(Plan::workspace_bytes).sum::<usize>()
         };

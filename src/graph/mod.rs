@@ -21,7 +21,7 @@ mod memory;
 mod planner;
 mod steps;
 
-use crate::module::{Graph, Join, Node, Plan, Value, Work};
+use crate::module::{Graph, GraphNode, Join, Plan, Value, Work};
 use crate::{Element, Result};
 pub(crate) use cut::BAND_BYTES;
 pub(crate) use flat::{Flat, Line};
@@ -56,7 +56,7 @@ impl<T: Element> Graph<'_, T> {
     /// Multiplications by a parameter of all nodes; 0 for an input that does not fit.
     pub fn multiply_adds(&self, input_shape: &[usize]) -> u64 {
         let Ok(shapes) = flat::shapes(self, input_shape) else { return 0 };
-        let of_node = |node: &Node<'_, T>| match &node.work {
+        let of_node = |node: &GraphNode<'_, T>| match &node.work {
             Work::Module(module) => shapes.get(node.inputs[0].0).map_or(0, |shape| module.multiply_adds(shape)),
             Work::Join(_) => 0,
         };

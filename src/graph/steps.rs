@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::in_place::{InPlace, apply_all, join};
 use super::{Join, flat};
-use crate::module::Run;
+use crate::module::RunPlan;
 use crate::parallel;
 use crate::tensor::{TensorView, TensorViewMut, in_order};
 use crate::{Element, Plan, Result};
@@ -147,7 +147,7 @@ fn copy<T: Element>(source: &TensorView<'_, T>, target: &mut TensorViewMut<'_, T
     in_order(source, target)
 }
 
-impl<T: Element> Run<T> for Steps<T> {
+impl<T: Element> RunPlan<T> for Steps<T> {
     fn run(&mut self, input: TensorView<'_, T>, mut output: TensorViewMut<'_, T>) -> Result<()> {
         let Self { in_order, memory, stay_awake } = self;
         let mut all = || {

@@ -9,7 +9,7 @@
 //! Every tap is a multiply-add of whole registers wherever its pixel lies, so that small maps, strides and dilations cost no more than
 //! their products; what it takes is the way there and back. Columns of padding are zeros, taps on rows of padding are left out.
 
-use super::epilogue::{Epilogue, Sums, Target, transpose};
+use super::epilogue::{Epilogue, SumRows, Target, transpose};
 use super::gemm::store_all;
 use crate::simd::{Kernel, Lanes, Level, MOST_LANES, Simd, Vector, run, unrolled, with_lanes};
 
@@ -81,7 +81,7 @@ impl<A: Lanes> Kernel for Depthwise<'_, '_, A> {
         with_lanes!(A::Vector::<S>::LEN, |LANES| self.transpose::<S, LANES>(simd));
         self.rows(simd);
         let pixels = self.windows.ends.len() * self.windows.columns;
-        let sums = Sums { rows: self.sums, width: A::Vector::<S>::LEN, pixels, filters: self.maps.len() };
+        let sums = SumRows { rows: self.sums, width: A::Vector::<S>::LEN, pixels, filters: self.maps.len() };
         store_all(simd, sums, &mut Target::Maps { maps: self.maps, pixels, first: 0 }, self.epilogue);
     }
 }

@@ -9,7 +9,7 @@ use crate::terms::Activation;
 /// What functions of every element need, for every [`Element`](crate::Element).
 ///
 /// Its methods are not generic, so this crate has their code.
-pub trait Kernels: Copy {
+pub trait ElementwiseKernels: Copy {
     /// The nearest number of this type to the parameter of a function.
     fn of_parameter(parameter: f64) -> Self;
     /// Applies an activation. Integers have the ReLU and clamps alone, and are left as they are by others.
@@ -24,7 +24,7 @@ pub trait Kernels: Copy {
     fn scale(elements: &mut [Self], factor: Self, offset: Self);
 }
 
-impl<A: Kernels> Clamp<A> {
+impl<A: ElementwiseKernels> Clamp<A> {
     /// The clamp that an activation is, if it is one: what is applied to sums before they are stored.
     pub(crate) fn of(activation: Activation) -> Option<Self> {
         let (low, high) = match activation {
@@ -79,7 +79,7 @@ fn apply_pairs<A: Copy>(elements: &mut [A], others: &[A], function: impl Fn(A, A
 
 macro_rules! floats {
     ($($float:ident)*) => {$(
-        impl Kernels for $float {
+        impl ElementwiseKernels for $float {
             #[allow(clippy::cast_possible_truncation, clippy::cast_lossless, reason = "rounding to the nearest is the point")]
             fn of_parameter(parameter: f64) -> Self {
                 parameter as $float
@@ -151,7 +151,7 @@ macro_rules! floats {
 
 macro_rules! integers {
     ($($integer:ident)*) => {$(
-        impl Kernels for $integer {
+        impl ElementwiseKernels for $integer {
             #[allow(
                 clippy::cast_possible_truncation,
                 clippy::cast_sign_loss,

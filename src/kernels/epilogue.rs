@@ -138,14 +138,14 @@ pub(crate) enum Target<'a, 'm, A> {
 }
 
 /// Sums `[pixel][filter]`, in rows of so many numbers, of which the first `filters` count.
-pub(super) struct Sums<'a, A> {
+pub(super) struct SumRows<'a, A> {
     pub(super) rows: &'a [A],
     pub(super) width: usize,
     pub(super) pixels: usize,
     pub(super) filters: usize,
 }
 
-impl<A: Lanes> Sums<'_, A> {
+impl<A: Lanes> SumRows<'_, A> {
     /// Finishes the sums and stores them. There is one register more of them than pixels, of whatever numbers.
     #[inline(always)]
     pub(super) fn store<S: Simd>(self, simd: S, target: &mut Target<'_, '_, A>, epilogue: Epilogue<'_, A>) {

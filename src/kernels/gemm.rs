@@ -16,7 +16,7 @@
 //! which is what counts where few terms are summed; along filters, no lane is wasted on a map of any width, but the sums are
 //! transposed on their way.
 
-use super::epilogue::{Epilogue, Sums, Target};
+use super::epilogue::{Epilogue, SumRows, Target};
 use super::tile::{self, CHAIN, with_height};
 use crate::simd::{Kernel, Lanes, Level, Simd, Vector, outline, run, store, unrolled};
 
@@ -30,7 +30,7 @@ pub(crate) enum Along {
 }
 
 /// A block of pixels under a block of filters.
-pub(crate) struct Block<'a, 'm, A> {
+pub(crate) struct GemmBlock<'a, 'm, A> {
     pub(crate) along: Along,
     /// Panels of pixels, from one to the next so far, of so many pixels each; the last may be of fewer.
     pub(crate) panels: &'a [A],
@@ -58,11 +58,11 @@ pub(crate) fn sums_length<A: Lanes>(level: Level, pixels: usize) -> usize {
 
 /// Computes a block with the instructions of a level.
 #[inline(never)]
-pub(crate) fn compute<A: Lanes>(level: Level, block: Block<'_, '_, A>) {
+pub(crate) fn compute<A: Lanes>(level: Level, block: GemmBlock<'_, '_, A>) {
     run(level, block);
 }
 
-impl<A: Lanes> Kernel for Block<'_, '_, A> {
+impl<A: Lanes> Kernel for GemmBlock<'_, '_, A> {
     type Output = ();
 
     #[inline(always)]
@@ -75,7 +75,7 @@ impl<A: Lanes> Kernel for Block<'_, '_, A> {
     }
 }
 
-impl<A: Lanes> Block<'_, '_, A> {
+impl<A: Lanes> GemmBlock<'_, '_, A> {
     /// Panels but the last, and the last if it is of fewer pixels.
     #[inline(always)]
     fn whole_panels(&self) -> (usize, bool) {
@@ -93,7 +93,7 @@ impl<A: Lanes> Block<'_, '_, A> {
         if has_last {
             with_height!(S, A, self.last_tile, |ROWS| self.filter_tiles::<S, ROWS, REGISTERS>(simd, whole, 1));
         }
-        let sums = Sums { rows: self.sums, width, pixels: self.pixels, filters: self.filters };
+        let sums = SumRows { rows: self.sums, width, pixels: self.pixels, filters: self.filters };
         store_all(simd, sums, &mut self.target, self.epilogue);
     }
 
@@ -240,7 +240,7 @@ pub(super) fn store_whole<S: Simd, A: Lanes, const ROWS: usize, const REGISTERS:
 #[inline(always)]
 pub(super) fn store_all<S: Simd, A: Lanes>(
     simd: S,
-    sums: Sums<'_, A>,
+    sums: SumRows<'_, A>,
     target: &mut Target<'_, '_, A>,
     epilogue: Epilogue<'_, A>,
 ) {

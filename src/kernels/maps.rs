@@ -6,9 +6,9 @@ use crate::simd::{Level, vectorized_narrow};
 /// What layers around convolution compute, for every [`Element`](crate::Element); what is for floats alone leaves integers as they are.
 ///
 /// Its methods are not generic, so this crate has their code.
-pub trait Kernels: Copy {
-    /// [`Gather`]
-    fn gather(gather: Gather<'_, Self>);
+pub trait MapKernels: Copy {
+    /// [`TableGather`]
+    fn gather(gather: TableGather<'_, Self>);
     /// [`Interpolate`]
     fn interpolate(interpolate: Interpolate<'_, Self>);
     /// The softmax over the middle of three axes, `[…, length, inner]`, or its logarithm, in place.
@@ -74,14 +74,14 @@ fn longest_run(columns: &[Option<usize>]) -> std::ops::Range<usize> {
 }
 
 /// Pixels of planes put where tables say.
-pub struct Gather<'a, A> {
+pub struct TableGather<'a, A> {
     pub(crate) tables: &'a Tables,
     pub(crate) input: &'a [A],
     pub(crate) output: &'a mut [A],
     pub(crate) constant: A,
 }
 
-impl<A: Copy> Gather<'_, A> {
+impl<A: Copy> TableGather<'_, A> {
     fn run(self) {
         let Self { tables, input, output, constant } = self;
         let columns = tables.columns.len();
@@ -167,8 +167,8 @@ const COLUMNS: usize = 64;
 
 macro_rules! floats {
     ($($float:ident)*) => {$(
-        impl Kernels for $float {
-            fn gather(gather: Gather<'_, Self>) {
+        impl MapKernels for $float {
+            fn gather(gather: TableGather<'_, Self>) {
                 gather.run();
             }
 
@@ -268,8 +268,8 @@ macro_rules! floats {
 
 macro_rules! integers {
     ($($integer:ident)*) => {$(
-        impl Kernels for $integer {
-            fn gather(gather: Gather<'_, Self>) {
+        impl MapKernels for $integer {
+            fn gather(gather: TableGather<'_, Self>) {
                 gather.run();
             }
 

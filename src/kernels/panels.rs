@@ -118,7 +118,7 @@ fn pack_block<A: Copy>(filters: &[A], depth: usize, width: usize, block: &mut [A
 
 /// Neighbouring pixels of a panel that stand side by side in the source.
 #[derive(Debug, Clone, Copy)]
-struct Run {
+struct PixelRun {
     /// The first of them, counted through the whole band.
     first: u32,
     length: u32,
@@ -139,7 +139,7 @@ pub(crate) struct Panels {
     together: usize,
     /// From one panel to the next.
     distance: usize,
-    runs: Vec<Run>,
+    runs: Vec<PixelRun>,
     pixels: usize,
 }
 
@@ -178,7 +178,7 @@ impl Panels {
         while length > 0 {
             let (panel, within) = (self.pixels / self.tile % self.together, self.pixels % self.tile);
             let here = length.min(self.tile - within);
-            self.runs.push(Run {
+            self.runs.push(PixelRun {
                 first: number(self.pixels)?,
                 length: number(here)?,
                 from: number(from)?,
@@ -216,7 +216,7 @@ impl Panels {
     }
 
     /// The runs that begin among some pixels.
-    fn runs(&self, pixels: Range<usize>) -> &[Run] {
+    fn runs(&self, pixels: Range<usize>) -> &[PixelRun] {
         let run_at = |pixel| self.runs.partition_point(|run| (run.first as usize) < pixel);
         &self.runs[run_at(pixels.start)..run_at(pixels.end)]
     }
@@ -265,7 +265,7 @@ impl<A: Lanes> Kernel for Gather<'_, A> {
 
 /// Copies a run in one register or two; in three where registers hold two numbers, as the tallest tile has six.
 #[inline(always)]
-fn copy<S: Simd, A: Lanes>(simd: S, source: &[A], run: &Run, length: usize, into: &mut [A]) {
+fn copy<S: Simd, A: Lanes>(simd: S, source: &[A], run: &PixelRun, length: usize, into: &mut [A]) {
     let lanes = A::Vector::<S>::LEN;
     let copied = if length <= lanes {
         copy_registers::<S, A, 1>(simd, source, run, into)
@@ -281,7 +281,12 @@ fn copy<S: Simd, A: Lanes>(simd: S, source: &[A], run: &Run, length: usize, into
 
 /// Whether there is so much in the source, and it has been copied.
 #[inline(always)]
-fn copy_registers<S: Simd, A: Lanes, const COUNT: usize>(simd: S, source: &[A], run: &Run, into: &mut [A]) -> bool {
+fn copy_registers<S: Simd, A: Lanes, const COUNT: usize>(
+    simd: S,
+    source: &[A],
+    run: &PixelRun,
+    into: &mut [A],
+) -> bool {
     let lanes = A::Vector::<S>::LEN;
     let (from, to) = (run.from as usize, run.into as usize);
     let Some(source) = source.get(from..from + COUNT * lanes) else { return false };
@@ -296,7 +301,7 @@ fn copy_registers<S: Simd, A: Lanes, const COUNT: usize>(simd: S, source: &[A], 
 /// Copies the last pixels of a source, which have no register of numbers behind them.
 #[cold]
 #[inline(never)]
-fn copy_end<A: Copy>(source: &[A], run: &Run, length: usize, into: &mut [A]) {
+fn copy_end<A: Copy>(source: &[A], run: &PixelRun, length: usize, into: &mut [A]) {
     into[run.into as usize..][..length].copy_from_slice(&source[run.from as usize..][..length]);
 }
 

@@ -1,6 +1,6 @@
 //! The product of weights and pixels that are read where they lie, without panels: LOOP 2 of [`gemm`](super::gemm) for rows of pixels.
 
-use super::epilogue::{Epilogue, Sums, Target};
+use super::epilogue::{Epilogue, SumRows, Target};
 use super::gemm::{Along, finished, store_all, store_pixels, store_sums, store_whole};
 use super::tile::{self, CHAIN, REGISTERS, with_height};
 use crate::simd::{Facts, Kernel, Lanes, Level, Simd, Vector, outline, run, unrolled};
@@ -28,7 +28,7 @@ pub(crate) struct RowBlock<'a, 'm, A> {
     pub(crate) filters: usize,
     pub(crate) epilogue: Epilogue<'a, A>,
     pub(crate) target: Target<'a, 'm, A>,
-    /// Room for the sums of all rows, as in a [`Block`](super::gemm::Block).
+    /// Room for the sums of all rows, as in a [`GemmBlock`](super::gemm::GemmBlock).
     pub(crate) sums: &'a mut [A],
 }
 
@@ -70,7 +70,7 @@ impl<'m, A: Lanes> RowBlock<'_, 'm, A> {
             with_height!(S, A, height, |ROWS| self.filter_tiles::<S, ROWS, REGISTERS>(simd, first));
             first += height;
         }
-        let sums = Sums { rows: self.sums, width, pixels: self.pixels, filters: self.filters };
+        let sums = SumRows { rows: self.sums, width, pixels: self.pixels, filters: self.filters };
         store_all(simd, sums, &mut self.target, self.epilogue);
     }
 

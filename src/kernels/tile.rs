@@ -146,7 +146,7 @@ fn added<S: Simd, A: Lanes, const ROWS: usize, const COLUMNS: usize>(
 ///
 /// It is what `windows`, `chunks_exact` and `zip` give. But these are called where neither LTO nor the borders between codegen units let
 /// them be inlined, and a call between two steps writes all sums to memory.
-struct Steps<'a, R, C> {
+struct DepthSteps<'a, R, C> {
     rows: &'a [R],
     /// How many of the rows are read, and how far behind them the next ones are.
     height: usize,
@@ -155,7 +155,7 @@ struct Steps<'a, R, C> {
     width: usize,
 }
 
-impl<'a, R, C> Iterator for Steps<'a, R, C> {
+impl<'a, R, C> Iterator for DepthSteps<'a, R, C> {
     type Item = (&'a [R], &'a [C]);
 
     #[inline(always)]
@@ -181,7 +181,7 @@ pub(crate) fn chain<S: Simd, A: Lanes, const ROWS: usize, const COLUMNS: usize>(
 ) -> Sums<S, A, ROWS, COLUMNS> {
     let width = COLUMNS * A::Vector::<S>::LEN;
     let mut sums = [[A::Vector::<S>::splat(simd, A::default()); COLUMNS]; ROWS];
-    let mut pairs = Steps { rows, height: distance + ROWS, distance: 2 * distance, columns, width: 2 * width };
+    let mut pairs = DepthSteps { rows, height: distance + ROWS, distance: 2 * distance, columns, width: 2 * width };
     for (rows, columns) in &mut pairs {
         sums = step::<S, A, ROWS, COLUMNS>(simd, sums, &rows[..ROWS], load(simd, &columns[..width]));
         sums = step::<S, A, ROWS, COLUMNS>(simd, sums, &rows[distance..], load(simd, &columns[width..]));
@@ -222,7 +222,7 @@ fn chain_in_place<S: Simd, A: Lanes, const ROWS: usize, const COLUMNS: usize>(
     offsets: &[u32],
 ) -> Sums<S, A, ROWS, COLUMNS> {
     let mut sums = [[A::Vector::<S>::splat(simd, A::default()); COLUMNS]; ROWS];
-    for (rows, offset) in (Steps { rows, height: ROWS, distance: ROWS, columns: offsets, width: 1 }) {
+    for (rows, offset) in (DepthSteps { rows, height: ROWS, distance: ROWS, columns: offsets, width: 1 }) {
         let offset = offset[0];
         let mut columns = [A::Vector::<S>::splat(simd, A::default()); COLUMNS];
         for register in 0..COLUMNS {
@@ -245,7 +245,7 @@ pub(crate) fn sums_under_filters<S: Simd, A: Lanes, const ROWS: usize, const COL
 ) -> Sums<S, A, ROWS, COLUMNS> {
     let width = COLUMNS * A::Vector::<S>::LEN;
     let mut sums = [[A::Vector::<S>::splat(simd, A::default()); COLUMNS]; ROWS];
-    for (offset, columns) in (Steps { rows: offsets, height: 1, distance: 1, columns, width }) {
+    for (offset, columns) in (DepthSteps { rows: offsets, height: 1, distance: 1, columns, width }) {
         let rows = &source[offset[0] as usize..][..ROWS];
         sums = step::<S, A, ROWS, COLUMNS>(simd, sums, rows, load(simd, columns));
     }

@@ -1,7 +1,7 @@
 //! [`Activation`]: the functions that stand between the layers of a network, each of every element alone.
 
 use crate::module::activate::activate;
-use crate::module::{Module, Operator, Run, check_shape};
+use crate::module::{Module, Operator, RunPlan, check_shape};
 use crate::parallel::workers;
 use crate::tensor::{TensorView, TensorViewMut, element_count};
 use crate::{Activation, Element, Elementwise, Float, Lowering, Plan, Result};
@@ -33,12 +33,12 @@ impl Operator for Activation {
 impl<T: Float> Module<T> for Activation {
     fn forward_into(&self, input: TensorView<'_, T>, output: TensorViewMut<'_, T>) -> Result<()> {
         check_shape(input.shape(), &output)?;
-        Planned { activation: *self, workers: workers::<T>(input.len()) }.run(input, output)
+        ActivationPlan { activation: *self, workers: workers::<T>(input.len()) }.run(input, output)
     }
 
     fn plan(&self, input_shape: &[usize]) -> Result<Plan<T>> {
         let workers = workers::<T>(element_count::<T>(input_shape)?);
-        Ok(Plan::new(input_shape, input_shape, Planned { activation: *self, workers }))
+        Ok(Plan::new(input_shape, input_shape, ActivationPlan { activation: *self, workers }))
     }
 
     fn lowering(&self) -> Lowering<'_, T> {
@@ -48,12 +48,12 @@ impl<T: Float> Module<T> for Activation {
 
 /// What the plan of an activation has.
 #[derive(Debug, Clone, Copy)]
-struct Planned {
+struct ActivationPlan {
     activation: Activation,
     workers: usize,
 }
 
-impl<T: Element> Run<T> for Planned {
+impl<T: Element> RunPlan<T> for ActivationPlan {
     fn run(&mut self, input: TensorView<'_, T>, mut output: TensorViewMut<'_, T>) -> Result<()> {
         output.assign(&input);
         match output.as_slice_mut() {

@@ -1,6 +1,6 @@
 //! [`BatchNorm`], with the statistics that it was trained with.
 
-use crate::module::{Module, Operator, Run, Version};
+use crate::module::{Module, Operator, RunPlan, Version};
 use crate::tensor::{Tensor, TensorView, TensorViewMut, element_count};
 use crate::{ChannelAxis, ChannelScale, Conv, Error, Float, IntoTensor, Linear, Lowering, Plan, Result};
 
@@ -192,13 +192,13 @@ impl<T: Float, const N: usize> Operator for BatchNorm<T, N> {
 impl<T: Float, const N: usize> Module<T> for BatchNorm<T, N> {
     fn forward_into(&self, input: TensorView<'_, T>, output: TensorViewMut<'_, T>) -> Result<()> {
         self.check_output(&input, &output)?;
-        Planned(self.scale()?).run(input, output)
+        BatchNormPlan(self.scale()?).run(input, output)
     }
 
     fn plan(&self, input_shape: &[usize]) -> Result<Plan<T>> {
         self.check(input_shape)?;
         element_count::<T>(input_shape)?;
-        Ok(Plan::new(input_shape, input_shape, Planned(self.scale()?)).of_version(&self.version.0))
+        Ok(Plan::new(input_shape, input_shape, BatchNormPlan(self.scale()?)).of_version(&self.version.0))
     }
 
     fn parameters(&self) -> Vec<(String, TensorView<'_, T>)> {
@@ -223,9 +223,9 @@ impl<T: Float, const N: usize> Module<T> for BatchNorm<T, N> {
 
 /// What the plan of a batch norm has.
 #[derive(Clone)]
-struct Planned<T>(ChannelScale<T>);
+struct BatchNormPlan<T>(ChannelScale<T>);
 
-impl<T: Float> Run<T> for Planned<T> {
+impl<T: Float> RunPlan<T> for BatchNormPlan<T> {
     fn run(&mut self, input: TensorView<'_, T>, mut output: TensorViewMut<'_, T>) -> Result<()> {
         output.assign(&input);
         self.0.apply(output);

@@ -1,7 +1,7 @@
 //! [`Dropout`], which does nothing once a network is trained.
 
 use super::flatten::InOrder;
-use crate::module::{Module, Operator, Run, check_shape};
+use crate::module::{Module, Operator, RunPlan, check_shape};
 use crate::tensor::{TensorView, TensorViewMut};
 use crate::{Element, Lowering, Plan, Result};
 

@@ -1,6 +1,6 @@
 //! [`Flatten`]: axes made one.
 
-use crate::module::{Module, Operator, Run, check_shape};
+use crate::module::{Module, Operator, RunPlan, check_shape};
 use crate::tensor::{TensorView, TensorViewMut, element_count, in_order};
 use crate::{Element, Error, Lowering, Plan, Result};
 
@@ -82,7 +82,7 @@ impl<T: Element> Module<T> for Flatten {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct InOrder;
 
-impl<T: Element> Run<T> for InOrder {
+impl<T: Element> RunPlan<T> for InOrder {
     fn run(&mut self, input: TensorView<'_, T>, mut output: TensorViewMut<'_, T>) -> Result<()> {
         in_order(&input, &mut output)
     }

@@ -6,7 +6,7 @@ use ndarray::{ArrayBase, Axis, IxDyn, RawData};
 
 use crate::conv::ReadyDense;
 use crate::kernels::epilogue::Clamp;
-use crate::module::{Module, Operator, Run, check_shape};
+use crate::module::{Module, Operator, RunPlan, check_shape};
 use crate::tensor::{TensorView, TensorViewMut, element_count, filled};
 use crate::{Activation, ChannelScale, Conv1d, Element, Error, Fusible, IntoTensor, Lowering, Plan, Result};
 
@@ -84,13 +84,13 @@ impl<T: Element> Linear<T> {
         let (batch, output_shape) = self.layer(input_shape)?;
         let [outputs, inputs] = [self.conv.filters().shape()[0], self.conv.filters().shape()[1]];
         let way = match self.conv.dense(batch, clamp)? {
-            _ if batch * outputs == 0 => Way::Nothing,
-            Some(dense) => Way::Rows(dense),
-            None => Way::Pixels(self.conv.clone().clamped(clamp).plan(&[inputs, batch])?),
+            _ if batch * outputs == 0 => DenseWay::Nothing,
+            Some(dense) => DenseWay::Rows(dense),
+            None => DenseWay::Pixels(self.conv.clone().clamped(clamp).plan(&[inputs, batch])?),
         };
         let pixels = filled(&[inputs, batch], T::default())?;
         let sums = filled(&[outputs, batch], T::Sum::default())?;
-        let planned = Planned { way, inputs, outputs, batch, pixels, sums };
+        let planned = LinearPlan { way, inputs, outputs, batch, pixels, sums };
         Ok(Plan::new(input_shape, &output_shape, planned).of_version(self.conv.version()))
     }
 }
@@ -145,7 +145,7 @@ impl<T: Element> Module<T, T::Sum> for Linear<T> {
 
 impl<T: Element> Fusible<T, T::Sum> for Linear<T> {
     fn with_activation(&self, activation: Activation) -> Option<Box<dyn Fusible<T, T::Sum> + '_>> {
-        WithEpilogue { layer: Cow::Borrowed(self), clamp: None }.and(activation)
+        ClampedLinear { layer: Cow::Borrowed(self), clamp: None }.and(activation)
     }
 
     fn with_scale(
@@ -155,7 +155,7 @@ impl<T: Element> Fusible<T, T::Sum> for Linear<T> {
     ) -> Option<Box<dyn Fusible<T, T::Sum> + '_>> {
         let axis = output_shape.len().checked_sub(1)?;
         let layer = (scale.axis(output_shape.len()) == Some(axis)).then(|| self.scaled(scale)).flatten()?;
-        Some(Box::new(WithEpilogue { layer: Cow::Owned(layer), clamp: None }))
+        Some(Box::new(ClampedLinear { layer: Cow::Owned(layer), clamp: None }))
     }
 }
 
@@ -167,12 +167,12 @@ fn without_pixels<S: RawData>(weights: ArrayBase<S, IxDyn>) -> ArrayBase<S, IxDy
 
 /// A dense layer with a clamp after it.
 #[derive(Clone)]
-struct WithEpilogue<'a, T: Element> {
+struct ClampedLinear<'a, T: Element> {
     layer: Cow<'a, Linear<T>>,
     clamp: Option<Clamp<T::Sum>>,
 }
 
-impl<'a, T: Element> WithEpilogue<'a, T> {
+impl<'a, T: Element> ClampedLinear<'a, T> {
     /// The same with an activation after that; `None` for one that is no clamp.
     fn and(self, activation: Activation) -> Option<Box<dyn Fusible<T, T::Sum> + 'a>> {
         let next = Clamp::of(activation)?;
@@ -181,13 +181,13 @@ impl<'a, T: Element> WithEpilogue<'a, T> {
     }
 }
 
-impl<T: Element> Operator for WithEpilogue<'_, T> {
+impl<T: Element> Operator for ClampedLinear<'_, T> {
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         self.layer.output_shape(input)
     }
 }
 
-impl<T: Element> Module<T, T::Sum> for WithEpilogue<'_, T> {
+impl<T: Element> Module<T, T::Sum> for ClampedLinear<'_, T> {
     fn forward_into(&self, input: TensorView<'_, T>, output: TensorViewMut<'_, T::Sum>) -> Result<()> {
         self.plan(input.shape())?.run(input, output)
     }
@@ -201,7 +201,7 @@ impl<T: Element> Module<T, T::Sum> for WithEpilogue<'_, T> {
     }
 }
 
-impl<T: Element> Fusible<T, T::Sum> for WithEpilogue<'_, T> {
+impl<T: Element> Fusible<T, T::Sum> for ClampedLinear<'_, T> {
     fn with_activation(&self, activation: Activation) -> Option<Box<dyn Fusible<T, T::Sum> + '_>> {
         self.clone().and(activation)
     }
@@ -209,7 +209,7 @@ impl<T: Element> Fusible<T, T::Sum> for WithEpilogue<'_, T> {
 
 /// How a dense layer is computed.
 #[derive(Clone)]
-enum Way<T: Element> {
+enum DenseWay<T: Element> {
     /// There is nothing to compute.
     Nothing,
     /// Row by row.
@@ -220,8 +220,8 @@ enum Way<T: Element> {
 
 /// What the plan of a dense layer holds.
 #[derive(Clone)]
-struct Planned<T: Element> {
-    way: Way<T>,
+struct LinearPlan<T: Element> {
+    way: DenseWay<T>,
     inputs: usize,
     outputs: usize,
     batch: usize,
@@ -231,12 +231,12 @@ struct Planned<T: Element> {
     sums: Vec<T::Sum>,
 }
 
-impl<T: Element> Run<T, T::Sum> for Planned<T> {
+impl<T: Element> RunPlan<T, T::Sum> for LinearPlan<T> {
     fn run(&mut self, input: TensorView<'_, T>, mut output: TensorViewMut<'_, T::Sum>) -> Result<()> {
         let Self { way, inputs, outputs, batch, pixels, sums } = self;
         match way {
-            Way::Nothing => Ok(()),
-            Way::Rows(dense) => {
+            DenseWay::Nothing => Ok(()),
+            DenseWay::Rows(dense) => {
                 let rows = if let Some(rows) = input.to_slice() {
                     rows
                 } else {
@@ -252,7 +252,7 @@ impl<T: Element> Run<T, T::Sum> for Planned<T> {
                 }
                 Ok(())
             }
-            Way::Pixels(conv) => {
+            DenseWay::Pixels(conv) => {
                 if let Some(rows) = input.to_slice() {
                     transpose(rows, *inputs, pixels);
                 } else {
@@ -278,18 +278,18 @@ impl<T: Element> Run<T, T::Sum> for Planned<T> {
 
     fn algorithm(&self) -> String {
         match &self.way {
-            Way::Nothing => "nothing".into(),
-            Way::Rows(_) => "channels".into(),
-            Way::Pixels(conv) => conv.algorithm(),
+            DenseWay::Nothing => "nothing".into(),
+            DenseWay::Rows(_) => "channels".into(),
+            DenseWay::Pixels(conv) => conv.algorithm(),
         }
     }
 
     fn workspace_bytes(&self) -> usize {
         let own = self.pixels.len() * size_of::<T>() + self.sums.len() * size_of::<T::Sum>();
         own + match &self.way {
-            Way::Nothing => 0,
-            Way::Rows(dense) => dense.workspace_bytes(),
-            Way::Pixels(conv) => conv.workspace_bytes(),
+            DenseWay::Nothing => 0,
+            DenseWay::Rows(dense) => dense.workspace_bytes(),
+            DenseWay::Pixels(conv) => conv.workspace_bytes(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! [`LocalResponseNorm`], of `AlexNet` and its time.
 
 use crate::kernels::maps::LocalResponse;
-use crate::module::{Module, Operator, Run};
+use crate::module::{Module, Operator, RunPlan};
 use crate::tensor::{Staging, TensorView, TensorViewMut, element_count};
 use crate::{Error, Float, Plan, Result};
 
@@ -69,24 +69,24 @@ impl Operator for LocalResponseNorm {
 impl<T: Float> Module<T> for LocalResponseNorm {
     fn forward_into(&self, input: TensorView<'_, T>, output: TensorViewMut<'_, T>) -> Result<()> {
         self.check_output(&input, &output)?;
-        Planned { norm: *self, staging: Staging::default() }.run(input, output)
+        ResponsePlan { norm: *self, staging: Staging::default() }.run(input, output)
     }
 
     fn plan(&self, input_shape: &[usize]) -> Result<Plan<T>> {
         self.output_shape(input_shape)?;
         element_count::<T>(input_shape)?;
-        Ok(Plan::new(input_shape, input_shape, Planned { norm: *self, staging: Staging::default() }))
+        Ok(Plan::new(input_shape, input_shape, ResponsePlan { norm: *self, staging: Staging::default() }))
     }
 }
 
 /// What the plan of a local response norm has.
 #[derive(Clone)]
-struct Planned<T> {
+struct ResponsePlan<T> {
     norm: LocalResponseNorm,
     staging: Staging<T>,
 }
 
-impl<T: Float> Run<T> for Planned<T> {
+impl<T: Float> RunPlan<T> for ResponsePlan<T> {
     fn run(&mut self, input: TensorView<'_, T>, output: TensorViewMut<'_, T>) -> Result<()> {
         let (channels, plane) = (input.shape()[1], input.shape()[2..].iter().product());
         let LocalResponseNorm { size, alpha, beta, k } = self.norm;

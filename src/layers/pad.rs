@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::kernels::maps::{Gather, Tables};
-use crate::module::{Module, Operator, Run};
+use crate::kernels::maps::{TableGather, Tables};
+use crate::module::{Module, Operator, RunPlan};
 use crate::tensor::{MapShape, Staging, TensorView, TensorViewMut, collected, element_count};
 use crate::window::{Padding, PaddingMode};
 use crate::{Element, Error, IntoPadding, Plan, Result};
@@ -153,7 +153,7 @@ impl<const N: usize> Pad<N> {
         mode.source(position, length)
     }
 
-    fn planned<T: Element>(&self, input: &[usize]) -> Result<(Vec<usize>, Planned<T>)> {
+    fn planned<T: Element>(&self, input: &[usize]) -> Result<(Vec<usize>, GatherPlan<T>)> {
         let (input, output) = self.layer(input)?;
         let shape = output.to_vec();
         let mut tables = Vec::new();
@@ -167,7 +167,7 @@ impl<const N: usize> Pad<N> {
         };
         Ok((
             shape,
-            Planned { tables: Arc::new(Tables::new(&input.spatial, tables)), constant, staging: Staging::default() },
+            GatherPlan { tables: Arc::new(Tables::new(&input.spatial, tables)), constant, staging: Staging::default() },
         ))
     }
 }
@@ -204,17 +204,17 @@ impl<T: Element, const N: usize> Module<T> for Pad<N> {
 
 /// What the plan of a layer has that puts every pixel of its input where tables say.
 #[derive(Clone)]
-pub(super) struct Planned<T> {
+pub(super) struct GatherPlan<T> {
     pub(super) tables: Arc<Tables>,
     pub(super) constant: T,
     pub(super) staging: Staging<T>,
 }
 
-impl<T: Element> Run<T> for Planned<T> {
+impl<T: Element> RunPlan<T> for GatherPlan<T> {
     fn run(&mut self, input: TensorView<'_, T>, output: TensorViewMut<'_, T>) -> Result<()> {
         let Self { tables, constant, staging } = self;
         staging.run(&input, output, &mut |input, output| {
-            T::gather(Gather { tables, input, output, constant: *constant });
+            T::gather(TableGather { tables, input, output, constant: *constant });
         })
     }
 

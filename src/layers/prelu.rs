@@ -1,6 +1,6 @@
 //! [`PRelu`]: a leaky ReLU whose slopes are trained.
 
-use crate::module::{Module, Operator, Run, Version};
+use crate::module::{Module, Operator, RunPlan, Version};
 use crate::tensor::{Tensor, TensorView, TensorViewMut, element_count};
 use crate::{Activation, Error, Float, IntoTensor, Plan, Result};
 
@@ -57,13 +57,13 @@ impl<T: Float> Operator for PRelu<T> {
 impl<T: Float> Module<T> for PRelu<T> {
     fn forward_into(&self, input: TensorView<'_, T>, output: TensorViewMut<'_, T>) -> Result<()> {
         self.check_output(&input, &output)?;
-        Planned::new(&self.slopes).run(input, output)
+        PReluPlan::new(&self.slopes).run(input, output)
     }
 
     fn plan(&self, input_shape: &[usize]) -> Result<Plan<T>> {
         self.check(input_shape)?;
         element_count::<T>(input_shape)?;
-        Ok(Plan::new(input_shape, input_shape, Planned::new(&self.slopes)).of_version(&self.version))
+        Ok(Plan::new(input_shape, input_shape, PReluPlan::new(&self.slopes)).of_version(&self.version))
     }
 
     fn parameters(&self) -> Vec<(String, TensorView<'_, T>)> {
@@ -78,19 +78,19 @@ impl<T: Float> Module<T> for PRelu<T> {
 
 /// What the plan of a [`PRelu`] has: its slopes.
 #[derive(Clone)]
-struct Planned<T> {
+struct PReluPlan<T> {
     slopes: Vec<f64>,
     of: std::marker::PhantomData<T>,
 }
 
-impl<T: Float> Planned<T> {
+impl<T: Float> PReluPlan<T> {
     fn new(slopes: &Tensor<T>) -> Self {
         let slopes = slopes.iter().map(|slope| slope.to_f64().unwrap_or(f64::NAN)).collect();
         Self { slopes, of: std::marker::PhantomData }
     }
 }
 
-impl<T: Float> Run<T> for Planned<T> {
+impl<T: Float> RunPlan<T> for PReluPlan<T> {
     fn run(&mut self, input: TensorView<'_, T>, mut output: TensorViewMut<'_, T>) -> Result<()> {
         output.assign(&input);
         if output.is_empty() {

@@ -3,7 +3,7 @@
 use crate::kernels::rectify::relu;
 use crate::kernels::transpose::transpose_tiles;
 use crate::module::activate::{rectifiers, rectify, rectify_all};
-use crate::module::{Module, Operator, Run, check_shape};
+use crate::module::{Module, Operator, RunPlan, check_shape};
 use crate::simd::Level;
 use crate::tensor::{TensorView, TensorViewMut, element_count};
 use crate::{Activation, AsViewMut, Element, Elementwise, Lowering, Plan, Result};
@@ -42,12 +42,12 @@ impl Operator for Relu {
 
 /// What the plan of a ReLU has.
 #[derive(Debug, Clone, Copy)]
-struct Planned {
+struct ReluPlan {
     level: Level,
     workers: usize,
 }
 
-impl<T: Element> Run<T> for Planned {
+impl<T: Element> RunPlan<T> for ReluPlan {
     fn run(&mut self, input: TensorView<'_, T>, mut output: TensorViewMut<'_, T>) -> Result<()> {
         match (input.to_slice(), output.as_slice_mut()) {
             (Some(input), Some(output)) => rectify(self.level, self.workers, Some(input), output),
@@ -71,12 +71,12 @@ impl<T: Element> Run<T> for Planned {
 impl<T: Element> Module<T> for Relu {
     fn forward_into(&self, input: TensorView<'_, T>, output: TensorViewMut<'_, T>) -> Result<()> {
         check_shape(input.shape(), &output)?;
-        Planned { level: Level::new(), workers: rectifiers::<T>(input.len()) }.run(input, output)
+        ReluPlan { level: Level::new(), workers: rectifiers::<T>(input.len()) }.run(input, output)
     }
 
     fn plan(&self, input_shape: &[usize]) -> Result<Plan<T>> {
         let elements = element_count::<T>(input_shape)?;
-        let planned = Planned { level: Level::new(), workers: rectifiers::<T>(elements) };
+        let planned = ReluPlan { level: Level::new(), workers: rectifiers::<T>(elements) };
         Ok(Plan::new(input_shape, input_shape, planned))
     }
 

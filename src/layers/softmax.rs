@@ -1,6 +1,6 @@
 //! [`Softmax`] and [`LogSoftmax`] over an axis.
 
-use crate::module::{Module, Operator, Run};
+use crate::module::{Module, Operator, RunPlan};
 use crate::tensor::{Staging, TensorView, TensorViewMut, element_count};
 use crate::{Error, Float, Plan, Result};
 
@@ -32,12 +32,12 @@ macro_rules! softmaxes {
         impl<T: Float> Module<T> for $name {
             fn forward_into(&self, input: TensorView<'_, T>, output: TensorViewMut<'_, T>) -> Result<()> {
                 self.check_output(&input, &output)?;
-                Planned::new(axis_of(self.axis, input.shape())?, $log).run(input, output)
+                SoftmaxPlan::new(axis_of(self.axis, input.shape())?, $log).run(input, output)
             }
 
             fn plan(&self, input_shape: &[usize]) -> Result<Plan<T>> {
                 element_count::<T>(input_shape)?;
-                let planned = Planned::new(axis_of(self.axis, input_shape)?, $log);
+                let planned = SoftmaxPlan::new(axis_of(self.axis, input_shape)?, $log);
                 Ok(Plan::new(input_shape, input_shape, planned))
             }
         }
@@ -77,19 +77,19 @@ fn axis_of(axis: isize, shape: &[usize]) -> Result<usize> {
 
 /// What the plan of a softmax has.
 #[derive(Debug, Clone)]
-struct Planned<T> {
+struct SoftmaxPlan<T> {
     axis: usize,
     log: bool,
     staging: Staging<T>,
 }
 
-impl<T: Float> Planned<T> {
+impl<T: Float> SoftmaxPlan<T> {
     fn new(axis: usize, log: bool) -> Self {
         Self { axis, log, staging: Staging::default() }
     }
 }
 
-impl<T: Float> Run<T> for Planned<T> {
+impl<T: Float> RunPlan<T> for SoftmaxPlan<T> {
     fn run(&mut self, input: TensorView<'_, T>, output: TensorViewMut<'_, T>) -> Result<()> {
         let (length, inner) = (input.shape()[self.axis], input.shape()[self.axis + 1..].iter().product());
         let Self { log, staging, .. } = self;

@@ -6,7 +6,7 @@ use num_traits::ToPrimitive;
 
 use super::pad;
 use crate::kernels::maps::{Between, Interpolate, Tables};
-use crate::module::{Module, Operator, Run};
+use crate::module::{Module, Operator, RunPlan};
 use crate::tensor::{MapShape, Staging, TensorView, TensorViewMut, collected, element_count, filled};
 use crate::{Element, Error, Float, IntoPerAxis, Plan, Result};
 
@@ -76,12 +76,12 @@ pub enum Interpolation {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Upsample<const N: usize> {
-    target: Target<N>,
+    target: SizeOrScale<N>,
     interpolation: Interpolation,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Target<const N: usize> {
+enum SizeOrScale<const N: usize> {
     Size([usize; N]),
     Scale([f64; N]),
 }
@@ -94,12 +94,12 @@ impl<const N: usize> Upsample<N> {
 
     /// The same with factors that need not be whole: an axis of n pixels has `⌊n · factor⌋` then.
     pub fn by_factors(factors: [f64; N]) -> Self {
-        Self { target: Target::Scale(factors), interpolation: Interpolation::default() }
+        Self { target: SizeOrScale::Scale(factors), interpolation: Interpolation::default() }
     }
 
     /// To this size, by the nearest pixels.
     pub fn to(size: impl IntoPerAxis<N>) -> Self {
-        Self { target: Target::Size(size.into_per_axis().0), interpolation: Interpolation::default() }
+        Self { target: SizeOrScale::Size(size.into_per_axis().0), interpolation: Interpolation::default() }
     }
 
     /// How pixels are made; [`Interpolation::Nearest`] unless given.
@@ -118,8 +118,8 @@ impl<const N: usize> Upsample<N> {
         for axis in 0..N {
             let length = input.spatial[axis];
             size[axis] = match self.target {
-                Target::Size(size) => size[axis],
-                Target::Scale(factors) => scaled(length, factors[axis])?,
+                SizeOrScale::Size(size) => size[axis],
+                SizeOrScale::Scale(factors) => scaled(length, factors[axis])?,
             };
             if size[axis] == 0 {
                 return Err(Error::Zero { what: "the size of an upsampled map", axis });
@@ -136,8 +136,8 @@ impl<const N: usize> Upsample<N> {
     /// From a place of the output to one of the input, as a factor.
     fn step(&self, axis: usize, length: usize, outputs: usize) -> f64 {
         match self.target {
-            Target::Scale(factors) => 1.0 / factors[axis],
-            Target::Size(_) => length as f64 / outputs as f64,
+            SizeOrScale::Scale(factors) => 1.0 / factors[axis],
+            SizeOrScale::Size(_) => length as f64 / outputs as f64,
         }
     }
 
@@ -176,7 +176,7 @@ impl<const N: usize> Upsample<N> {
                 let (length, outputs) = (input.spatial[axis], output.spatial[axis]);
                 tables.push(collected((0..outputs).map(|at| Some(self.nearest::<T>(axis, at, length, outputs))))?);
             }
-            let planned = pad::Planned {
+            let planned = pad::GatherPlan {
                 tables: Arc::new(Tables::new(&input.spatial, tables)),
                 constant: T::ZERO,
                 staging: Staging::default(),
@@ -192,7 +192,11 @@ impl<const N: usize> Upsample<N> {
             axes[3 - N + axis] = collected((0..outputs).map(|at| self.between(axis, at, length, outputs)))?;
         }
         let row = filled(&[size[2]], T::ZERO)?;
-        Ok(Plan::new(input_shape, &shape, Linear { axes: Arc::new(axes), size, row, staging: Staging::default() }))
+        Ok(Plan::new(
+            input_shape,
+            &shape,
+            InterpolatePlan { axes: Arc::new(axes), size, row, staging: Staging::default() },
+        ))
     }
 }
 
@@ -241,14 +245,14 @@ impl<T: Float, const N: usize> Module<T> for Upsample<N> {
 
 /// What the plan of a linear interpolation has.
 #[derive(Clone)]
-struct Linear<T> {
+struct InterpolatePlan<T> {
     axes: Arc<[Vec<Between<T>>; 3]>,
     size: [usize; 3],
     row: Vec<T>,
     staging: Staging<T>,
 }
 
-impl<T: Element> Run<T> for Linear<T> {
+impl<T: Element> RunPlan<T> for InterpolatePlan<T> {
     fn run(&mut self, input: TensorView<'_, T>, output: TensorViewMut<'_, T>) -> Result<()> {
         let Self { axes, size, row, staging } = self;
         staging.run(&input, output, &mut |input, output| {

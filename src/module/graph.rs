@@ -55,7 +55,7 @@ use crate::tensor::TensorView;
 /// # Ok::<(), featuremap::Error>(())
 /// ```
 pub struct Graph<'a, T: Element> {
-    pub(crate) nodes: Vec<Node<'a, T>>,
+    pub(crate) nodes: Vec<GraphNode<'a, T>>,
     pub(crate) output: Value,
     pub(crate) versions: Vec<Seen>,
 }
@@ -65,7 +65,7 @@ pub struct Graph<'a, T: Element> {
 pub struct Value(pub(crate) usize);
 
 /// What makes a value of others.
-pub(crate) struct Node<'a, T: Element> {
+pub(crate) struct GraphNode<'a, T: Element> {
     pub(crate) name: String,
     pub(crate) work: Work<'a, T>,
     pub(crate) inputs: Vec<Value>,
@@ -153,7 +153,7 @@ impl<'a, T: Element> Graph<'a, T> {
     }
 
     fn push(&mut self, name: String, work: Work<'a, T>, inputs: Vec<Value>) -> Value {
-        self.nodes.push(Node { name, work, inputs });
+        self.nodes.push(GraphNode { name, work, inputs });
         self.output = Value(self.nodes.len());
         self.output
     }
@@ -194,7 +194,7 @@ impl<T: Element> std::fmt::Debug for Graph<'_, T> {
     }
 }
 
-impl<T: Element> Node<'_, T> {
+impl<T: Element> GraphNode<'_, T> {
     /// What errors call it: `0 (Conv2d)`.
     pub(crate) fn label(&self) -> String {
         match &self.work {

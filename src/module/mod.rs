@@ -12,9 +12,9 @@ mod version;
 pub(crate) use fusion::with_axis;
 pub use fusion::{Band, Elementwise};
 pub use graph::{Graph, Value};
-pub(crate) use graph::{Join, Node, Work};
+pub(crate) use graph::{GraphNode, Join, Work};
 pub use lowering::{Bands, Fusible, Lowering, Pooling};
-pub use plan::{Plan, Run};
+pub use plan::{Plan, RunPlan};
 pub use scale::{ChannelAxis, ChannelScale};
 pub(crate) use version::{Seen, Version};
 

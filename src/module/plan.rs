@@ -70,7 +70,7 @@ pub struct Plan<T: Element = f32, U: Element = T> {
 /// What a [`Plan`] does when it runs: for modules of your own that have something to prepare.
 ///
 /// [`Plan::of`] serves those that have not.
-pub trait Run<T: Element, U: Element = T>: Send + Sync {
+pub trait RunPlan<T: Element, U: Element = T>: Send + Sync {
     /// Computes the output, every element of it. The plan has checked both shapes.
     ///
     /// # Errors
@@ -87,12 +87,12 @@ pub trait Run<T: Element, U: Element = T>: Send + Sync {
     }
 }
 
-/// [`Run`], with `Clone` in a form that a `dyn` can have.
-trait CloneRun<T: Element, U: Element>: Run<T, U> {
+/// [`RunPlan`], with `Clone` in a form that a `dyn` can have.
+trait CloneRun<T: Element, U: Element>: RunPlan<T, U> {
     fn boxed_clone(&self) -> Box<dyn CloneRun<T, U>>;
 }
 
-impl<T: Element, U: Element, R: Run<T, U> + Clone + 'static> CloneRun<T, U> for R {
+impl<T: Element, U: Element, R: RunPlan<T, U> + Clone + 'static> CloneRun<T, U> for R {
     fn boxed_clone(&self) -> Box<dyn CloneRun<T, U>> {
         Box::new(self.clone())
     }
@@ -102,7 +102,7 @@ impl<T: Element, U: Element, R: Run<T, U> + Clone + 'static> CloneRun<T, U> for 
 #[derive(Clone)]
 struct Unprepared<M>(M);
 
-impl<T: Element, U: Element, M: Module<T, U>> Run<T, U> for Unprepared<M> {
+impl<T: Element, U: Element, M: Module<T, U>> RunPlan<T, U> for Unprepared<M> {
     fn run(&mut self, input: TensorView<'_, T>, output: TensorViewMut<'_, U>) -> Result<()> {
         self.0.forward_into(input, output)
     }
@@ -114,7 +114,7 @@ impl<T: Element, U: Element, M: Module<T, U>> Run<T, U> for Unprepared<M> {
 
 impl<T: Element, U: Element> Plan<T, U> {
     /// A plan for inputs of this shape, which gives outputs of that.
-    pub fn new(input_shape: &[usize], output_shape: &[usize], run: impl Run<T, U> + Clone + 'static) -> Self {
+    pub fn new(input_shape: &[usize], output_shape: &[usize], run: impl RunPlan<T, U> + Clone + 'static) -> Self {
         Self::boxed(input_shape, output_shape.to_vec(), Box::new(run))
     }
 

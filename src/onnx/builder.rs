@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::constant::Constant;
-use super::network::{Note, Part, Work};
+use super::network::{Note, Part, PartWork};
 use super::node::Node;
 use super::refusal::{Outcome, refuse};
 use crate::tensor::element_count;
@@ -11,7 +11,7 @@ use crate::{Error, Module};
 
 /// A value of the model.
 #[derive(Debug, Clone)]
-pub(super) enum Value {
+pub(super) enum Datum {
     /// Known before the network runs.
     Known(Constant),
     /// An input of the network, or what one of its parts gives.
@@ -24,7 +24,7 @@ pub(super) struct Builder {
     pub(super) opset: i64,
     /// The name of the node that is being read.
     pub(super) node: String,
-    values: HashMap<String, Value>,
+    values: HashMap<String, Datum>,
     /// Of outputs that nodes do not give, by their names: which, and of which node.
     absent: HashMap<String, String>,
     /// How many inputs the network has: the first values.
@@ -58,11 +58,11 @@ impl Builder {
         self.fits(shape)?;
         self.shapes.push(shape.to_vec());
         self.inputs = self.shapes.len();
-        self.set(name, Value::Made(self.inputs - 1))
+        self.set(name, Datum::Made(self.inputs - 1))
     }
 
     /// Names a value. No name stands for two.
-    pub(super) fn set(&mut self, name: &str, value: Value) -> Outcome {
+    pub(super) fn set(&mut self, name: &str, value: Datum) -> Outcome {
         if name.is_empty() {
             return Ok(());
         }
@@ -77,7 +77,7 @@ impl Builder {
         }
     }
 
-    pub(super) fn named(&self, name: &str) -> Option<&Value> {
+    pub(super) fn named(&self, name: &str) -> Option<&Datum> {
         self.values.get(name)
     }
 
@@ -90,7 +90,7 @@ impl Builder {
     }
 
     /// A value by its name, or why there is none.
-    pub(super) fn value(&self, name: &str) -> Outcome<&Value> {
+    pub(super) fn value(&self, name: &str) -> Outcome<&Datum> {
         match (self.values.get(name), self.absent.get(name)) {
             (Some(value), _) => Ok(value),
             (None, Some(what)) => refuse(format!("takes {name}, {what}, which is not supported")),
@@ -103,7 +103,7 @@ impl Builder {
     }
 
     /// An input of a node that need not be given.
-    pub(super) fn optional(&self, node: &Node, number: usize) -> Outcome<Option<Value>> {
+    pub(super) fn optional(&self, node: &Node, number: usize) -> Outcome<Option<Datum>> {
         match node.inputs.get(number).filter(|name| !name.is_empty()) {
             None => Ok(None),
             Some(name) => Ok(Some(self.value(name)?.clone())),
@@ -111,7 +111,7 @@ impl Builder {
     }
 
     /// An input of a node that must be given.
-    pub(super) fn required(&self, node: &Node, number: usize) -> Outcome<Value> {
+    pub(super) fn required(&self, node: &Node, number: usize) -> Outcome<Datum> {
         match self.optional(node, number)? {
             Some(value) => Ok(value),
             None => refuse(format!("has no input {number}")),
@@ -122,8 +122,8 @@ impl Builder {
     pub(super) fn known(&self, node: &Node, number: usize, what: &str) -> Outcome<Option<Constant>> {
         match self.optional(node, number)? {
             None => Ok(None),
-            Some(Value::Known(constant)) => Ok(Some(constant)),
-            Some(Value::Made(_)) => {
+            Some(Datum::Known(constant)) => Ok(Some(constant)),
+            Some(Datum::Made(_)) => {
                 refuse(format!("is supported only where {what} (input {number}) can be known before the network runs"))
             }
         }
@@ -149,18 +149,18 @@ impl Builder {
         }
     }
 
-    pub(super) fn shape<'s>(&'s self, value: &'s Value) -> &'s [usize] {
+    pub(super) fn shape<'s>(&'s self, value: &'s Datum) -> &'s [usize] {
         match value {
-            Value::Known(constant) => &constant.shape,
-            Value::Made(number) => self.shapes.get(*number).map_or(&[], |shape| &shape[..]),
+            Datum::Known(constant) => &constant.shape,
+            Datum::Made(number) => self.shapes.get(*number).map_or(&[], |shape| &shape[..]),
         }
     }
 
     /// The part that gives a value, if it is none of the inputs.
-    pub(super) fn part(&self, value: &Value) -> Option<&Part> {
+    pub(super) fn part(&self, value: &Datum) -> Option<&Part> {
         match value {
-            Value::Made(number) => number.checked_sub(self.inputs).and_then(|number| self.parts.get(number)),
-            Value::Known(_) => None,
+            Datum::Made(number) => number.checked_sub(self.inputs).and_then(|number| self.parts.get(number)),
+            Datum::Known(_) => None,
         }
     }
 
@@ -203,31 +203,31 @@ impl Builder {
     }
 
     /// What a module makes of a value: a part of the network, or for a constant, its result.
-    pub(super) fn module(&mut self, module: impl Module<f32> + 'static, input: &Value) -> Outcome<Value> {
+    pub(super) fn module(&mut self, module: impl Module<f32> + 'static, input: &Datum) -> Outcome<Datum> {
         let shape = module.output_shape(self.shape(input))?;
         match input {
-            Value::Known(constant) => {
+            Datum::Known(constant) => {
                 constant.as_floats()?;
                 self.fits(&shape)?;
                 self.spend_on(&shape, size_of::<f32>())?;
                 let result = module.forward(&constant.to_tensor()?)?;
-                Ok(Value::Known(Constant::of_tensor(&result)))
+                Ok(Datum::Known(Constant::of_tensor(&result)))
             }
-            &Value::Made(number) => self.push(Work::Module(Box::new(module)), vec![number], shape),
+            &Datum::Made(number) => self.push(PartWork::Module(Box::new(module)), vec![number], shape),
         }
     }
 
     /// A part of the network that gives a value of this shape.
-    pub(super) fn push(&mut self, work: Work, inputs: Vec<usize>, shape: Vec<usize>) -> Outcome<Value> {
+    pub(super) fn push(&mut self, work: PartWork, inputs: Vec<usize>, shape: Vec<usize>) -> Outcome<Datum> {
         self.fits(&shape)?;
         self.parts.push(Part { name: self.node.clone(), work, note: Note::None, inputs });
         self.shapes.push(shape);
-        Ok(Value::Made(self.shapes.len() - 1))
+        Ok(Datum::Made(self.shapes.len() - 1))
     }
 
     /// Says what the part does that gives a value, for those that come after it.
-    pub(super) fn note(&mut self, value: &Value, note: Note) {
-        if let &Value::Made(number) = value
+    pub(super) fn note(&mut self, value: &Datum, note: Note) {
+        if let &Datum::Made(number) = value
             && let Some(part) = number.checked_sub(self.inputs).and_then(|number| self.parts.get_mut(number))
         {
             part.note = note;
@@ -236,10 +236,10 @@ impl Builder {
 
     /// The value as one of the network, which a constant becomes by a part that gives it. Of the network's values any serves as the
     /// input of that part, which does not read it.
-    pub(super) fn made(&mut self, value: &Value) -> Outcome<usize> {
+    pub(super) fn made(&mut self, value: &Datum) -> Outcome<usize> {
         match value {
-            &Value::Made(number) => Ok(number),
-            Value::Known(constant) => {
+            &Datum::Made(number) => Ok(number),
+            Datum::Known(constant) => {
                 constant.as_floats()?;
                 if self.inputs == 0 {
                     return refuse("would be in a network without any input");
@@ -247,9 +247,9 @@ impl Builder {
                 self.spend(constant.bytes())?;
                 let input = self.shapes[0].clone();
                 let module = super::layers::Given::new(&input, constant.to_tensor()?);
-                match self.push(Work::Module(Box::new(module)), vec![0], constant.shape.clone())? {
-                    Value::Made(number) => Ok(number),
-                    Value::Known(_) => refuse("is constant"),
+                match self.push(PartWork::Module(Box::new(module)), vec![0], constant.shape.clone())? {
+                    Datum::Made(number) => Ok(number),
+                    Datum::Known(_) => refuse("is constant"),
                 }
             }
         }

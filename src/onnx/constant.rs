@@ -149,39 +149,41 @@ fn numbers(proto: TensorProto) -> Outcome<Numbers> {
     let (kind, bytes) = kind_of(data_type)?;
     whole(bytes)?;
     let numbers = match (&raw_data, kind) {
-        (Some(raw), Kind::F32) => floats(raw, f32::from_le_bytes),
-        (Some(raw), Kind::F64) => floats(raw, |bytes| single(f64::from_le_bytes(bytes))),
-        (Some(raw), Kind::F16) => floats(raw, |bytes| single(half(u16::from_le_bytes(bytes)))),
-        (Some(raw), Kind::BF16) => floats(raw, |bytes| brain(u16::from_le_bytes(bytes))),
-        (Some(raw), Kind::I8) => integers(raw, |bytes| i8::from_le_bytes(bytes).into()),
-        (Some(raw), Kind::U8) => integers(raw, |bytes| u8::from_le_bytes(bytes).into()),
-        (Some(raw), Kind::I16) => integers(raw, |bytes| i16::from_le_bytes(bytes).into()),
-        (Some(raw), Kind::U16) => integers(raw, |bytes| u16::from_le_bytes(bytes).into()),
-        (Some(raw), Kind::I32) => integers(raw, |bytes| i32::from_le_bytes(bytes).into()),
-        (Some(raw), Kind::U32) => integers(raw, |bytes| u32::from_le_bytes(bytes).into()),
-        (Some(raw), Kind::I64) => integers(raw, i64::from_le_bytes),
+        (Some(raw), DataType::F32) => floats(raw, f32::from_le_bytes),
+        (Some(raw), DataType::F64) => floats(raw, |bytes| single(f64::from_le_bytes(bytes))),
+        (Some(raw), DataType::F16) => floats(raw, |bytes| single(half(u16::from_le_bytes(bytes)))),
+        (Some(raw), DataType::BF16) => floats(raw, |bytes| brain(u16::from_le_bytes(bytes))),
+        (Some(raw), DataType::I8) => integers(raw, |bytes| i8::from_le_bytes(bytes).into()),
+        (Some(raw), DataType::U8) => integers(raw, |bytes| u8::from_le_bytes(bytes).into()),
+        (Some(raw), DataType::I16) => integers(raw, |bytes| i16::from_le_bytes(bytes).into()),
+        (Some(raw), DataType::U16) => integers(raw, |bytes| u16::from_le_bytes(bytes).into()),
+        (Some(raw), DataType::I32) => integers(raw, |bytes| i32::from_le_bytes(bytes).into()),
+        (Some(raw), DataType::U32) => integers(raw, |bytes| u32::from_le_bytes(bytes).into()),
+        (Some(raw), DataType::I64) => integers(raw, i64::from_le_bytes),
         // What does not fit is refused, not made another number.
-        (Some(raw), Kind::U64) => {
+        (Some(raw), DataType::U64) => {
             return unsigned(raw.as_chunks().0.iter().map(|&bytes| u64::from_le_bytes(bytes)));
         }
-        (None, Kind::F32) => Numbers::Floats(float_data.into()),
-        (None, Kind::F64) => Numbers::Floats(Arc::new(double_data.into_iter().map(single).collect())),
-        (None, Kind::F16) => {
+        (None, DataType::F32) => Numbers::Floats(float_data.into()),
+        (None, DataType::F64) => Numbers::Floats(Arc::new(double_data.into_iter().map(single).collect())),
+        (None, DataType::F16) => {
             Numbers::Floats(Arc::new(int32_data.into_iter().map(|bits| single(half(low(bits)))).collect()))
         }
-        (None, Kind::BF16) => Numbers::Floats(Arc::new(int32_data.into_iter().map(|bits| brain(low(bits))).collect())),
-        (None, Kind::I8 | Kind::U8 | Kind::I16 | Kind::U16 | Kind::I32) => {
+        (None, DataType::BF16) => {
+            Numbers::Floats(Arc::new(int32_data.into_iter().map(|bits| brain(low(bits))).collect()))
+        }
+        (None, DataType::I8 | DataType::U8 | DataType::I16 | DataType::U16 | DataType::I32) => {
             Numbers::Integers(Arc::new(int32_data.into_iter().map(i64::from).collect()))
         }
-        (None, Kind::I64) => Numbers::Integers(int64_data.into()),
-        (None, Kind::U32 | Kind::U64) => return unsigned(uint64_data.into_iter()),
+        (None, DataType::I64) => Numbers::Integers(int64_data.into()),
+        (None, DataType::U32 | DataType::U64) => return unsigned(uint64_data.into_iter()),
     };
     Ok(numbers)
 }
 
 /// How the numbers of a tensor are stored.
 #[derive(Debug, Clone, Copy)]
-enum Kind {
+enum DataType {
     F32,
     F64,
     F16,
@@ -197,21 +199,21 @@ enum Kind {
 }
 
 /// What `TensorProto.DataType` numbers so, and how many bytes each has.
-fn kind_of(data_type: i32) -> Outcome<(Kind, usize)> {
+fn kind_of(data_type: i32) -> Outcome<(DataType, usize)> {
     Ok(match data_type {
-        1 => (Kind::F32, 4),
+        1 => (DataType::F32, 4),
         // 9 are truth values.
-        2 | 9 => (Kind::U8, 1),
-        3 => (Kind::I8, 1),
-        4 => (Kind::U16, 2),
-        5 => (Kind::I16, 2),
-        6 => (Kind::I32, 4),
-        7 => (Kind::I64, 8),
-        10 => (Kind::F16, 2),
-        11 => (Kind::F64, 8),
-        12 => (Kind::U32, 4),
-        13 => (Kind::U64, 8),
-        16 => (Kind::BF16, 2),
+        2 | 9 => (DataType::U8, 1),
+        3 => (DataType::I8, 1),
+        4 => (DataType::U16, 2),
+        5 => (DataType::I16, 2),
+        6 => (DataType::I32, 4),
+        7 => (DataType::I64, 8),
+        10 => (DataType::F16, 2),
+        11 => (DataType::F64, 8),
+        12 => (DataType::U32, 4),
+        13 => (DataType::U64, 8),
+        16 => (DataType::BF16, 2),
         other => return refuse(format!("needs a tensor of {}, which is not read", type_name(other))),
     })
 }
@@ -243,7 +245,7 @@ pub(super) fn type_name(data_type: i32) -> String {
 
 /// Whether a type of elements is one of floats, which a network computes with.
 pub(super) fn is_float(data_type: i32) -> bool {
-    matches!(kind_of(data_type), Ok((Kind::F32 | Kind::F64 | Kind::F16 | Kind::BF16, _)))
+    matches!(kind_of(data_type), Ok((DataType::F32 | DataType::F64 | DataType::F16 | DataType::BF16, _)))
 }
 
 fn floats<const BYTES: usize>(raw: &Bytes, of: impl Fn([u8; BYTES]) -> f32) -> Numbers {

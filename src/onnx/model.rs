@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use prost::bytes::Bytes;
 
-use super::builder::{Builder, Room, Value};
+use super::builder::{Builder, Datum, Room};
 use super::constant::{Constant, is_float, type_name};
 use super::file::Contents;
-use super::network::{Network, Output, Port, Source};
+use super::network::{Network, Origin, Output, Port};
 use super::node::Node;
 use super::operators;
 use super::refusal::{Outcome, Refusal, refuse};
@@ -235,7 +235,7 @@ impl Model {
             builder.input(name, shape).map_err(|refusal| named(name, refusal))?;
         }
         for (name, constant) in &self.fixed {
-            builder.set(name, Value::Known(constant.clone())).map_err(|refusal| named(name, refusal))?;
+            builder.set(name, Datum::Known(constant.clone())).map_err(|refusal| named(name, refusal))?;
         }
         for node in self.needed() {
             self.read(&mut builder, node).map_err(|refusal| refusal.of_node(&node.name, &node.operator))?;
@@ -285,7 +285,7 @@ impl Model {
         match self.contents.initializers.get(name) {
             Some(message) if builder.named(name).is_none() => {
                 let constant = Constant::read(message, self.contents.external.get(name))?;
-                builder.set(name, Value::Known(constant))
+                builder.set(name, Datum::Known(constant))
             }
             _ => Ok(()),
         }
@@ -296,8 +296,8 @@ impl Model {
         let value = builder.value(name)?;
         let port = Port { name: name.into(), shape: builder.shape(value).to_vec() };
         let source = match value {
-            &Value::Made(number) => Source::Made(number),
-            Value::Known(constant) => Source::Known(constant.to_tensor()?),
+            &Datum::Made(number) => Origin::Made(number),
+            Datum::Known(constant) => Origin::Known(constant.to_tensor()?),
         };
         Ok(Output { port, source })
     }

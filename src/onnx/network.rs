@@ -56,12 +56,12 @@ pub struct Port {
 #[derive(Debug)]
 pub(super) struct Output {
     pub(super) port: Port,
-    pub(super) source: Source,
+    pub(super) source: Origin,
 }
 
 /// Where an output comes from.
 #[derive(Debug)]
-pub(super) enum Source {
+pub(super) enum Origin {
     /// From a value of the network.
     Made(usize),
     /// From no input.
@@ -71,8 +71,8 @@ pub(super) enum Source {
 impl Output {
     fn made(&self) -> Option<usize> {
         match self.source {
-            Source::Made(value) => Some(value),
-            Source::Known(_) => None,
+            Origin::Made(value) => Some(value),
+            Origin::Known(_) => None,
         }
     }
 }
@@ -80,13 +80,13 @@ impl Output {
 /// What makes a value of others.
 pub(super) struct Part {
     pub(super) name: String,
-    pub(super) work: Work,
+    pub(super) work: PartWork,
     pub(super) note: Note,
     /// Values: first the inputs of the network, then the results of its parts.
     pub(super) inputs: Vec<usize>,
 }
 
-pub(super) enum Work {
+pub(super) enum PartWork {
     Module(Box<dyn Module<f32>>),
     Add,
     Multiply,
@@ -107,10 +107,10 @@ pub(super) enum Note {
 impl std::fmt::Debug for Part {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let kind = match &self.work {
-            Work::Module(module) => module.name(),
-            Work::Add => "Add".into(),
-            Work::Multiply => "Multiply".into(),
-            Work::Concat(_) => "Concat".into(),
+            PartWork::Module(module) => module.name(),
+            PartWork::Add => "Add".into(),
+            PartWork::Multiply => "Multiply".into(),
+            PartWork::Concat(_) => "Concat".into(),
         };
         write!(f, "{} ({kind}) of {:?}", self.name, self.inputs)
     }
@@ -205,7 +205,7 @@ impl Network {
     /// The only input and the only output.
     fn ends(&self) -> Result<(&Port, &Port)> {
         match (&self.0.inputs[..], &self.0.outputs[..]) {
-            ([input], [Output { port, source: Source::Made(_) }]) => Ok((input, port)),
+            ([input], [Output { port, source: Origin::Made(_) }]) => Ok((input, port)),
             (inputs, outputs) => Err(Error::Number {
                 what: "the number of inputs and outputs of an ONNX network that is used as a module",
                 expected: "one of each, which depend on each other: `Network::run` is for others",
@@ -263,10 +263,10 @@ impl Parts {
         for part in &self.steps {
             let inputs: Vec<_> = part.inputs.iter().map(|&value| values[value]).collect();
             let value = match (&part.work, &inputs[..]) {
-                (Work::Module(module), &[input, ..]) => graph.module(part.name.clone(), module, input),
-                (Work::Add, &[one, other]) => graph.add(one, other),
-                (Work::Multiply, &[one, other]) => graph.multiply(one, other),
-                (Work::Concat(axis), inputs) => graph.concat(*axis, inputs),
+                (PartWork::Module(module), &[input, ..]) => graph.module(part.name.clone(), module, input),
+                (PartWork::Add, &[one, other]) => graph.add(one, other),
+                (PartWork::Multiply, &[one, other]) => graph.multiply(one, other),
+                (PartWork::Concat(axis), inputs) => graph.concat(*axis, inputs),
                 // There are no parts of another number of inputs.
                 _ => graph.input(),
             };
@@ -374,15 +374,15 @@ fn unpacked(outputs: &[Output], made: Tensor<f32>) -> Result<Vec<Tensor<f32>>> {
     if !several {
         let mut made = Some(made);
         let of = |output: &Output| match &output.source {
-            Source::Known(known) => known.clone(),
-            Source::Made(_) => made.take().unwrap_or_default(),
+            Origin::Known(known) => known.clone(),
+            Origin::Made(_) => made.take().unwrap_or_default(),
         };
         return Ok(outputs.iter().map(of).collect());
     }
     let mut row = made.iter().copied();
     let of = |output: &Output| match &output.source {
-        Source::Known(known) => Ok(known.clone()),
-        Source::Made(_) => {
+        Origin::Known(known) => Ok(known.clone()),
+        Origin::Made(_) => {
             let count = element_count::<f32>(&output.port.shape)?;
             Tensor::from_vec(&output.port.shape, row.by_ref().take(count).collect())
         }

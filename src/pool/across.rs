@@ -1,13 +1,13 @@
 //! Rows of pixels, a block of registers at a time: where they lie, and what of a block is padding.
 
 use super::operation::Merge;
-use super::problem::{Part, Problem};
+use super::problem::{PlaneRows, PoolProblem};
 use crate::Element;
 use crate::simd::{Select, Simd, SimdMask, Vector, load_pixels};
 use crate::window::Axis;
 
 /// The rows of pixels under a band that are not padding, one after the other.
-pub(super) struct Source<'a, T> {
+pub(super) struct RowSource<'a, T> {
     /// All pixels; where the padding before the next row would start, which wraps around for the first of all; and how many rows are
     /// left.
     pixels: &'a [T],
@@ -21,13 +21,13 @@ pub(super) struct Source<'a, T> {
     copy: &'a mut [T],
 }
 
-impl<'a, T: Copy> Source<'a, T> {
+impl<'a, T: Copy> RowSource<'a, T> {
     /// Those among so many rows under a part, each read as far as `reach`; and how many rows of padding are above them. So many of the
     /// first pixels may be missing.
     #[inline(always)]
     pub(super) fn new(
-        problem: &Problem,
-        part: Part,
+        problem: &PoolProblem,
+        part: PlaneRows,
         count: usize,
         reach: usize,
         (pixels, skipped): (&'a [T], usize),

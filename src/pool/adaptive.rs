@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use super::boxed::Layout;
+use super::boxed::BoxLayout;
 use super::erased::Erased;
-use super::layer::Layer;
+use super::layer::PoolLayer;
 use super::planes::{Pooled, Sizes};
 use super::windows::LONG;
 use crate::module::check_shape;
@@ -88,7 +88,7 @@ impl<const N: usize> Boxes<N> {
     }
 
     /// Where the pixels of each output are; `None` where there are more axes than three, or more outputs than should be listed.
-    fn layout(&self) -> Result<Option<(Layout, Sizes)>> {
+    fn layout(&self) -> Result<Option<(BoxLayout, Sizes)>> {
         if N > 3 {
             return Ok(None);
         }
@@ -108,7 +108,7 @@ impl<const N: usize> Boxes<N> {
         let planes = self.input.batch.unwrap_or(1).saturating_mul(self.input.channel_count());
         let outputs: usize = self.output.spatial.iter().product();
         let sizes = Sizes { planes, plane, spatial_axes: N, units: outputs, unit: 1 };
-        Ok(Some((Layout::new(plane, ranges), sizes)))
+        Ok(Some((BoxLayout::new(plane, ranges), sizes)))
     }
 
     /// The planes of the input, pooled by the kernels or by what merges, where there is either.
@@ -118,7 +118,7 @@ impl<const N: usize> Boxes<N> {
         }
         let Some((layout, sizes)) = self.layout()? else { return Ok(None) };
         let windows = match self.window() {
-            Some(window) => Layer::new::<T>(&window, &self.input.to_vec())?.windows(None)?,
+            Some(window) => PoolLayer::new::<T>(&window, &self.input.to_vec())?.windows(None)?,
             None => None,
         };
         match windows {

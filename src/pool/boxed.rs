@@ -6,16 +6,16 @@ use std::sync::Arc;
 use super::Reduction;
 use super::kernels;
 use super::operation::Operation;
-use super::planes::{Cells, Compute, Given, Pooled, Sizes, pooled};
+use super::planes::{Cells, Compute, Input, Pooled, Sizes, pooled};
 use super::stretches::{Stretches, halved};
-use super::totals::{Rows, Totals};
+use super::totals::{BoxRows, Totals};
 use super::windows::{Strips, merge};
 use crate::simd::{Level, has_kernels, vectorized_narrow};
 use crate::{Element, Result};
 
 /// Boxes that share out a plane, each a product of ranges.
 #[derive(Debug, Clone)]
-pub struct Layout {
+pub struct BoxLayout {
     plane: [usize; 3],
     /// Pixels of a plane, and its boxes.
     pixels: usize,
@@ -23,7 +23,7 @@ pub struct Layout {
     ranges: Arc<[Vec<Range<usize>>; 3]>,
 }
 
-impl Layout {
+impl BoxLayout {
     pub(super) fn new(plane: [usize; 3], ranges: [Vec<Range<usize>>; 3]) -> Self {
         let (pixels, outputs) = (plane.iter().product(), ranges.iter().map(Vec::len).product());
         Self { plane, pixels, outputs, ranges: Arc::new(ranges) }
@@ -44,10 +44,10 @@ impl Layout {
 
     /// The pixels of an output, counted through all planes.
     #[inline(always)]
-    pub(super) fn rows(&self, unit: usize) -> Rows {
+    pub(super) fn rows(&self, unit: usize) -> BoxRows {
         let length = self.pixels;
         if self.outputs == 1 {
-            return Rows { start: unit * length, length, count: 1, pitch: 0, planes: 1, plane_pitch: 0 };
+            return BoxRows { start: unit * length, length, count: 1, pitch: 0, planes: 1, plane_pitch: 0 };
         }
         self.rows_of_box(unit / self.outputs * length, unit % self.outputs)
     }
@@ -57,7 +57,7 @@ impl Layout {
         (self.outputs == 1).then_some(self.pixels)
     }
 
-    fn rows_of_box(&self, plane: usize, output: usize) -> Rows {
+    fn rows_of_box(&self, plane: usize, output: usize) -> BoxRows {
         let [_, rows, columns] = self.plane;
         let [of_planes, of_rows, of_columns] = &*self.ranges;
         let across = &of_columns[output % of_columns.len()];
@@ -72,7 +72,7 @@ impl Layout {
                 (length, planes) = (length * planes, 1);
             }
         }
-        Rows { start, length, count, pitch: columns, planes, plane_pitch: rows * columns }
+        BoxRows { start, length, count, pitch: columns, planes, plane_pitch: rows * columns }
     }
 }
 
@@ -81,19 +81,19 @@ impl Layout {
 pub(super) struct Boxed {
     pub(super) operation: Operation,
     pub(super) level: Level,
-    pub(super) layout: Layout,
+    pub(super) layout: BoxLayout,
 }
 
 impl Boxed {
     /// `None` where there is no kernel for the pixels, the level or the operation.
-    pub(super) fn new<T: Element>(operation: Operation, layout: Layout, level: Level) -> Option<Self> {
+    pub(super) fn new<T: Element>(operation: Operation, layout: BoxLayout, level: Level) -> Option<Self> {
         let has_kernel = T::HAS_KERNELS && has_kernels(level) && !matches!(operation, Operation::Lp { .. });
         has_kernel.then_some(Self { operation, level, layout })
     }
 }
 
 impl<T: Element> Compute<T> for Boxed {
-    fn compute(&self, Given { pixels, first, .. }: Given<'_, T>, output: &mut [T], _: &mut Cells, _: &mut [T]) {
+    fn compute(&self, Input { pixels, first, .. }: Input<'_, T>, output: &mut [T], _: &mut Cells, _: &mut [T]) {
         let totals = Totals { pixels, boxes: &self.layout, first, start: self.operation.start(), output };
         kernels::of::<T>().totals(self.level, self.operation, totals);
     }
@@ -115,11 +115,11 @@ impl<T: Element> Compute<T> for Boxed {
 pub(super) struct Stepped<R, const OWN: bool> {
     pub(super) reduction: R,
     pub(super) level: Level,
-    pub(super) layout: Layout,
+    pub(super) layout: BoxLayout,
 }
 
 impl<T: Element, R: Reduction<T>, const OWN: bool> Compute<T> for Stepped<R, OWN> {
-    fn compute(&self, Given { pixels, first, .. }: Given<'_, T>, output: &mut [T], _: &mut Cells, _: &mut [T]) {
+    fn compute(&self, Input { pixels, first, .. }: Input<'_, T>, output: &mut [T], _: &mut Cells, _: &mut [T]) {
         if OWN {
             vectorized_narrow(
                 self.level,
@@ -139,7 +139,7 @@ impl<T: Element, R: Reduction<T>, const OWN: bool> Compute<T> for Stepped<R, OWN
 /// Pools boxes by the steps of a reduction that merges.
 pub(super) fn by_steps<T: Element, R: Reduction<T>, const OWN: bool>(
     reduction: &R,
-    layout: Layout,
+    layout: BoxLayout,
     sizes: Sizes,
 ) -> Result<Box<dyn Pooled<T>>> {
     pooled(Stepped::<R, OWN> { reduction: reduction.clone(), level: Level::new(), layout }, sizes)
@@ -149,7 +149,7 @@ pub(super) fn by_steps<T: Element, R: Reduction<T>, const OWN: bool>(
 pub(super) fn by_kernels<T: Element, R: Reduction<T>>(
     operation: Operation,
     reduction: &R,
-    layout: Layout,
+    layout: BoxLayout,
     sizes: Sizes,
 ) -> Result<Box<dyn Pooled<T>>> {
     let (operation, level) = (operation.simplest(), Level::new());

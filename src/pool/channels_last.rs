@@ -9,7 +9,7 @@
 
 use super::kernels;
 use super::operation::{Largest, Merge, by_operation};
-use super::problem::Problem;
+use super::problem::PoolProblem;
 use crate::Element;
 use crate::kernels::transpose::SideBySide;
 use crate::simd::{Level, Pixel, Simd, Vector};
@@ -30,7 +30,7 @@ const TILE_BYTES: usize = 16 * 1024;
 /// [`MOST_TAPS`] pixels at most.
 pub(super) fn maxima<T: Element>(
     level: Level,
-    problem: &Problem,
+    problem: &PoolProblem,
     (pixels, channels, first): (&[T], usize, usize),
     tile: &mut [T],
     output: &mut [T],
@@ -63,7 +63,7 @@ pub(super) fn maxima<T: Element>(
 
 /// Some rows of windows, in some channels.
 pub(super) struct ChannelWindows<'a, T> {
-    problem: &'a Problem,
+    problem: &'a PoolProblem,
     pixels: &'a [T],
     /// All channels, and those that are computed: from the first of the pixels on.
     channels: usize,

@@ -2,13 +2,13 @@
 
 use super::operation::MARGIN;
 use super::operation::Operation;
-use super::problem::Problem;
+use super::problem::PoolProblem;
 use crate::tensor::collected;
 use crate::window::Axis;
 
 /// How many pixels a window counts: a number for each column of outputs, times one for the row.
 #[derive(Debug, Clone)]
-pub(super) struct Counts<T> {
+pub(super) struct ColumnCounts<T> {
     /// Room for a register behind the last.
     pub(super) columns: Vec<T>,
     /// For each row of outputs on each of the other axes.
@@ -16,8 +16,8 @@ pub(super) struct Counts<T> {
     rows: Vec<usize>,
 }
 
-impl<T: Copy + Default> Counts<T> {
-    pub(super) fn new(problem: &Problem, operation: Operation, number: fn(usize, bool) -> T) -> Option<Self> {
+impl<T: Copy + Default> ColumnCounts<T> {
+    pub(super) fn new(problem: &PoolProblem, operation: Operation, number: fn(usize, bool) -> T) -> Option<Self> {
         let include_pad = operation.count_include_pad();
         let mut columns = Vec::new();
         let (mut planes, mut rows) = (Vec::new(), Vec::new());

@@ -1,10 +1,10 @@
 //! A reduction whose accumulator is forgotten.
 
 use super::Reduction;
-use super::boxed::Layout;
+use super::boxed::BoxLayout;
 use super::operation::Operation;
 use super::planes::{Pooled, Sizes};
-use super::windows::{Windows, merges};
+use super::windows::{PoolWindows, merges};
 use crate::{Element, Result};
 
 /// [`Reduction`], as a `dyn`: what checks and plans a layer is compiled once for all of them, and not in every program for each that it
@@ -20,10 +20,10 @@ pub(super) trait Erased<T: Element> {
     fn is_merging(&self) -> bool;
 
     /// [`Reduction::windows`]
-    fn pool_windows(&self, windows: Windows) -> Result<Box<dyn Pooled<T>>>;
+    fn pool_windows(&self, windows: PoolWindows) -> Result<Box<dyn Pooled<T>>>;
 
     /// [`Reduction::boxes`]
-    fn pool_boxes(&self, layout: Layout, sizes: Sizes) -> Result<Box<dyn Pooled<T>>>;
+    fn pool_boxes(&self, layout: BoxLayout, sizes: Sizes) -> Result<Box<dyn Pooled<T>>>;
 
     /// Of all these pixels at once, so that a sum can be taken in halves: by rows, its error would grow with their number.
     fn of_all(&self, pixels: &[T]) -> T;
@@ -42,11 +42,11 @@ impl<T: Element, R: Reduction<T>> Erased<T> for R {
         merges(self)
     }
 
-    fn pool_windows(&self, windows: Windows) -> Result<Box<dyn Pooled<T>>> {
+    fn pool_windows(&self, windows: PoolWindows) -> Result<Box<dyn Pooled<T>>> {
         self.windows(windows)
     }
 
-    fn pool_boxes(&self, layout: Layout, sizes: Sizes) -> Result<Box<dyn Pooled<T>>> {
+    fn pool_boxes(&self, layout: BoxLayout, sizes: Sizes) -> Result<Box<dyn Pooled<T>>> {
         self.boxes(layout, sizes)
     }
 

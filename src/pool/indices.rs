@@ -3,7 +3,7 @@
 use std::iter;
 
 use super::planes::OF_TAPS;
-use super::walk::{BLOCK, Taps, neighbours};
+use super::walk::{BLOCK, RowTaps, neighbours};
 use super::{Pool, Selection};
 use crate::parallel::share;
 use crate::simd::{Level, vectorized};
@@ -34,7 +34,7 @@ impl<R, const N: usize> Pool<R, N> {
             let units = sizes.piece::<i64>(workers, 1);
             let length = units * sizes.unit;
             let is_pairs = layer.is_pairs();
-            let picks = Picks { reduction: &self.reduction, taps: Taps::new(layer.geometry)?, is_pairs };
+            let picks = Picks { reduction: &self.reduction, taps: RowTaps::new(layer.geometry)?, is_pairs };
             let pieces = values.chunks_mut(length).zip(indices.chunks_mut(length)).enumerate();
             share(iter::repeat_n((), workers), pieces, |(), (piece, (values, indices))| {
                 picks.rows(&pixels, piece * units, values, indices);
@@ -47,7 +47,7 @@ impl<R, const N: usize> Pool<R, N> {
 /// Windows of which one pixel each is picked.
 struct Picks<'a, R, const N: usize> {
     reduction: &'a R,
-    taps: Taps<N>,
+    taps: RowTaps<N>,
     /// Whether windows are 2×2 and lie side by side: the commonest.
     is_pairs: bool,
 }

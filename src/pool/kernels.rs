@@ -1,13 +1,13 @@
 //! The kernels, compiled here for every pixel and level: a program that uses the crate need not compile them again.
 
-use super::boxed::{self, Layout};
+use super::boxed::{self, BoxLayout};
 use super::channels;
 use super::operation::{Largest, Mean, Norm, Operation, PlainLargest, PlainSmallest, Smallest};
 use super::pairs::{self, Pairs};
 use super::planes::{Pooled, Sizes};
-use super::small::{self, Rows};
+use super::small::{self, SmallRows};
 use super::totals::{self, Totals};
-use super::windows::Windows;
+use super::windows::PoolWindows;
 use super::{Average, L2, Lp, Max, Min};
 use crate::Result;
 use crate::element::{Element, Family};
@@ -17,8 +17,8 @@ use crate::simd::{Level, Pixel, vectorized_narrow};
 /// The kernels of one type of pixels, as code for every type calls them. Norms are for floats alone.
 ///
 /// Its methods are not generic, so this crate has their code.
-pub(super) trait Kernels<T: Element>: Sync {
-    fn small(&self, level: Level, operation: Operation, small: Rows<'_, T>);
+pub(super) trait PoolKernels<T: Element>: Sync {
+    fn small(&self, level: Level, operation: Operation, small: SmallRows<'_, T>);
     fn pairs(&self, level: Level, operation: Operation, pairs: Pairs<'_, T>);
     fn totals(&self, level: Level, operation: Operation, totals: Totals<'_, T>);
     /// The means of some channels, from the `first` on, that lie side by side; says whether there is a kernel for that.
@@ -26,13 +26,13 @@ pub(super) trait Kernels<T: Element>: Sync {
     /// Puts channels that lie side by side into rows; says whether there is a kernel for that.
     fn transpose(&self, level: Level, task: SideBySide<'_, T>) -> bool;
     /// What pools windows by a reduction of this crate.
-    fn windows(&self, operation: Operation, windows: Windows) -> Result<Box<dyn Pooled<T>>>;
+    fn windows(&self, operation: Operation, windows: PoolWindows) -> Result<Box<dyn Pooled<T>>>;
     /// The same of boxes.
-    fn boxes(&self, operation: Operation, layout: Layout, sizes: Sizes) -> Result<Box<dyn Pooled<T>>>;
+    fn boxes(&self, operation: Operation, layout: BoxLayout, sizes: Sizes) -> Result<Box<dyn Pooled<T>>>;
 }
 
 /// The kernels of an element.
-pub(super) fn of<T: Element>() -> &'static dyn Kernels<T> {
+pub(super) fn of<T: Element>() -> &'static dyn PoolKernels<T> {
     T::member::<Elements>()
 }
 
@@ -42,9 +42,9 @@ struct Elements;
 macro_rules! family {
     ($($pixel:ident)*) => {
         impl Family for Elements {
-            type Of<T: Element> = &'static dyn Kernels<T>;
+            type Of<T: Element> = &'static dyn PoolKernels<T>;
             $(
-                fn $pixel() -> &'static dyn Kernels<$pixel> {
+                fn $pixel() -> &'static dyn PoolKernels<$pixel> {
                     &Elements
                 }
             )*
@@ -127,7 +127,7 @@ macro_rules! of_floats {
 
 macro_rules! kernels {
     ($operations:ident, $pooled:ident, $($pixel:ident)*) => {$(
-        impl Kernels<$pixel> for Elements {
+        impl PoolKernels<$pixel> for Elements {
             fn pairs(&self, level: Level, operation: Operation, pairs: Pairs<'_, $pixel>) {
                 if $pixel::HAS_KERNELS {
                     $operations!(level, operation, pairs);
@@ -142,11 +142,11 @@ macro_rules! kernels {
 
             of_features!($pixel);
 
-            fn windows(&self, operation: Operation, windows: Windows) -> Result<Box<dyn Pooled<$pixel>>> {
+            fn windows(&self, operation: Operation, windows: PoolWindows) -> Result<Box<dyn Pooled<$pixel>>> {
                 $pooled!(operation, |reduction| windows.by_kernels(operation, reduction))
             }
 
-            fn boxes(&self, operation: Operation, layout: Layout, sizes: Sizes) -> Result<Box<dyn Pooled<$pixel>>> {
+            fn boxes(&self, operation: Operation, layout: BoxLayout, sizes: Sizes) -> Result<Box<dyn Pooled<$pixel>>> {
                 $pooled!(operation, |reduction| boxed::by_kernels(operation, &reduction, layout, sizes))
             }
         }
@@ -155,7 +155,7 @@ macro_rules! kernels {
 
 macro_rules! no_small_windows {
     ($pixel:ident) => {
-        fn small(&self, _: Level, operation: Operation, _: Rows<'_, $pixel>) {
+        fn small(&self, _: Level, operation: Operation, _: SmallRows<'_, $pixel>) {
             unreachable!("{operation:?} has no such kernel for these")
         }
     };
@@ -164,7 +164,7 @@ macro_rules! no_small_windows {
 /// What is compiled for features, `f32`, and in part for pictures, bytes: windows of 3×3, and channels that lie side by side.
 macro_rules! of_features {
     (f32) => {
-        fn small(&self, level: Level, operation: Operation, small: Rows<'_, f32>) {
+        fn small(&self, level: Level, operation: Operation, small: SmallRows<'_, f32>) {
             match operation {
                 Operation::Max => small::compute(level, small, Largest),
                 Operation::Average { .. } => small::compute(level, small, Mean),

@@ -5,19 +5,19 @@ use std::ops::Range;
 use super::erased::Erased;
 use super::operation::Operation;
 use super::planes::{Pooled, Sizes};
-use super::problem::Problem;
-use super::windows::{Of, Windows};
+use super::problem::PoolProblem;
+use super::windows::{Of, PoolWindows};
 use crate::tensor::{MapShape, TensorView, TensorViewMut, element_count};
 use crate::window::{Axis, Geometry, Window};
 use crate::{Band, Element, Plan, Quads, Result};
 
 /// A pooling whose parameters fit an input.
-pub(super) struct Layer<const N: usize> {
+pub(super) struct PoolLayer<const N: usize> {
     pub(super) geometry: Geometry<N>,
     pub(super) output: MapShape<N>,
 }
 
-impl<const N: usize> Layer<N> {
+impl<const N: usize> PoolLayer<N> {
     pub(super) fn new<T>(window: &Window<N>, input: &[usize]) -> Result<Self> {
         let input = MapShape::read(input, &format!("the input of a {N}-D pooling"))?;
         let geometry = window.geometry(input.spatial)?.refuse_empty_windows()?;
@@ -28,7 +28,7 @@ impl<const N: usize> Layer<N> {
 
     /// Whether windows are 2×2 and lie side by side, each whole.
     pub(super) fn is_pairs(&self) -> bool {
-        matches!(Problem::new(&self.geometry), Ok(Some(problem)) if problem.is_pairs())
+        matches!(PoolProblem::new(&self.geometry), Ok(Some(problem)) if problem.is_pairs())
     }
 
     /// The band of some rows of outputs of a window.
@@ -47,9 +47,9 @@ impl<const N: usize> Layer<N> {
         banded.and_then(|(_, banded)| window.of_geometry(&banded)).ok_or_else(|| band.misfit(input_shape))
     }
 
-    pub(super) fn windows(&self, of: Option<Of>) -> Result<Option<Windows>> {
-        let Some(problem) = Problem::new(&self.geometry)? else { return Ok(None) };
-        Ok(Some(Windows { problem, sizes: self.sizes(), is_vast: self.is_vast(), of }))
+    pub(super) fn windows(&self, of: Option<Of>) -> Result<Option<PoolWindows>> {
+        let Some(problem) = PoolProblem::new(&self.geometry)? else { return Ok(None) };
+        Ok(Some(PoolWindows { problem, sizes: self.sizes(), is_vast: self.is_vast(), of }))
     }
 
     /// What a band of this layer is a band of; `None` for one of all pixels and outputs, which is the whole.
@@ -58,7 +58,7 @@ impl<const N: usize> Layer<N> {
         if (band.input.len(), band.output.len()) == (axes[0].length(), axes[0].outputs()) {
             return Ok(None);
         }
-        let pairs = Problem::new(&self.geometry)?.is_some_and(|problem| problem.is_pairs());
+        let pairs = PoolProblem::new(&self.geometry)?.is_some_and(|problem| problem.is_pairs());
         Ok(Some(match N {
             2 => Of { first: band.output.start, rows: axes[0].length(), pairs },
             // Volumes are cut between planes, and what has one axis has one row.

@@ -48,7 +48,7 @@ use crate::module::{Module, Operator, check_shape};
 use crate::tensor::{TensorView, TensorViewMut};
 use crate::window::Window;
 use crate::{Band, Bands, Element, IntoPadding, IntoPerAxis, Lowering, Plan, Pooling, Quads, Result};
-use layer::Layer;
+use layer::PoolLayer;
 use windows::Of;
 
 /// Pools whose reduction is known by name, for one to three spatial axes: what they compute, a formula of the pixels `p` under a
@@ -217,8 +217,8 @@ impl<R, const N: usize> Pool<R, N> {
     }
 
     /// `R` is checked where the element type is known.
-    fn layer<T>(&self, input: &[usize]) -> Result<Layer<N>> {
-        Layer::new::<T>(&self.window, input)
+    fn layer<T>(&self, input: &[usize]) -> Result<PoolLayer<N>> {
+        PoolLayer::new::<T>(&self.window, input)
     }
 }
 
@@ -252,7 +252,7 @@ impl<R: Send + Sync, const N: usize> Operator for Pool<R, N> {
 
 impl<R, const N: usize> Pool<R, N> {
     /// The plan of a layer, which may be a band.
-    fn planned<T: Element>(&self, layer: &Layer<N>, input_shape: &[usize], of: Option<Of>) -> Result<Plan<T>>
+    fn planned<T: Element>(&self, layer: &PoolLayer<N>, input_shape: &[usize], of: Option<Of>) -> Result<Plan<T>>
     where
         R: Reduction<T>,
     {

@@ -1,13 +1,13 @@
 //! Where the outputs of a band go.
 
-use super::counts::Counts;
-use super::problem::Part;
+use super::counts::ColumnCounts;
+use super::problem::PlaneRows;
 use crate::Element;
 
 /// The outputs of some rows of one plane, and what they are divided by.
 pub(super) struct Outputs<'a, T> {
-    pub(super) counts: &'a Counts<T>,
-    pub(super) part: Part,
+    pub(super) counts: &'a ColumnCounts<T>,
+    pub(super) part: PlaneRows,
     /// Outputs of a row.
     pub(super) length: usize,
     /// From the first of the rows on. What is behind the last row is computed later: kernels spoil it.

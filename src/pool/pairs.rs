@@ -46,7 +46,7 @@ impl<T: Element> Pairs<'_, T> {
         let lanes = T::Pixels::<S>::LEN;
         let inverse = T::Pixels::<S>::splat(simd, self.inverse);
         let last = self.outputs - lanes;
-        let (mut place, mut ahead) = (Place::new(&self), Ahead::of(self.pixels));
+        let (mut place, mut ahead) = (RowStarts::new(&self), Ahead::of(self.pixels));
         for out in self.output.chunks_exact_mut(self.outputs) {
             let pixels = &self.pixels[place.next()..];
             ahead.read(pixels);
@@ -69,7 +69,7 @@ impl<T: Element> Pairs<'_, T> {
     fn narrow<S: Simd, O: Merge<T>>(self, simd: S) {
         let lanes = T::Pixels::<S>::LEN;
         let inverse = T::Pixels::<S>::splat(simd, self.inverse);
-        let (mut place, mut ahead) = (Place::new(&self), Ahead::of(self.pixels));
+        let (mut place, mut ahead) = (RowStarts::new(&self), Ahead::of(self.pixels));
         for at in (0..self.output.len()).step_by(self.outputs) {
             let upper = place.next();
             ahead.read(&self.pixels[upper..]);
@@ -101,7 +101,7 @@ impl<T: Element> Pairs<'_, T> {
 }
 
 /// Where the pixels under each row of outputs start.
-struct Place {
+struct RowStarts {
     at: usize,
     row_of_outputs: usize,
     rows_of_outputs: usize,
@@ -110,7 +110,7 @@ struct Place {
     left_over: usize,
 }
 
-impl Place {
+impl RowStarts {
     #[inline(always)]
     fn new<T>(&Pairs { rows, row, first, skipped, .. }: &Pairs<'_, T>) -> Self {
         let (step, left_over, rows_of_outputs) = (2 * row, rows % 2 * row, rows / 2);

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use ndarray::{ArrayView5, Axis};
 
 use super::operation::WIDEST;
-use super::strided::{Bands, STAGED_BYTES, lie_side_by_side, pixel_by_pixel};
-use crate::module::{Plan, Run};
+use super::strided::{PlaneBands, STAGED_BYTES, lie_side_by_side, pixel_by_pixel};
+use crate::module::{Plan, RunPlan};
 use crate::parallel::{PIECES, share, share_by, workers_for};
 use crate::tensor::{TensorView, TensorViewMut, filled};
 use crate::{Element, Result};
@@ -26,7 +26,7 @@ pub(super) const OF_PASSES: usize = 4;
 
 /// Pixels, and which units are to be computed from them: units are rows of outputs.
 #[derive(Clone, Copy)]
-pub(super) struct Given<'a, T> {
+pub(super) struct Input<'a, T> {
     /// From a plane on, without so many of its first pixels: those are under none of the units.
     pub(super) pixels: &'a [T],
     pub(super) skipped: usize,
@@ -38,7 +38,7 @@ pub(super) struct Given<'a, T> {
 /// to pool them.
 pub(super) trait Compute<T>: Send + Sync + 'static {
     /// Computes outputs, in memory that only this knows the type of.
-    fn compute(&self, given: Given<'_, T>, output: &mut [T], cells: &mut Cells, spare: &mut [T]);
+    fn compute(&self, given: Input<'_, T>, output: &mut [T], cells: &mut Cells, spare: &mut [T]);
 
     /// What it computes by, in a word or two.
     fn algorithm(&self) -> &'static str;
@@ -178,27 +178,27 @@ pub(super) struct Worker<T> {
 
 /// A pooling with all it needs to run.
 #[derive(Clone)]
-pub(super) struct Planes<T> {
+pub(super) struct PoolPlan<T> {
     compute: Arc<dyn Compute<T>>,
     sizes: Sizes,
     workers: Vec<Worker<T>>,
     /// Units that a worker takes at a time.
     piece: usize,
-    bands: Bands,
+    bands: PlaneBands,
     /// Room for an output that lies otherwise than row by row.
     staging: Vec<T>,
 }
 
-/// [`Planes`], for who need not know what they are.
+/// [`PoolPlan`], for who need not know what they are.
 pub trait Pooled<T: Element> {
-    /// [`Planes::run_dense`]
+    /// [`PoolPlan::run_dense`]
     fn run_dense(&mut self, pixels: &[T], output: &mut [T]);
 
     /// A plan for inputs and outputs of these shapes, in any order.
     fn into_plan(self: Box<Self>, input: &[usize], output: &[usize]) -> Result<Plan<T>>;
 }
 
-impl<T: Element> Pooled<T> for Planes<T> {
+impl<T: Element> Pooled<T> for PoolPlan<T> {
     fn run_dense(&mut self, pixels: &[T], output: &mut [T]) {
         self.run_dense(pixels, output);
     }
@@ -216,10 +216,10 @@ pub(super) fn pooled<T: Element>(compute: impl Compute<T>, sizes: Sizes) -> Resu
 /// The same for what is shared already.
 pub(super) fn shared<T: Element>(compute: Arc<dyn Compute<T>>, sizes: Sizes) -> Result<Box<dyn Pooled<T>>> {
     let workers = sizes.workers::<T>(compute.weight());
-    Ok(Box::new(Planes::new(compute, sizes, workers)?))
+    Ok(Box::new(PoolPlan::new(compute, sizes, workers)?))
 }
 
-impl<T: Element> Planes<T> {
+impl<T: Element> PoolPlan<T> {
     pub(super) fn new(compute: Arc<dyn Compute<T>>, sizes: Sizes, workers: usize) -> Result<Self> {
         let piece = sizes.piece::<T>(workers, compute.least_units());
         let worker = || {
@@ -227,7 +227,7 @@ impl<T: Element> Planes<T> {
             Ok(Worker { cells: compute.cells()?, spare, turned: Vec::new() })
         };
         let workers = (0..workers).map(|_| worker()).collect::<Result<_>>()?;
-        let bands = Bands::new::<T>(&*compute, &sizes, STAGED_BYTES);
+        let bands = PlaneBands::new::<T>(&*compute, &sizes, STAGED_BYTES);
         Ok(Self { compute, sizes, workers, piece, bands, staging: Vec::new() })
     }
 
@@ -240,7 +240,7 @@ impl<T: Element> Planes<T> {
     /// The same for inputs of which so many bytes are put in order at a time.
     #[cfg(test)]
     pub(super) fn in_bands(self, bytes: usize) -> Self {
-        Self { bands: Bands::new::<T>(&*self.compute, &self.sizes, bytes), ..self }
+        Self { bands: PlaneBands::new::<T>(&*self.compute, &self.sizes, bytes), ..self }
     }
 
     /// The same with room for inputs and outputs that lie otherwise than row by row.
@@ -259,7 +259,7 @@ impl<T: Element> Planes<T> {
         share(workers.iter_mut(), pieces, |worker, (number, output)| {
             let first = number * *piece;
             let pixels = &pixels[first / sizes.units * sizes.pixels()..];
-            let given = Given { pixels, skipped: 0, first: first % sizes.units };
+            let given = Input { pixels, skipped: 0, first: first % sizes.units };
             compute.compute(given, output, &mut worker.cells, &mut worker.spare);
         });
     }
@@ -331,7 +331,7 @@ impl<T: Element> Planes<T> {
     }
 }
 
-impl<T: Element> Run<T> for Planes<T> {
+impl<T: Element> RunPlan<T> for PoolPlan<T> {
     fn run(&mut self, input: TensorView<'_, T>, mut output: TensorViewMut<'_, T>) -> Result<()> {
         if output.as_slice_mut().is_none() && self.run_apart(&input, output.view_mut()) {
             return Ok(());

@@ -7,13 +7,13 @@ use crate::window::{Axis, AxisSpec, Geometry};
 
 /// Some rows of outputs of one plane.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Part {
+pub(super) struct PlaneRows {
     pub(super) plane: usize,
     pub(super) first: usize,
     pub(super) rows: usize,
 }
 
-/// Where rows of pixels start: see [`Problem::under`].
+/// Where rows of pixels start: see [`PoolProblem::under`].
 #[derive(Clone, Copy)]
 pub(super) struct Under {
     plane: usize,
@@ -41,11 +41,11 @@ impl Under {
 
 /// Windows over a plane, axes outermost first; axes that the layer lacks have one pixel and one output.
 #[derive(Debug, Clone)]
-pub(super) struct Problem {
+pub(super) struct PoolProblem {
     pub(super) axes: [Axis; 3],
 }
 
-impl Problem {
+impl PoolProblem {
     /// `None` for more than three spatial axes.
     pub(super) fn new<const N: usize>(geometry: &Geometry<N>) -> Result<Option<Self>> {
         if N > 3 {
@@ -69,7 +69,7 @@ impl Problem {
 
     /// The rows of pixels under a part, in the plane of one tap.
     #[inline(always)]
-    pub(super) fn under(&self, part: Part, tap: usize) -> Under {
+    pub(super) fn under(&self, part: PlaneRows, tap: usize) -> Under {
         let [planes, rows, columns] = &self.axes;
         let plane = usize::try_from(planes.position(part.plane, tap)).ok().filter(|&plane| plane < planes.length());
         let rows_end = if plane.is_some() { rows.length() } else { 0 };
@@ -115,7 +115,7 @@ impl Problem {
         mut pixels: &[T],
         first: usize,
         mut output: &mut [T],
-        mut compute: impl FnMut(&[T], Part, &mut [T]),
+        mut compute: impl FnMut(&[T], PlaneRows, &mut [T]),
     ) {
         let [_, rows, columns] = &self.axes;
         let mut unit = first;
@@ -126,7 +126,7 @@ impl Problem {
             let (plane, first) = (unit / rows.outputs(), unit % rows.outputs());
             let left = output.len() / columns.outputs();
             let rows = most.min(rows.outputs() - first).min(left);
-            compute(pixels, Part { plane, first, rows }, output);
+            compute(pixels, PlaneRows { plane, first, rows }, output);
             output = &mut output[rows * columns.outputs()..];
             unit += rows;
         }

@@ -1,9 +1,9 @@
 //! [`Reduction`]: what a pooling computes from the pixels of a window.
 
-use super::boxed::{self, Layout};
+use super::boxed::{self, BoxLayout};
 use super::operation::Operation;
 use super::planes::{Pooled, Sizes};
-use super::windows::Windows;
+use super::windows::PoolWindows;
 use crate::{Element, Result};
 
 /// Reduces the pixels of a window to one value: the maximum, the average, or a reduction of your own.
@@ -114,7 +114,7 @@ pub trait Reduction<T>: Clone + Send + Sync + 'static {
     /// What pools these windows. A reduction of this crate overrides it, so that a program which uses one need not compile what
     /// pools by the steps of any other.
     #[doc(hidden)]
-    fn windows(&self, windows: Windows) -> Result<Box<dyn Pooled<T>>>
+    fn windows(&self, windows: PoolWindows) -> Result<Box<dyn Pooled<T>>>
     where
         T: Element,
     {
@@ -123,7 +123,7 @@ pub trait Reduction<T>: Clone + Send + Sync + 'static {
 
     /// What pools these boxes, by a reduction that has kernels or merges.
     #[doc(hidden)]
-    fn boxes(&self, layout: Layout, sizes: Sizes) -> Result<Box<dyn Pooled<T>>>
+    fn boxes(&self, layout: BoxLayout, sizes: Sizes) -> Result<Box<dyn Pooled<T>>>
     where
         T: Element,
     {

@@ -1,11 +1,11 @@
 //! The reductions of this crate.
 
-use super::boxed::Layout;
+use super::boxed::BoxLayout;
 use super::kernels;
 use super::operation::Operation;
 use super::planes::{Pooled, Sizes};
 use super::reduction::{Reduction, Selection};
-use super::windows::Windows;
+use super::windows::PoolWindows;
 use crate::element::{Element, Float, pairwise_sum};
 use crate::{Error, Result};
 
@@ -94,12 +94,12 @@ macro_rules! of_this_crate {
             Some($operation)
         }
 
-        fn windows(&self, windows: Windows) -> Result<Box<dyn Pooled<T>>> {
+        fn windows(&self, windows: PoolWindows) -> Result<Box<dyn Pooled<T>>> {
             let $reduction = self;
             kernels::of::<T>().windows($operation, windows)
         }
 
-        fn boxes(&self, layout: Layout, sizes: Sizes) -> Result<Box<dyn Pooled<T>>> {
+        fn boxes(&self, layout: BoxLayout, sizes: Sizes) -> Result<Box<dyn Pooled<T>>> {
             let $reduction = self;
             kernels::of::<T>().boxes($operation, layout, sizes)
         }

@@ -1,6 +1,6 @@
 //! The definition of a pooling, as a loop over windows: the oracle that every faster way is held against.
 
-use super::{Layer, Pool, Reduction};
+use super::{Pool, PoolLayer, Reduction};
 use crate::tensor::{Tensor, TensorView};
 use crate::{AsView, Element, Result};
 
@@ -36,7 +36,7 @@ pub fn forward<T: Element, R: Reduction<T>, const N: usize>(
 /// The same for a layer that is known to fit, into memory in row-major order.
 pub(super) fn write<T: Element, R: Reduction<T>, const N: usize>(
     pool: &Pool<R, N>,
-    layer: &Layer<N>,
+    layer: &PoolLayer<N>,
     pixels: &[T],
     output: &mut [T],
 ) -> Result<()> {

@@ -1,9 +1,9 @@
 //! Rows of so few registers that their pixels are read once, straight from the input, and merged by windows in registers.
 
-use super::across::{Across, Source};
+use super::across::{Across, RowSource};
 use super::operation::{Merge, merge_each};
 use super::outputs::Outputs;
-use super::small::Rows;
+use super::small::SmallRows;
 use crate::Element;
 use crate::simd::{Simd, Vector, store_pixels};
 
@@ -13,7 +13,7 @@ const MOST: usize = 2;
 /// Registers of fewer lanes hold too little of a row for it to be compiled for them.
 pub(super) const LEAST_LANES: usize = 8;
 
-impl<T: Element> Rows<'_, T> {
+impl<T: Element> SmallRows<'_, T> {
     /// Windows of 3×3 at stride 1.
     #[inline(always)]
     pub(super) fn short<S: Simd, O: Merge<T>, const REGISTERS: usize>(&mut self, simd: S) -> T::Pixels<S> {
@@ -23,7 +23,7 @@ impl<T: Element> Rows<'_, T> {
         let count = outputs.part.rows + 2;
         let (copy, spare) = memory[small.copy..].split_at_mut(small.ring - small.copy);
         let (mut source, first) =
-            Source::new(&small.problem, outputs.part, count, across.reach, (*pixels, *skipped), copy);
+            RowSource::new(&small.problem, outputs.part, count, across.reach, (*pixels, *skipped), copy);
         let mut places = Places::new(outputs, spare, REGISTERS * T::Pixels::<S>::LEN);
         let mut nans = T::Pixels::<S>::splat(simd, T::default());
         let mut above = [[across.start; REGISTERS]; 2];

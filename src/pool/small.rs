@@ -14,19 +14,19 @@
 
 use std::array;
 
-use super::across::{Across, Source};
-use super::counts::Counts;
+use super::across::{Across, RowSource};
+use super::counts::ColumnCounts;
 use super::operation::MARGIN;
 use super::operation::{Merge, by_operation};
 use super::outputs::Outputs;
-use super::problem::Problem;
+use super::problem::PoolProblem;
 use super::short::LEAST_LANES;
 use crate::Element;
 use crate::simd::cache::LINE;
 use crate::simd::{Simd, SimdMask, Vector};
 use crate::window::Axis;
 
-by_operation!(Rows by run);
+by_operation!(SmallRows by run);
 
 /// Rows and columns of a window.
 const SIZE: usize = 3;
@@ -34,7 +34,7 @@ const SIZE: usize = 3;
 /// Windows of 3×3 at strides of 1 or 2, and the memory that a thread needs for them.
 #[derive(Debug, Clone)]
 pub(super) struct Small {
-    pub(super) problem: Problem,
+    pub(super) problem: PoolProblem,
     /// Where the memory has room for the pixels of a row, the padding before them included. Before that is a row of padding.
     pub(super) copy: usize,
     /// Where it has the merged rows: the ring; two rows that means are divided by; and one for outputs that have no room.
@@ -45,7 +45,7 @@ pub(super) struct Small {
 
 impl Small {
     /// `None` for other windows.
-    pub(super) fn new(problem: &Problem) -> Option<Self> {
+    pub(super) fn new(problem: &PoolProblem) -> Option<Self> {
         let [planes, rows, columns] = &problem.axes;
         let alike = |axis: &Axis| (axis.size(), axis.stride(), axis.dilation());
         let fits = matches!(alike(columns), (SIZE, 1 | 2, 1)) && alike(rows) == alike(columns);
@@ -64,7 +64,7 @@ impl Small {
 }
 
 /// Some rows of outputs of one plane.
-pub(super) struct Rows<'a, T> {
+pub(super) struct SmallRows<'a, T> {
     pub(super) small: &'a Small,
     /// The pixel that changes nothing, of which the memory is full at first.
     pub(super) start: T,
@@ -77,7 +77,7 @@ pub(super) struct Rows<'a, T> {
     pub(super) is_suspect: &'a mut bool,
 }
 
-impl<T: Element> Rows<'_, T> {
+impl<T: Element> SmallRows<'_, T> {
     #[inline(always)]
     pub(super) fn run<S: Simd, O: Merge<T>>(self, simd: S) {
         match self.small.problem.axes[2].stride() {
@@ -111,7 +111,7 @@ impl<T: Element> Rows<'_, T> {
         let (padding, copy) = source.split_at_mut(small.copy);
         let rows = (outputs.part.rows - 1) * STRIDE + SIZE;
         let given = (*pixels, *skipped);
-        let (mut source, padded) = Source::new(&small.problem, outputs.part, rows, across.reach, given, copy);
+        let (mut source, padded) = RowSource::new(&small.problem, outputs.part, rows, across.reach, given, copy);
         // Registers that lie across two lines of the cache take twice as long to store.
         let line = ring.as_ptr().align_offset(LINE).min(LINE);
         let (ring, divisors) = ring[line..].split_at_mut(SIZE * pitch);
@@ -139,8 +139,12 @@ impl<T: Element> Rows<'_, T> {
                 };
                 let (merged, above) = ring.split_last_mut().expect("windows have rows");
                 let above = [&above[0][..length], &above[1][..length]];
-                let row =
-                    Row { above, divisors: [&one[..length], &other[..length]], merged: &mut merged[..length], output };
+                let row = RowSlices {
+                    above,
+                    divisors: [&one[..length], &other[..length]],
+                    merged: &mut merged[..length],
+                    output,
+                };
                 let pixels = if done < padded { None } else { source.next() }.unwrap_or(padding);
                 nans = match is_last {
                     true => across.merge::<O, true>(pixels, nans, row),
@@ -165,7 +169,7 @@ fn turn<T>(ring: &mut [&mut [T]; SIZE]) {
 }
 
 /// What goes with a row of pixels, in whole registers of windows.
-struct Row<'a, T> {
+struct RowSlices<'a, T> {
     /// The merged rows above it.
     above: [&'a [T]; 2],
     /// What windows are divided by, if they are.
@@ -177,7 +181,12 @@ struct Row<'a, T> {
 
 /// What the windows of a row are divided by.
 #[inline(always)]
-fn divide_by<S: Simd, T: Element, O: Merge<T>>(simd: S, counts: &Counts<T>, of_row: usize, divisors: [&mut [T]; 2]) {
+fn divide_by<S: Simd, T: Element, O: Merge<T>>(
+    simd: S,
+    counts: &ColumnCounts<T>,
+    of_row: usize,
+    divisors: [&mut [T]; 2],
+) {
     let lanes = T::Pixels::<S>::LEN;
     let factor = T::Pixels::<S>::splat(simd, T::number(of_row, false));
     let one = T::Pixels::<S>::splat(simd, T::number(1, false));
@@ -198,7 +207,7 @@ impl<S: Simd, T: Element, const STRIDE: usize> Across<S, T, STRIDE> {
         &self,
         source: &[T],
         nans: T::Pixels<S>,
-        mut row: Row<'_, T>,
+        mut row: RowSlices<'_, T>,
     ) -> T::Pixels<S> {
         let Self { start, registers, .. } = *self;
         let step = STRIDE * T::Pixels::<S>::LEN;
@@ -229,7 +238,7 @@ impl<S: Simd, T: Element, const STRIDE: usize> Across<S, T, STRIDE> {
     #[inline(always)]
     fn put<O: Merge<T>, const IS_LAST: bool>(
         &self,
-        row: &mut Row<'_, T>,
+        row: &mut RowSlices<'_, T>,
         register: usize,
         here: [T::Pixels<S>; 2],
         next: [T::Pixels<S>; 2],

@@ -13,9 +13,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::operation::Operation;
-use super::planes::{Cells, Compute, Given, OF_PASSES};
+use super::planes::{Cells, Compute, Input, OF_PASSES};
 use super::stages::{Flipped, Powers, Stage, Whole};
-use super::windows::{Windows, kind, merging};
+use super::windows::{PoolWindows, kind, merging};
 use crate::kernels::pool::hosts::{Kind, Number};
 use crate::kernels::pool::layout::Layout;
 use crate::kernels::pool::run::Task;
@@ -46,7 +46,7 @@ impl<S, C: Number> Staged<S, C> {
     pub(super) fn new(
         stage: S,
         (kind, include_pad): (Kind, Option<bool>),
-        windows: &Windows,
+        windows: &PoolWindows,
         level: Level,
     ) -> Result<Option<Self>> {
         if windows.is_vast || !C::is_pooled(level) {
@@ -68,7 +68,7 @@ impl<S, C: Number> Staged<S, C> {
 }
 
 impl<T: Element, C: Number, S: Stage<T, C>> Compute<T> for Staged<S, C> {
-    fn compute(&self, given: Given<'_, T>, mut output: &mut [T], cells: &mut Cells, _: &mut [T]) {
+    fn compute(&self, given: Input<'_, T>, mut output: &mut [T], cells: &mut Cells, _: &mut [T]) {
         let Self { stage, kind, level, .. } = *self;
         let layout = &*self.layout;
         let (cells, rest) = cells.get().split_at_mut(layout.cells);
@@ -125,16 +125,16 @@ impl<T: Element, C: Number, S: Stage<T, C>> Compute<T> for Staged<S, C> {
 }
 
 /// Pixels that some operations pool as numbers of another type.
-pub(super) trait Staging: Element {
+pub(super) trait StagedPixel: Element {
     /// `None` where an operation has no such way, or windows are out of all proportion.
-    fn staged(operation: Operation, windows: &Windows, level: Level) -> Result<Option<Arc<dyn Compute<Self>>>>;
+    fn staged(operation: Operation, windows: &PoolWindows, level: Level) -> Result<Option<Arc<dyn Compute<Self>>>>;
 }
 
 /// Integers whose magnitudes have so many bits, as the narrowest floats that do.
 fn whole<T: Element>(
     bits: u32,
     operation: Operation,
-    windows: &Windows,
+    windows: &PoolWindows,
     level: Level,
 ) -> Result<Option<Arc<dyn Compute<T>>>>
 where
@@ -157,8 +157,8 @@ where
 
 macro_rules! integers {
     ($($pixel:ident $bits:literal)*) => {$(
-        impl Staging for $pixel {
-            fn staged(operation: Operation, windows: &Windows, level: Level) -> Result<Option<Arc<dyn Compute<Self>>>> {
+        impl StagedPixel for $pixel {
+            fn staged(operation: Operation, windows: &PoolWindows, level: Level) -> Result<Option<Arc<dyn Compute<Self>>>> {
                 whole($bits, operation, windows, level)
             }
         }
@@ -167,8 +167,8 @@ macro_rules! integers {
 
 integers!(u8 8 i16 15 i32 31);
 
-impl Staging for i8 {
-    fn staged(operation: Operation, windows: &Windows, level: Level) -> Result<Option<Arc<dyn Compute<Self>>>> {
+impl StagedPixel for i8 {
+    fn staged(operation: Operation, windows: &PoolWindows, level: Level) -> Result<Option<Arc<dyn Compute<Self>>>> {
         if let Some(by @ (Kind::Max | Kind::Min, _)) = kind(operation)
             && let Some(staged) = Staged::<_, u8>::new(Flipped, by, windows, level)?
         {
@@ -179,22 +179,22 @@ impl Staging for i8 {
 }
 
 /// No float has all of them.
-impl Staging for i64 {
-    fn staged(_: Operation, _: &Windows, _: Level) -> Result<Option<Arc<dyn Compute<Self>>>> {
+impl StagedPixel for i64 {
+    fn staged(_: Operation, _: &PoolWindows, _: Level) -> Result<Option<Arc<dyn Compute<Self>>>> {
         Ok(None)
     }
 }
 
-impl Staging for f32 {
-    fn staged(operation: Operation, windows: &Windows, level: Level) -> Result<Option<Arc<dyn Compute<Self>>>> {
+impl StagedPixel for f32 {
+    fn staged(operation: Operation, windows: &PoolWindows, level: Level) -> Result<Option<Arc<dyn Compute<Self>>>> {
         let Operation::Lp { order } = operation else { return Ok(None) };
         let staged = Staged::<_, f32>::new(Powers { order }, (Kind::Total, None), windows, level)?;
         Ok(staged.map(|staged| Arc::new(staged) as _))
     }
 }
 
-impl Staging for f64 {
-    fn staged(operation: Operation, windows: &Windows, level: Level) -> Result<Option<Arc<dyn Compute<Self>>>> {
+impl StagedPixel for f64 {
+    fn staged(operation: Operation, windows: &PoolWindows, level: Level) -> Result<Option<Arc<dyn Compute<Self>>>> {
         let Operation::Lp { order } = operation else { return Ok(None) };
         let staged = Staged::<_, f64>::new(Powers { order }, (Kind::Total, None), windows, level)?;
         Ok(staged.map(|staged| Arc::new(staged) as _))

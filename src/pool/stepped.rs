@@ -5,9 +5,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::Reduction;
-use super::planes::{Cells, Compute, Given, OF_PASSES};
-use super::windows::{Windows, merge, task};
-use crate::kernels::pool::Operation;
+use super::planes::{Cells, Compute, Input, OF_PASSES};
+use super::windows::{PoolWindows, merge, task};
+use crate::kernels::pool::BlockOperation;
 use crate::kernels::pool::layout::{Layout, Merging};
 use crate::kernels::pool::run::run;
 use crate::simd::{Level, vectorized_narrow};
@@ -27,7 +27,7 @@ const MOST_BYTES: usize = 64;
 
 impl<R> SteppedStrips<R> {
     /// `None` where strips would be out of all proportion, or accumulators are large.
-    pub(super) fn new<T>(reduction: &R, windows: &Windows, level: Level) -> Result<Option<Self>>
+    pub(super) fn new<T>(reduction: &R, windows: &PoolWindows, level: Level) -> Result<Option<Self>>
     where
         R: Reduction<T>,
     {
@@ -41,9 +41,9 @@ impl<R> SteppedStrips<R> {
 }
 
 impl<T: Element, R: Reduction<T>> Compute<T> for SteppedStrips<R> {
-    fn compute(&self, given: Given<'_, T>, output: &mut [T], cells: &mut Cells, spare: &mut [T]) {
+    fn compute(&self, given: Input<'_, T>, output: &mut [T], cells: &mut Cells, spare: &mut [T]) {
         let task = task(&self.layout, given, output, cells, spare);
-        let steps = Steps { reduction: &self.reduction, pixel: PhantomData };
+        let steps = ReductionSteps { reduction: &self.reduction, pixel: PhantomData };
         vectorized_narrow(
             self.level,
             #[inline(always)]
@@ -77,20 +77,20 @@ impl<T: Element, R: Reduction<T>> Compute<T> for SteppedStrips<R> {
 }
 
 /// The steps of a reduction.
-struct Steps<'a, R, T> {
+struct ReductionSteps<'a, R, T> {
     reduction: &'a R,
     pixel: PhantomData<T>,
 }
 
-impl<R, T> Clone for Steps<'_, R, T> {
+impl<R, T> Clone for ReductionSteps<'_, R, T> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<R, T> Copy for Steps<'_, R, T> {}
+impl<R, T> Copy for ReductionSteps<'_, R, T> {}
 
-impl<T: Element, R: Reduction<T>, const N: usize> Operation<N> for Steps<'_, R, T> {
+impl<T: Element, R: Reduction<T>, const N: usize> BlockOperation<N> for ReductionSteps<'_, R, T> {
     type Pixel = T;
     type Cell = R::Accumulator;
     type Block = [R::Accumulator; N];
@@ -103,7 +103,7 @@ impl<T: Element, R: Reduction<T>, const N: usize> Operation<N> for Steps<'_, R, 
 
     #[inline(always)]
     fn enter(self, pixels: &[T; N]) -> [R::Accumulator; N] {
-        Operation::<N>::onto(self, [self.reduction.start(); N], pixels)
+        BlockOperation::<N>::onto(self, [self.reduction.start(); N], pixels)
     }
 
     #[inline(always)]

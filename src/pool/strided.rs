@@ -6,7 +6,7 @@ use std::ops::Range;
 use ndarray::{ArrayView2, ArrayView4, ArrayView5, Axis};
 
 use super::kernels;
-use super::planes::{Compute, Given, Sizes, Worker};
+use super::planes::{Compute, Input, Sizes, Worker};
 use crate::Element;
 use crate::kernels::transpose::SideBySide;
 use crate::simd::Level;
@@ -19,7 +19,7 @@ const TOGETHER_BYTES: usize = 128;
 
 /// How planes are cut for that.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Bands {
+pub(super) struct PlaneBands {
     /// Planes that are put in order together, and units at a time.
     pub(super) planes: usize,
     units: usize,
@@ -27,7 +27,7 @@ pub(super) struct Bands {
     pub(super) rows: usize,
 }
 
-impl Bands {
+impl PlaneBands {
     /// No more than so many bytes are put in order at a time, unless a unit needs more.
     pub(super) fn new<T: Element>(compute: &dyn Compute<T>, sizes: &Sizes, most: usize) -> Self {
         let planes = (TOGETHER_BYTES / size_of::<T>()).min(sizes.planes).max(1);
@@ -66,7 +66,7 @@ impl Bands {
         let Worker { cells, spare, turned } = worker;
         let (map, row) = (sizes.units * sizes.unit, sizes.plane[2]);
         if let (true, Some(pixels)) = (output.len() == map, image.index_axis(Axis(0), first).to_slice()) {
-            return compute.compute(Given { pixels, skipped: 0, first: 0 }, output, cells, spare);
+            return compute.compute(Input { pixels, skipped: 0, first: 0 }, output, cells, spare);
         }
         if let Some(pixels) = pixel_by_pixel(image)
             && compute.channels_last((pixels, image.len_of(Axis(0)), first), turned, output)
@@ -80,11 +80,11 @@ impl Bands {
             let planes = output.len() / map;
             put_in_order(image, first..first + planes, &rows, (turned, band));
             if self.units == sizes.units {
-                let given = Given { pixels: &turned[..planes * band], skipped: 0, first: 0 };
+                let given = Input { pixels: &turned[..planes * band], skipped: 0, first: 0 };
                 return compute.compute(given, output, cells, spare);
             }
             for (number, output) in output.chunks_exact_mut(map).enumerate() {
-                let given = Given { pixels: &turned[number * band..][..band], skipped: rows.start * row, first: unit };
+                let given = Input { pixels: &turned[number * band..][..band], skipped: rows.start * row, first: unit };
                 let output = &mut output[unit * sizes.unit..][..units * sizes.unit];
                 compute.compute(given, output, cells, spare);
             }

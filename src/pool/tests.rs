@@ -24,8 +24,8 @@ use std::sync::Arc;
 use ndarray::{ArrayD, IxDyn};
 use proptest::prelude::*;
 
-use super::planes::{Compute, Planes, Sizes};
-use super::{Layer, Pool, Reduction};
+use super::planes::{Compute, PoolPlan, Sizes};
+use super::{Pool, PoolLayer, Reduction};
 use crate::Element;
 use crate::simd::Level;
 use crate::window::Padding;
@@ -102,7 +102,7 @@ impl<const N: usize> Case<N> {
 /// The windows of a layer, by the kernel for the operation of its reduction, if there is one for the pixels and the level.
 fn by_kernel<T: Element, R: Reduction<T>, const N: usize>(
     pool: &Pool<R, N>,
-    layer: &Layer<N>,
+    layer: &PoolLayer<N>,
     level: Level,
 ) -> Option<Arc<dyn Compute<T>>> {
     let windows = layer.windows(None).expect("the case is small").expect("it has three axes at most");
@@ -118,7 +118,7 @@ pub(super) fn run<T: Element>(
     pixels: &[T],
     found: &mut [T],
 ) {
-    let mut planes = Planes::new(compute, sizes, workers).expect("the case is small");
+    let mut planes = PoolPlan::new(compute, sizes, workers).expect("the case is small");
     if workers > 1 {
         planes = planes.in_pieces((sizes.planes * sizes.units).div_ceil(2 * workers - 1));
     }

@@ -6,7 +6,7 @@
 
 use std::hint::black_box;
 
-use super::boxed::Layout;
+use super::boxed::BoxLayout;
 use super::operation::{Merge, by_operation};
 use super::stretches::{Stretches, halved};
 use crate::Element;
@@ -32,7 +32,7 @@ type Sum<S, T> = (<T as Pixel>::Pixels<S>, <T as Pixel>::Pixels<S>);
 
 /// Where the pixels of a box are: rows of so many neighbours, `[plane, row]`.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Rows {
+pub(super) struct BoxRows {
     pub(super) start: usize,
     pub(super) length: usize,
     pub(super) count: usize,
@@ -41,7 +41,7 @@ pub(super) struct Rows {
     pub(super) plane_pitch: usize,
 }
 
-impl Rows {
+impl BoxRows {
     #[inline(always)]
     pub(super) fn of<T>(self, pixels: &[T]) -> impl Iterator<Item = &[T]> {
         (0..self.planes * self.count).map(move |row| {
@@ -54,7 +54,7 @@ impl Rows {
 /// Some boxes that follow each other.
 pub(super) struct Totals<'a, T> {
     pub(super) pixels: &'a [T],
-    pub(super) boxes: &'a Layout,
+    pub(super) boxes: &'a BoxLayout,
     /// The number of the first box.
     pub(super) first: usize,
     pub(super) start: T,
@@ -81,7 +81,7 @@ impl<T: Element> Totals<'_, T> {
         let start = T::Pixels::<S>::splat(simd, self.start);
         let one = T::Pixels::<S>::splat(simd, T::number(1, false));
         let mut totals = [start; LANES];
-        let planes = self.boxes.whole_planes().and_then(|length| Planes::<S, T, LANES>::new(simd, length, start));
+        let planes = self.boxes.whole_planes().and_then(|length| SmallPlanes::<S, T, LANES>::new(simd, length, start));
         let mut counts = [planes.as_ref().map_or(T::default(), |planes| T::number(planes.length, false)); LANES];
         let mut ahead = Ahead::of(self.pixels);
         for (group, output) in self.output.chunks_mut(LANES).enumerate() {
@@ -130,14 +130,14 @@ impl<T: Element> Totals<'_, T> {
 /// Planes of one box each, and of few pixels, but more than a register holds: as many as a register has lanes, side by side. Where
 /// fewer are left, each is taken alone by [`few`], which merges the same lanes in the same order: how planes are shared among threads
 /// changes no bit.
-struct Planes<S: Simd, T: Pixel, const LANES: usize> {
+struct SmallPlanes<S: Simd, T: Pixel, const LANES: usize> {
     length: usize,
     start: T::Pixels<S>,
     /// The lanes that the last register of a plane has of it alone: it ends with the plane, over the one before it.
     last: <T::Pixels<S> as Vector<S>>::Mask,
 }
 
-impl<S: Simd, T: Pixel, const LANES: usize> Planes<S, T, LANES> {
+impl<S: Simd, T: Pixel, const LANES: usize> SmallPlanes<S, T, LANES> {
     /// `None` where a plane is better read in stretches, or where registers have a single lane.
     #[inline(always)]
     fn new(simd: S, length: usize, start: T::Pixels<S>) -> Option<Self> {
@@ -198,7 +198,7 @@ impl<S: Simd, T: Pixel, const LANES: usize> Planes<S, T, LANES> {
 /// Picks a pixel in order.
 #[cold]
 #[inline(never)]
-fn pick<T: Element, O: Merge<T>>(rows: &Rows, pixels: &[T], place: &mut T) {
+fn pick<T: Element, O: Merge<T>>(rows: &BoxRows, pixels: &[T], place: &mut T) {
     if let Some(picked) = O::pick(rows.of(pixels).flatten().copied()) {
         *place = picked;
     }
@@ -208,7 +208,7 @@ fn pick<T: Element, O: Merge<T>>(rows: &Rows, pixels: &[T], place: &mut T) {
 #[inline(always)]
 fn total<S: Simd, T: Pixel, O: Merge<T>>(
     simd: S,
-    rows: &Rows,
+    rows: &BoxRows,
     pixels: &[T],
     start: T::Pixels<S>,
     ahead: &mut Ahead,

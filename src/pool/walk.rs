@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use super::Reduction;
 use super::counts::count;
-use super::planes::{Cells, Compute, Given, OF_TAPS};
-use super::problem::Problem;
+use super::planes::{Cells, Compute, Input, OF_TAPS};
+use super::problem::PoolProblem;
 use crate::simd::{Level, vectorized_narrow};
 use crate::tensor::collected;
 use crate::window::{Geometry, Run};
@@ -29,35 +29,35 @@ pub(super) const BLOCK: usize = 128;
 #[derive(Debug, Clone)]
 pub(super) struct Walk<R, const OWN: bool> {
     reduction: R,
-    steps: Arc<Steps>,
+    steps: Arc<WalkSteps>,
     level: Level,
 }
 
 /// What is the same for all reductions.
 #[derive(Debug)]
-struct Steps {
-    taps: Taps<3>,
+struct WalkSteps {
+    taps: RowTaps<3>,
     /// How many pixels each window counts on the last axis.
     counts: Vec<usize>,
     include_pad: bool,
 }
 
-impl Steps {
-    fn new(problem: &Problem, include_pad: bool) -> Result<Self> {
+impl WalkSteps {
+    fn new(problem: &PoolProblem, include_pad: bool) -> Result<Self> {
         let last = &problem.axes[2];
         let counts = collected((0..last.outputs()).map(|output| count(last, output, include_pad)))?;
-        Ok(Self { taps: Taps::new(Geometry::new(problem.axes)?)?, counts, include_pad })
+        Ok(Self { taps: RowTaps::new(Geometry::new(problem.axes)?)?, counts, include_pad })
     }
 }
 
 /// The taps of the last axis.
 #[derive(Debug)]
-pub(super) struct Taps<const N: usize> {
+pub(super) struct RowTaps<const N: usize> {
     pub(super) geometry: Geometry<N>,
     taps: Vec<(usize, Run)>,
 }
 
-impl<const N: usize> Taps<N> {
+impl<const N: usize> RowTaps<N> {
     pub(super) fn new(geometry: Geometry<N>) -> Result<Self> {
         let last = &geometry.axes()[N - 1];
         Ok(Self { taps: collected(last.tap_runs())?, geometry })
@@ -129,11 +129,11 @@ pub(super) fn neighbours<'a, T: Copy>(
 }
 
 impl<R, const OWN: bool> Walk<R, OWN> {
-    pub(super) fn new<T>(reduction: R, problem: &Problem, level: Level) -> Result<Self>
+    pub(super) fn new<T>(reduction: R, problem: &PoolProblem, level: Level) -> Result<Self>
     where
         R: Reduction<T>,
     {
-        let steps = Arc::new(Steps::new(problem, reduction.count_include_pad())?);
+        let steps = Arc::new(WalkSteps::new(problem, reduction.count_include_pad())?);
         Ok(Self { reduction, steps, level })
     }
 
@@ -156,7 +156,7 @@ impl<R, const OWN: bool> Walk<R, OWN> {
         R: Reduction<T>,
     {
         let reduction = &self.reduction;
-        let Steps { taps, counts, include_pad } = &*self.steps;
+        let WalkSteps { taps, counts, include_pad } = &*self.steps;
         let geometry = &taps.geometry;
         let outer = geometry.axes()[..2].iter().zip(geometry.row_position(row));
         let of_row: usize = outer.map(|(axis, output)| count(axis, output, *include_pad)).product();
@@ -188,7 +188,7 @@ impl<R, const OWN: bool> Walk<R, OWN> {
 }
 
 impl<T: Element, R: Reduction<T>, const OWN: bool> Compute<T> for Walk<R, OWN> {
-    fn compute(&self, Given { pixels, first, .. }: Given<'_, T>, output: &mut [T], _: &mut Cells, _: &mut [T]) {
+    fn compute(&self, Input { pixels, first, .. }: Input<'_, T>, output: &mut [T], _: &mut Cells, _: &mut [T]) {
         if OWN {
             vectorized_narrow(
                 self.level,

@@ -13,13 +13,13 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::Reduction;
-use super::boxed::{Boxed, Layout as BoxLayout};
+use super::boxed::{BoxLayout, Boxed};
 use super::counts::count;
-use super::fast::Fast;
+use super::fast::FastPool;
 use super::operation::Operation;
-use super::planes::{Cells, Compute, Given, OF_PASSES, Pooled, Sizes, pooled, shared};
-use super::problem::Problem;
-use super::staged::Staging;
+use super::planes::{Cells, Compute, Input, OF_PASSES, Pooled, Sizes, pooled, shared};
+use super::problem::PoolProblem;
+use super::staged::StagedPixel;
 use super::stepped::SteppedStrips;
 use super::walk::Walk;
 use crate::kernels::pool::hosts::{Kind, lanes};
@@ -32,8 +32,8 @@ use crate::{Element, Result};
 
 /// The windows of a layer.
 #[derive(Debug)]
-pub struct Windows {
-    pub(super) problem: Problem,
+pub struct PoolWindows {
+    pub(super) problem: PoolProblem,
     pub(super) sizes: Sizes,
     /// Whether an axis has so many outputs, or a window so many taps, that nothing should be laid down for each of them.
     pub(super) is_vast: bool,
@@ -50,10 +50,10 @@ pub(super) struct Of {
     pub(super) pairs: bool,
 }
 
-impl Windows {
+impl PoolWindows {
     /// Pools by the kernels of an operation, for these pixels or for numbers that they are made into; or by the steps of its reduction
     /// where there are none.
-    pub(super) fn by_kernels<T: Staging, R: Reduction<T>>(
+    pub(super) fn by_kernels<T: StagedPixel, R: Reduction<T>>(
         self,
         operation: Operation,
         reduction: R,
@@ -84,7 +84,7 @@ impl Windows {
             return Ok(Some(Arc::new(boxed)));
         }
         let pairs = self.problem.is_pairs() && self.of.is_none_or(|of| of.pairs);
-        if let Some(fast) = Fast::new(&self.problem, pairs, operation, level) {
+        if let Some(fast) = FastPool::new(&self.problem, pairs, operation, level) {
             return Ok(Some(Arc::new(fast)));
         }
         let strips = Strips::new::<T>(operation, self, level)?;
@@ -191,7 +191,7 @@ pub(super) struct Strips {
 
 impl Strips {
     /// `None` where there is no kernel, or strips would be out of all proportion.
-    pub(super) fn new<T: Element>(operation: Operation, windows: &Windows, level: Level) -> Result<Option<Self>> {
+    pub(super) fn new<T: Element>(operation: Operation, windows: &PoolWindows, level: Level) -> Result<Option<Self>> {
         let Some((kind, include_pad)) = kind(operation).filter(|_| T::is_pooled(level)) else { return Ok(None) };
         let layout = windows.laid_down(include_pad, merging::<T>(kind))?;
         Ok(layout.map(|layout| Self { kind, layout: Arc::new(layout), level }))
@@ -224,17 +224,17 @@ impl Strips {
 /// What the kernel is to do.
 pub(super) fn task<'a, T: Copy, A: 'static>(
     layout: &'a Layout,
-    given: Given<'a, T>,
+    given: Input<'a, T>,
     output: &'a mut [T],
     cells: &'a mut Cells,
     spare: &'a mut [T],
 ) -> Task<'a, T, A> {
-    let Given { pixels, skipped, first } = given;
+    let Input { pixels, skipped, first } = given;
     Task { layout, pixels, skipped, first, output, cells: cells.get(), spare }
 }
 
 impl<T: Element> Compute<T> for Strips {
-    fn compute(&self, given: Given<'_, T>, output: &mut [T], cells: &mut Cells, spare: &mut [T]) {
+    fn compute(&self, given: Input<'_, T>, output: &mut [T], cells: &mut Cells, spare: &mut [T]) {
         T::pool(self.level, self.kind, task(&self.layout, given, output, cells, spare));
     }
 

@@ -281,19 +281,19 @@ pub(crate) fn blank<S: Simd, A: Lanes>(simd: S, vector: A::Vector<S>, mask: Mask
 }
 
 /// An order of the lanes of a register, by their bytes.
-pub(crate) type Order<S, A> = <<A as Lanes>::Vector<S> as Vector<S>>::ByteVector;
+pub(crate) type LaneOrder<S, A> = <<A as Lanes>::Vector<S> as Vector<S>>::ByteVector;
 
 /// The order in which every lane comes from the one that `from` says.
 #[inline(always)]
 #[allow(clippy::cast_possible_truncation, reason = "a register has 64 bytes at most")]
-pub(crate) fn order<S: Simd, A: Lanes>(simd: S, from: impl Fn(usize) -> usize) -> Order<S, A> {
+pub(crate) fn order<S: Simd, A: Lanes>(simd: S, from: impl Fn(usize) -> usize) -> LaneOrder<S, A> {
     let bytes = size_of::<A>();
-    Order::<S, A>::from_fn(simd, |byte| (from(byte / bytes) * bytes + byte % bytes) as u8)
+    LaneOrder::<S, A>::from_fn(simd, |byte| (from(byte / bytes) * bytes + byte % bytes) as u8)
 }
 
 /// The lanes of a vector in another order.
 #[inline(always)]
-pub(crate) fn in_order<S: Simd, A: Lanes>(vector: A::Vector<S>, order: Order<S, A>) -> A::Vector<S> {
+pub(crate) fn in_order<S: Simd, A: Lanes>(vector: A::Vector<S>, order: LaneOrder<S, A>) -> A::Vector<S> {
     vector.swizzle_dyn(order)
 }
 

@@ -10,7 +10,7 @@ pub(super) const FLOATS: &str = "F64, F32, F16 or BF16";
 
 /// How numbers lie in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Numbers {
+pub(super) enum NumberFormat {
     F64,
     F32,
     F16,
@@ -19,7 +19,7 @@ pub(super) enum Numbers {
     Other(Dtype),
 }
 
-impl Numbers {
+impl NumberFormat {
     pub(super) fn of(dtype: Dtype) -> Self {
         match dtype {
             Dtype::F64 => Self::F64,

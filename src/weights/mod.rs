@@ -15,7 +15,7 @@ use safetensors::tensor::SafeTensors;
 use crate::tensor::element_count;
 use crate::{BatchNorm, Error, Float, Linear, Result, Tensor};
 use crate::{Conv, Conv1d, Conv2d, Conv3d, ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d};
-use format::{Numbers, other_format};
+use format::{NumberFormat, other_format};
 pub use network::Unmatched;
 
 /// The parameters in a safetensors file: what a network is loaded from, and what layers are built from, so that nobody types their
@@ -70,7 +70,7 @@ pub struct Weights {
 #[derive(Debug, Clone)]
 struct Stored {
     shape: Vec<usize>,
-    numbers: Numbers,
+    numbers: NumberFormat,
     /// Where its numbers lie in the bytes.
     place: Range<usize>,
 }
@@ -324,7 +324,7 @@ fn stored(file: &str, bytes: &[u8]) -> Result<BTreeMap<String, Stored>> {
     let start = size_of::<u64>() + header;
     let tensors = metadata.tensors().into_iter().map(|(name, info)| {
         let place = start + info.data_offsets.0..start + info.data_offsets.1;
-        (name, Stored { shape: info.shape.clone(), numbers: Numbers::of(info.dtype), place })
+        (name, Stored { shape: info.shape.clone(), numbers: NumberFormat::of(info.dtype), place })
     });
     Ok(tensors.collect())
 }

@@ -112,7 +112,7 @@ pub type Window3d = Window<3>;
 #[doc(alias("im2col", "unfold", "sliding_window_view", "extract_patches"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(into = "serial::Window", try_from = "serial::Window"))]
+#[cfg_attr(feature = "serde", serde(into = "serial::WindowForm", try_from = "serial::WindowForm"))]
 pub struct Window<const N: usize> {
     size: [usize; N],
     stride: [usize; N],

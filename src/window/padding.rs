@@ -20,7 +20,7 @@ use crate::{Error, PaddingMode, Result};
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(into = "super::serial::Padding", try_from = "super::serial::Padding"))]
+#[cfg_attr(feature = "serde", serde(into = "super::serial::PaddingForm", try_from = "super::serial::PaddingForm"))]
 #[non_exhaustive]
 pub enum Padding<const N: usize> {
     /// No padding: every window lies inside the input.

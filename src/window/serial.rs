@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Padding {
+#[serde(rename = "Padding", rename_all = "snake_case")]
+pub(super) enum PaddingForm {
     Valid,
     Same,
     SameLower,
@@ -12,11 +12,12 @@ pub(super) enum Padding {
 }
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct Window {
+#[serde(rename = "Window")]
+pub(super) struct WindowForm {
     size: Vec<usize>,
     stride: Vec<usize>,
     dilation: Vec<usize>,
-    padding: Padding,
+    padding: PaddingForm,
     ceil_mode: bool,
 }
 
@@ -26,7 +27,7 @@ fn array<A, const N: usize>(what: &str, values: Vec<A>) -> Result<[A; N], String
     values.try_into().map_err(|_| format!("{what} has {found} axes instead of {N}"))
 }
 
-impl<const N: usize> From<super::Padding<N>> for Padding {
+impl<const N: usize> From<super::Padding<N>> for PaddingForm {
     fn from(padding: super::Padding<N>) -> Self {
         match padding {
             super::Padding::Valid => Self::Valid,
@@ -37,20 +38,20 @@ impl<const N: usize> From<super::Padding<N>> for Padding {
     }
 }
 
-impl<const N: usize> TryFrom<Padding> for super::Padding<N> {
+impl<const N: usize> TryFrom<PaddingForm> for super::Padding<N> {
     type Error = String;
 
-    fn try_from(padding: Padding) -> Result<Self, String> {
+    fn try_from(padding: PaddingForm) -> Result<Self, String> {
         Ok(match padding {
-            Padding::Valid => Self::Valid,
-            Padding::Same => Self::Same,
-            Padding::SameLower => Self::SameLower,
-            Padding::Explicit(sides) => Self::Explicit(array("padding", sides)?),
+            PaddingForm::Valid => Self::Valid,
+            PaddingForm::Same => Self::Same,
+            PaddingForm::SameLower => Self::SameLower,
+            PaddingForm::Explicit(sides) => Self::Explicit(array("padding", sides)?),
         })
     }
 }
 
-impl<const N: usize> From<super::Window<N>> for Window {
+impl<const N: usize> From<super::Window<N>> for WindowForm {
     fn from(window: super::Window<N>) -> Self {
         Self {
             size: window.size.to_vec(),
@@ -62,10 +63,10 @@ impl<const N: usize> From<super::Window<N>> for Window {
     }
 }
 
-impl<const N: usize> TryFrom<Window> for super::Window<N> {
+impl<const N: usize> TryFrom<WindowForm> for super::Window<N> {
     type Error = String;
 
-    fn try_from(window: Window) -> Result<Self, String> {
+    fn try_from(window: WindowForm) -> Result<Self, String> {
         const { super::assert_rank(N) }
         Ok(Self {
             size: array("size", window.size)?,

@@ -25,13 +25,13 @@ impl<T> Copy for Plane<'_, T> {}
 
 /// The taps of one output that lie on pixels, on one axis.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Span {
+pub(super) struct TapSpan {
     pub(super) first_tap: usize,
     pub(super) count: usize,
     pub(super) input: usize,
 }
 
-impl Span {
+impl TapSpan {
     #[inline(always)]
     pub(super) fn of(axis: &Axis, output: usize) -> Self {
         let run = axis.by_output(output);
@@ -45,7 +45,7 @@ pub struct WindowView<'a, T, const N: usize> {
     pub(super) plane: Plane<'a, T>,
     pub(super) geometry: Geometry<N>,
     pub(super) position: [usize; N],
-    pub(super) spans: [Span; N],
+    pub(super) spans: [TapSpan; N],
 }
 
 impl<T, const N: usize> Clone for WindowView<'_, T, N> {
@@ -126,7 +126,7 @@ impl<'a, T, const N: usize> WindowView<'a, T, N> {
     pub fn get(&self, tap: [usize; N]) -> Option<&'a T> {
         let mut at = [0; N];
         for axis in 0..N {
-            let Span { first_tap, count, .. } = self.spans[axis];
+            let TapSpan { first_tap, count, .. } = self.spans[axis];
             at[axis] = tap[axis].checked_sub(first_tap).filter(|&at| at < count)?;
         }
         Some(self.pixel(self.input_of(at)))

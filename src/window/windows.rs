@@ -8,7 +8,7 @@
 use std::iter::FusedIterator;
 use std::ops::Range;
 
-use super::under::{Plane, Span, WindowView};
+use super::under::{Plane, TapSpan, WindowView};
 use super::{Geometry, unravel};
 use crate::tensor::TensorView;
 
@@ -44,7 +44,7 @@ pub struct Windows<'a, T, const N: usize> {
     end: usize,
     /// Where `next` lies, and what lies under it.
     position: [usize; N],
-    spans: [Span; N],
+    spans: [TapSpan; N],
     /// Outputs of the last axis from one to the next of which only the pixels move.
     whole: Range<usize>,
 }
@@ -63,7 +63,7 @@ impl<'a, T, const N: usize> Windows<'a, T, N> {
         // The first whole window follows one that may be cut off, so it is not just moved on.
         let Range { start, end: whole_end } = geometry.axes[N - 1].whole_windows();
         let whole = start + 1..whole_end;
-        let mut windows = Self { plane, geometry, next, end, position: [0; N], spans: [Span::default(); N], whole };
+        let mut windows = Self { plane, geometry, next, end, position: [0; N], spans: [TapSpan::default(); N], whole };
         windows.seek(next);
         windows
     }
@@ -77,8 +77,8 @@ impl<'a, T, const N: usize> Windows<'a, T, N> {
     }
 
     #[inline(always)]
-    fn spans_at(&self, position: [usize; N]) -> [Span; N] {
-        std::array::from_fn(|axis| Span::of(&self.geometry.axes[axis], position[axis]))
+    fn spans_at(&self, position: [usize; N]) -> [TapSpan; N] {
+        std::array::from_fn(|axis| TapSpan::of(&self.geometry.axes[axis], position[axis]))
     }
 
     /// Moves the front to the next output: one step along the last axis, or to the start of a new row.
@@ -92,7 +92,7 @@ impl<'a, T, const N: usize> Windows<'a, T, N> {
         } else if self.whole.contains(&self.position[last]) {
             self.spans[last].input += self.geometry.axes[last].stride();
         } else {
-            self.spans[last] = Span::of(&self.geometry.axes[last], self.position[last]);
+            self.spans[last] = TapSpan::of(&self.geometry.axes[last], self.position[last]);
         }
     }
 

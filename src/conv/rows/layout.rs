@@ -10,7 +10,7 @@ use crate::window::Axis;
 
 /// How planes of one geometry are computed.
 #[derive(Debug, Clone)]
-pub(in crate::conv) struct Layout {
+pub(in crate::conv) struct RowsLayout {
     pub(super) level: Level,
     pub(super) rows: Axis,
     pub(super) columns: Axis,
@@ -19,7 +19,7 @@ pub(in crate::conv) struct Layout {
     /// The rows of a tile lie so many rows of outputs apart, which is so many rows of taps.
     pub(super) spread: usize,
     pub(super) apart: usize,
-    pub(super) parts: Vec<Part>,
+    pub(super) parts: Vec<TileRun>,
     /// For wide filters.
     pub(super) dealt: Option<Dealt>,
     /// Slots from one row to the next.
@@ -30,7 +30,7 @@ pub(in crate::conv) struct Layout {
 
 /// Tiles of one width, side by side.
 #[derive(Debug, Clone)]
-pub(super) struct Part {
+pub(super) struct TileRun {
     /// Registers of a tile.
     pub(super) width: usize,
     pub(super) tiles: usize,
@@ -45,7 +45,7 @@ pub(super) struct Part {
 /// How a patch is dealt out.
 #[derive(Debug, Clone)]
 pub(super) struct Dealt {
-    pub(super) phases: Vec<Phase>,
+    pub(super) phases: Vec<DealtPhase>,
     /// The slot of every tap from the first slot under a tile on, for as many rows of taps as the tallest tile has.
     pub(super) offsets: Vec<u32>,
 }
@@ -53,7 +53,7 @@ pub(super) struct Dealt {
 /// The pixels of one phase of a row, every `stride`-th from the first on, and the slots that they fill; what lies between
 /// those of two phases is padding.
 #[derive(Debug, Clone)]
-pub(super) struct Phase {
+pub(super) struct DealtPhase {
     pub(super) first: usize,
     pub(super) slots: Range<usize>,
 }
@@ -71,7 +71,7 @@ pub(in crate::conv) fn is_narrow<A: Lanes>(columns: &Axis, level: Level) -> bool
         }
 }
 
-impl Layout {
+impl RowsLayout {
     /// For this level, or for one whose registers short rows fill better, unless the filter has so many columns that it needs
     /// more registers rather than narrower ones; `None` if a patch would have more than `room` numbers.
     pub(in crate::conv) fn new<A: Lanes>(level: Level, rows: Axis, columns: Axis, room: usize) -> Option<Self> {
@@ -144,7 +144,7 @@ impl Layout {
             let start = before.saturating_sub(phase).div_ceil(stride).min(run);
             let end = (before + columns.length()).saturating_sub(phase).div_ceil(stride).clamp(start, run);
             let first = (phase + start * stride).saturating_sub(before).min(columns.length());
-            Phase { first, slots: number * run + start..number * run + end }
+            DealtPhase { first, slots: number * run + start..number * run + end }
         });
         self.dealt = Some(Dealt { phases: phases.collect(), offsets });
         Some(())
@@ -226,7 +226,7 @@ fn greatest_common_divisor(one: usize, other: usize) -> usize {
 }
 
 /// Cuts rows of outputs into tiles of these widths, the widest first.
-fn parts(columns: Axis, lanes: usize, widths: &[usize], is_narrow: bool) -> Vec<Part> {
+fn parts(columns: Axis, lanes: usize, widths: &[usize], is_narrow: bool) -> Vec<TileRun> {
     let outputs = columns.outputs();
     let (mut parts, mut done) = (Vec::new(), 0);
     for &width in widths {
@@ -238,7 +238,7 @@ fn parts(columns: Axis, lanes: usize, widths: &[usize], is_narrow: bool) -> Vec<
         let part = |tiles: Range<usize>| {
             let first = done + tiles.start * width * lanes;
             let pixels = if is_narrow { pixels_under(columns, lanes, first.min(last), width) } else { Vec::new() };
-            Part { width, tiles: tiles.len(), first, last, pixels }
+            TileRun { width, tiles: tiles.len(), first, last, pixels }
         };
         // Of a narrow filter, tiles at either end have blanks of their own. There are few, as the padding is narrow, too.
         let inner = match is_narrow {

@@ -37,8 +37,8 @@ use crate::kernels::epilogue::Epilogue;
 use crate::simd::cache;
 use crate::simd::{Kernel, Lanes, Level, Simd, Vector, outline, run};
 use layout::Dealt;
-pub(super) use layout::{Layout, is_narrow};
-use tiles::Block;
+pub(super) use layout::{RowsLayout, is_narrow};
+use tiles::OutputRows;
 
 outline!();
 
@@ -60,7 +60,7 @@ const MANY_TAPS: usize = 25;
 const BLOCK_ROWS: usize = 12;
 /// The convolution of planes, or of a band of each.
 pub(super) struct Rows<'a, A> {
-    pub(super) layout: &'a Layout,
+    pub(super) layout: &'a RowsLayout,
     /// The planes one after the other, and all there is around them: they are not copied where the rows under a block lie
     /// inside.
     pub(super) pixels: &'a [A],
@@ -99,7 +99,7 @@ impl<A: Lanes> Kernel for Rows<'_, A> {
         for (channel, filters) in steps_of(output.dim().0, filters_of_a_channel).enumerate() {
             let start = self.first_pixel + channel * plane;
             for rows in steps_of(band.len(), layout.block()) {
-                let under = Under::new(layout, band.start + rows.start, rows.len());
+                let under = SlotRows::new(layout, band.start + rows.start, rows.len());
                 let in_place = under.in_place::<S, A>(layout, self.pixels, start);
                 let in_place = in_place.filter(|_| self.finite || under.pixels.len() == under.rows);
                 let (slots, next) = if let Some(slots) = in_place {
@@ -113,7 +113,7 @@ impl<A: Lanes> Kernel for Rows<'_, A> {
                 };
                 let counted = if self.finite { under.pixels.clone() } else { 0..under.rows };
                 for filter in filters.clone() {
-                    let block = Block {
+                    let block = OutputRows {
                         layout,
                         slots,
                         counted: counted.clone(),
@@ -163,7 +163,7 @@ fn maps_from<'a, A>(output: &'a mut ArrayViewMut3<'_, A>, filter: usize, spoil: 
 }
 
 /// The rows of slots under a block.
-struct Under {
+struct SlotRows {
     /// Rows of outputs of the block.
     outputs: usize,
     /// Where the first row of slots lies on the padded axis, and how many there are.
@@ -173,9 +173,9 @@ struct Under {
     pixels: Range<usize>,
 }
 
-impl Under {
+impl SlotRows {
     #[inline(always)]
-    fn new(layout: &Layout, first: usize, outputs: usize) -> Self {
+    fn new(layout: &RowsLayout, first: usize, outputs: usize) -> Self {
         let (before, top) = (layout.rows.before(), first * layout.rows.stride());
         let rows = layout.rows_under(outputs).unwrap_or(0);
         let start = before.saturating_sub(top).min(rows);
@@ -186,7 +186,7 @@ impl Under {
     /// Pixels of a large filter that are read for the first time after those under the block: the rows below them, be they of the next
     /// plane. There may be none.
     #[inline(always)]
-    fn next<'a, A>(&self, layout: &Layout, pixels: &'a [A], plane: usize) -> &'a [A] {
+    fn next<'a, A>(&self, layout: &RowsLayout, pixels: &'a [A], plane: usize) -> &'a [A] {
         if layout.taps() < MANY_TAPS {
             return &[];
         }
@@ -198,7 +198,7 @@ impl Under {
     /// The slots among the pixels themselves: of a narrow filter, and where all that tiles read there are pixels, be it
     /// those of other planes.
     #[inline(always)]
-    fn in_place<'a, S: Simd, A: Lanes>(&self, layout: &Layout, pixels: &'a [A], plane: usize) -> Option<&'a [A]> {
+    fn in_place<'a, S: Simd, A: Lanes>(&self, layout: &RowsLayout, pixels: &'a [A], plane: usize) -> Option<&'a [A]> {
         if layout.dealt.is_some() {
             return None;
         }
@@ -212,7 +212,7 @@ impl Under {
 
 /// Copies the rows under a block; apart, as [`tiles`] are.
 #[inline(always)]
-fn copy<S: Simd, A: Lanes>(simd: S, layout: &Layout, under: &Under, plane: &[A], slots: &mut [A]) {
+fn copy<S: Simd, A: Lanes>(simd: S, layout: &RowsLayout, under: &SlotRows, plane: &[A], slots: &mut [A]) {
     outlined(
         simd,
         #[inline(always)]

@@ -6,7 +6,7 @@ use crate::kernels::gemm::finished;
 use crate::simd::{Lanes, MOST_LANES, Simd, Vector, store, unrolled};
 
 /// Where a tile goes in the output.
-pub(super) struct Place {
+pub(super) struct TilePlace {
     pub(super) at: usize,
     /// From one row of the tile to the next.
     pub(super) pitch: usize,
@@ -17,7 +17,7 @@ pub(super) struct Place {
     pub(super) spills: bool,
 }
 
-impl Place {
+impl TilePlace {
     #[inline(always)]
     pub(super) fn store<S: Simd, A: Lanes, const ROWS: usize, const WIDTH: usize>(
         self,

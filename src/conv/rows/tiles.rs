@@ -3,8 +3,8 @@
 use std::hint::black_box;
 use std::ops::Range;
 
-use super::layout::{Layout, Part, registers_under};
-use super::place::Place;
+use super::layout::{RowsLayout, TileRun, registers_under};
+use super::place::TilePlace;
 use super::{BLOCK_ROWS, FREE_REGISTERS, MANY_TAPS, MOST_REGISTERS};
 use crate::conv::kernels::has_all_kernels;
 use crate::kernels::epilogue::Epilogue;
@@ -13,8 +13,8 @@ use crate::simd::{Facts, Lanes, Mask, Simd, Vector, blank, load, mask, outline};
 outline!();
 
 /// Some rows of outputs of one filter.
-pub(super) struct Block<'a, A> {
-    pub(super) layout: &'a Layout,
+pub(super) struct OutputRows<'a, A> {
+    pub(super) layout: &'a RowsLayout,
     pub(super) slots: &'a [A],
     /// The rows of slots whose taps count.
     pub(super) counted: Range<usize>,
@@ -25,11 +25,11 @@ pub(super) struct Block<'a, A> {
     pub(super) next: &'a [A],
 }
 
-impl<A: Lanes> Block<'_, A> {
+impl<A: Lanes> OutputRows<'_, A> {
     /// Whether sums roll down the block.
     #[inline(always)]
     pub(super) fn rolls<S: Simd>(&self) -> bool {
-        let Layout { rows, columns, dealt, .. } = self.layout;
+        let RowsLayout { rows, columns, dealt, .. } = self.layout;
         let is_square =
             rows.size() == columns.size() && (rows.stride(), rows.dilation(), columns.stride()) == (1, 1, 1);
         // At either end of a block, most sums are of no output: few rows are better computed in tiles.
@@ -62,7 +62,7 @@ impl<A: Lanes> Block<'_, A> {
     /// register is tall, to have as many sums as multiply-adds are under way at a time: 7 rows, since the maps of many
     /// networks have 7, 14, 28 or 56.
     #[inline(always)]
-    fn compute_tiles<S: Simd>(&self, simd: S, part: &Part, output: &mut [A]) {
+    fn compute_tiles<S: Simd>(&self, simd: S, part: &TileRun, output: &mut [A]) {
         let columns = self.layout.columns;
         // Of each tile its rows and its registers, and of its filter the columns, or 0 for a wide one, and their stride.
         match (self.layout.dealt.is_some(), part.width, columns.size(), columns.stride()) {
@@ -86,7 +86,7 @@ impl<A: Lanes> Block<'_, A> {
 
     /// The same under a filter of any columns, from a patch that is dealt out.
     #[inline(always)]
-    fn compute_wide<S: Simd>(&self, simd: S, part: &Part, output: &mut [A]) {
+    fn compute_wide<S: Simd>(&self, simd: S, part: &TileRun, output: &mut [A]) {
         match part.width {
             1 => tiles::<S, A, 7, 1, 0, 1>(simd, self, part, output),
             _ if Facts::<S, A>::MANY_REGISTERS => tiles::<S, A, 4, 4, 0, 1>(simd, self, part, output),
@@ -106,8 +106,8 @@ impl<A: Lanes> Block<'_, A> {
 #[inline(always)]
 fn rolling<S: Simd, A: Lanes, const SIZE: usize, const WIDTH: usize>(
     simd: S,
-    block: &Block<'_, A>,
-    part: &Part,
+    block: &OutputRows<'_, A>,
+    part: &TileRun,
     output: &mut [A],
 ) {
     outlined(
@@ -115,7 +115,7 @@ fn rolling<S: Simd, A: Lanes, const SIZE: usize, const WIDTH: usize>(
         #[inline(always)]
         || {
             let lanes = A::Vector::<S>::LEN;
-            let Block { layout, slots, ref counted, weights, finish, rows, next } = *block;
+            let OutputRows { layout, slots, ref counted, weights, finish, rows, next } = *block;
             let Some(weights) = weights.as_chunks::<SIZE>().0.first_chunk::<SIZE>() else { return };
             let mask = pixel_masks::<S, A>(simd, part, registers_under(WIDTH, SIZE, 1, lanes));
             let (zero, columns) = (A::Vector::<S>::splat(simd, A::default()), layout.columns.outputs());
@@ -149,7 +149,7 @@ fn rolling<S: Simd, A: Lanes, const SIZE: usize, const WIDTH: usize>(
                     }
                     if let Some(row) = slot_row.checked_sub(SIZE - 1) {
                         let at = row * columns + column;
-                        let place = Place { at, pitch: columns, rows: 1, columns: columns - column, spills: true };
+                        let place = TilePlace { at, pitch: columns, rows: 1, columns: columns - column, spills: true };
                         place.store(simd, [sums[SIZE - 1]], finish, output);
                     }
                     for tap_row in (1..SIZE).rev() {
@@ -167,7 +167,7 @@ fn rolling<S: Simd, A: Lanes, const SIZE: usize, const WIDTH: usize>(
 
 /// Which lanes of the registers under the tiles of a part are pixels.
 #[inline(always)]
-fn pixel_masks<S: Simd, A: Lanes>(simd: S, part: &Part, registers: usize) -> [Mask<S, A>; MOST_REGISTERS] {
+fn pixel_masks<S: Simd, A: Lanes>(simd: S, part: &TileRun, registers: usize) -> [Mask<S, A>; MOST_REGISTERS] {
     let mut masks = [mask::<S, A>(simd, !0); MOST_REGISTERS];
     if !part.pixels.is_empty() {
         for register in 0..registers {
@@ -181,8 +181,8 @@ fn pixel_masks<S: Simd, A: Lanes>(simd: S, part: &Part, registers: usize) -> [Ma
 #[inline(always)]
 fn tiles<S: Simd, A: Lanes, const ROWS: usize, const WIDTH: usize, const COLUMNS: usize, const STRIDE: usize>(
     simd: S,
-    block: &Block<'_, A>,
-    part: &Part,
+    block: &OutputRows<'_, A>,
+    part: &TileRun,
     output: &mut [A],
 ) {
     outlined(
@@ -190,7 +190,7 @@ fn tiles<S: Simd, A: Lanes, const ROWS: usize, const WIDTH: usize, const COLUMNS
         #[inline(always)]
         || {
             let lanes = A::Vector::<S>::LEN;
-            let Block { layout, slots, weights, finish, .. } = *block;
+            let OutputRows { layout, slots, weights, finish, .. } = *block;
             let (spread, dilation, columns) = (layout.spread, layout.rows.dilation(), layout.columns.outputs());
             let pixels = pixel_masks::<S, A>(simd, part, registers_under(WIDTH, COLUMNS.max(1), STRIDE, lanes));
             for first in 0..spread.min(block.rows) {
@@ -212,7 +212,7 @@ fn tiles<S: Simd, A: Lanes, const ROWS: usize, const WIDTH: usize, const COLUMNS
                                 simd, layout, slots, &pixels, tap_rows, weights,
                             )
                         };
-                        let place = Place {
+                        let place = TilePlace {
                             at: row * columns + column,
                             pitch: spread * columns,
                             rows: rows.min(ROWS),
@@ -240,7 +240,7 @@ fn steps(length: usize, step: usize) -> usize {
 #[inline(always)]
 fn narrow<S: Simd, A: Lanes, const ROWS: usize, const WIDTH: usize, const COLUMNS: usize, const STRIDE: usize>(
     simd: S,
-    layout: &Layout,
+    layout: &RowsLayout,
     slots: &[A],
     pixels: &[Mask<S, A>; MOST_REGISTERS],
     tap_rows: Range<usize>,
@@ -341,7 +341,7 @@ impl<S: Simd, A: Lanes> PixelRow<S, A> {
 #[inline(always)]
 fn wide<S: Simd, A: Lanes, const ROWS: usize, const WIDTH: usize>(
     simd: S,
-    layout: &Layout,
+    layout: &RowsLayout,
     slots: &[A],
     tap_rows: Range<usize>,
     weights: &[A],

@@ -3,9 +3,9 @@
 use ndarray::Axis;
 
 use super::weights::packed_length;
-use super::{Block, Mend, Tiling, Weights, Winograd};
+use super::{Block, GroupWeights, Mend, Tiling, Winograd};
 use crate::conv::algorithm::Algorithm;
-use crate::conv::fast::{Method, Part, Settings};
+use crate::conv::fast::{Method, Piece, Settings};
 use crate::conv::kernels::Kernels;
 use crate::conv::packing::Packing;
 use crate::conv::pieces::Units;
@@ -15,7 +15,7 @@ use crate::simd::{Level, lanes};
 
 /// How a layer is computed in blocks of tiles.
 #[derive(Debug)]
-pub(in crate::conv) struct Blocks {
+pub(in crate::conv) struct TileBlocks {
     level: Level,
     tiling: Tiling,
     block: Block,
@@ -23,7 +23,7 @@ pub(in crate::conv) struct Blocks {
     packings: Vec<Packing>,
 }
 
-impl Blocks {
+impl TileBlocks {
     /// `None` if the layer does not suit, is pooled in tiles that are not, or the packed pixels of a block cannot be counted.
     pub(in crate::conv) fn new<A: Kernels>(problem: &Problem, algorithm: Algorithm, level: Level) -> Option<Self> {
         let [_, rows, columns] = problem.output_size();
@@ -45,7 +45,7 @@ impl Blocks {
     }
 }
 
-impl<A: Kernels> Method<A> for Blocks {
+impl<A: Kernels> Method<A> for TileBlocks {
     fn units(&self, problem: &Problem) -> Units {
         let dilation = problem.axes[problem.band_axis()].dilation();
         let filters = 2 * lanes::<A>(self.level);
@@ -60,7 +60,7 @@ impl<A: Kernels> Method<A> for Blocks {
         let of_groups = packed.as_mut_slice().chunks_exact_mut(length);
         for (taps, packed) in weights.chunks_exact(filters * problem.depth()).zip(of_groups) {
             let columns = problem.axes[2].size();
-            let weights = Weights { tiling: self.tiling, filters, channels, columns, taps };
+            let weights = GroupWeights { tiling: self.tiling, filters, channels, columns, taps };
             A::winograd_weights(self.level, weights, packed);
         }
         packed
@@ -70,36 +70,36 @@ impl<A: Kernels> Method<A> for Blocks {
         self.block.scratch_length::<A>(self.level, self.tiling, problem.channels)
     }
 
-    fn compute(&self, settings: &Settings<A>, part: Part<'_, A>) {
+    fn compute(&self, settings: &Settings<A>, piece: Piece<'_, A>) {
         let problem = &settings.problem;
-        part.each_group(problem, |mut part| {
-            let (group, first) = (part.filters.start / problem.filters, part.filters.start % problem.filters);
+        piece.each_group(problem, |mut piece| {
+            let (group, first) = (piece.filters.start / problem.filters, piece.filters.start % problem.filters);
             let weights = group * packed_length::<A>(self.level, self.tiling, problem.filters, problem.channels)
                 + first * self.tiling.channels(problem.channels) * self.tiling.points();
             let winograd = Winograd {
                 block: self.block,
                 packings: &self.packings,
                 tiling: self.tiling,
-                input: part.input,
-                start: problem.band_start(part.outputs.start),
+                input: piece.input,
+                start: problem.band_start(piece.outputs.start),
                 weights: &settings.weights[weights..],
-                output: part.output.view_mut().index_axis_move(Axis(2), 0),
-                finish: settings.finish(part.filters.clone()),
-                scratch: &mut *part.scratch,
+                output: piece.output.view_mut().index_axis_move(Axis(2), 0),
+                finish: settings.finish(piece.filters.clone()),
+                scratch: &mut *piece.scratch,
                 finite: true,
             };
             if A::winograd(self.level, winograd) {
                 return;
             }
-            let [_, row, column] = problem.band_start(part.outputs.start);
+            let [_, row, column] = problem.band_start(piece.outputs.start);
             A::mend(Mend {
                 tile: self.tiling.tile,
                 problem,
-                input: part.input,
+                input: piece.input,
                 start: [row, column],
-                weights: &settings.plain[part.filters.start * problem.depth()..],
-                output: part.output.index_axis_move(Axis(2), 0),
-                finish: settings.finish(part.filters),
+                weights: &settings.plain[piece.filters.start * problem.depth()..],
+                output: piece.output.index_axis_move(Axis(2), 0),
+                finish: settings.finish(piece.filters),
             });
         });
     }

@@ -40,12 +40,12 @@ use super::packing::Packing;
 use crate::Float;
 use crate::kernels::epilogue::Epilogue;
 use crate::simd::{Kernel, Lanes, Level, MOST_LANES, Simd, Vector, lanes, run};
-pub(super) use blocks::Blocks;
+pub(super) use blocks::TileBlocks;
 pub(super) use mend::Mend;
 pub(super) use steps::with_blanks;
 use steps::{Scratch, copy_rows, multiply, outputs_of_row};
 pub(super) use tiling::Tiling;
-pub(super) use weights::Weights;
+pub(super) use weights::GroupWeights;
 
 /// V and M of a block take at most this much, so that they stay in the second-level cache.
 const BLOCK_BYTES: usize = 800 * 1024;
@@ -102,7 +102,7 @@ pub(in crate::conv) struct Winograd<'a, A> {
     input: ArrayView5<'a, A>,
     /// The place of the whole map, before it is pooled, that `output` starts with: one that a tile of the first phase starts with.
     start: [usize; 3],
-    /// Of [`Weights`].
+    /// Of [`GroupWeights`].
     weights: &'a [A],
     /// `[image, filter, row, column]`, every map in one piece.
     output: ArrayViewMut4<'a, A>,
@@ -125,7 +125,7 @@ struct Phase {
 
 /// A block of the outputs of one phase and where it starts, counted in tiles.
 #[derive(Debug, Clone, Copy)]
-struct Part {
+struct PlacedBlock {
     phase: Phase,
     block: Block,
     image: usize,
@@ -182,7 +182,7 @@ impl<A: Lanes + Float> Winograd<'_, A> {
                         rows: most.rows.min(rows - row),
                         columns: most.columns.min(columns - column),
                     };
-                    self.part(simd, Part { phase, block, image, row, column }, scratch);
+                    self.part(simd, PlacedBlock { phase, block, image, row, column }, scratch);
                 }
             }
         }
@@ -190,7 +190,7 @@ impl<A: Lanes + Float> Winograd<'_, A> {
 
     /// All steps for one block of the output.
     #[inline(always)]
-    fn part<S: Simd>(&mut self, simd: S, part: Part, scratch: &mut Scratch<'_, A>) {
+    fn part<S: Simd>(&mut self, simd: S, part: PlacedBlock, scratch: &mut Scratch<'_, A>) {
         self.finite &= self.transform_pixels(simd, part, scratch);
         let (filters, lanes) = (self.output.dim().1, A::Vector::<S>::LEN);
         let mut weights = self.weights;
@@ -214,12 +214,12 @@ impl<A: Lanes + Float> Winograd<'_, A> {
     fn transform_products<S: Simd>(
         &mut self,
         simd: S,
-        part: Part,
+        part: PlacedBlock,
         first: usize,
         [register, registers]: [usize; 2],
         scratch: &mut Scratch<'_, A>,
     ) {
-        let Part { phase, block, image, row, column } = part;
+        let PlacedBlock { phase, block, image, row, column } = part;
         let (_, filters, _, output_columns) = self.output.dim();
         let ([first_row, first_column], [down, across]) = (phase.first, self.tiling.dilation);
         let (lanes, finish) = (A::Vector::<S>::LEN, self.finish.from(first));

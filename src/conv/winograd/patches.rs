@@ -7,11 +7,11 @@ use ndarray::{ArrayView4, Axis, Slice};
 
 use super::steps::Scratch;
 use super::transforms::{pixel_values, with_patch};
-use super::{Block, Part, Winograd};
+use super::{Block, PlacedBlock, Winograd};
 use crate::Float;
 use crate::conv::pack::{Pack, pack};
 use crate::conv::packing::Packing;
-use crate::simd::{Lanes, Mask, Order, Simd, Vector, blank, in_order, mask, order, outline};
+use crate::simd::{LaneOrder, Lanes, Mask, Simd, Vector, blank, in_order, mask, order, outline};
 use crate::window::PaddingMode;
 
 outline!();
@@ -19,8 +19,8 @@ outline!();
 impl<A: Lanes + Float> Winograd<'_, A> {
     /// All of V; and whether all pixels, and their squares, are finite.
     #[inline(always)]
-    pub(super) fn transform_pixels<S: Simd>(&self, simd: S, part: Part, scratch: &mut Scratch<'_, A>) -> bool {
-        let Part { phase, block, image, row, column } = part;
+    pub(super) fn transform_pixels<S: Simd>(&self, simd: S, part: PlacedBlock, scratch: &mut Scratch<'_, A>) -> bool {
+        let PlacedBlock { phase, block, image, row, column } = part;
         let [rows, columns] = self.block.pixels(self.tiling);
         let start = [self.start[1] / self.tiling.dilation[0], self.start[2] / self.tiling.dilation[1]];
         let (tile, patch) = (self.tiling.tile, self.tiling.patch());
@@ -32,7 +32,7 @@ impl<A: Lanes + Float> Winograd<'_, A> {
         let of_segment = lanes / segments;
         let side_by_side = match segments {
             // Not used, and it takes as long as some rows.
-            1 => Order::<S, A>::splat(simd, 0),
+            1 => LaneOrder::<S, A>::splat(simd, 0),
             _ => order::<S, A>(simd, |tile| (tile / block.columns * of_segment + tile % block.columns).min(lanes - 1)),
         };
         let mut squares = A::Vector::<S>::splat(simd, A::default());
@@ -43,11 +43,11 @@ impl<A: Lanes + Float> Winograd<'_, A> {
                 let image = self.input.index_axis(Axis(0), image + number);
                 let pixels = &mut scratch.pixels[..];
                 let place = [of_phase, first[1], first[2]];
-                let source = Source::of(packing, block, [tile, patch], &image, place, [lanes, segments])
+                let source = PatchSource::of(packing, block, [tile, patch], &image, place, [lanes, segments])
                     .unwrap_or_else(|| {
                         let image = image.slice_axis(Axis(0), Slice::from(of_phase..of_phase + 1));
                         pack(simd.level(), Pack { packing, image, first, packed: &mut pixels[..rows * columns] });
-                        Source::packed(pixels, scratch.row, rows)
+                        PatchSource::packed(pixels, scratch.row, rows)
                     });
                 let (half, halves) = (scratch.half, &mut *scratch.halves);
                 // What is stored behind the last tile is overwritten by the next image or channel.
@@ -96,7 +96,7 @@ fn segments<S: Simd, A: Lanes>(packing: &Packing, block: Block, [tile, patch]: [
 }
 
 /// Where the pixels under a block stand, in one channel of one image.
-struct Source<'a, A> {
+struct PatchSource<'a, A> {
     pixels: &'a [A],
     /// From row to row.
     distance: usize,
@@ -108,7 +108,7 @@ struct Source<'a, A> {
     columns: [usize; 2],
 }
 
-impl<'a, A: Lanes + Float> Source<'a, A> {
+impl<'a, A: Lanes + Float> PatchSource<'a, A> {
     /// Pixels that have been packed, so many rows, so far apart.
     #[inline(always)]
     fn packed(pixels: &'a [A], distance: usize, rows: usize) -> Self {
@@ -218,7 +218,7 @@ impl<'a, A: Lanes + Float> Source<'a, A> {
         &self,
         simd: S,
         block: Block,
-        side_by_side: Order<S, A>,
+        side_by_side: LaneOrder<S, A>,
         half: usize,
         halves: &mut [A],
     ) -> A::Vector<S> {
@@ -237,7 +237,7 @@ impl<'a, A: Lanes + Float> Source<'a, A> {
         &self,
         simd: S,
         block: Block,
-        side_by_side: Order<S, A>,
+        side_by_side: LaneOrder<S, A>,
         half: usize,
         halves: &mut [A],
     ) -> A::Vector<S> {
@@ -291,7 +291,7 @@ impl<'a, A: Lanes + Float> Source<'a, A> {
     }
 }
 
-/// Transforms the columns of what [`Source::transform_rows`] has left, into one channel of V. The lanes are tiles of any rows.
+/// Transforms the columns of what [`PatchSource::transform_rows`] has left, into one channel of V. The lanes are tiles of any rows.
 #[inline(always)]
 fn transform_columns<S: Simd, A: Lanes + Float, const PATCH: usize, const TILE: usize>(
     simd: S,

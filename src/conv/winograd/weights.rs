@@ -12,7 +12,7 @@ const TOGETHER: usize = 8;
 type Values = [f64; TOGETHER];
 
 /// The weights `[filter, channel, row, column]` of one group.
-pub(in crate::conv) struct Weights<'a, A> {
+pub(in crate::conv) struct GroupWeights<'a, A> {
     pub(super) tiling: Tiling,
     pub(super) filters: usize,
     pub(super) channels: usize,
@@ -21,12 +21,12 @@ pub(in crate::conv) struct Weights<'a, A> {
     pub(super) taps: &'a [A],
 }
 
-/// How many numbers [`Weights::pack`] gives.
+/// How many numbers [`GroupWeights::pack`] gives.
 pub(super) fn packed_length<A: Lanes>(level: Level, tiling: Tiling, filters: usize, channels: usize) -> usize {
     filters.next_multiple_of(lanes::<A>(level)) * tiling.channels(channels) * tiling.points()
 }
 
-impl<A: Lanes + Float> Weights<'_, A> {
+impl<A: Lanes + Float> GroupWeights<'_, A> {
     /// Transforms them into U, `[block of filters, point, channel, filter]`, over zeros. Blocks are two registers wide, the last one a
     /// single register where this is enough; filters that are missing in it are zeros.
     #[inline(never)]

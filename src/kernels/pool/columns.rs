@@ -6,12 +6,12 @@ use super::layout::{Last, Merging, Pass, Rule, Side};
 const OUT_OF_PROPORTION: usize = 16;
 
 /// Memory that is handed out part by part, all of the same length.
-pub(super) struct Memory {
+pub(super) struct Arena {
     pub(super) end: usize,
     pub(super) part: usize,
 }
 
-impl Memory {
+impl Arena {
     fn take(&mut self) -> Option<usize> {
         let at = self.end;
         self.end = at.checked_add(self.part)?;
@@ -20,7 +20,7 @@ impl Memory {
 }
 
 /// The columns of windows.
-pub(super) struct Across {
+pub(super) struct Columns {
     lanes: usize,
     before: usize,
     pub(super) lead: usize,
@@ -29,10 +29,10 @@ pub(super) struct Across {
     pub(super) shared_pitch: usize,
     /// Where windows stand side by side: the pitch at which the strips of rows follow one another as outputs do.
     pub(super) whole_pitch: Option<usize>,
-    taps: Taps,
+    taps: TapPlaces,
 }
 
-enum Taps {
+enum TapPlaces {
     Rule {
         size: usize,
         stride: usize,
@@ -43,7 +43,7 @@ enum Taps {
     Table(Vec<Vec<u32>>),
 }
 
-impl Across {
+impl Columns {
     pub(super) fn new(columns: &Side, merging: Merging) -> Option<Self> {
         let lanes = merging.lanes;
         let outputs = columns.outputs();
@@ -56,7 +56,7 @@ impl Across {
             };
             let padded = outputs.next_multiple_of(lanes);
             let taps = (0..most).map(|tap| (0..padded).map(|output| place(output, tap)).collect::<Option<Vec<_>>>());
-            let taps = Taps::Table(taps.collect::<Option<Vec<_>>>()?);
+            let taps = TapPlaces::Table(taps.collect::<Option<Vec<_>>>()?);
             let pitch = (used.max(lanes) + 1).next_multiple_of(lanes);
             return Some(Self { lanes, before: 0, lead: 0, used, pitch, shared_pitch: pitch, whole_pitch: None, taps });
         };
@@ -77,7 +77,7 @@ impl Across {
         let shared_pitch = used + before.max(wide - before - used);
         let whole = before == 0 && extent <= stride;
         let whole_pitch = (whole && used <= outputs * stride).then_some(outputs * stride);
-        let taps = Taps::Rule { size, stride, dilation, outputs };
+        let taps = TapPlaces::Rule { size, stride, dilation, outputs };
         let lead = before.next_multiple_of(16);
         Some(Self { lanes, before, lead, used, pitch, shared_pitch, whole_pitch, taps })
     }
@@ -85,7 +85,7 @@ impl Across {
     /// Lays down the passes. Where windows are merged down, too, there are so many taps, so far apart.
     pub(super) fn last(
         self,
-        memory: &mut Memory,
+        memory: &mut Arena,
         passes: &mut Vec<Pass>,
         merging: Merging,
         down: Option<(usize, usize)>,
@@ -97,8 +97,8 @@ impl Across {
             from = merged(terms, memory, passes)?;
         }
         let (size, stride, dilation, outputs) = match self.taps {
-            Taps::Table(taps) => return Some(Last::Gather { from, taps }),
-            Taps::Rule { size, stride, dilation, outputs } => (size, stride, dilation, outputs),
+            TapPlaces::Table(taps) => return Some(Last::Gather { from, taps }),
+            TapPlaces::Rule { size, stride, dilation, outputs } => (size, stride, dilation, outputs),
         };
         let terms = tiled(from, size, dilation, memory, passes, merging.idempotent)?;
         Some(match stride {
@@ -116,7 +116,7 @@ impl Across {
 }
 
 /// One place for what stands at all terms.
-fn merged(terms: Vec<usize>, memory: &mut Memory, passes: &mut Vec<Pass>) -> Option<usize> {
+fn merged(terms: Vec<usize>, memory: &mut Arena, passes: &mut Vec<Pass>) -> Option<usize> {
     if let [place] = terms[..] {
         return Some(place);
     }
@@ -131,7 +131,7 @@ fn tiled(
     from: usize,
     size: usize,
     step: usize,
-    memory: &mut Memory,
+    memory: &mut Arena,
     passes: &mut Vec<Pass>,
     idempotent: bool,
 ) -> Option<Vec<usize>> {

@@ -1,7 +1,7 @@
 //! The kernels, each compiled in a function of its own.
 
 use super::run::{Task, run};
-use super::vectors::{Largest, Sum};
+use super::vectors::{VectorLargest, VectorSum};
 use crate::simd::{Kernel, Level, Pixel, Simd, Terms, Vector, has_kernels, run_narrow};
 
 /// The operations that have kernels.
@@ -47,8 +47,8 @@ macro_rules! kernels {
 
 // Of 32 bytes, and of 16.
 kernels! {
-    Selecting by Largest: f32 in 2 or 4 f64 in 2 or 4 u8 in 1 or 2;
-    Summing by Sum: f32 in 2 or 4 f64 in 2 or 4;
+    Selecting by VectorLargest: f32 in 2 or 4 f64 in 2 or 4 u8 in 1 or 2;
+    Summing by VectorSum: f32 in 2 or 4 f64 in 2 or 4;
 }
 
 #[inline(never)]

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::columns::{Across, Memory};
+use super::columns::{Arena, Columns};
 
 /// The pixels of one output on one axis: so many, from the first on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,7 +145,7 @@ impl Layout {
     pub(crate) fn new(sides: [Side; 3], mut counts: Option<Counts>, merging: Merging) -> Option<Self> {
         let [planes, rows, columns] = sides;
         let (row, outputs, lanes) = (columns.length, columns.outputs(), merging.lanes);
-        let across = Across::new(&columns, merging)?;
+        let across = Columns::new(&columns, merging)?;
         let (used, lead) = (across.used, across.lead);
         let is_even = counts.as_ref().is_none_or(Counts::are_even);
         let down = down(&planes, &rows, &across, lanes);
@@ -161,7 +161,7 @@ impl Layout {
         };
         // Blocks are loaded and stored whole.
         let part = strips.checked_mul(pitch)?.checked_add(lead + 4 * lanes)?.next_multiple_of(Self::ALIGNMENT);
-        let mut memory = Memory { end: 0, part };
+        let mut memory = Arena { end: 0, part };
         let mut passes = Vec::new();
         let narrow = matches!(down, Down::Narrow { .. }).then(|| (rows.size(), rows.step * pitch));
         let together = if is_whole { group } else { 1 };
@@ -345,7 +345,7 @@ fn group(down: Down, rows: &Side, bytes: usize) -> usize {
 }
 
 /// How strips come of rows of pixels.
-fn down(planes: &Side, rows: &Side, across: &Across, lanes: usize) -> Down {
+fn down(planes: &Side, rows: &Side, across: &Columns, lanes: usize) -> Down {
     let Some(Rule { before, size, stride, from, whole }) = rows.rule else { return Down::Rows };
     let is_flat = planes.rule.is_some_and(|rule| rule.size == 1);
     let is_tall = size > TALL && size > TALL_STRIDES * stride && rows.step == 1;

@@ -12,7 +12,7 @@ pub(crate) mod vectors;
 ///
 /// Pixels are entered into *cells*, which are merged and finished: a cell is a pixel where that is wide enough to hold what is merged.
 /// Merging is associative and commutative, rounding and the signs of zeros apart.
-pub(crate) trait Operation<const N: usize>: Copy {
+pub(crate) trait BlockOperation<const N: usize>: Copy {
     type Pixel: Copy + Default;
     type Cell: Copy;
     /// Cells in registers.

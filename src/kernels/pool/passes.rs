@@ -2,7 +2,7 @@
 //!
 //! All of them take whole blocks: rows have room behind them, and what is merged there comes to nothing.
 
-use super::Operation;
+use super::BlockOperation;
 
 /// The rows that [`down`] merges onto nothing, onto what stands in the strip, or onto another strip.
 pub(super) const FRESH: u8 = 0;
@@ -21,7 +21,7 @@ fn in_blocks<T, const N: usize, const ROWS: usize>(rows: [&[T]; ROWS], blocks: u
 
 /// Merges rows of pixels: `to[x] = (nothing, to[x] or from[x]) ∘ rows[0][x] ∘ rows[1][x] ∘ …`
 #[inline(always)]
-pub(super) fn down<O: Operation<N>, const N: usize, const ROWS: usize, const HOW: u8>(
+pub(super) fn down<O: BlockOperation<N>, const N: usize, const ROWS: usize, const HOW: u8>(
     op: O,
     from: &[O::Cell],
     rows: [&[O::Pixel]; ROWS],
@@ -46,7 +46,7 @@ pub(super) fn down<O: Operation<N>, const N: usize, const ROWS: usize, const HOW
 
 /// Merges cells: `to[x] = terms[0][x] ∘ terms[1][x] ∘ …`
 #[inline(always)]
-pub(super) fn merge<O: Operation<N>, const N: usize, const TERMS: usize>(
+pub(super) fn merge<O: BlockOperation<N>, const N: usize, const TERMS: usize>(
     op: O,
     terms: [&[O::Cell]; TERMS],
     to: &mut [O::Cell],
@@ -60,7 +60,7 @@ pub(super) fn merge<O: Operation<N>, const N: usize, const TERMS: usize>(
 }
 
 #[inline(always)]
-fn merged<O: Operation<N>, const N: usize, const TERMS: usize>(
+fn merged<O: BlockOperation<N>, const N: usize, const TERMS: usize>(
     op: O,
     block: usize,
     terms: [&[[O::Cell; N]]; TERMS],
@@ -73,7 +73,7 @@ fn merged<O: Operation<N>, const N: usize, const TERMS: usize>(
 }
 
 /// A row of outputs, and what follows it: that is computed later, and may be spoilt.
-pub(super) struct Row<'a, P> {
+pub(super) struct OutputRow<'a, P> {
     /// How many pixels windows count: so many columns, padded to whole blocks, times this.
     pub(super) columns: &'a [u32],
     pub(super) factor: usize,
@@ -81,10 +81,10 @@ pub(super) struct Row<'a, P> {
     pub(super) output: &'a mut [P],
 }
 
-impl<P: Copy + Default> Row<'_, P> {
+impl<P: Copy + Default> OutputRow<'_, P> {
     /// Finishes and writes the blocks of the outputs, of which `merged` gives each.
     #[inline(always)]
-    fn write<O: Operation<N, Pixel = P>, const N: usize>(&mut self, op: O, merged: impl Fn(usize) -> O::Block) {
+    fn write<O: BlockOperation<N, Pixel = P>, const N: usize>(&mut self, op: O, merged: impl Fn(usize) -> O::Block) {
         let blocks = self.outputs.div_ceil(N);
         let columns = if O::COUNTED { &self.columns.as_chunks::<N>().0[..blocks] } else { &[] };
         let columns = |block: usize| if O::COUNTED { &columns[block] } else { &[0; N] };
@@ -105,10 +105,10 @@ impl<P: Copy + Default> Row<'_, P> {
 
 /// Merges cells and finishes them: output `x` has what stands at column `x` of the terms, or at `2 · x` for every second.
 #[inline(always)]
-pub(super) fn last<O: Operation<N>, const N: usize, const TERMS: usize, const SECOND: bool>(
+pub(super) fn last<O: BlockOperation<N>, const N: usize, const TERMS: usize, const SECOND: bool>(
     op: O,
     terms: [&[O::Cell]; TERMS],
-    row: &mut Row<'_, O::Pixel>,
+    row: &mut OutputRow<'_, O::Pixel>,
 ) {
     let blocks = row.outputs.div_ceil(N) * if SECOND { 2 } else { 1 };
     let terms = in_blocks::<_, N, TERMS>(terms, blocks);
@@ -124,11 +124,11 @@ pub(super) fn last<O: Operation<N>, const N: usize, const TERMS: usize, const SE
 
 /// The same for outputs whose taps stand anywhere.
 #[inline(always)]
-pub(super) fn gathered<O: Operation<N>, const N: usize>(
+pub(super) fn gathered<O: BlockOperation<N>, const N: usize>(
     op: O,
     cells: &[O::Cell],
     taps: &[Vec<u32>],
-    row: &mut Row<'_, O::Pixel>,
+    row: &mut OutputRow<'_, O::Pixel>,
 ) {
     row.write(
         op,
@@ -144,7 +144,7 @@ pub(super) fn gathered<O: Operation<N>, const N: usize>(
 }
 
 #[inline(always)]
-fn gather<O: Operation<N>, const N: usize>(op: O, cells: &[O::Cell], places: &[u32]) -> O::Block {
+fn gather<O: BlockOperation<N>, const N: usize>(op: O, cells: &[O::Cell], places: &[u32]) -> O::Block {
     let mut gathered = [op.blank(); N];
     let places = &places[..N];
     for cell in 0..N {
@@ -155,7 +155,7 @@ fn gather<O: Operation<N>, const N: usize>(op: O, cells: &[O::Cell], places: &[u
 
 /// Enters narrow rows of pixels, `count` of them, each into a strip of its own, with blanks behind it to the end of the block.
 #[inline(always)]
-pub(super) fn stage<O: Operation<N>, const N: usize>(
+pub(super) fn stage<O: BlockOperation<N>, const N: usize>(
     op: O,
     pixels: &[O::Pixel],
     (row, used, count): (usize, usize, usize),

@@ -10,10 +10,10 @@
 
 use std::ops::Range;
 
-use super::Operation;
+use super::BlockOperation;
 use super::layout::{Down, Last, Layout, Pass};
-use super::passes::{Row, gathered, last, merge};
-use super::strips::{Heads, Pixels, narrow, rows, van_herk};
+use super::passes::{OutputRow, gathered, last, merge};
+use super::strips::{Heads, LoadedRows, narrow, rows, van_herk};
 
 /// Rows of outputs to be computed.
 pub struct Task<'a, P, C> {
@@ -31,7 +31,7 @@ pub struct Task<'a, P, C> {
 
 /// Rows of outputs that are computed together: they have the same plane of a volume.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Group {
+pub(super) struct RowGroup {
     pub(super) plane: usize,
     pub(super) first: usize,
     pub(super) rows: usize,
@@ -41,13 +41,13 @@ pub(super) struct Group {
 
 /// Computes rows of outputs, `N` cells at a time.
 #[inline(always)]
-pub(crate) fn run<O: Operation<N>, const N: usize>(op: O, task: Task<'_, O::Pixel, O::Cell>) {
+pub(crate) fn run<O: BlockOperation<N>, const N: usize>(op: O, task: Task<'_, O::Pixel, O::Cell>) {
     let Task { layout, pixels, skipped, first, mut output, cells, spare } = task;
     let skip = cells.as_ptr().align_offset(64).min(Layout::ALIGNMENT);
     let cells = &mut cells[skip..];
     cells[..layout.part].fill(op.blank());
     let (spare, marks) = spare.split_at_mut(2 * layout.loaded);
-    let source = Pixels::new(layout, pixels, spare);
+    let source = LoadedRows::new(layout, pixels, spare);
     let (mut heads, mut sound) = (Heads::new(), 0..0);
     let mut unit = first;
     while !output.is_empty() {
@@ -55,7 +55,7 @@ pub(crate) fn run<O: Operation<N>, const N: usize>(op: O, task: Task<'_, O::Pixe
         let (plane, row) = (of_map / layout.rows.spans.len(), of_map % layout.rows.spans.len());
         let left = (output.len() / layout.outputs).min(layout.rows.spans.len() - row);
         let start = (map * layout.pixels()).wrapping_sub(skipped);
-        let group = Group { plane, first: row, rows: left.min(layout.group), start };
+        let group = RowGroup { plane, first: row, rows: left.min(layout.group), start };
         let is_suspect = O::PROBES && is_suspect(op, layout, &source, group, &mut sound);
         match layout.down {
             Down::Rows => rows(op, layout, &source, group, cells),
@@ -65,7 +65,7 @@ pub(crate) fn run<O: Operation<N>, const N: usize>(op: O, task: Task<'_, O::Pixe
         for pass in &layout.passes {
             merge_pass::<O, N>(op, layout, pass, layout.strips_of(group.rows), cells);
         }
-        across(op, Across::<O, N> { layout, group, cells, output });
+        across(op, GroupStrips::<O, N> { layout, group, cells, output });
         let written;
         (written, output) = output.split_at_mut(group.rows * layout.outputs);
         op.close(written);
@@ -78,11 +78,11 @@ pub(crate) fn run<O: Operation<N>, const N: usize>(op: O, task: Task<'_, O::Pixe
 
 /// Whether pixels under a group may be NaN. Those in `sound` are not.
 #[inline(always)]
-fn is_suspect<O: Operation<N>, const N: usize>(
+fn is_suspect<O: BlockOperation<N>, const N: usize>(
     op: O,
     layout: &Layout,
-    source: &Pixels<'_, O::Pixel>,
-    group: Group,
+    source: &LoadedRows<'_, O::Pixel>,
+    group: RowGroup,
     sound: &mut Range<usize>,
 ) -> bool {
     let mut suspect = false;
@@ -105,7 +105,7 @@ fn is_suspect<O: Operation<N>, const N: usize>(
 
 /// One pass over all strips, as one long row.
 #[inline(always)]
-fn merge_pass<O: Operation<N>, const N: usize>(
+fn merge_pass<O: BlockOperation<N>, const N: usize>(
     op: O,
     layout: &Layout,
     pass: &Pass,
@@ -127,15 +127,15 @@ fn merge_pass<O: Operation<N>, const N: usize>(
 }
 
 /// The strips of a group, and where its outputs go.
-struct Across<'a, O: Operation<N>, const N: usize> {
+struct GroupStrips<'a, O: BlockOperation<N>, const N: usize> {
     layout: &'a Layout,
-    group: Group,
+    group: RowGroup,
     cells: &'a [O::Cell],
     output: &'a mut [O::Pixel],
 }
 
 #[inline(always)]
-fn across<O: Operation<N>, const N: usize>(op: O, mut across: Across<'_, O, N>) {
+fn across<O: BlockOperation<N>, const N: usize>(op: O, mut across: GroupStrips<'_, O, N>) {
     match &across.layout.last {
         Last::Every(terms) => match terms[..] {
             [one] => across.each_row::<1, false>(op, [one]),
@@ -161,7 +161,7 @@ fn across<O: Operation<N>, const N: usize>(op: O, mut across: Across<'_, O, N>) 
     }
 }
 
-impl<O: Operation<N>, const N: usize> Across<'_, O, N> {
+impl<O: BlockOperation<N>, const N: usize> GroupStrips<'_, O, N> {
     #[inline(always)]
     fn each_row<const TERMS: usize, const SECOND: bool>(&mut self, op: O, terms: [usize; TERMS]) {
         let cells = self.cells;
@@ -179,7 +179,7 @@ impl<O: Operation<N>, const N: usize> Across<'_, O, N> {
 
     /// Calls `write` for each row of outputs, and where its strip begins; once for all where strips follow one another as outputs do.
     #[inline(always)]
-    fn rows(&mut self, write: impl Fn(usize, &mut Row<'_, O::Pixel>)) {
+    fn rows(&mut self, write: impl Fn(usize, &mut OutputRow<'_, O::Pixel>)) {
         let Self { layout, group, output, .. } = self;
         let (count, outputs) = match layout.is_whole {
             true => (1, group.rows * layout.outputs),
@@ -191,7 +191,10 @@ impl<O: Operation<N>, const N: usize> Across<'_, O, N> {
                 columns = &counts.columns;
                 factor = counts.planes[group.plane] as usize * counts.rows[group.first + row] as usize;
             }
-            write(row * layout.step(), &mut Row { columns, factor, outputs, output: &mut output[row * outputs..] });
+            write(
+                row * layout.step(),
+                &mut OutputRow { columns, factor, outputs, output: &mut output[row * outputs..] },
+            );
         }
     }
 }
@@ -199,10 +202,10 @@ impl<O: Operation<N>, const N: usize> Across<'_, O, N> {
 /// Gives NaN for every window with a NaN in it.
 #[cold]
 #[inline(never)]
-fn mark_nan<O: Operation<N>, const N: usize>(
+fn mark_nan<O: BlockOperation<N>, const N: usize>(
     layout: &Layout,
-    source: &Pixels<'_, O::Pixel>,
-    group: Group,
+    source: &LoadedRows<'_, O::Pixel>,
+    group: RowGroup,
     marks: &mut [O::Pixel],
     output: &mut [O::Pixel],
 ) {

@@ -1,12 +1,12 @@
 //! DOWN: strips, of the rows of pixels under them.
 
-use super::Operation;
+use super::BlockOperation;
 use super::layout::{Down, Layout, Span};
 use super::passes::{FRESH, FROM, ONTO, down, merge, stage};
-use super::run::Group;
+use super::run::RowGroup;
 
 /// The rows of pixels: each with as many pixels as are loaded, whatever the last of them are.
-pub(super) struct Pixels<'a, P> {
+pub(super) struct LoadedRows<'a, P> {
     all: &'a [P],
     /// The end of the pixels, with room behind it, and where it begins.
     end: &'a [P],
@@ -14,7 +14,7 @@ pub(super) struct Pixels<'a, P> {
     length: usize,
 }
 
-impl<'a, P: Copy + Default> Pixels<'a, P> {
+impl<'a, P: Copy + Default> LoadedRows<'a, P> {
     #[inline(always)]
     pub(super) fn new(layout: &Layout, pixels: &'a [P], spare: &'a mut [P]) -> Self {
         let length = layout.loaded;
@@ -36,7 +36,7 @@ impl<'a, P: Copy + Default> Pixels<'a, P> {
 
     /// Rows under a strip, from the `first` on.
     #[inline(always)]
-    fn under<const ROWS: usize>(&self, under: &Under, first: usize) -> [&'a [P]; ROWS] {
+    fn under<const ROWS: usize>(&self, under: &RowsUnder, first: usize) -> [&'a [P]; ROWS] {
         let mut rows = [&[][..]; ROWS];
         for row in 0..ROWS {
             rows[row] = self.row(under.row(first + row));
@@ -46,9 +46,9 @@ impl<'a, P: Copy + Default> Pixels<'a, P> {
 
     /// Calls `each` with all pixels between the first and the last under some rows of outputs, plane by plane.
     #[inline(always)]
-    pub(super) fn each_plane(&self, layout: &Layout, group: Group, mut each: impl FnMut(usize, &'a [P])) {
+    pub(super) fn each_plane(&self, layout: &Layout, group: RowGroup, mut each: impl FnMut(usize, &'a [P])) {
         let (begin, last) = layout.rows_under(group.first..group.first + group.rows);
-        let under = Under::new(layout, group, Span { first: begin, count: 1 });
+        let under = RowsUnder::new(layout, group, Span { first: begin, count: 1 });
         let length = (last - begin) * layout.row + layout.used;
         for plane in 0..under.planes {
             let at = under.at + plane * under.plane_step;
@@ -58,8 +58,8 @@ impl<'a, P: Copy + Default> Pixels<'a, P> {
 
     /// Calls `each` with every row of pixels under a row of outputs.
     #[inline(always)]
-    pub(super) fn each_row(&self, layout: &Layout, group: Group, row: usize, mut each: impl FnMut(&[P])) {
-        let under = Under::new(layout, group, layout.rows.spans[row]);
+    pub(super) fn each_row(&self, layout: &Layout, group: RowGroup, row: usize, mut each: impl FnMut(&[P])) {
+        let under = RowsUnder::new(layout, group, layout.rows.spans[row]);
         for number in 0..under.count() {
             each(self.row(under.row(number)));
         }
@@ -68,7 +68,7 @@ impl<'a, P: Copy + Default> Pixels<'a, P> {
 
 /// Some rows of pixels: those of a span in each plane under a row of outputs.
 #[derive(Clone, Copy)]
-struct Under {
+struct RowsUnder {
     at: usize,
     planes: usize,
     plane_step: usize,
@@ -76,9 +76,9 @@ struct Under {
     row_step: usize,
 }
 
-impl Under {
+impl RowsUnder {
     #[inline(always)]
-    fn new(layout: &Layout, group: Group, rows: Span) -> Self {
+    fn new(layout: &Layout, group: RowGroup, rows: Span) -> Self {
         let planes = layout.planes.spans[group.plane];
         Self {
             at: group.start.wrapping_add((planes.first * layout.rows.length + rows.first) * layout.row),
@@ -105,26 +105,26 @@ impl Under {
 
 /// A strip for each row of outputs.
 #[inline(always)]
-pub(super) fn rows<O: Operation<N>, const N: usize>(
+pub(super) fn rows<O: BlockOperation<N>, const N: usize>(
     op: O,
     layout: &Layout,
-    source: &Pixels<'_, O::Pixel>,
-    group: Group,
+    source: &LoadedRows<'_, O::Pixel>,
+    group: RowGroup,
     cells: &mut [O::Cell],
 ) {
     for row in 0..group.rows {
-        let under = Under::new(layout, group, layout.rows.spans[group.first + row]);
+        let under = RowsUnder::new(layout, group, layout.rows.spans[group.first + row]);
         strip::<O, N>(op, layout, source, under, &mut cells[row * layout.pitch + layout.lead..]);
     }
 }
 
 /// A strip for each row of pixels.
 #[inline(always)]
-pub(super) fn narrow<O: Operation<N>, const N: usize>(
+pub(super) fn narrow<O: BlockOperation<N>, const N: usize>(
     op: O,
     layout: &Layout,
-    source: &Pixels<'_, O::Pixel>,
-    group: Group,
+    source: &LoadedRows<'_, O::Pixel>,
+    group: RowGroup,
     cells: &mut [O::Cell],
 ) {
     let Down::Narrow { stride, before } = layout.down else { unreachable!("the caller has seen that it is narrow") };
@@ -135,7 +135,7 @@ pub(super) fn narrow<O: Operation<N>, const N: usize>(
         let mut done = 1;
         match row {
             Some(row) => {
-                let under = Under::new(layout, group, Span { first: row, count: 1 });
+                let under = RowsUnder::new(layout, group, Span { first: row, count: 1 });
                 if under.planes == 1 {
                     // As many rows as can be loaded whole.
                     let room = source.all.len().saturating_sub(under.at + source.length) / layout.row + 1;
@@ -158,11 +158,11 @@ pub(super) fn narrow<O: Operation<N>, const N: usize>(
 
 /// Merges the rows under a strip: four of them first, then three at a time or what is left.
 #[inline(always)]
-fn strip<O: Operation<N>, const N: usize>(
+fn strip<O: BlockOperation<N>, const N: usize>(
     op: O,
     layout: &Layout,
-    source: &Pixels<'_, O::Pixel>,
-    under: Under,
+    source: &LoadedRows<'_, O::Pixel>,
+    under: RowsUnder,
     strip: &mut [O::Cell],
 ) {
     let to = &mut strip[..source.length];
@@ -203,12 +203,12 @@ impl Heads {
 /// A strip for each row of outputs: the tail of one block and the head of the next. Rows are counted from the padding on, and blocks
 /// are the same wherever a thread begins.
 #[inline(always)]
-pub(super) fn van_herk<O: Operation<N>, const N: usize>(
+pub(super) fn van_herk<O: BlockOperation<N>, const N: usize>(
     op: O,
     layout: &Layout,
-    source: &Pixels<'_, O::Pixel>,
+    source: &LoadedRows<'_, O::Pixel>,
     heads: &mut Heads,
-    group: Group,
+    group: RowGroup,
     cells: &mut [O::Cell],
 ) {
     let Down::VanHerk { size, stride, before, from } = layout.down else {

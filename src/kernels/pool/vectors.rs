@@ -1,17 +1,17 @@
 //! Pooling written with vectors: the largest or smallest pixel, sums of floats.
 
-use super::Operation;
+use super::BlockOperation;
 use crate::simd::{Flip, FloatPixel, Pixel, Simd, SimdMask, Terms, Vector};
 
 /// The largest pixel, or the smallest: that is the largest of pixels whose bits are flipped so that their order is reversed. `R`
 /// registers side by side.
 #[derive(Clone, Copy)]
-pub(crate) struct Largest<S: Simd, T: Flip, const R: usize> {
+pub(crate) struct VectorLargest<S: Simd, T: Flip, const R: usize> {
     simd: S,
     flip: T::Bits<S>,
 }
 
-impl<S: Simd, T: Flip, const R: usize> Largest<S, T, R> {
+impl<S: Simd, T: Flip, const R: usize> VectorLargest<S, T, R> {
     #[inline(always)]
     pub(crate) fn new(simd: S, is_smallest: bool) -> Self {
         Self { simd, flip: T::bits(simd, is_smallest) }
@@ -20,13 +20,13 @@ impl<S: Simd, T: Flip, const R: usize> Largest<S, T, R> {
 
 /// The mean of floats, the sum of their magnitudes, or the root of the sum of their squares.
 #[derive(Clone, Copy)]
-pub(crate) struct Sum<S: Simd, T: FloatPixel, const R: usize> {
+pub(crate) struct VectorSum<S: Simd, T: FloatPixel, const R: usize> {
     simd: S,
     squared: bool,
     factors: [T::Bits<S>; 2],
 }
 
-impl<S: Simd, T: FloatPixel, const R: usize> Sum<S, T, R> {
+impl<S: Simd, T: FloatPixel, const R: usize> VectorSum<S, T, R> {
     #[inline(always)]
     pub(crate) fn new(simd: S, terms: Terms) -> Self {
         Self { simd, squared: terms == Terms::Squares, factors: T::factors(simd, terms) }
@@ -83,7 +83,7 @@ fn every_second<S: Simd, T: Pixel, const R: usize>(
     even
 }
 
-impl<S: Simd, T: Flip, const R: usize, const N: usize> Operation<N> for Largest<S, T, R> {
+impl<S: Simd, T: Flip, const R: usize, const N: usize> BlockOperation<N> for VectorLargest<S, T, R> {
     type Pixel = T;
     type Cell = T;
     type Block = [T::Pixels<S>; R];
@@ -147,7 +147,7 @@ impl<S: Simd, T: Flip, const R: usize, const N: usize> Operation<N> for Largest<
     }
 }
 
-impl<S: Simd, T: FloatPixel, const R: usize, const N: usize> Operation<N> for Sum<S, T, R> {
+impl<S: Simd, T: FloatPixel, const R: usize, const N: usize> BlockOperation<N> for VectorSum<S, T, R> {
     type Pixel = T;
     type Cell = T;
     type Block = [T::Pixels<S>; R];

@@ -151,14 +151,14 @@ impl Module<f32> for WithConstant {
 
 /// A function of each element of the first half of a row and the one at the same place of the second, as a tensor of this shape.
 #[derive(Clone)]
-pub(in crate::onnx) struct Pairs {
+pub(in crate::onnx) struct Halves {
     name: &'static str,
     count: usize,
     shape: Vec<usize>,
     function: fn(f32, f32) -> f32,
 }
 
-impl Pairs {
+impl Halves {
     /// The row has twice as many elements as the shape.
     pub(in crate::onnx) fn new(
         name: &'static str,
@@ -170,7 +170,7 @@ impl Pairs {
     }
 }
 
-impl Operator for Pairs {
+impl Operator for Halves {
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         check_input(&[2 * self.count], input)?;
         Ok(self.shape.clone())
@@ -181,7 +181,7 @@ impl Operator for Pairs {
     }
 }
 
-impl Module<f32> for Pairs {
+impl Module<f32> for Halves {
     fn forward_into(&self, input: TensorView<'_, f32>, output: TensorViewMut<'_, f32>) -> Result<()> {
         self.check_output(&input, &output)?;
         let row = input.contiguous()?;

@@ -10,11 +10,11 @@ mod strided;
 mod taken;
 mod total;
 
-pub(super) use elementwise::{Map, Pairs, Scaled, WithConstant};
+pub(super) use elementwise::{Halves, Map, Scaled, WithConstant};
 pub(super) use given::Given;
 pub(super) use normed::Normed;
 pub(super) use product::MatrixProduct;
-pub(super) use resample::{Resampled, Taps};
+pub(super) use resample::{Resampled, Sample};
 pub(super) use reshaped::Reshaped;
 pub(super) use strided::Strided;
 pub(super) use taken::Taken;

@@ -9,7 +9,7 @@ use crate::{Plan, Result, TensorView, TensorViewMut};
 
 /// What one place of a resized axis is made of.
 #[derive(Debug, Clone, PartialEq)]
-pub(in crate::onnx) enum Taps {
+pub(in crate::onnx) enum Sample {
     /// Places of the input, each with its weight.
     Of(Vec<(usize, f32)>),
     /// A number, as the place lies outside.
@@ -17,19 +17,19 @@ pub(in crate::onnx) enum Taps {
 }
 
 /// An axis, and what each place of it is made of.
-pub(in crate::onnx) type Axis = (usize, Vec<Taps>);
+pub(in crate::onnx) type AxisSamples = (usize, Vec<Sample>);
 
 /// Every place of some axes made of weighted places of the input, one axis after the other.
 #[derive(Debug, Clone)]
 pub(in crate::onnx) struct Resampled {
     input: Vec<usize>,
     output: Vec<usize>,
-    axes: Arc<Vec<Axis>>,
+    axes: Arc<Vec<AxisSamples>>,
 }
 
 impl Resampled {
     /// The axes are those of the shape, and all places lie within it.
-    pub(in crate::onnx) fn new(input: &[usize], axes: Vec<Axis>) -> Result<Self> {
+    pub(in crate::onnx) fn new(input: &[usize], axes: Vec<AxisSamples>) -> Result<Self> {
         let mut output = input.to_vec();
         for (axis, taps) in &axes {
             output[*axis] = taps.len();
@@ -40,7 +40,7 @@ impl Resampled {
 }
 
 /// One axis of a tensor of this shape.
-fn resample(input: &[f32], shape: &[usize], (axis, places): &Axis, output: &mut [f32]) {
+fn resample(input: &[f32], shape: &[usize], (axis, places): &AxisSamples, output: &mut [f32]) {
     let (length, inner) = (shape[*axis], shape[*axis + 1..].iter().product::<usize>());
     if output.is_empty() {
         return;
@@ -48,11 +48,11 @@ fn resample(input: &[f32], shape: &[usize], (axis, places): &Axis, output: &mut 
     for (image, result) in input.chunks_exact(length * inner).zip(output.chunks_exact_mut(places.len() * inner)) {
         for (taps, row) in places.iter().zip(result.chunks_exact_mut(inner)) {
             let taps = match taps {
-                Taps::Outside(number) => {
+                Sample::Outside(number) => {
                     row.fill(*number);
                     continue;
                 }
-                Taps::Of(taps) => taps,
+                Sample::Of(taps) => taps,
             };
             if let &[(place, 1.0)] = &taps[..] {
                 row.copy_from_slice(&image[place * inner..][..inner]);

@@ -1,7 +1,7 @@
 //! Functions of every element.
 
 use super::one;
-use crate::onnx::builder::{Builder, Value};
+use crate::onnx::builder::{Builder, Datum};
 use crate::onnx::layers::{Map, WithConstant};
 use crate::onnx::network::Note;
 use crate::onnx::node::Node;
@@ -10,7 +10,7 @@ use crate::{Activation, PRelu};
 
 /// An operator that is an activation of this crate.
 #[allow(clippy::float_cmp, reason = "the number is the one that is supported, or not")]
-pub(super) fn activation(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
+pub(super) fn activation(builder: &mut Builder, node: &Node) -> Outcome<Vec<Datum>> {
     let activation = match &node.operator[..] {
         "Relu" => Activation::Relu,
         "LeakyRelu" => Activation::LeakyRelu { slope: node.float_or("alpha", 0.01)? },
@@ -34,14 +34,14 @@ pub(super) fn activation(builder: &mut Builder, node: &Node) -> Outcome<Vec<Valu
 }
 
 /// A value with an activation after it.
-pub(super) fn activated(builder: &mut Builder, input: &Value, activation: Activation) -> Outcome<Value> {
+pub(super) fn activated(builder: &mut Builder, input: &Datum, activation: Activation) -> Outcome<Datum> {
     let result = builder.module(activation, input)?;
     builder.note(&result, Note::Activation(activation));
     Ok(result)
 }
 
 /// Its ends are attributes in the first versions, and inputs since the eleventh.
-pub(super) fn clip(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
+pub(super) fn clip(builder: &mut Builder, node: &Node) -> Outcome<Vec<Datum>> {
     let input = builder.required(node, 0)?;
     let end = |number: usize, name: &'static str, none: f32| -> Outcome<f64> {
         if builder.opset < 11 {
@@ -63,7 +63,7 @@ pub(super) fn clip(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
 }
 
 /// A slope for each channel is a layer of this crate; any other is repeated to the shape of the input.
-pub(super) fn prelu(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
+pub(super) fn prelu(builder: &mut Builder, node: &Node) -> Outcome<Vec<Datum>> {
     let input = builder.required(node, 0)?;
     let Some(slopes) = builder.weights(node, 1, "the slopes")? else { return refuse("has no slopes") };
     let shape = builder.shape(&input).to_vec();
@@ -82,7 +82,7 @@ pub(super) fn prelu(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
 }
 
 /// An operator that is a function of a number, and no activation of this crate.
-pub(super) fn function(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
+pub(super) fn function(builder: &mut Builder, node: &Node) -> Outcome<Vec<Datum>> {
     let alpha = |default| node.float("alpha").map(|alpha| alpha.unwrap_or(default));
     let map = match &node.operator[..] {
         "Abs" => Map::new("Abs", f32::abs),

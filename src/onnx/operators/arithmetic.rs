@@ -1,10 +1,10 @@
 //! Sums, differences, products, quotients, powers, and what of these is known before the network runs.
 
 use super::{activations::activated, one, patterns, shapes::reshaped};
-use crate::onnx::builder::{Builder, Value};
+use crate::onnx::builder::{Builder, Datum};
 use crate::onnx::constant::{Constant, Numbers};
-use crate::onnx::layers::{Map, Pairs, Reshaped, Scaled, Strided, WithConstant};
-use crate::onnx::network::{Note, Work};
+use crate::onnx::layers::{Halves, Map, Reshaped, Scaled, Strided, WithConstant};
+use crate::onnx::network::{Note, PartWork};
 use crate::onnx::node::{Node, axis_of};
 use crate::onnx::refusal::{Outcome, refuse};
 use crate::{ChannelAxis, ChannelScale};
@@ -102,7 +102,7 @@ fn modulo(one: f32, other: f32) -> f32 {
     }
 }
 
-pub(super) fn binary(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
+pub(super) fn binary(builder: &mut Builder, node: &Node) -> Outcome<Vec<Datum>> {
     let mut operator = Binary::of(&node.operator)?;
     if operator == Binary::Mod && node.flag("fmod")? {
         operator = Binary::Remainder;
@@ -121,7 +121,7 @@ pub(super) fn binary(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> 
 }
 
 /// `Sum`, `Max` and `Min`, of any number of tensors, and `Mean`.
-pub(super) fn of_many(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
+pub(super) fn of_many(builder: &mut Builder, node: &Node) -> Outcome<Vec<Datum>> {
     let operator = if node.operator == "Mean" { Binary::Add } else { Binary::of(&node.operator)? };
     let mut all = builder.required(node, 0)?;
     for number in 1..node.inputs.len() {
@@ -129,28 +129,28 @@ pub(super) fn of_many(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>>
         all = combined(builder, operator, &all, &next)?;
     }
     if node.operator == "Mean" {
-        let count = Value::Known(Constant::floats(&[], vec![node.inputs.len() as f32]));
+        let count = Datum::Known(Constant::floats(&[], vec![node.inputs.len() as f32]));
         all = combined(builder, Binary::Div, &all, &count)?;
     }
     Ok(vec![all])
 }
 
 /// Both repeated to one shape, then element by element.
-pub(super) fn combined(builder: &mut Builder, operator: Binary, one: &Value, other: &Value) -> Outcome<Value> {
+pub(super) fn combined(builder: &mut Builder, operator: Binary, one: &Datum, other: &Datum) -> Outcome<Datum> {
     let shape = joint_shape(builder.shape(one), builder.shape(other))?;
     match (one, other) {
-        (Value::Known(one), Value::Known(other)) => {
-            Ok(Value::Known(of_constants(builder, operator, one, other, &shape)?))
+        (Datum::Known(one), Datum::Known(other)) => {
+            Ok(Datum::Known(of_constants(builder, operator, one, other, &shape)?))
         }
-        (Value::Made(_), Value::Known(constant)) => {
+        (Datum::Made(_), Datum::Known(constant)) => {
             let value = expanded(builder, one, &shape)?;
             with_constant(builder, operator, &value, constant, false)
         }
-        (Value::Known(constant), Value::Made(_)) => {
+        (Datum::Known(constant), Datum::Made(_)) => {
             let value = expanded(builder, other, &shape)?;
             with_constant(builder, operator, &value, constant, true)
         }
-        (Value::Made(_), Value::Made(_)) => of_values(builder, operator, one, other, &shape),
+        (Datum::Made(_), Datum::Made(_)) => of_values(builder, operator, one, other, &shape),
     }
 }
 
@@ -168,7 +168,7 @@ pub(super) fn joint_shape(one: &[usize], other: &[usize]) -> Outcome<Vec<usize>>
 }
 
 /// A value repeated to a shape.
-pub(super) fn expanded(builder: &mut Builder, value: &Value, shape: &[usize]) -> Outcome<Value> {
+pub(super) fn expanded(builder: &mut Builder, value: &Datum, shape: &[usize]) -> Outcome<Datum> {
     let strided = Strided::new(builder.shape(value))?.expanded(shape)?;
     super::rearranging::strided(builder, value, strided)
 }
@@ -180,9 +180,9 @@ fn of_constants(
     other: &Constant,
     shape: &[usize],
 ) -> Outcome<Constant> {
-    let ones = expanded(builder, &Value::Known(one.clone()), shape)?;
-    let others = expanded(builder, &Value::Known(other.clone()), shape)?;
-    let (Value::Known(ones), Value::Known(others)) = (ones, others) else { return refuse("is not constant") };
+    let ones = expanded(builder, &Datum::Known(one.clone()), shape)?;
+    let others = expanded(builder, &Datum::Known(other.clone()), shape)?;
+    let (Datum::Known(ones), Datum::Known(others)) = (ones, others) else { return refuse("is not constant") };
     builder.spend_on(shape, ones.number_bytes())?;
     match (&ones.numbers, &others.numbers) {
         (Numbers::Floats(ones), Numbers::Floats(others)) => {
@@ -211,10 +211,10 @@ fn of_constants(
 fn with_constant(
     builder: &mut Builder,
     operator: Binary,
-    value: &Value,
+    value: &Datum,
     constant: &Constant,
     swapped: bool,
-) -> Outcome<Value> {
+) -> Outcome<Datum> {
     let shape = builder.shape(value).to_vec();
     if operator == Binary::Pow
         && !swapped
@@ -241,7 +241,7 @@ fn with_constant(
 
 /// A value and one number.
 #[allow(clippy::cast_possible_truncation, reason = "it was an f32")]
-fn with_number(builder: &mut Builder, operator: Binary, value: &Value, number: f64, swapped: bool) -> Outcome<Value> {
+fn with_number(builder: &mut Builder, operator: Binary, value: &Datum, number: f64, swapped: bool) -> Outcome<Datum> {
     let number = number as f32;
     if let Some((input, activation)) = patterns::activation(builder, operator, value, number, swapped) {
         return activated(builder, &input, activation);
@@ -309,13 +309,13 @@ fn power(exponent: f64) -> Map {
 }
 
 /// Two values of the network.
-fn of_values(builder: &mut Builder, operator: Binary, one: &Value, other: &Value, shape: &[usize]) -> Outcome<Value> {
+fn of_values(builder: &mut Builder, operator: Binary, one: &Datum, other: &Datum, shape: &[usize]) -> Outcome<Datum> {
     if let Some((input, activation)) = patterns::product(builder, operator, one, other) {
         return activated(builder, &input, activation);
     }
     let work = match operator {
-        Binary::Add => Work::Add,
-        Binary::Mul => Work::Multiply,
+        Binary::Add => PartWork::Add,
+        Binary::Mul => PartWork::Multiply,
         // The difference is the sum with the other sign, to the last digit.
         Binary::Sub => {
             let negated = builder.module(Map::new("Neg", |x| -x), other)?;
@@ -335,7 +335,7 @@ fn of_values(builder: &mut Builder, operator: Binary, one: &Value, other: &Value
 }
 
 /// Two values side by side in one row, for functions that a graph does not have.
-fn pairs(builder: &mut Builder, operator: Binary, one: &Value, other: &Value, shape: &[usize]) -> Outcome<Value> {
+fn pairs(builder: &mut Builder, operator: Binary, one: &Datum, other: &Datum, shape: &[usize]) -> Outcome<Datum> {
     let mut rows = Vec::new();
     let mut count = 0;
     for value in [one, other] {
@@ -345,6 +345,6 @@ fn pairs(builder: &mut Builder, operator: Binary, one: &Value, other: &Value, sh
         rows.push(builder.made(&row)?);
     }
     let Some(length) = count.checked_mul(2) else { return refuse("has inputs that are too large") };
-    let row = builder.push(Work::Concat(ChannelAxis::Before(0)), rows, vec![length])?;
-    builder.module(Pairs::new(operator.name(), count, shape, operator.function()), &row)
+    let row = builder.push(PartWork::Concat(ChannelAxis::Before(0)), rows, vec![length])?;
+    builder.module(Halves::new(operator.name(), count, shape, operator.function()), &row)
 }

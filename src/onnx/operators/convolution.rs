@@ -1,24 +1,24 @@
 //! `Conv` and `ConvTranspose`.
 
 use super::{by_rank, one};
-use crate::onnx::builder::{Builder, Value};
+use crate::onnx::builder::{Builder, Datum};
 use crate::onnx::constant::sizes;
 use crate::onnx::node::Node;
 use crate::onnx::refusal::{Outcome, refuse};
 use crate::{Conv, ConvTranspose, Padding, Tensor};
 
-pub(super) fn conv(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
+pub(super) fn conv(builder: &mut Builder, node: &Node) -> Outcome<Vec<Datum>> {
     let (input, filters, bias) = operands(builder, node)?;
     by_rank!(filters.rank().wrapping_sub(2), conv_over(builder, node, &input, filters, bias))
 }
 
-pub(super) fn conv_transpose(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
+pub(super) fn conv_transpose(builder: &mut Builder, node: &Node) -> Outcome<Vec<Datum>> {
     let (input, filters, bias) = operands(builder, node)?;
     by_rank!(filters.rank().wrapping_sub(2), conv_transpose_over(builder, node, &input, filters, bias))
 }
 
 /// The input, the filters and the bias of a convolution, checked against each other and against `kernel_shape`.
-fn operands(builder: &mut Builder, node: &Node) -> Outcome<(Value, Tensor<f32>, Option<Tensor<f32>>)> {
+fn operands(builder: &mut Builder, node: &Node) -> Outcome<(Datum, Tensor<f32>, Option<Tensor<f32>>)> {
     let input = builder.required(node, 0)?;
     let Some(filters) = builder.weights(node, 1, "the filters")? else { return refuse("has no filters") };
     let bias = builder.weights(node, 2, "the bias")?;
@@ -65,10 +65,10 @@ fn groups(node: &Node) -> Outcome<usize> {
 fn conv_over<const N: usize>(
     builder: &mut Builder,
     node: &Node,
-    input: &Value,
+    input: &Datum,
     filters: Tensor<f32>,
     bias: Option<Tensor<f32>>,
-) -> Outcome<Vec<Value>> {
+) -> Outcome<Vec<Datum>> {
     let mut conv = Conv::<f32, N>::new(filters)
         .stride(node.sizes_or("strides", 1)?)
         .dilation(node.sizes_or("dilations", 1)?)
@@ -83,11 +83,11 @@ fn conv_over<const N: usize>(
 fn conv_transpose_over<const N: usize>(
     builder: &mut Builder,
     node: &Node,
-    input: &Value,
+    input: &Datum,
     filters: Tensor<f32>,
     bias: Option<Tensor<f32>>,
-) -> Outcome<Vec<Value>> {
-    let mut geometry = Transposed::<N> {
+) -> Outcome<Vec<Datum>> {
+    let mut geometry = TransposedSizes::<N> {
         size: spatial(builder.shape(input)),
         kernel: spatial(filters.shape()),
         strides: node.sizes_or("strides", 1)?,
@@ -116,7 +116,7 @@ fn spatial<const N: usize>(shape: &[usize]) -> [usize; N] {
 }
 
 /// The numbers that the size of a transposed convolution depends on.
-struct Transposed<const N: usize> {
+struct TransposedSizes<const N: usize> {
     size: [usize; N],
     kernel: [usize; N],
     strides: [usize; N],
@@ -124,7 +124,7 @@ struct Transposed<const N: usize> {
     output_padding: [usize; N],
 }
 
-impl<const N: usize> Transposed<N> {
+impl<const N: usize> TransposedSizes<N> {
     /// The pads that give an output of this size, by ONNX's rule for `output_shape`. Where the output is larger than it would be without
     /// any, the rest is output padding.
     fn pads_for(&mut self, shape: &[usize], node: &Node) -> Outcome<[(usize, usize); N]> {

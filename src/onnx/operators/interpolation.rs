@@ -1,11 +1,11 @@
 //! From a place of a resized axis to the places that it is made of, as the operator `Resize` of ONNX defines it.
 
-use crate::onnx::layers::Taps;
+use crate::onnx::layers::Sample;
 
 /// How places are made of others.
 #[derive(Debug, Clone)]
 pub(super) struct Filter {
-    pub(super) kind: Kind,
+    pub(super) kind: FilterKind,
     pub(super) coordinates: Coordinates,
     /// Whether an axis that becomes shorter is smoothed, so that every place of it counts.
     pub(super) antialias: bool,
@@ -16,7 +16,7 @@ pub(super) struct Filter {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Kind {
+pub(super) enum FilterKind {
     Nearest(Nearest),
     Linear,
     /// By the kernel of R. Keys, with its coefficient a: the attribute `cubic_coeff_a`.
@@ -47,7 +47,7 @@ pub(super) enum Coordinates {
 }
 
 impl Filter {
-    pub(super) fn plain(kind: Kind, coordinates: Coordinates) -> Self {
+    pub(super) fn plain(kind: FilterKind, coordinates: Coordinates) -> Self {
         Self { kind, coordinates, antialias: false, exclude_outside: false, outside: 0.0 }
     }
 
@@ -60,17 +60,17 @@ impl Filter {
 
     fn half_width(&self) -> f64 {
         match self.kind {
-            Kind::Nearest(_) => 0.5,
-            Kind::Linear => 1.0,
-            Kind::Cubic(_) => 2.0,
+            FilterKind::Nearest(_) => 0.5,
+            FilterKind::Linear => 1.0,
+            FilterKind::Cubic(_) => 2.0,
         }
     }
 
     /// Distances are multiplied by this: by less than 1 where an axis that becomes shorter is smoothed, over as many more elements.
     fn stretch(&self, scale: f64) -> f64 {
         match self.kind {
-            Kind::Nearest(_) => 1.0,
-            Kind::Linear | Kind::Cubic(_) => {
+            FilterKind::Nearest(_) => 1.0,
+            FilterKind::Linear | FilterKind::Cubic(_) => {
                 if self.antialias {
                     scale.min(1.0)
                 } else {
@@ -82,15 +82,15 @@ impl Filter {
 
     /// What a place is made of, on an axis that has places, and is brought to a size.
     #[allow(clippy::cast_possible_truncation, reason = "weights are rounded to f32")]
-    pub(super) fn taps(&self, at: usize, length: usize, size: usize, scale: f64, region: (f64, f64)) -> Taps {
+    pub(super) fn taps(&self, at: usize, length: usize, size: usize, scale: f64, region: (f64, f64)) -> Sample {
         let place = self.place(at as f64, length as f64, size as f64, scale, region);
         let last = (length - 1) as f64;
         if self.coordinates == Coordinates::Crop && !(0.0..=last).contains(&place) {
-            return Taps::Outside(self.outside);
+            return Sample::Outside(self.outside);
         }
         let index = |place: f64| num_traits::cast::<f64, usize>(place.clamp(0.0, last)).unwrap_or(0);
-        if let Kind::Nearest(nearest) = self.kind {
-            return Taps::Of(vec![(index(nearest.of(place)), 1.0)]);
+        if let FilterKind::Nearest(nearest) = self.kind {
+            return Sample::Of(vec![(index(nearest.of(place)), 1.0)]);
         }
         let stretch = self.stretch(scale);
         let reach = self.half_width() / stretch;
@@ -112,7 +112,7 @@ impl Filter {
         let sum: f64 = weights.iter().map(|(_, weight)| weight).sum();
         // Without smoothing and with all places they add up to 1 already.
         let sum = if sum == 0.0 { 1.0 } else { sum };
-        Taps::Of(weights.into_iter().map(|(index, weight)| (index, (weight / sum) as f32)).collect())
+        Sample::Of(weights.into_iter().map(|(index, weight)| (index, (weight / sum) as f32)).collect())
     }
 
     /// Where a place lies on the axis that is given.
@@ -147,9 +147,9 @@ impl Filter {
     /// The weight of a place at a distance.
     fn weight(&self, distance: f64) -> f64 {
         match self.kind {
-            Kind::Nearest(_) => 1.0,
-            Kind::Linear => (1.0 - distance).max(0.0),
-            Kind::Cubic(a) => match distance {
+            FilterKind::Nearest(_) => 1.0,
+            FilterKind::Linear => (1.0 - distance).max(0.0),
+            FilterKind::Cubic(a) => match distance {
                 ..1.0 => ((a + 2.0) * distance - (a + 3.0)) * distance * distance + 1.0,
                 ..2.0 => ((distance - 5.0) * distance + 8.0) * distance * a - 4.0 * a,
                 _ => 0.0,

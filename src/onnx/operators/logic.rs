@@ -2,7 +2,7 @@
 
 use super::arithmetic::{expanded, joint_shape};
 use super::one;
-use crate::onnx::builder::{Builder, Value};
+use crate::onnx::builder::{Builder, Datum};
 use crate::onnx::constant::{Constant, Numbers};
 use crate::onnx::node::Node;
 use crate::onnx::refusal::{Outcome, refuse};
@@ -16,13 +16,13 @@ fn constants(builder: &mut Builder, node: &Node, count: usize) -> Outcome<(Vec<u
             return refuse(format!("has no input {number}"));
         };
         shape = joint_shape(&shape, &constant.shape)?;
-        values.push(Value::Known(constant));
+        values.push(Datum::Known(constant));
     }
     let mut constants = Vec::new();
     for value in &values {
         match expanded(builder, value, &shape)? {
-            Value::Known(constant) => constants.push(constant),
-            Value::Made(_) => return refuse("is not constant"),
+            Datum::Known(constant) => constants.push(constant),
+            Datum::Made(_) => return refuse("is not constant"),
         }
     }
     builder.spend_on(&shape, size_of::<u64>())?;
@@ -30,7 +30,7 @@ fn constants(builder: &mut Builder, node: &Node, count: usize) -> Outcome<(Vec<u
 }
 
 /// Two constants, truth value by truth value.
-pub(super) fn compare(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
+pub(super) fn compare(builder: &mut Builder, node: &Node) -> Outcome<Vec<Datum>> {
     let (shape, constants) = constants(builder, node, 2)?;
     let numbers = |constant: &Constant| -> Vec<f64> {
         match &constant.numbers {
@@ -52,17 +52,17 @@ pub(super) fn compare(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>>
         _ => return refuse("is not supported"),
     };
     let results = ones.iter().zip(&others).map(|(&one, &other)| truth(one, other).into()).collect();
-    Ok(vec![Value::Known(Constant::integers(&shape, results))])
+    Ok(vec![Datum::Known(Constant::integers(&shape, results))])
 }
 
-pub(super) fn not(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
+pub(super) fn not(builder: &mut Builder, node: &Node) -> Outcome<Vec<Datum>> {
     let (shape, constants) = constants(builder, node, 1)?;
     let results = constants[0].as_integers()?.iter().map(|&truth| (truth == 0).into()).collect();
-    Ok(vec![Value::Known(Constant::integers(&shape, results))])
+    Ok(vec![Datum::Known(Constant::integers(&shape, results))])
 }
 
 /// Of two constants, element by element that which a third says.
-pub(super) fn choose(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
+pub(super) fn choose(builder: &mut Builder, node: &Node) -> Outcome<Vec<Datum>> {
     let (shape, constants) = constants(builder, node, 3)?;
     let [truths, ones, others] = &constants[..] else { return refuse("has not three inputs") };
     let truths = truths.as_integers()?;
@@ -71,7 +71,7 @@ pub(super) fn choose(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> 
         (Numbers::Integers(ones), Numbers::Integers(others)) => Constant::integers(&shape, by(truths, ones, others)),
         _ => return refuse("has an input of floats and one of integers"),
     };
-    one(Ok(Value::Known(chosen)))
+    one(Ok(Datum::Known(chosen)))
 }
 
 fn by<T: Copy>(truths: &[i64], ones: &[T], others: &[T]) -> Vec<T> {

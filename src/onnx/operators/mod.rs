@@ -15,12 +15,12 @@ mod reductions;
 mod resizing;
 mod shapes;
 
-use super::builder::{Builder, Value};
+use super::builder::{Builder, Datum};
 use super::node::Node;
 use super::refusal::Outcome;
 
 /// Reads a node: the values that it gives.
-pub(super) type Rule = fn(&mut Builder, &Node) -> Outcome<Vec<Value>>;
+pub(super) type NodeRule = fn(&mut Builder, &Node) -> Outcome<Vec<Datum>>;
 
 /// An operator of ONNX that [`Model`](super::Model) reads.
 #[derive(Debug, Clone, Copy)]
@@ -30,14 +30,14 @@ pub struct Supported {
     pub name: &'static str,
     /// What of it is not supported; empty where all is that floats can be computed with.
     pub without: &'static str,
-    pub(super) rule: Rule,
+    pub(super) rule: NodeRule,
 }
 
-const fn all(name: &'static str, rule: Rule) -> Supported {
+const fn all(name: &'static str, rule: NodeRule) -> Supported {
     Supported { name, without: "", rule }
 }
 
-const fn but(name: &'static str, without: &'static str, rule: Rule) -> Supported {
+const fn but(name: &'static str, without: &'static str, rule: NodeRule) -> Supported {
     Supported { name, without, rule }
 }
 
@@ -165,13 +165,13 @@ pub(super) const OPERATORS: &[Supported] = &[
 ];
 
 /// The rule of an operator of ONNX's own, if it is supported.
-pub(super) fn find(node: &Node) -> Option<Rule> {
+pub(super) fn find(node: &Node) -> Option<NodeRule> {
     let operator = OPERATORS.iter().find(|operator| operator.name == node.operator);
     operator.filter(|_| node.domain.is_empty()).map(|operator| operator.rule)
 }
 
 /// The only value of a node.
-fn one(value: Outcome<Value>) -> Outcome<Vec<Value>> {
+fn one(value: Outcome<Datum>) -> Outcome<Vec<Datum>> {
     value.map(|value| vec![value])
 }
 

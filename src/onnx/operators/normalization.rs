@@ -5,7 +5,7 @@ use super::one;
 use super::rearranging::strided;
 use super::reductions::of_floats;
 use super::shapes::reshaped;
-use crate::onnx::builder::{Builder, Value};
+use crate::onnx::builder::{Builder, Datum};
 use crate::onnx::constant::sizes;
 use crate::onnx::layers::{Map, Normed, Scaled, Strided};
 use crate::onnx::node::{Node, axis_of};
@@ -13,7 +13,7 @@ use crate::onnx::refusal::{Outcome, refuse};
 use crate::{BatchNorm2d, ChannelAxis, ChannelScale, LocalResponseNorm, LogSoftmax, Softmax, Tensor};
 
 /// With the statistics in the file; into the weights of a convolution before it.
-pub(super) fn batch_norm(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
+pub(super) fn batch_norm(builder: &mut Builder, node: &Node) -> Outcome<Vec<Datum>> {
     if node.flag("training_mode")? || (builder.opset < 9 && node.int_or("spatial", 1)? == 0) {
         return refuse("in training, or with statistics for each pixel, is not supported");
     }
@@ -34,7 +34,7 @@ pub(super) fn batch_norm(builder: &mut Builder, node: &Node) -> Outcome<Vec<Valu
 }
 
 /// Over all axes from one on, with a weight and a bias for each element of them.
-pub(super) fn layer_norm(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
+pub(super) fn layer_norm(builder: &mut Builder, node: &Node) -> Outcome<Vec<Datum>> {
     let input = builder.required(node, 0)?;
     let shape = builder.shape(&input).to_vec();
     let axis = axis_of(node.int_or("axis", -1)?, shape.len())?;
@@ -56,7 +56,7 @@ pub(super) fn layer_norm(builder: &mut Builder, node: &Node) -> Outcome<Vec<Valu
 }
 
 /// The mean over all axes from one on, and the reciprocal of the deviation, for those who want to see them.
-fn moments(builder: &mut Builder, input: &Value, axis: usize, epsilon: f64) -> Outcome<[Value; 2]> {
+fn moments(builder: &mut Builder, input: &Datum, axis: usize, epsilon: f64) -> Outcome<[Datum; 2]> {
     let mut kept = builder.shape(input).to_vec();
     let reduced: Vec<usize> = (axis..kept.len()).collect();
     kept[axis..].fill(1);
@@ -72,7 +72,7 @@ fn moments(builder: &mut Builder, input: &Value, axis: usize, epsilon: f64) -> O
 }
 
 /// Over each map, or over each group of maps, with a weight and a bias for each channel.
-pub(super) fn group_norm(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
+pub(super) fn group_norm(builder: &mut Builder, node: &Node) -> Outcome<Vec<Datum>> {
     let input = builder.required(node, 0)?;
     let shape = builder.shape(&input).to_vec();
     let &[_, channels, ref map @ ..] = &shape[..] else { return refuse("has an input without channels") };
@@ -102,7 +102,7 @@ pub(super) fn group_norm(builder: &mut Builder, node: &Node) -> Outcome<Vec<Valu
 
 /// Of an even number of channels, ONNX takes one more after than before, and this crate, as PyTorch, one more before: these are
 /// computed in reverse order.
-pub(super) fn local_response(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
+pub(super) fn local_response(builder: &mut Builder, node: &Node) -> Outcome<Vec<Datum>> {
     let input = builder.required(node, 0)?;
     let Some(Ok(size)) = node.int("size")?.map(usize::try_from) else { return refuse("has no size") };
     let norm = LocalResponseNorm::new(size)
@@ -118,7 +118,7 @@ pub(super) fn local_response(builder: &mut Builder, node: &Node) -> Outcome<Vec<
 }
 
 /// A value with its channels in reverse order.
-fn reversed(builder: &mut Builder, value: &Value) -> Outcome<Value> {
+fn reversed(builder: &mut Builder, value: &Datum) -> Outcome<Datum> {
     let shape = builder.shape(value).to_vec();
     match shape.get(1) {
         Some(&channels) if channels > 0 => {
@@ -130,7 +130,7 @@ fn reversed(builder: &mut Builder, value: &Value) -> Outcome<Value> {
 }
 
 /// Over one axis, the last unless given; before the thirteenth version over all axes from one on, the second unless given.
-pub(super) fn softmax(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
+pub(super) fn softmax(builder: &mut Builder, node: &Node) -> Outcome<Vec<Datum>> {
     let input = builder.required(node, 0)?;
     let shape = builder.shape(&input).to_vec();
     let is_log = node.operator == "LogSoftmax";
@@ -145,7 +145,7 @@ pub(super) fn softmax(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>>
     one(reshaped(builder, &result, &shape))
 }
 
-fn over(builder: &mut Builder, value: &Value, is_log: bool, axis: usize) -> Outcome<Value> {
+fn over(builder: &mut Builder, value: &Datum, is_log: bool, axis: usize) -> Outcome<Datum> {
     match is_log {
         true => builder.module(LogSoftmax::over(axis.cast_signed()), value),
         false => builder.module(Softmax::over(axis.cast_signed()), value),

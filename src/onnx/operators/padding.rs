@@ -2,7 +2,7 @@
 
 use super::one;
 use super::rearranging::strided;
-use crate::onnx::builder::{Builder, Value};
+use crate::onnx::builder::{Builder, Datum};
 use crate::onnx::layers::Strided;
 use crate::onnx::node::{Node, axis_of};
 use crate::onnx::refusal::{Outcome, refuse};
@@ -10,7 +10,7 @@ use crate::{Pad, PadMode};
 
 /// The pads and the constant are attributes before opset 11, and inputs since. Pads are those at the start of all axes, and then those at
 /// the end of all; a negative one takes pixels off.
-pub(super) fn pad(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
+pub(super) fn pad(builder: &mut Builder, node: &Node) -> Outcome<Vec<Datum>> {
     let input = builder.required(node, 0)?;
     let by_attributes = builder.opset < 11;
     let pads = match by_attributes {
@@ -51,7 +51,7 @@ pub(super) fn pad(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
 }
 
 /// Without the pixels that negative pads take off.
-fn cropped(builder: &mut Builder, value: &Value, sides: &[(i64, i64)]) -> Outcome<Value> {
+fn cropped(builder: &mut Builder, value: &Datum, sides: &[(i64, i64)]) -> Outcome<Datum> {
     let shape = builder.shape(value).to_vec();
     let mut view = Strided::new(&shape)?;
     for (axis, &(before, after)) in sides.iter().enumerate() {
@@ -66,7 +66,7 @@ fn cropped(builder: &mut Builder, value: &Value, sides: &[(i64, i64)]) -> Outcom
 }
 
 /// With the pixels that positive pads add.
-fn padded(builder: &mut Builder, value: &Value, sides: &[(i64, i64)], mode: PadMode) -> Outcome<Value> {
+fn padded(builder: &mut Builder, value: &Datum, sides: &[(i64, i64)], mode: PadMode) -> Outcome<Datum> {
     let added = |pad: i64| usize::try_from(pad.max(0)).unwrap_or(usize::MAX);
     let sides: Vec<(usize, usize)> = sides.iter().map(|&(before, after)| (added(before), added(after))).collect();
     let Some(first) = sides.iter().position(|&side| side != (0, 0)) else { return Ok(value.clone()) };

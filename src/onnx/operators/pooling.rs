@@ -2,23 +2,23 @@
 
 use super::convolution::padding;
 use super::{by_rank, one};
-use crate::onnx::builder::{Builder, Value};
+use crate::onnx::builder::{Builder, Datum};
 use crate::onnx::layers::Reshaped;
 use crate::onnx::node::Node;
 use crate::onnx::refusal::{Outcome, refuse};
 use crate::{Average, GlobalPool, Lp, Max, Module, Pool, Reduction};
 
-pub(super) fn max_pool(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
+pub(super) fn max_pool(builder: &mut Builder, node: &Node) -> Outcome<Vec<Datum>> {
     let input = builder.required(node, 0)?;
     by_rank!(builder.shape(&input).len().wrapping_sub(2), pool_over(builder, node, &input, Max))
 }
 
-pub(super) fn average_pool(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
+pub(super) fn average_pool(builder: &mut Builder, node: &Node) -> Outcome<Vec<Datum>> {
     let input = builder.required(node, 0)?;
     by_rank!(builder.shape(&input).len().wrapping_sub(2), average_over(builder, node, &input))
 }
 
-pub(super) fn lp_pool(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
+pub(super) fn lp_pool(builder: &mut Builder, node: &Node) -> Outcome<Vec<Datum>> {
     let input = builder.required(node, 0)?;
     let order = order(node)?;
     by_rank!(builder.shape(&input).len().wrapping_sub(2), pool_over(builder, node, &input, order))
@@ -43,36 +43,36 @@ fn pool<const N: usize, R: Copy>(node: &Node, reduction: R) -> Outcome<Pool<R, N
 fn pool_over<const N: usize>(
     builder: &mut Builder,
     node: &Node,
-    input: &Value,
+    input: &Datum,
     reduction: impl Reduction<f32> + Copy,
-) -> Outcome<Vec<Value>> {
+) -> Outcome<Vec<Datum>> {
     let pool: Pool<_, N> = pool(node, reduction)?;
     one(builder.module(pool, input))
 }
 
-fn average_over<const N: usize>(builder: &mut Builder, node: &Node, input: &Value) -> Outcome<Vec<Value>> {
+fn average_over<const N: usize>(builder: &mut Builder, node: &Node, input: &Datum) -> Outcome<Vec<Datum>> {
     let pool: Pool<Average, N> = pool(node, Average::default())?;
     one(builder.module(pool.count_include_pad(node.flag("count_include_pad")?), input))
 }
 
-pub(super) fn global_average_pool(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
+pub(super) fn global_average_pool(builder: &mut Builder, node: &Node) -> Outcome<Vec<Datum>> {
     let input = builder.required(node, 0)?;
     one(global_pool(builder, &input, Average::default()))
 }
 
-pub(super) fn global_max_pool(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
+pub(super) fn global_max_pool(builder: &mut Builder, node: &Node) -> Outcome<Vec<Datum>> {
     let input = builder.required(node, 0)?;
     one(global_pool(builder, &input, Max))
 }
 
-pub(super) fn global_lp_pool(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
+pub(super) fn global_lp_pool(builder: &mut Builder, node: &Node) -> Outcome<Vec<Datum>> {
     let input = builder.required(node, 0)?;
     let order = order(node)?;
     one(global_pool(builder, &input, order))
 }
 
 /// One number for each map of `[batch, channel, spatial…]`, on as many axes.
-fn global_pool(builder: &mut Builder, input: &Value, reduction: impl Reduction<f32>) -> Outcome<Value> {
+fn global_pool(builder: &mut Builder, input: &Datum, reduction: impl Reduction<f32>) -> Outcome<Datum> {
     let shape = builder.shape(input).to_vec();
     match shape.len() {
         0..3 => refuse(format!("has an input of shape {shape:?}, which has no spatial axes")),
@@ -90,11 +90,11 @@ fn global_pool(builder: &mut Builder, input: &Value, reduction: impl Reduction<f
 /// What a global pooling over one axis makes of all axes from one on, under a shape.
 pub(super) fn over_last(
     builder: &mut Builder,
-    input: &Value,
+    input: &Datum,
     first: usize,
     pooled: &[usize],
     pool: impl Module<f32> + 'static,
-) -> Outcome<Value> {
+) -> Outcome<Datum> {
     let shape = builder.shape(input).to_vec();
     let (kept, reduced) = shape.split_at(first);
     let rows = [1, kept.iter().product(), reduced.iter().product()];

@@ -4,21 +4,21 @@ use super::arithmetic::{expanded, joint_shape};
 use super::one;
 use super::shapes::reshaped;
 use crate::ChannelAxis;
-use crate::onnx::builder::{Builder, Value};
+use crate::onnx::builder::{Builder, Datum};
 use crate::onnx::constant::{Constant, Numbers, sizes};
 use crate::onnx::layers::{Strided, Taken};
-use crate::onnx::network::Work;
+use crate::onnx::network::PartWork;
 use crate::onnx::node::{Node, axes_of, axis_of};
 use crate::onnx::refusal::{Outcome, refuse};
 
 /// A value seen in strides; a constant, at once.
-pub(super) fn strided(builder: &mut Builder, value: &Value, strided: Strided) -> Outcome<Value> {
+pub(super) fn strided(builder: &mut Builder, value: &Datum, strided: Strided) -> Outcome<Datum> {
     if strided.is_identity() {
         return Ok(value.clone());
     }
     match value {
-        Value::Made(_) => builder.module(strided, value),
-        Value::Known(constant) => {
+        Datum::Made(_) => builder.module(strided, value),
+        Datum::Known(constant) => {
             let shape = strided.shape().to_vec();
             of_constant(builder, constant, &shape, &|input, output| strided.write(input, output), &|input, output| {
                 strided.write(input, output);
@@ -36,9 +36,9 @@ fn of_constant(
     shape: &[usize],
     floats: Move<'_, f32>,
     integers: Move<'_, i64>,
-) -> Outcome<Value> {
+) -> Outcome<Datum> {
     let count = builder.spend_on(shape, constant.number_bytes())?;
-    Ok(Value::Known(match &constant.numbers {
+    Ok(Datum::Known(match &constant.numbers {
         Numbers::Floats(input) => {
             let mut output = vec![0.0; count];
             floats(input, &mut output);
@@ -53,7 +53,7 @@ fn of_constant(
 }
 
 /// In reverse order unless `perm` says otherwise.
-pub(super) fn transpose(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
+pub(super) fn transpose(builder: &mut Builder, node: &Node) -> Outcome<Vec<Datum>> {
     let input = builder.required(node, 0)?;
     let rank = builder.shape(&input).len();
     let order = match node.ints("perm")? {
@@ -64,7 +64,7 @@ pub(super) fn transpose(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value
 }
 
 /// A value with its axes in another order; where that leaves the elements where they are, under another shape.
-pub(super) fn transposed(builder: &mut Builder, value: &Value, order: &[usize]) -> Outcome<Value> {
+pub(super) fn transposed(builder: &mut Builder, value: &Datum, order: &[usize]) -> Outcome<Datum> {
     let shape = builder.shape(value).to_vec();
     let view = Strided::new(&shape)?.permuted(order)?;
     let large: Vec<_> = order.iter().filter(|&&axis| shape[axis] != 1).collect();
@@ -74,7 +74,7 @@ pub(super) fn transposed(builder: &mut Builder, value: &Value, order: &[usize]) 
     }
 }
 
-pub(super) fn slice(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
+pub(super) fn slice(builder: &mut Builder, node: &Node) -> Outcome<Vec<Datum>> {
     let input = builder.required(node, 0)?;
     let by_attributes = builder.opset < 10;
     let list = |number: usize, name: &'static str| match by_attributes {
@@ -117,7 +117,7 @@ fn part(length: usize, start: i64, end: i64, step: i64) -> Outcome<(usize, isize
     Ok((usize::try_from(first).unwrap_or(0), step, count))
 }
 
-pub(super) fn split(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
+pub(super) fn split(builder: &mut Builder, node: &Node) -> Outcome<Vec<Datum>> {
     let input = builder.required(node, 0)?;
     let shape = builder.shape(&input).to_vec();
     let axis = axis_of(node.int_or("axis", 0)?, shape.len())?;
@@ -152,7 +152,7 @@ pub(super) fn split(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
     Ok(outputs)
 }
 
-pub(super) fn concat(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
+pub(super) fn concat(builder: &mut Builder, node: &Node) -> Outcome<Vec<Datum>> {
     let values = (0..node.inputs.len()).map(|number| builder.required(node, number)).collect::<Outcome<Vec<_>>>()?;
     let Some(first) = values.first() else { return refuse("has no inputs") };
     let shape = builder.shape(first).to_vec();
@@ -163,7 +163,7 @@ pub(super) fn concat(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> 
 }
 
 /// Values one after the other along an axis that they have.
-pub(super) fn concatenated(builder: &mut Builder, values: &[Value], axis: usize) -> Outcome<Value> {
+pub(super) fn concatenated(builder: &mut Builder, values: &[Datum], axis: usize) -> Outcome<Datum> {
     let mut shape = builder.shape(&values[0]).to_vec();
     let mut length = 0_usize;
     for value in values {
@@ -178,18 +178,18 @@ pub(super) fn concatenated(builder: &mut Builder, values: &[Value], axis: usize)
     let known: Option<Vec<&Constant>> = values
         .iter()
         .map(|value| match value {
-            Value::Known(constant) => Some(constant),
-            Value::Made(_) => None,
+            Datum::Known(constant) => Some(constant),
+            Datum::Made(_) => None,
         })
         .collect();
     if let Some(constants) = known {
         builder.spend_on(&shape, constants[0].number_bytes())?;
-        return Ok(Value::Known(of_constants(&constants, &shape, axis)?));
+        return Ok(Datum::Known(of_constants(&constants, &shape, axis)?));
     }
     let [value] = values else {
         let made = values.iter().map(|value| builder.made(value)).collect::<Outcome<Vec<_>>>()?;
         let axis = ChannelAxis::Before(shape.len() - 1 - axis);
-        return builder.push(Work::Concat(axis), made, shape);
+        return builder.push(PartWork::Concat(axis), made, shape);
     };
     Ok(value.clone())
 }
@@ -217,7 +217,7 @@ fn side_by_side<T: Copy>(parts: &[&[T]], shape: &[usize], axis: usize) -> Vec<T>
 }
 
 /// Repeated along axes of one element; both shapes may be repeated.
-pub(super) fn expand(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
+pub(super) fn expand(builder: &mut Builder, node: &Node) -> Outcome<Vec<Datum>> {
     let input = builder.required(node, 0)?;
     let Some(asked) = builder.known_integers(node, 1, "the shape")? else { return refuse("has no shape") };
     let shape = joint_shape(builder.shape(&input), &sizes(&asked)?)?;
@@ -225,7 +225,7 @@ pub(super) fn expand(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> 
 }
 
 /// Repeated as a whole along each axis.
-pub(super) fn tile(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
+pub(super) fn tile(builder: &mut Builder, node: &Node) -> Outcome<Vec<Datum>> {
     let input = builder.required(node, 0)?;
     let Some(repeats) = builder.known_integers(node, 1, "the repeats")? else { return refuse("has no repeats") };
     let (repeats, shape) = (sizes(&repeats)?, builder.shape(&input).to_vec());
@@ -247,7 +247,7 @@ pub(super) fn tile(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
     one(reshaped(builder, &value, &tiled))
 }
 
-pub(super) fn gather(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
+pub(super) fn gather(builder: &mut Builder, node: &Node) -> Outcome<Vec<Datum>> {
     let input = builder.required(node, 0)?;
     let Some(indices) = builder.known(node, 1, "the indices")? else { return refuse("has no indices") };
     let shape = builder.shape(&input).to_vec();
@@ -258,8 +258,8 @@ pub(super) fn gather(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> 
     let mut gathered = shape;
     gathered.splice(axis..=axis, indices.shape.iter().copied());
     let value = match &input {
-        Value::Made(_) => builder.module(taken, &input)?,
-        Value::Known(constant) => {
+        Datum::Made(_) => builder.module(taken, &input)?,
+        Datum::Known(constant) => {
             let shape = taken.shape();
             of_constant(builder, constant, &shape, &|input, output| taken.write(input, output), &|input, output| {
                 taken.write(input, output);
@@ -270,7 +270,7 @@ pub(super) fn gather(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> 
 }
 
 /// Pixels from channels: blocks of maps made one larger map.
-pub(super) fn depth_to_space(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
+pub(super) fn depth_to_space(builder: &mut Builder, node: &Node) -> Outcome<Vec<Datum>> {
     let (input, block) = (builder.required(node, 0)?, block(node)?);
     let &[images, channels, height, width] = builder.shape(&input) else { return refuse("has an input not of rank 4") };
     let (Some(area), true) = (block.checked_mul(block), block > 0) else {
@@ -290,7 +290,7 @@ pub(super) fn depth_to_space(builder: &mut Builder, node: &Node) -> Outcome<Vec<
 }
 
 /// The reverse: channels from blocks of pixels.
-pub(super) fn space_to_depth(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
+pub(super) fn space_to_depth(builder: &mut Builder, node: &Node) -> Outcome<Vec<Datum>> {
     let (input, block) = (builder.required(node, 0)?, block(node)?);
     let &[images, channels, height, width] = builder.shape(&input) else { return refuse("has an input not of rank 4") };
     if block == 0 || height % block != 0 || width % block != 0 {

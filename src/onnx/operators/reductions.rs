@@ -5,7 +5,7 @@ use super::one;
 use super::pooling::over_last;
 use super::rearranging::transposed;
 use super::shapes::{axes, reshaped};
-use crate::onnx::builder::{Builder, Value};
+use crate::onnx::builder::{Builder, Datum};
 use crate::onnx::constant::{Constant, Numbers};
 use crate::onnx::layers::{Map, Total};
 use crate::onnx::node::{Node, axes_of};
@@ -13,7 +13,7 @@ use crate::onnx::refusal::{Outcome, refuse};
 use crate::{Average, GlobalPool, L2, Max, Min};
 
 /// Over the axes that are named, or all.
-pub(super) fn reduce(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
+pub(super) fn reduce(builder: &mut Builder, node: &Node) -> Outcome<Vec<Datum>> {
     let input = builder.required(node, 0)?;
     let shape = builder.shape(&input).to_vec();
     // `ReduceSum` has its axes as an input five versions earlier.
@@ -31,8 +31,8 @@ pub(super) fn reduce(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> 
     };
     let keeps = node.int_or("keepdims", 1)? != 0;
     let result = match &input {
-        Value::Known(Constant { numbers: Numbers::Integers(_), .. }) => {
-            Value::Known(of_integers(builder, &node.operator, &input, &reduced)?)
+        Datum::Known(Constant { numbers: Numbers::Integers(_), .. }) => {
+            Datum::Known(of_integers(builder, &node.operator, &input, &reduced)?)
         }
         _ => of_floats(builder, &node.operator, &input, &reduced)?,
     };
@@ -53,7 +53,7 @@ fn order(rank: usize, reduced: &[usize]) -> (Vec<usize>, usize) {
 }
 
 /// The results in a row of the axes that stay.
-pub(super) fn of_floats(builder: &mut Builder, operator: &str, input: &Value, reduced: &[usize]) -> Outcome<Value> {
+pub(super) fn of_floats(builder: &mut Builder, operator: &str, input: &Datum, reduced: &[usize]) -> Outcome<Datum> {
     let shape = builder.shape(input).to_vec();
     if shape.contains(&0) {
         return of_nothing(builder, operator, &shape, reduced);
@@ -83,7 +83,7 @@ pub(super) fn of_floats(builder: &mut Builder, operator: &str, input: &Value, re
         let flat = reshaped(builder, &largest, &results)?;
         return combined(builder, Binary::Add, &sum, &flat);
     }
-    let pool = |builder: &mut Builder, value: &Value| match operator {
+    let pool = |builder: &mut Builder, value: &Datum| match operator {
         "ReduceMean" => over_last(builder, value, first, &kept, GlobalPool::<_, 1>::with(Average::default())),
         "ReduceMax" => over_last(builder, value, first, &kept, GlobalPool::<_, 1>::with(Max)),
         "ReduceMin" => over_last(builder, value, first, &kept, GlobalPool::<_, 1>::with(Min)),
@@ -102,7 +102,7 @@ pub(super) fn of_floats(builder: &mut Builder, operator: &str, input: &Value, re
 }
 
 /// What each operator gives of no elements, wherever there is a result at all.
-fn of_nothing(builder: &mut Builder, operator: &str, shape: &[usize], reduced: &[usize]) -> Outcome<Value> {
+fn of_nothing(builder: &mut Builder, operator: &str, shape: &[usize], reduced: &[usize]) -> Outcome<Datum> {
     let result = match operator {
         "ReduceSum" | "ReduceSumSquare" | "ReduceL1" | "ReduceL2" => 0.0,
         "ReduceProd" => 1.0,
@@ -112,12 +112,12 @@ fn of_nothing(builder: &mut Builder, operator: &str, shape: &[usize], reduced: &
     };
     let kept: Vec<usize> = (0..shape.len()).filter(|axis| !reduced.contains(axis)).map(|axis| shape[axis]).collect();
     let count = builder.spend_on(&kept, size_of::<f32>())?;
-    Ok(Value::Known(Constant::floats(&kept, vec![result; count])))
+    Ok(Datum::Known(Constant::floats(&kept, vec![result; count])))
 }
 
-fn of_integers(builder: &mut Builder, operator: &str, input: &Value, reduced: &[usize]) -> Outcome<Constant> {
+fn of_integers(builder: &mut Builder, operator: &str, input: &Datum, reduced: &[usize]) -> Outcome<Constant> {
     let (order, first) = order(builder.shape(input).len(), reduced);
-    let Value::Known(constant) = transposed(builder, input, &order)? else { return refuse("is not constant") };
+    let Datum::Known(constant) = transposed(builder, input, &order)? else { return refuse("is not constant") };
     let (kept, joined) = constant.shape.split_at(first);
     let (count, integers) = (joined.iter().product::<usize>(), constant.as_integers()?);
     if count == 0 {

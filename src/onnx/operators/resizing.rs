@@ -1,8 +1,8 @@
 //! `Resize`, and `Upsample` as it was called before.
 
-use super::interpolation::{Coordinates, Filter, Kind, Nearest};
+use super::interpolation::{Coordinates, Filter, FilterKind, Nearest};
 use super::one;
-use crate::onnx::builder::{Builder, Value};
+use crate::onnx::builder::{Builder, Datum};
 use crate::onnx::constant::sizes;
 use crate::onnx::layers::Resampled;
 use crate::onnx::node::{Node, axis_of};
@@ -19,7 +19,7 @@ struct Resized {
     region: (f64, f64),
 }
 
-pub(super) fn resize(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
+pub(super) fn resize(builder: &mut Builder, node: &Node) -> Outcome<Vec<Datum>> {
     let input = builder.required(node, 0)?;
     let shape = builder.shape(&input).to_vec();
     // The tenth version has the scales as its second input, and the rules of the old `Upsample`.
@@ -33,7 +33,7 @@ pub(super) fn resize(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> 
         };
         let Some(scales) = scales else { return refuse("has no scales") };
         let kind = node.one_of("mode", "nearest", &["nearest", "linear", "bilinear"])?;
-        let kind = if kind == "nearest" { Kind::Nearest(Nearest::Floor) } else { Kind::Linear };
+        let kind = if kind == "nearest" { FilterKind::Nearest(Nearest::Floor) } else { FilterKind::Linear };
         let axes: Vec<usize> = (0..shape.len()).collect();
         let resized = by_scales(&shape, &axes, &scales)?;
         return one(apply(builder, &input, resized, &Filter::plain(kind, Coordinates::Asymmetric)));
@@ -75,9 +75,9 @@ fn filter(node: &Node) -> Outcome<Filter> {
         _ => Nearest::Ceil,
     };
     let kind = match node.one_of("mode", "nearest", &["nearest", "linear", "cubic"])? {
-        "nearest" => Kind::Nearest(nearest),
-        "linear" => Kind::Linear,
-        _ => Kind::Cubic(node.float_or("cubic_coeff_a", -0.75)?),
+        "nearest" => FilterKind::Nearest(nearest),
+        "linear" => FilterKind::Linear,
+        _ => FilterKind::Cubic(node.float_or("cubic_coeff_a", -0.75)?),
     };
     let all = [
         ("half_pixel", Coordinates::HalfPixel),
@@ -143,7 +143,7 @@ fn by_sizes(node: &Node, shape: &[usize], axes: &[usize], sizes: &[usize]) -> Ou
     axes.iter().zip(sizes).map(of).collect()
 }
 
-fn apply(builder: &mut Builder, value: &Value, resized: Vec<Resized>, filter: &Filter) -> Outcome<Value> {
+fn apply(builder: &mut Builder, value: &Datum, resized: Vec<Resized>, filter: &Filter) -> Outcome<Datum> {
     let shape = builder.shape(value).to_vec();
     if let Some(upsample) = upsampled(&shape, &resized, filter) {
         return builder.module(upsample, value);
@@ -181,13 +181,13 @@ fn upsampled(shape: &[usize], resized: &[Resized], filter: &Filter) -> Option<Up
     let upsample = Upsample2d::to([height.size, width.size]);
     let is_larger = whole.iter().all(|axis| axis.size.is_multiple_of(axis.length));
     match (&filter.kind, filter.coordinates) {
-        (Kind::Nearest(Nearest::Floor), Coordinates::Asymmetric) if is_larger => Some(upsample),
+        (FilterKind::Nearest(Nearest::Floor), Coordinates::Asymmetric) if is_larger => Some(upsample),
         // The middle of a pixel that is made larger is nearest to that pixel.
-        (Kind::Nearest(Nearest::PreferFloor | Nearest::PreferCeil), Coordinates::HalfPixel) if is_larger => {
+        (FilterKind::Nearest(Nearest::PreferFloor | Nearest::PreferCeil), Coordinates::HalfPixel) if is_larger => {
             Some(upsample)
         }
-        (Kind::Linear, Coordinates::HalfPixel) => Some(upsample.interpolation(Interpolation::Linear)),
-        (Kind::Linear, Coordinates::AlignCorners) => {
+        (FilterKind::Linear, Coordinates::HalfPixel) => Some(upsample.interpolation(Interpolation::Linear)),
+        (FilterKind::Linear, Coordinates::AlignCorners) => {
             Some(upsample.interpolation(Interpolation::LinearWithAlignedCorners))
         }
         _ => None,

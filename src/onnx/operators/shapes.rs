@@ -1,7 +1,7 @@
 //! What reads shapes, gives constants, or leaves elements as they are.
 
 use super::one;
-use crate::onnx::builder::{Builder, Value, unlike};
+use crate::onnx::builder::{Builder, Datum, unlike};
 use crate::onnx::constant::{Constant, Numbers, is_float, sizes, type_name};
 use crate::onnx::layers::Reshaped;
 use crate::onnx::node::{Node, axes_of, axis_of};
@@ -9,7 +9,7 @@ use crate::onnx::refusal::{Outcome, refuse};
 use crate::tensor::element_count;
 
 /// The shape of the input from one axis to another.
-pub(super) fn shape(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
+pub(super) fn shape(builder: &mut Builder, node: &Node) -> Outcome<Vec<Datum>> {
     let input = builder.required(node, 0)?;
     let shape = builder.shape(&input).to_vec();
     // Ends beyond the axes are those of the axes.
@@ -22,19 +22,19 @@ pub(super) fn shape(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
 }
 
 /// The number of elements.
-pub(super) fn size(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
+pub(super) fn size(builder: &mut Builder, node: &Node) -> Outcome<Vec<Datum>> {
     let input = builder.required(node, 0)?;
     let count = element_count::<f32>(builder.shape(&input))?;
     Ok(integers(&[], [count].into_iter()))
 }
 
 /// Sizes as a constant.
-fn integers(shape: &[usize], numbers: impl Iterator<Item = usize>) -> Vec<Value> {
+fn integers(shape: &[usize], numbers: impl Iterator<Item = usize>) -> Vec<Datum> {
     let numbers = numbers.map(|number| i64::try_from(number).unwrap_or(i64::MAX)).collect();
-    vec![Value::Known(Constant::integers(shape, numbers))]
+    vec![Datum::Known(Constant::integers(shape, numbers))]
 }
 
-pub(super) fn constant(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
+pub(super) fn constant(builder: &mut Builder, node: &Node) -> Outcome<Vec<Datum>> {
     let constant = if let Some(tensor) = node.tensor("value")? {
         tensor
     } else if let Some(float) = node.float("value_float")? {
@@ -49,11 +49,11 @@ pub(super) fn constant(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>
         return refuse("has no tensor or number, which are the values that are read");
     };
     builder.spend(constant.bytes())?;
-    Ok(vec![Value::Known(constant)])
+    Ok(vec![Datum::Known(constant)])
 }
 
 /// One number, as often as a shape has elements.
-pub(super) fn constant_of_shape(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
+pub(super) fn constant_of_shape(builder: &mut Builder, node: &Node) -> Outcome<Vec<Datum>> {
     let Some(shape) = builder.known_integers(node, 0, "the shape")? else { return refuse("has no shape") };
     let shape = sizes(&shape)?;
     let value = node.tensor("value")?.unwrap_or_else(|| Constant::floats(&[1], vec![0.0]));
@@ -68,11 +68,11 @@ pub(super) fn constant_of_shape(builder: &mut Builder, node: &Node) -> Outcome<V
             _ => return refuse("has a value that is not one number"),
         },
     };
-    Ok(vec![Value::Known(constant)])
+    Ok(vec![Datum::Known(constant)])
 }
 
 /// Numbers from one to another in steps.
-pub(super) fn range(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
+pub(super) fn range(builder: &mut Builder, node: &Node) -> Outcome<Vec<Datum>> {
     let mut numbers = [0; 3];
     for (place, (number, what)) in numbers.iter_mut().zip([(0, "the start"), (1, "the limit"), (2, "the step")]) {
         match builder.known_integers(node, number, what)?.as_deref() {
@@ -89,18 +89,18 @@ pub(super) fn range(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
     let [start, _, step] = numbers;
     // None of them is beyond the limit.
     let values = std::iter::successors(Some(start), |value| Some(value.wrapping_add(step))).take(count);
-    Ok(vec![Value::Known(Constant::integers(&[count], values.collect()))])
+    Ok(vec![Datum::Known(Constant::integers(&[count], values.collect()))])
 }
 
 /// The elements of a value under another shape.
-pub(super) fn reshaped(builder: &mut Builder, value: &Value, shape: &[usize]) -> Outcome<Value> {
+pub(super) fn reshaped(builder: &mut Builder, value: &Datum, shape: &[usize]) -> Outcome<Datum> {
     match value {
-        Value::Known(constant) if element_count::<f32>(shape)? == constant.len() => {
-            Ok(Value::Known(constant.reshaped(shape)))
+        Datum::Known(constant) if element_count::<f32>(shape)? == constant.len() => {
+            Ok(Datum::Known(constant.reshaped(shape)))
         }
-        Value::Known(constant) => Err(unlike("the elements of a reshaped tensor", shape, &constant.shape).into()),
-        Value::Made(_) if builder.shape(value) == shape => Ok(value.clone()),
-        Value::Made(_) => {
+        Datum::Known(constant) => Err(unlike("the elements of a reshaped tensor", shape, &constant.shape).into()),
+        Datum::Made(_) if builder.shape(value) == shape => Ok(value.clone()),
+        Datum::Made(_) => {
             let reshaped = Reshaped::new(builder.shape(value), shape)?;
             builder.module(reshaped, value)
         }
@@ -108,7 +108,7 @@ pub(super) fn reshaped(builder: &mut Builder, value: &Value, shape: &[usize]) ->
 }
 
 /// A size of 0 is that of the input, unless `allowzero` says otherwise; one of −1 follows from the others.
-pub(super) fn reshape(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
+pub(super) fn reshape(builder: &mut Builder, node: &Node) -> Outcome<Vec<Datum>> {
     let input = builder.required(node, 0)?;
     let asked = match builder.opset {
         ..5 => node.ints("shape")?,
@@ -143,7 +143,7 @@ pub(super) fn reshape(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>>
 }
 
 /// Two axes: all before one, and all others.
-pub(super) fn flatten(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
+pub(super) fn flatten(builder: &mut Builder, node: &Node) -> Outcome<Vec<Datum>> {
     let input = builder.required(node, 0)?;
     let shape = builder.shape(&input).to_vec();
     let axis = node.int_or("axis", 1)?;
@@ -163,7 +163,7 @@ pub(super) fn axes(builder: &mut Builder, node: &Node, number: usize, since: i64
     }
 }
 
-pub(super) fn squeeze(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
+pub(super) fn squeeze(builder: &mut Builder, node: &Node) -> Outcome<Vec<Datum>> {
     let input = builder.required(node, 0)?;
     let shape = builder.shape(&input).to_vec();
     let squeezed = match axes(builder, node, 1, 13)? {
@@ -177,7 +177,7 @@ pub(super) fn squeeze(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>>
     one(reshaped(builder, &input, &kept))
 }
 
-pub(super) fn unsqueeze(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
+pub(super) fn unsqueeze(builder: &mut Builder, node: &Node) -> Outcome<Vec<Datum>> {
     let input = builder.required(node, 0)?;
     let Some(new) = axes(builder, node, 1, 13)? else { return refuse("has no axes") };
     let mut shape = builder.shape(&input).to_vec();
@@ -191,7 +191,7 @@ pub(super) fn unsqueeze(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value
 }
 
 /// What gives its input as it is when a network is used, and not trained.
-pub(super) fn identity(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
+pub(super) fn identity(builder: &mut Builder, node: &Node) -> Outcome<Vec<Datum>> {
     if let Some(training) = builder.known(node, 2, "whether it is trained")?
         && node.operator == "Dropout"
         && training.as_number() != Some(0.0)
@@ -202,13 +202,13 @@ pub(super) fn identity(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>
 }
 
 /// Values of a network are `f32`; constants become floats or integers.
-pub(super) fn cast(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
+pub(super) fn cast(builder: &mut Builder, node: &Node) -> Outcome<Vec<Datum>> {
     let input = builder.required(node, 0)?;
     let to = match node.operator.as_str() {
         // The second input has the type.
         "CastLike" => match builder.required(node, 1)? {
-            Value::Known(Constant { numbers: Numbers::Integers(_), .. }) => 7,
-            Value::Known(_) | Value::Made(_) => 1,
+            Datum::Known(Constant { numbers: Numbers::Integers(_), .. }) => 7,
+            Datum::Known(_) | Datum::Made(_) => 1,
         },
         _ => match node.int("to")?.map(i32::try_from) {
             Some(Ok(to)) => to,
@@ -216,11 +216,11 @@ pub(super) fn cast(builder: &mut Builder, node: &Node) -> Outcome<Vec<Value>> {
         },
     };
     match input {
-        Value::Made(_) if is_float(to) => Ok(vec![input]),
-        Value::Made(_) => refuse(format!("of what a network computes to {} is not supported", type_name(to))),
-        Value::Known(constant) => {
+        Datum::Made(_) if is_float(to) => Ok(vec![input]),
+        Datum::Made(_) => refuse(format!("of what a network computes to {} is not supported", type_name(to))),
+        Datum::Known(constant) => {
             builder.spend_on(&constant.shape.clone(), size_of::<u64>())?;
-            Ok(vec![Value::Known(cast_constant(&constant, to)?)])
+            Ok(vec![Datum::Known(cast_constant(&constant, to)?)])
         }
     }
 }

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::super::boxed::{Boxed, Layout};
+use super::super::boxed::{BoxLayout, Boxed};
 use super::super::operation::Operation;
 use super::super::planes::Sizes;
 use super::super::tests::run;
@@ -38,7 +38,7 @@ fn channels_have_the_bits_of_channels_that_lie_by_themselves() {
             let plane = [1, 1, pixels];
             let sizes = Sizes { planes: channels, plane, spatial_axes: 1, units: 1, unit: 1 };
             let operation = Operation::Average { count_include_pad: false };
-            let boxed = Boxed::new::<f32>(operation, Layout::of_maps(plane), level).expect("it has kernels");
+            let boxed = Boxed::new::<f32>(operation, BoxLayout::of_maps(plane), level).expect("it has kernels");
             let mut expected = vec![f32::NAN; channels];
             run(Arc::new(boxed), sizes, 1, &apart, &mut expected);
             for (first, count) in [(0, channels), (channels / 2, channels - channels / 2), (1, 1)] {

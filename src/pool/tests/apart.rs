@@ -3,7 +3,7 @@
 use ndarray::{ArrayD, ArrayViewMutD, Axis, Slice};
 use proptest::prelude::*;
 
-use super::super::planes::Planes;
+use super::super::planes::PoolPlan;
 use super::super::{Max, reference};
 use super::{CASES, Case, by_kernel, cases, pixels};
 use crate::simd::kernel_levels;
@@ -38,7 +38,7 @@ impl<const N: usize> Case<N> {
                     write(images.slice_axis_mut(Axis(2), Slice::from(1..=rows)));
                 };
                 let kernel = by_kernel::<f32, _, N>(&pool, &layer, level).expect("it has kernels for f32");
-                let planes = Planes::new(kernel, sizes, workers)
+                let planes = PoolPlan::new(kernel, sizes, workers)
                     .expect("the case is small")
                     .in_pieces(1 + workers)
                     .with_staging();

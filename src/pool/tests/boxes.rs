@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ndarray::ArrayD;
 
 use super::super::Reduction;
-use super::super::boxed::{Boxed, Layout, Stepped};
+use super::super::boxed::{BoxLayout, Boxed, Stepped};
 use super::super::planes::{Compute, Sizes};
 use super::super::windows::Strips;
 use super::{Case, Oracle, run};
@@ -18,7 +18,7 @@ impl<const N: usize> Case<N> {
     fn by_strips<T: Element, R: Reduction<T>>(
         &self,
         reduction: &R,
-        layout: &Layout,
+        layout: &BoxLayout,
         sizes: Sizes,
         level: Level,
         pixels: &[T],
@@ -82,7 +82,7 @@ impl<const N: usize> Case<N> {
             }
             let expected = Tensor::from_vec(&[expected.len()], expected).expect("as many as there are");
             for level in levels() {
-                let layout = Layout::new(plane, ranges.clone());
+                let layout = BoxLayout::new(plane, ranges.clone());
                 let mut first: Option<Tensor<T>> = None;
                 self.by_strips(reduction, &layout, sizes, level, pixels, &bits, |found| {
                     check(found, &expected, many);

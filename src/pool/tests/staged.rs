@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::super::operation::Operation;
 use super::super::planes::Compute;
-use super::super::staged::Staging;
+use super::super::staged::StagedPixel;
 use super::super::{Average, Lp, Max, Min, Reduction, reference};
 use super::{CASES, Case, Oracle, cases, pixels, run};
 use crate::simd::{has_kernels, levels};
@@ -41,7 +41,7 @@ impl Reduction<i64> for Nearest {
 }
 
 /// The type of the numbers that pixels are made into.
-fn stage<T: Staging>(staged: &dyn Compute<T>) -> &'static str {
+fn stage<T: StagedPixel>(staged: &dyn Compute<T>) -> &'static str {
     let mut cells = staged.cells().expect("the case is small");
     match [cells.get::<u8>().is_empty(), cells.get::<f32>().is_empty(), cells.get::<f64>().is_empty()] {
         [false, true, true] => "u8",
@@ -53,7 +53,7 @@ fn stage<T: Staging>(staged: &dyn Compute<T>) -> &'static str {
 
 impl<const N: usize> Case<N> {
     /// At each level that has kernels, by one to three workers; what stages the pixels.
-    fn each_stage<T: Staging + Into<i64>, R: Reduction<T>>(
+    fn each_stage<T: StagedPixel + Into<i64>, R: Reduction<T>>(
         &self,
         reduction: R,
         oracle: impl Reduction<i64>,
@@ -84,7 +84,7 @@ impl<const N: usize> Case<N> {
         }
     }
 
-    fn check_means<T: Staging + Into<i64>>(&self, pixel: impl Fn(f64) -> T, stage: &str) {
+    fn check_means<T: StagedPixel + Into<i64>>(&self, pixel: impl Fn(f64) -> T, stage: &str) {
         for count_include_pad in [false, true] {
             let average = Average { count_include_pad };
             // Pixels of all values, and few values, whose means lie in the middle more often.
@@ -142,7 +142,7 @@ impl<const N: usize> Case<N> {
 
 impl<const N: usize> Case<N> {
     /// Norms of any order, as many digits as the powers have.
-    fn check_norms<T: Staging + Float>(&self, order: f64, tolerance: f64, expected_stage: &str) {
+    fn check_norms<T: StagedPixel + Float>(&self, order: f64, tolerance: f64, expected_stage: &str) {
         let pool = self.pool(Lp(order));
         let input = pixels(self).mapv(|number| T::from_f64(number));
         let exact = input.mapv(|pixel| pixel.to_f64().expect("every float has an f64"));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ndarray::{Array, ArrayD, Axis, Ix5, Slice};
 use proptest::prelude::*;
 
-use super::super::planes::{Planes, Pooled};
+use super::super::planes::{PoolPlan, Pooled};
 use super::super::{Average, L2, Max, Reduction};
 use super::{CASES, Case, by_kernel, cases, pixels};
 use crate::simd::{has_kernels, levels};
@@ -78,13 +78,13 @@ impl<const N: usize> Case<N> {
         for level in levels() {
             let Some(kernel) = by_kernel(&pool, &layer, level) else { continue };
             let mut expected = vec![T::HIGHEST; output_shape.iter().product()];
-            let mut planes = Planes::new(Arc::clone(&kernel), layer.sizes(), 1).expect("the case is small");
+            let mut planes = PoolPlan::new(Arc::clone(&kernel), layer.sizes(), 1).expect("the case is small");
             planes.run_dense(images.as_slice().expect("a fresh array is in order"), &mut expected);
             for (name, mut memory, seen) in otherwise(&images) {
                 seen(&mut memory);
                 assert_eq!(memory.shape(), images.shape(), "{name}");
                 for (workers, bytes) in [(1, 1), (2, 2000), (3, 1 << 20)] {
-                    let planes = Planes::new(Arc::clone(&kernel), layer.sizes(), workers).expect("the case is small");
+                    let planes = PoolPlan::new(Arc::clone(&kernel), layer.sizes(), workers).expect("the case is small");
                     let mut plan: Plan<T> =
                         Box::new(planes.in_bands(bytes)).into_plan(&shape, &output_shape).expect("the case is small");
                     let mut found = Tensor::from_vec(&output_shape, vec![T::LOWEST; expected.len()]).expect("as many");
@@ -163,7 +163,7 @@ fn maxima_are_computed_of_channels_as_they_lie() {
         for level in levels().into_iter().filter(|&level| has_kernels(level)) {
             let kernel = by_kernel(&pool, &layer, level).expect("there is a kernel");
             let mut expected = vec![0.0; layer.output.to_vec().iter().product()];
-            let mut planes = Planes::new(Arc::clone(&kernel), layer.sizes(), 1).expect("the case is small");
+            let mut planes = PoolPlan::new(Arc::clone(&kernel), layer.sizes(), 1).expect("the case is small");
             planes.run_dense(images.as_slice().expect("a fresh array is in order"), &mut expected);
             for first in [0, channels - 16] {
                 let map = expected.len() / channels;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ndarray::{Array4, ArrayD, Axis, IxDyn, Slice};
 
-use super::super::planes::Planes;
+use super::super::planes::PoolPlan;
 use super::super::{Average, AvgPool2d, L2Pool2d, Max, MaxPool2d, Pool, Reduction, reference};
 use super::{Case, by_kernel, pixels};
 use crate::simd::{has_kernels, levels};
@@ -59,7 +59,7 @@ fn check<T: Element, R: Reduction<T>>(way: &Way, reduction: R, by: &str, close: 
         assert_eq!(name, has_kernels(level).then_some(by), "{size}, {stride}, {dilation}, {padding} at {level:?}");
         let Some(kernel) = kernel else { continue };
         let mut found = vec![T::HIGHEST; expected.len()];
-        let mut planes = Planes::new(Arc::clone(&kernel), layer.sizes(), 1).expect("the case is small");
+        let mut planes = PoolPlan::new(Arc::clone(&kernel), layer.sizes(), 1).expect("the case is small");
         planes.run_dense(input.as_slice().expect("a fresh array is in order"), &mut found);
         for (&found, &expected) in found.iter().zip(&expected) {
             assert!(close(found, expected), "{found} instead of {expected} by {name:?} at {level:?}");
