@@ -119,7 +119,7 @@ impl<A: Lanes> Pack<'_, A> {
                                 }
                                 Row::Slice(&pixels[start..])
                             }
-                            None => Row::of(image, [channel, plane, row]),
+                            None => Row::of(&image, [channel, plane, row]),
                         };
                         pack_row(simd, row, across, packed);
                     },
@@ -246,8 +246,8 @@ enum Row<'a, A> {
 impl<'a, A: Lanes> Row<'a, A> {
     /// A row of a view.
     #[inline(never)]
-    fn of(image: ArrayView4<'a, A>, [channel, plane, row]: [usize; 3]) -> Self {
-        let channel = image.index_axis_move(ArrayAxis(0), channel);
+    fn of(image: &ArrayView4<'a, A>, [channel, plane, row]: [usize; 3]) -> Self {
+        let channel = (*image).index_axis_move(ArrayAxis(0), channel);
         let row = channel.index_axis_move(ArrayAxis(0), plane).index_axis_move(ArrayAxis(0), row);
         row.to_slice().map_or(Self::Strided(row), Self::Slice)
     }

@@ -180,7 +180,7 @@ impl<S: Simd, T: FloatPixel, const R: usize, const N: usize> BlockOperation<N> f
     #[inline(always)]
     fn merge(self, mut earlier: Self::Block, later: Self::Block) -> Self::Block {
         for register in 0..R {
-            earlier[register] = earlier[register] + later[register];
+            earlier[register] += later[register];
         }
         earlier
     }
