@@ -70,15 +70,17 @@ pub(super) fn cost<A: Kernels>(algorithm: Algorithm, problem: &Problem, level: L
         Algorithm::Rows | Algorithm::Separable if rows == 1 && columns > LONG_ROW => f64::INFINITY,
         // No filter shares its pixels with another.
         Algorithm::Rows => {
-            let registers = rows as f64 * columns.div_ceil(lanes) as f64;
+            let registers = rows * columns.div_ceil(lanes);
             let across = &problem.axes[2];
-            let times = match across.stride() * across.dilation() {
-                1 => 1.0,
-                _ if is_narrow::<A>(across, level) => DEALT,
-                _ => DEALT_IN_MEMORY,
+            let (times, copying) = match (is_narrow::<A>(across, level), across.stride() * across.dilation()) {
+                (true, 1) => (1.0, 0.0),
+                (true, _) => (DEALT, 0.0),
+                (false, 1) => (1.0, PATCH),
+                (false, _) => (DEALT_IN_MEMORY, PATCH),
             };
-            let of_map = registers * (depth + STORE_REGISTER) + rows as f64 * STORE_ROW;
-            problem.filters as f64 * (of_map * times + MAP)
+            let at_once = registers.max(LATENCY * rows.div_ceil(ROWS_OF_TILE)) as f64;
+            let of_map = at_once * depth + registers as f64 * STORE_REGISTER + rows as f64 * STORE_ROW;
+            problem.filters as f64 * (of_map * times + MAP + copying)
         }
         // The second pass reads from memory what the first has stored there.
         Algorithm::Separable => {
@@ -328,6 +330,9 @@ const BAND: f64 = 1500.0;
 const STORE_REGISTER: f64 = 5.0;
 const STORE_ROW: f64 = 9.0;
 const MAP: f64 = 50.0;
+/// Rows of a tile that is one register wide; and to copy a plane under a filter of so many columns that no tile keeps its pixels.
+const ROWS_OF_TILE: usize = 7;
+const PATCH: f64 = 150.0;
 /// How much longer a plane takes whose pixels do not stand side by side for neighbouring outputs: they are dealt out in registers, or are
 /// copied first.
 const DEALT: f64 = 1.4;

@@ -98,6 +98,7 @@ impl<A: Lanes> Pack<'_, A> {
             simd,
             #[inline(always)]
             |channel, plane, packed| {
+                let view = image.index_axis(ArrayAxis(0), channel).index_axis_move(ArrayAxis(0), plane);
                 each_row(
                     simd,
                     down,
@@ -119,7 +120,7 @@ impl<A: Lanes> Pack<'_, A> {
                                 }
                                 Row::Slice(&pixels[start..])
                             }
-                            None => Row::of(&image, [channel, plane, row]),
+                            None => Row::of(view.index_axis(ArrayAxis(0), row)),
                         };
                         pack_row(simd, row, across, packed);
                     },
@@ -245,10 +246,8 @@ enum Row<'a, A> {
 
 impl<'a, A: Lanes> Row<'a, A> {
     /// A row of a view.
-    #[inline(never)]
-    fn of(image: &ArrayView4<'a, A>, [channel, plane, row]: [usize; 3]) -> Self {
-        let channel = (*image).index_axis_move(ArrayAxis(0), channel);
-        let row = channel.index_axis_move(ArrayAxis(0), plane).index_axis_move(ArrayAxis(0), row);
+    #[inline(always)]
+    fn of(row: ArrayView1<'a, A>) -> Self {
         row.to_slice().map_or(Self::Strided(row), Self::Slice)
     }
 
@@ -310,7 +309,39 @@ fn copy_every<S: Simd, A: Lanes, const STRIDE: usize>(simd: S, from: &[A], count
         };
         every.store_slice(into);
     }
-    for at in registers * lanes..count {
-        into[at] = from[STRIDE * at];
+    let rest = registers * lanes..count;
+    match count.checked_sub(lanes) {
+        _ if rest.is_empty() => {}
+        Some(last) if const { STRIDE == 1 } => {
+            A::Vector::<S>::from_slice(simd, &from[last..count]).store_slice(&mut into[last..count]);
+        }
+        None if const { STRIDE == 1 } => copy_few(&from[..count], &mut into[..count]),
+        _ => {
+            for at in rest {
+                into[at] = from[STRIDE * at];
+            }
+        }
     }
+}
+
+/// Copies as many numbers as fill no register: the first and the last of them, which overlap.
+#[inline(always)]
+fn copy_few<A: Copy>(from: &[A], into: &mut [A]) {
+    if copy_ends::<A, 8>(from, into) || copy_ends::<A, 4>(from, into) || copy_ends::<A, 2>(from, into) {
+        return;
+    }
+    copy_ends::<A, 1>(from, into);
+}
+
+/// Copies the first so many numbers, and the last; says whether there are so many.
+#[inline(always)]
+fn copy_ends<A: Copy, const COUNT: usize>(from: &[A], into: &mut [A]) -> bool {
+    let (Some(first), Some(last)) = (from.first_chunk::<COUNT>(), from.last_chunk::<COUNT>()) else { return false };
+    if let Some(place) = into.first_chunk_mut::<COUNT>() {
+        *place = *first;
+    }
+    if let Some(place) = into.last_chunk_mut::<COUNT>() {
+        *place = *last;
+    }
+    true
 }
