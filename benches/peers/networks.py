@@ -2,18 +2,23 @@
 
 usage: networks.py ID FOLDER
 
-The networks are those of `tests/cases/networks.py`, at their usual widths; `tests/networks/models.rs` has the same ones.
+The networks are those of `tests/cases/networks.py`, at their usual widths; `tests/networks/models.rs` has the same ones. The detector of
+PP-OCRv4 is there as a file alone, and what it gives is what ONNX Runtime does.
 """
 
 import contextlib
 import importlib.util
 import os
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 import torch
 
-SOURCE = Path(__file__).resolve().parents[2] / "tests" / "cases" / "networks.py"
+ROOT = Path(__file__).resolve().parents[2]
+SOURCE = ROOT / "tests" / "cases" / "networks.py"
+FILES = {"ppocr_det": ROOT / "examples" / "find_text" / "model.sh"}
 
 
 def networks():
@@ -30,7 +35,22 @@ def networks():
     return {name: lambda make=make: module.fill(make()).float() for name, make in makers.items()}, module.waves
 
 
+def copy(name, shape, folder):
+    """Of a network that is a file."""
+    import onnxruntime
+
+    waves = networks()[1]
+    path = subprocess.run([FILES[name]], check=True, capture_output=True, text=True, cwd=ROOT).stdout.strip()
+    shutil.copy(ROOT / path, folder / "model.onnx")
+    x = waves(torch.Size(shape).numel(), 12345).reshape(shape).float().numpy()
+    x.tofile(folder / "input.f32")
+    session = onnxruntime.InferenceSession(folder / "model.onnx", providers=["CPUExecutionProvider"])
+    session.run(None, {"x": x})[0].tofile(folder / "expected.f32")
+
+
 def export(name, shape, folder):
+    if name in FILES:
+        return copy(name, shape, folder)
     makers, waves = networks()
     network = makers[name]()
     x = waves(torch.Size(shape).numel(), 12345).reshape(shape).float()

@@ -4,6 +4,7 @@
 use std::error::Error;
 use std::hint::black_box;
 
+use featuremap::onnx::Model;
 use featuremap::{
     AvgPool2d, Conv2d, GlobalAvgPool, GlobalMaxPool, L2Pool2d, MaxPool2d, Module, Plan, Relu, Result, Sequential,
     Tensor,
@@ -34,6 +35,10 @@ fn module(case: &Case) -> Result<Box<dyn Module<f32>>> {
         Op::GlobalAverage => Box::new(GlobalAvgPool::default()),
         Op::GlobalMax => Box::new(GlobalMaxPool::default()),
         Op::Relu => Box::new(Relu),
+        // There as a file alone.
+        Op::Network if case.layer.id == "ppocr_det" => {
+            Box::new(Model::from_bytes(case.model.clone())?.network(&[&case.layer.input_shape()])?)
+        }
         Op::Network => Box::new(network(&case.layer.id)),
     })
 }
