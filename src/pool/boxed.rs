@@ -156,7 +156,7 @@ pub(super) fn by_kernels<T: Element, R: Reduction<T>>(
     if !operation.is_of::<T>() {
         return by_steps::<T, R, false>(reduction, layout, sizes);
     }
-    if const { !T::HAS_KERNEL } {
+    if const { !T::IS_POOLED } {
         return by_steps::<T, R, false>(reduction, layout, sizes);
     }
     if layout.whole_planes().is_none()

@@ -71,7 +71,7 @@ impl PoolWindows {
     /// The kernel for an operation; `None` where the pixels or the level have none, or windows are out of all proportion.
     pub(super) fn kernel<T: Element>(&self, operation: Operation, level: Level) -> Result<Option<Arc<dyn Compute<T>>>> {
         // A constant, so that nothing more is compiled for pixels that have none.
-        if const { !T::HAS_KERNEL } {
+        if const { !T::IS_POOLED } {
             return Ok(None);
         }
         if self.is_vast || !operation.is_of::<T>() {

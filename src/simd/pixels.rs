@@ -9,8 +9,8 @@ pub trait Pixel: Copy + Default + PartialOrd + Send + Sync + 'static {
     /// Whether it is a float, so that pixels that are equal, or not, may look otherwise: zeros and NaN.
     const HAS_ORDER: bool;
 
-    /// Whether poolings have kernels written with vectors: `f32` and `u8`, as features and pictures are. The others are pooled by plain
-    /// loops: kernels take long to compile, and few would gain by these.
+    /// Whether pairs of pixels and boxes have kernels of their own: of `f32` and `u8`, as features and pictures are. Kernels take long to
+    /// compile, and few others would gain by these.
     const HAS_KERNELS: bool;
 
     /// As many pixels as a register of the level holds.

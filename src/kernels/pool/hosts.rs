@@ -69,12 +69,12 @@ where
 
 /// A number that windows are pooled of.
 pub trait Number: Copy + Default + Send + Sync + 'static {
-    /// Whether there is a kernel for it, where a level has kernels.
-    const HAS_KERNEL: bool;
+    /// Whether it has a kernel at all.
+    const IS_POOLED: bool;
 
-    /// Whether there is a kernel for it, with the instructions of a level.
+    /// Whether it has one with the instructions of a level.
     fn is_pooled(level: Level) -> bool {
-        Self::HAS_KERNEL && has_kernels(level)
+        Self::IS_POOLED && has_kernels(level)
     }
 
     /// Computes rows of outputs.
@@ -84,7 +84,7 @@ pub trait Number: Copy + Default + Send + Sync + 'static {
 macro_rules! numbers {
     ($($number:ident: $select:ident $($sum:ident)?;)*) => {$(
         impl Number for $number {
-            const HAS_KERNEL: bool = true;
+            const IS_POOLED: bool = true;
 
             fn pool(level: Level, kind: Kind, task: Task<'_, $number, $number>) {
                 match kind {
@@ -112,10 +112,10 @@ numbers! {
 macro_rules! others {
     ($($number:ident)*) => {$(
         impl Number for $number {
-            const HAS_KERNEL: bool = false;
+            const IS_POOLED: bool = false;
 
             fn pool(_: Level, kind: Kind, _: Task<'_, $number, $number>) {
-                unreachable!("{kind:?} has no kernel for these: `HAS_KERNEL` says so")
+                unreachable!("{kind:?} has no kernel for these: `IS_POOLED` says so")
             }
         }
     )*};
