@@ -12,7 +12,7 @@ cd "$(dirname "$0")/.."
 
 # The bars of what is exact: bytes of machine code in the release rlib, and the share of the largest codegen unit. They hold what has
 # been reached on x86-64; 2.2 MB is next.
-text_bar=2370000
+text_bar=2390000
 unit_bar=25
 
 root=$PWD/target/build-cost
