@@ -120,7 +120,7 @@ impl<A: Lanes> Pack<'_, A> {
                                 }
                                 Row::Slice(&pixels[start..])
                             }
-                            None => Row::of(view.index_axis(ArrayAxis(0), row)),
+                            None => Row::of(&view.index_axis(ArrayAxis(0), row)),
                         };
                         pack_row(simd, row, across, packed);
                     },
@@ -247,8 +247,8 @@ enum Row<'a, A> {
 impl<'a, A: Lanes> Row<'a, A> {
     /// A row of a view.
     #[inline(always)]
-    fn of(row: ArrayView1<'a, A>) -> Self {
-        row.to_slice().map_or(Self::Strided(row), Self::Slice)
+    fn of(row: &ArrayView1<'a, A>) -> Self {
+        row.to_slice().map_or(Self::Strided(*row), Self::Slice)
     }
 
     #[inline(always)]
