@@ -153,10 +153,8 @@ pub(super) fn by_kernels<T: Element, R: Reduction<T>>(
     sizes: Sizes,
 ) -> Result<Box<dyn Pooled<T>>> {
     let (operation, level) = (operation.simplest(), Level::new());
-    if !operation.is_of::<T>() {
-        return by_steps::<T, R, false>(reduction, layout, sizes);
-    }
-    if const { !T::IS_POOLED } {
+    // First the constant, so that nothing more is compiled for pixels that have no kernel.
+    if const { !T::IS_POOLED } || !operation.is_of::<T>() {
         return by_steps::<T, R, false>(reduction, layout, sizes);
     }
     if layout.whole_planes().is_none()

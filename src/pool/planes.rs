@@ -84,6 +84,28 @@ pub(super) trait Compute<T>: Send + Sync + 'static {
     }
 }
 
+/// Of a [`Compute`] with a `layout` of windows, what this says of it.
+macro_rules! as_laid_down {
+    () => {
+        fn algorithm(&self) -> &'static str {
+            self.layout.name()
+        }
+
+        fn weight(&self) -> usize {
+            $crate::pool::planes::OF_PASSES
+        }
+
+        fn under(&self, units: std::ops::Range<usize>) -> Option<std::ops::Range<usize>> {
+            Some(self.layout.under_units(units))
+        }
+
+        fn least_units(&self) -> usize {
+            self.layout.least_rows()
+        }
+    };
+}
+pub(super) use as_laid_down;
+
 /// Memory to compute in, of any type.
 trait Memory: Any + Send + Sync {
     fn another(&self) -> Box<dyn Memory>;

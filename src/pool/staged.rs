@@ -9,11 +9,10 @@
 //! ```
 
 use std::marker::PhantomData;
-use std::ops::Range;
 use std::sync::Arc;
 
 use super::operation::Operation;
-use super::planes::{Cells, Compute, Input, OF_PASSES};
+use super::planes::{Cells, Compute, Input, as_laid_down};
 use super::stages::{Flipped, Powers, Stage, Whole};
 use super::windows::{PoolWindows, kind, merging};
 use crate::kernels::pool::hosts::{Kind, Number};
@@ -102,25 +101,11 @@ impl<T: Element, C: Number, S: Stage<T, C>> Compute<T> for Staged<S, C> {
         }
     }
 
-    fn algorithm(&self) -> &'static str {
-        self.layout.name()
-    }
-
-    fn weight(&self) -> usize {
-        OF_PASSES
-    }
-
-    fn under(&self, units: Range<usize>) -> Option<Range<usize>> {
-        Some(self.layout.under_units(units))
-    }
+    as_laid_down!();
 
     fn cells(&self) -> Result<Cells> {
         let layout = &self.layout;
         Cells::of(layout.cells + layout.spare() + self.under + self.rows * layout.outputs, C::default())
-    }
-
-    fn least_units(&self) -> usize {
-        self.layout.least_rows()
     }
 }
 

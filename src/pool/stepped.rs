@@ -1,11 +1,10 @@
 //! Windows by the steps of any reduction that merges: blocks of accumulators, which the compiler makes vectors of.
 
 use std::marker::PhantomData;
-use std::ops::Range;
 use std::sync::Arc;
 
 use super::Reduction;
-use super::planes::{Cells, Compute, Input, OF_PASSES};
+use super::planes::{Cells, Compute, Input, as_laid_down};
 use super::windows::{PoolWindows, merge, task};
 use crate::kernels::pool::BlockOperation;
 use crate::kernels::pool::layout::{Layout, Merging};
@@ -51,17 +50,7 @@ impl<T: Element, R: Reduction<T>> Compute<T> for SteppedStrips<R> {
         );
     }
 
-    fn algorithm(&self) -> &'static str {
-        self.layout.name()
-    }
-
-    fn weight(&self) -> usize {
-        OF_PASSES
-    }
-
-    fn under(&self, units: Range<usize>) -> Option<Range<usize>> {
-        Some(self.layout.under_units(units))
-    }
+    as_laid_down!();
 
     fn cells(&self) -> Result<Cells> {
         Cells::of(self.layout.cells, self.reduction.start())
@@ -69,10 +58,6 @@ impl<T: Element, R: Reduction<T>> Compute<T> for SteppedStrips<R> {
 
     fn spare_length(&self) -> usize {
         self.layout.spare()
-    }
-
-    fn least_units(&self) -> usize {
-        self.layout.least_rows()
     }
 }
 

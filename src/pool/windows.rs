@@ -17,7 +17,7 @@ use super::boxed::{BoxLayout, Boxed};
 use super::counts::count;
 use super::fast::FastPool;
 use super::operation::Operation;
-use super::planes::{Cells, Compute, Input, OF_PASSES, Pooled, Sizes, pooled, shared};
+use super::planes::{Cells, Compute, Input, Pooled, Sizes, as_laid_down, pooled, shared};
 use super::problem::PoolProblem;
 use super::staged::StagedPixel;
 use super::stepped::SteppedStrips;
@@ -70,11 +70,8 @@ impl PoolWindows {
 
     /// The kernel for an operation; `None` where the pixels or the level have none, or windows are out of all proportion.
     pub(super) fn kernel<T: Element>(&self, operation: Operation, level: Level) -> Result<Option<Arc<dyn Compute<T>>>> {
-        // A constant, so that nothing more is compiled for pixels that have none.
-        if const { !T::IS_POOLED } {
-            return Ok(None);
-        }
-        if self.is_vast || !operation.is_of::<T>() {
+        // First the constant, so that nothing more is compiled for pixels that have none.
+        if const { !T::IS_POOLED } || self.is_vast || !operation.is_of::<T>() {
             return Ok(None);
         }
         let operation = operation.simplest();
@@ -238,17 +235,7 @@ impl<T: Element> Compute<T> for Strips {
         T::pool(self.level, self.kind, task(&self.layout, given, output, cells, spare));
     }
 
-    fn algorithm(&self) -> &'static str {
-        self.layout.name()
-    }
-
-    fn weight(&self) -> usize {
-        OF_PASSES
-    }
-
-    fn under(&self, units: Range<usize>) -> Option<Range<usize>> {
-        Some(self.layout.under_units(units))
-    }
+    as_laid_down!();
 
     fn cells(&self) -> Result<Cells> {
         Cells::of(self.layout.cells, T::ZERO)
@@ -256,9 +243,5 @@ impl<T: Element> Compute<T> for Strips {
 
     fn spare_length(&self) -> usize {
         self.layout.spare()
-    }
-
-    fn least_units(&self) -> usize {
-        self.layout.least_rows()
     }
 }

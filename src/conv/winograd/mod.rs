@@ -71,7 +71,7 @@ impl Block {
         let part = |whole: usize, most: usize| whole.div_ceil(whole.div_ceil(most.clamp(1, whole)));
         let columns = part(outputs[2].div_ceil(tiling.tile), most);
         let rows = part(outputs[1].div_ceil(tiling.tile), most / columns);
-        let images = part(outputs[0], (most / columns / rows).min(outputs[0]));
+        let images = part(outputs[0], most / columns / rows);
         Self { images, rows, columns }
     }
 
