@@ -360,18 +360,18 @@ const PROBE = 12;
 
 /**
  * How long the page works on each change until it is painted, in milliseconds: the processor's time of its thread, which what else the
- * machine does adds little to, less that of an idle frame. The least of several rounds: a core that is shared computes more slowly.
- * The probe comes before the changes.
+ * machine does adds little to, less that of an idle frame. The least of several rounds: a core that is shared computes more slowly for
+ * a while, so there are more rounds as long as they are not `enough`. The probe comes before the changes.
  */
-async function timesOf(page, changes) {
+async function timesOf(page, changes, enough) {
   const session = await page.context().newCDPSession(page);
   await session.send('Performance.enable', {timeDomain: 'threadTicks'});
   const worked = async () => {
     const {metrics} = await session.send('Performance.getMetrics');
     return 1000 * metrics.find(({name}) => name === 'TaskDuration').value;
   };
-  const rounds = [];
-  for (let round = 0; round < 7; round += 1) {
+  let least = [];
+  for (let round = 0; round < 7 || (round < 40 && !enough(least)); round += 1) {
     const times = [];
     for (const change of [['body', ''], ['probe', ''], ...changes]) {
       const before = await worked();
@@ -394,12 +394,10 @@ async function timesOf(page, changes) {
       times.push((await worked()) - before);
     }
     const [idle, probed, ...busy] = times;
-    rounds.push([probed, ...busy.map((time) => time - idle)]);
+    const now = [probed, ...busy.map((time) => time - idle)];
+    least = now.map((time, at) => Math.min(time, least[at] ?? time));
   }
-  return [['probe', ''], ...changes].map(([selector, word], at) => {
-    const own = rounds.map((times) => times[at]).sort((one, other) => one - other);
-    return {name: `${selector} = ${word}`, time: own[0]};
-  });
+  return [['probe', ''], ...changes].map(([selector, word], at) => ({name: `${selector} = ${word}`, time: least[at]}));
 }
 
 const CHANGES = [
@@ -432,16 +430,16 @@ const CHANGES = [
 for (const [address, bar] of [['digit', 16], ['photo', 100]]) {
   test(`any change of a setting of the ${address} is shown within ${bar} ms`, async (t) => {
     const page = await open(address);
-    const [probed, ...times] = await timesOf(page, CHANGES);
     // A slower machine takes longer over both.
-    const slower = Math.max(1, probed.time / PROBE);
+    const most = (probed) => bar * Math.max(1, probed / PROBE);
+    const [probed, ...times] = await timesOf(page, CHANGES, ([probed, ...least]) => Math.max(...least) <= most(probed));
     const worst = times.reduce((one, other) => (other.time > one.time ? other : one));
     const middle = times.map(({time}) => time).sort((one, other) => one - other)[Math.floor(times.length / 2)];
     t.diagnostic(`${address}: ${middle.toFixed(1)} ms in the middle, ${worst.time.toFixed(1)} ms at most (${worst.name}); probe ${probed.time.toFixed(1)} ms`);
     if (process.env.LESSON_TIMES) {
       t.diagnostic(times.map(({name, time}) => `${name}: ${time.toFixed(1)}`).join('\n'));
     }
-    assert.ok(worst.time > 0 && worst.time <= bar * slower, `${worst.name} takes ${worst.time} ms, the probe ${probed.time}`);
+    assert.ok(worst.time > 0 && worst.time <= most(probed.time), `${worst.name} takes ${worst.time} ms, the probe ${probed.time}`);
     await close(page);
   });
 }
