@@ -77,6 +77,11 @@ impl Builder {
         }
     }
 
+    /// Drops a value that can be had again.
+    pub(super) fn forget(&mut self, name: &str) {
+        self.values.remove(name);
+    }
+
     pub(super) fn named(&self, name: &str) -> Option<&Datum> {
         self.values.get(name)
     }

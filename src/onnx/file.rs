@@ -7,9 +7,9 @@ use prost::Message;
 use prost::bytes::Bytes;
 
 use super::external;
-use super::model::{Size, ValueInfo};
 use super::node::Node;
 use super::proto::{GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorName, ValueInfoProto};
+use super::value_info::{Size, ValueInfo};
 
 /// The newest set of operators whose rules are known.
 const NEWEST: i64 = 28;
@@ -24,6 +24,8 @@ pub(super) struct Contents {
     /// Numbers of tensors that lie in other files, by the names of the tensors.
     pub(super) external: HashMap<String, Bytes>,
     pub(super) inputs: Vec<ValueInfo>,
+    /// Inputs that have an initializer, which is their value unless they are given another.
+    pub(super) defaulted: Vec<ValueInfo>,
     pub(super) outputs: Vec<ValueInfo>,
 }
 
@@ -55,13 +57,16 @@ impl Contents {
         // Until the fourth version of the format, tensors were inputs, too; and some files name what their nodes give.
         let given: HashSet<&str> =
             nodes.iter().flat_map(|node| &node.outputs).chain(initializers.keys()).map(String::as_str).collect();
-        let inputs = ports(graph.input)?.into_iter().filter(|input| !given.contains(&input.name[..])).collect();
+        let inputs = ports(graph.input)?
+            .into_iter()
+            .filter(|input| !given.contains(&input.name[..]) || initializers.contains_key(&input.name));
+        let (defaulted, inputs) = inputs.partition(|input| initializers.contains_key(&input.name));
         let outputs = ports(graph.output)?;
         if outputs.is_empty() {
             return Err("there are no outputs in it".into());
         }
         let external = folder.map_or_else(|| Ok(HashMap::new()), |folder| external::read(folder, &initializers))?;
-        Ok(Self { opset, nodes, initializers, external, inputs, outputs })
+        Ok(Self { opset, nodes, initializers, external, inputs, defaulted, outputs })
     }
 }
 

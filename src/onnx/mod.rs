@@ -20,10 +20,13 @@
 //! # What is computed
 //!
 //! Networks compute with `f32`. Inputs, weights and values of other floats (`DOUBLE`, `FLOAT16`, `BFLOAT16`) become the nearest `f32`.
-//! Integers and truth values are there as constants, to compute shapes with, and not as values of a network; an output of
+//! Integers and truth values are there as constants, to compute shapes with (by arithmetic, comparisons, `Where`, `Range`, `Cast` and what
+//! moves elements; an activation, `Abs` or `Pad` of integers is an error), and not as values of a network; an output of
 //! integers that is known beforehand is given as floats.
 //!
-//! Operators of the sets 1 to 28 of ONNX's own domain are read, as far as their rules have not changed since; each as its set defines it.
+//! Models of the operator sets (opsets) 1 to 28 of ONNX's own domain can be read. Where an operator changed between opsets, the rule of the
+//! model's opset counts; a few forms of the oldest opsets are refused with an error. `is_test` of the opsets before 7 is not read: batch
+//! norm and dropout are those of inference.
 //! Any other operator is an [`Error::Operator`](crate::Error::Operator), with the node's name, the operator's, and what is supported.
 //!
 #![doc = include_str!("operators.md")]
@@ -48,10 +51,12 @@ mod proto;
 mod refusal;
 #[cfg(test)]
 mod tests;
+mod value_info;
 
-pub use model::{Model, Size, ValueInfo};
+pub use model::Model;
 pub use network::{Network, Port, Runner};
 pub use operators::Supported;
+pub use value_info::{Size, ValueInfo};
 
 /// The operators that are read, in the order of the alphabet.
 ///

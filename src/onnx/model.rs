@@ -14,6 +14,7 @@ use super::network::{Network, Origin, Output, Port};
 use super::node::Node;
 use super::operators;
 use super::refusal::{Outcome, Refusal, refuse};
+use super::value_info::ValueInfo;
 use crate::{AsView, Error, Result};
 
 /// A model from a file in the ONNX format.
@@ -48,57 +49,6 @@ pub struct Model {
     room: Room,
 }
 
-/// An input or an output of a [`Model`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ValueInfo {
-    /// Its name.
-    pub name: String,
-    /// Its shape, as far as the file says; `None` where it does not even say the rank.
-    pub shape: Option<Vec<Size>>,
-    pub(super) element_type: Option<i32>,
-}
-
-/// The size of an axis in a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Size {
-    /// This size.
-    Fixed(usize),
-    /// A size that is given when the network is made, and is the same wherever it has this name.
-    Named(String),
-    /// A size that is given when the network is made.
-    Open,
-}
-
-impl fmt::Display for Size {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Fixed(size) => size.fmt(f),
-            Self::Named(name) => f.write_str(name),
-            Self::Open => f.write_str("?"),
-        }
-    }
-}
-
-/// As `x: [batch, 3, ?, ?]`.
-impl fmt::Display for ValueInfo {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.name, self.shape_text())
-    }
-}
-
-impl ValueInfo {
-    /// What ONNX calls the type of its elements: "FLOAT".
-    pub fn element_type(&self) -> String {
-        self.element_type.map_or_else(|| "UNDEFINED".into(), type_name)
-    }
-
-    fn shape_text(&self) -> String {
-        let Some(shape) = &self.shape else { return "of any shape".into() };
-        format!("[{}]", shape.iter().map(Size::to_string).collect::<Vec<_>>().join(", "))
-    }
-}
-
 /// Bytes that constants may take, and each value, beside what is in proportion to the file. Constants are there once the network is
 /// made; values, once it is planned.
 const BASE: Room = Room { of_constants: 16 << 20, of_value: 256 << 20 };
@@ -110,7 +60,7 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// [`Error::File`] where one cannot be read or lies in another folder, and where the first is not in the ONNX format or has a newer
+    /// [`Error::File`] where one cannot be read or lies neither in the model's folder nor below it, and where the first is not in the ONNX format or has a newer
     /// set of operators than is known.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
@@ -120,7 +70,8 @@ impl Model {
         Self::new(Some(file), bytes, path.parent())
     }
 
-    /// The same from bytes in memory: from a file that the program itself contains (`include_bytes!`), say.
+    /// The same from bytes in memory: from a file that the program itself contains (`include_bytes!`), say. Where its weights lie in other
+    /// files, [`network`](Self::network) returns an error: only [`open`](Self::open) knows the folder.
     ///
     /// # Errors
     ///
@@ -178,12 +129,13 @@ impl Model {
         self
     }
 
-    /// Gives an input once for all runs, as if it were a weight: sizes that shapes are computed from, weights that a file leaves open.
-    /// It is no input of the network then.
+    /// Gives an input once for all runs, as if it were a weight: sizes that shapes are computed from, weights that a file leaves open, or
+    /// another value for an initializer that the file lists as an input, too. It is no input of the network then.
     ///
     /// # Errors
     ///
-    /// [`Error::MissingParameter`] if there is no such input; [`Error::ParameterType`] if it is not one of floats.
+    /// [`Error::MissingParameter`] if there is no such input; [`Error::ParameterType`] if it is not one of floats; [`Error::Input`] for
+    /// another shape than the file and [`size`](Self::size) say. From a file, each with its name, as [`Error::InFile`].
     pub fn fix(self, name: &str, values: impl AsView<f32>) -> Result<Self> {
         let values = values.as_view();
         let constant = Constant::floats(values.shape(), values.iter().copied().collect());
@@ -202,7 +154,8 @@ impl Model {
     }
 
     fn fixed(mut self, name: &str, floats: bool, constant: Constant) -> Result<Self> {
-        let Some(input) = self.contents.inputs.iter().find(|input| input.name == name) else {
+        let Contents { inputs, defaulted, .. } = &*self.contents;
+        let Some(input) = inputs.iter().chain(defaulted).find(|input| input.name == name) else {
             let found = self.inputs().map(|input| input.name.clone()).collect();
             return Err(self.in_file(Error::MissingParameter { name: name.into(), found }));
         };
@@ -210,6 +163,9 @@ impl Model {
             let expected = input.element_type();
             let found = if floats { "FLOAT" } else { "INT64" }.into();
             return Err(self.in_file(Error::ParameterType { name: name.into(), expected, found }));
+        }
+        if let Err(reason) = input.checked(&constant.shape, &mut self.sizes) {
+            return Err(self.in_file(Error::Input { name: name.into(), reason }));
         }
         self.fixed.insert(name.into(), constant);
         Ok(self)
@@ -274,8 +230,17 @@ impl Model {
         }
         let values = rule(builder, node)?;
         builder.lack(node, values.len());
+        // Weights are with their layer now. Another node that takes them reads them again.
+        for name in &node.inputs {
+            if self.contents.initializers.contains_key(name) && !self.fixed.contains_key(name) {
+                builder.forget(name);
+            }
+        }
         for (name, value) in node.outputs.iter().zip(values) {
-            builder.set(name, value)?;
+            match self.contents.initializers.contains_key(name) {
+                true => return refuse(format!("gives the value {name}, which is there already")),
+                false => builder.set(name, value)?,
+            }
         }
         Ok(())
     }
@@ -335,44 +300,6 @@ impl Model {
             Some(file) => Error::InFile { file: file.clone(), source: Box::new(source) },
             None => source,
         }
-    }
-}
-
-impl ValueInfo {
-    /// A shape that is given, if it is one of this input; takes note of sizes with names.
-    fn checked(&self, given: &[usize], sizes: &mut BTreeMap<String, usize>) -> Result<Vec<usize>, String> {
-        let Some(shape) = &self.shape else { return Ok(given.to_vec()) };
-        let misfit = || format!("must have shape {}; found {given:?}", self.shape_text());
-        if shape.len() != given.len() {
-            return Err(misfit());
-        }
-        for (size, &given) in shape.iter().zip(given) {
-            match size {
-                Size::Fixed(size) if *size != given => return Err(misfit()),
-                Size::Named(name) => match sizes.insert(name.clone(), given) {
-                    Some(other) if other != given => {
-                        return Err(format!("{}, and {name} is {other} already", misfit()));
-                    }
-                    _ => {}
-                },
-                Size::Fixed(_) | Size::Open => {}
-            }
-        }
-        Ok(given.to_vec())
-    }
-
-    /// The shape that the file says, with sizes that have been given by their names.
-    fn declared(&self, sizes: &BTreeMap<String, usize>) -> Result<Vec<usize>, String> {
-        let Some(shape) = &self.shape else { return Err("has no shape in the file: it must be given".into()) };
-        let of = |(axis, size): (usize, &Size)| match size {
-            Size::Fixed(size) => Ok(*size),
-            Size::Named(name) if sizes.contains_key(name) => Ok(sizes[name]),
-            Size::Named(_) | Size::Open => Err(format!(
-                "has shape {} in the file, whose axis {axis} is open: its size must be given",
-                self.shape_text()
-            )),
-        };
-        shape.iter().enumerate().map(of).collect()
     }
 }
 

@@ -31,15 +31,21 @@ pub struct Network(Arc<Parts>);
 
 /// What a network is made of.
 #[derive(Debug)]
-pub(super) struct Parts {
-    pub(super) inputs: Vec<Port>,
-    pub(super) outputs: Vec<Output>,
-    pub(super) steps: Vec<Part>,
+struct Parts {
+    ends: Arc<Ends>,
+    steps: Vec<Part>,
     /// For more than one input: how each is taken out of one row of all.
     unpack: Vec<Strided>,
     /// For more than one output: how each is laid into one row of all.
     pack: Vec<Reshaped>,
     kept: Kept<f32>,
+}
+
+/// What a network takes and gives.
+#[derive(Debug)]
+struct Ends {
+    inputs: Vec<Port>,
+    outputs: Vec<Output>,
 }
 
 /// A named tensor of a [`Network`].
@@ -136,17 +142,18 @@ impl Network {
             0 | 1 => Vec::new(),
             _ => made.iter().map(|port| Reshaped::as_row(&port.shape)).collect::<Result<_>>()?,
         };
-        Ok(Self(Arc::new(Parts { inputs, outputs, steps, unpack, pack, kept: Kept::default() })))
+        let ends = Arc::new(Ends { inputs, outputs });
+        Ok(Self(Arc::new(Parts { ends, steps, unpack, pack, kept: Kept::default() })))
     }
 
     /// Names and shapes of what it takes, in order.
     pub fn inputs(&self) -> impl ExactSizeIterator<Item = &Port> {
-        self.0.inputs.iter()
+        self.0.ends.inputs.iter()
     }
 
     /// Names and shapes of what it gives, in order.
     pub fn outputs(&self) -> impl ExactSizeIterator<Item = &Port> {
-        self.0.outputs.iter().map(|output| &output.port)
+        self.0.ends.outputs.iter().map(|output| &output.port)
     }
 
     /// The network as a graph. That of one input and one output takes and gives these; any other takes one row of the elements of all
@@ -155,18 +162,19 @@ impl Network {
         self.0.graph()
     }
 
-    /// Plans the network, all memory taken, to be run many times.
+    /// Plans the network, to be run many times. The network may be dropped then: a runner has what it computes with. Each run takes memory for
+    /// its outputs, for one row of several inputs, and for what `MatMul` of two values and `Resize` along several axes have in between.
     ///
     /// # Errors
     ///
     /// As [`Graph::plan`].
     pub fn runner(&self) -> Result<Runner> {
-        let row = [self.0.input_elements()?];
-        let shape = match &self.0.inputs[..] {
+        let row = [self.0.ends.input_elements()?];
+        let shape = match &self.0.ends.inputs[..] {
             [input] => &input.shape[..],
             _ => &row,
         };
-        Ok(Runner { network: self.clone(), plan: self.0.graph().plan(shape)? })
+        Ok(Runner { ends: Arc::clone(&self.0.ends), plan: self.0.graph().plan(shape)? })
     }
 
     /// Runs the network: the outputs in order, for the inputs in order. It is planned by the first call, and the plan kept for those after
@@ -186,7 +194,7 @@ impl Network {
     ///
     /// [`Error::Shape`] for inputs of other shapes, or of another number; otherwise as [`Graph::plan`].
     pub fn run(&self, inputs: &[&dyn AsView<f32>]) -> Result<Vec<Tensor<f32>>> {
-        self.0.run(inputs, &mut |input| {
+        self.0.ends.run(inputs, &mut |input| {
             self.0.kept.run(
                 input.shape(),
                 (),
@@ -196,15 +204,14 @@ impl Network {
         })
     }
 
-    /// How many plans are kept.
     #[cfg(test)]
-    pub(super) fn plans(&self) -> usize {
+    pub(super) fn plans_kept(&self) -> usize {
         self.0.kept.plans()
     }
 
     /// The only input and the only output.
     fn ends(&self) -> Result<(&Port, &Port)> {
-        match (&self.0.inputs[..], &self.0.outputs[..]) {
+        match (&self.0.ends.inputs[..], &self.0.ends.outputs[..]) {
             ([input], [Output { port, source: Origin::Made(_) }]) => Ok((input, port)),
             (inputs, outputs) => Err(Error::Number {
                 what: "the number of inputs and outputs of an ONNX network that is used as a module",
@@ -215,7 +222,7 @@ impl Network {
     }
 }
 
-impl Parts {
+impl Ends {
     fn input_elements(&self) -> Result<usize> {
         let mut counts = self.inputs.iter().map(|input| element_count::<f32>(&input.shape));
         counts.try_fold(0, |sum: usize, count| Ok(sum.saturating_add(count?)))
@@ -250,13 +257,15 @@ impl Parts {
         }
         unpacked(&self.outputs, run(&TensorView::from_slice(&[count], &row)?)?)
     }
+}
 
+impl Parts {
     fn graph(&self) -> Graph<'_, f32> {
         let mut graph = Graph::new();
         let mut values: Vec<crate::Value> = match &self.unpack[..] {
-            [] => self.inputs.iter().map(|_| graph.input()).collect(),
+            [] => self.ends.inputs.iter().map(|_| graph.input()).collect(),
             unpack => {
-                let ports = self.inputs.iter().zip(unpack);
+                let ports = self.ends.inputs.iter().zip(unpack);
                 ports.map(|(port, part)| graph.module(port.name.clone(), part, graph.input())).collect()
             }
         };
@@ -272,7 +281,7 @@ impl Parts {
             };
             values.push(value);
         }
-        let made = || self.outputs.iter().filter_map(Output::made).map(|value| values[value]);
+        let made = || self.ends.outputs.iter().filter_map(Output::made).map(|value| values[value]);
         match &self.pack[..] {
             [] => {
                 if let Some(value) = made().next() {
@@ -340,7 +349,7 @@ impl Module<f32> for Network {
 /// ```
 #[derive(Debug, Clone)]
 pub struct Runner {
-    network: Network,
+    ends: Arc<Ends>,
     plan: Plan,
 }
 
@@ -351,8 +360,8 @@ impl Runner {
     ///
     /// [`Error::Shape`] for inputs of other shapes, or of another number; [`Error::OutOfMemory`].
     pub fn run(&mut self, inputs: &[&dyn AsView<f32>]) -> Result<Vec<Tensor<f32>>> {
-        let Self { network, plan } = self;
-        network.0.run(inputs, &mut |input| output_of(plan, input))
+        let Self { ends, plan } = self;
+        ends.run(inputs, &mut |input| output_of(plan, input))
     }
 
     /// The plan, whose input and output are one row each where there are several: see [`Network::graph`].

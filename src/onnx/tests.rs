@@ -143,10 +143,10 @@ fn several_inputs_and_outputs_are_run_in_order() {
     let outputs = network.run(&[&[[1_f32, 6.0]], &[[4_f32, 3.0]]]).expect("runs");
     assert_eq!(outputs, [Tensor::from([[-3.0, 3.0]]), Tensor::from([7.0, 8.0]), Tensor::from([[0.25, 2.0]])]);
     // By the plan that the first call has kept.
-    assert_eq!(network.plans(), 1);
+    assert_eq!(network.plans_kept(), 1);
     let outputs = network.run(&[&[[4_f32, 3.0]], &[[1_f32, 6.0]]]).expect("runs");
     assert_eq!(outputs, [Tensor::from([[3.0, -3.0]]), Tensor::from([7.0, 8.0]), Tensor::from([[4.0, 0.5]])]);
-    assert_eq!(network.plans(), 1);
+    assert_eq!(network.plans_kept(), 1);
     assert!(matches!(network.run(&[&[[1_f32, 6.0]]]), Err(Error::Shape { .. })));
     assert!(matches!(network.run(&[&[[1_f32]], &[[2_f32]]]), Err(Error::Shape { .. })));
     assert!(matches!(network.plan(&[1, 2]), Err(Error::Number { .. })));
@@ -234,4 +234,69 @@ fn weights_may_lie_beside_the_model_and_nowhere_else() {
     let model = Model::from_bytes(with_weight_in("model.data", "4", "8")).expect("its graph is read");
     let error = model.network(&[]).unwrap_err().to_string();
     assert_eq!(error, "node y: Mul needs the tensor w, whose numbers lie in another file");
+}
+
+/// The output of a model for one input, as a network of one value.
+fn computed(made: Made, input: &Tensor) -> Vec<f32> {
+    let network = made.model().network(&[input.shape()]).expect("the shapes fit");
+    network.run(&[input]).expect("it is planned")[0].iter().copied().collect()
+}
+
+#[test]
+fn a_quotient_is_not_the_product_with_a_reciprocal() {
+    // 41 times the float next to 1/41 is less than 1.
+    for shape in [&[2][..], &[1, 2], &[1, 1, 1, 2]] {
+        let sizes: Vec<_> = shape.iter().map(ToString::to_string).collect();
+        let sizes: Vec<_> = sizes.iter().map(String::as_str).collect();
+        let made = Made::default().input("x", &sizes).weight("c", &[], &[41.0]);
+        let made = made.node("Div", &["x", "c"], "q").node("Floor", &["q"], "y").output("y");
+        let input = Tensor::from_vec(shape, vec![41.0, 82.0]).expect("as many");
+        assert_eq!(computed(made, &input), [1.0, 2.0], "{shape:?}");
+    }
+}
+
+#[test]
+fn the_logarithm_of_a_sum_of_infinities_is_one() {
+    for (input, sum) in [([f32::INFINITY, 0.0], f32::INFINITY), ([f32::NEG_INFINITY; 2], f32::NEG_INFINITY)] {
+        let made = Made::default().input("x", &["2"]).node("ReduceLogSumExp", &["x"], "y").output("y");
+        assert_eq!(computed(made, &Tensor::from(input)), [sum]);
+    }
+}
+
+#[test]
+fn what_is_fixed_has_the_shape_that_the_file_says() {
+    let model = || {
+        let made = Made::default().input("a", &["n", "2"]).input("b", &["n", "2"]);
+        made.node("Sub", &["a", "b"], "y").output("y").model()
+    };
+    let error = model().fix("b", [[5.0]]).expect_err("it has another shape").to_string();
+    assert_eq!(error, "input b must have shape [n, 2]; found [1, 1]");
+    let fixed = model().fix("b", [[5.0, 6.0]]).expect("it has this shape");
+    let error = fixed.network(&[&[3, 2]]).expect_err("n is 1").to_string();
+    assert_eq!(error, "input a must have shape [n, 2]; found [3, 2], and n is 1 already");
+    let outputs = fixed.network(&[&[1, 2]]).and_then(|network| network.run(&[&Tensor::from([[1.0_f32, 2.0]])]));
+    assert_eq!(outputs.expect("n is 1")[0], Tensor::from([[-4.0, -4.0]]));
+}
+
+#[test]
+fn an_initializer_that_is_an_input_can_be_given_another_value() {
+    let model = || {
+        let made = Made::default().input("x", &["2"]).input("c", &["2"]).weight("c", &[2], &[10.0, 20.0]);
+        // Two nodes take it, the second after it has been dropped.
+        made.node("Add", &["x", "c"], "s").node("Mul", &["s", "c"], "y").output("y").model()
+    };
+    let run = |model: Model| {
+        let network = model.network(&[&[2]]).expect("x alone is an input");
+        network.run(&[&Tensor::from([1.0_f32, 2.0])]).expect("it is planned").remove(0)
+    };
+    assert_eq!(run(model()), Tensor::from([110.0, 440.0]));
+    assert_eq!(run(model().fix("c", [1.0, 3.0]).expect("it is an input")), Tensor::from([2.0, 15.0]));
+    assert!(model().fix("c", [1.0]).is_err());
+}
+
+#[test]
+fn a_name_stands_for_one_value() {
+    let made = Made::default().input("x", &["2"]).weight("c", &[2], &[1.0, 2.0]).node("Add", &["x", "c"], "c");
+    let error = made.output("c").model().network(&[]).expect_err("c is there").to_string();
+    assert!(error.contains("gives the value c, which is there already"), "{error}");
 }

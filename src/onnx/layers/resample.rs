@@ -29,7 +29,9 @@ pub(in crate::onnx) struct Resampled {
 
 impl Resampled {
     /// The axes are those of the shape, and all places lie within it.
-    pub(in crate::onnx) fn new(input: &[usize], axes: Vec<AxisSamples>) -> Result<Self> {
+    pub(in crate::onnx) fn new(input: &[usize], mut axes: Vec<AxisSamples>) -> Result<Self> {
+        // Axes that become shorter come first, so that nothing in between is larger than both the input and the output.
+        axes.sort_by_key(|(axis, places)| places.len() > input[*axis]);
         let mut output = input.to_vec();
         for (axis, taps) in &axes {
             output[*axis] = taps.len();
@@ -104,5 +106,18 @@ impl Module<f32> for Resampled {
 
     fn plan(&self, input_shape: &[usize]) -> Result<Plan> {
         Plan::of(self.clone(), input_shape)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Resampled, Sample};
+
+    #[test]
+    fn axes_that_become_shorter_come_first() {
+        let first = |count| vec![Sample::Of(vec![(0, 1.0)]); count];
+        let resampled = Resampled::new(&[1, 1, 60], vec![(1, first(9)), (2, first(1))]).expect("it is small");
+        assert_eq!(resampled.axes.iter().map(|(axis, _)| *axis).collect::<Vec<_>>(), [2, 1]);
+        assert_eq!(resampled.output, [1, 9, 1]);
     }
 }

@@ -279,7 +279,7 @@ fn of_channels<'c>(constant: &'c Constant, shape: &[usize]) -> Option<&'c [f32]>
     }
 }
 
-/// Factors and offsets that do the same, to the last digit but that of a reciprocal.
+/// Factors and offsets that do the same, to the last digit: of divisors, those whose reciprocals are exact.
 fn as_scale(operator: Binary, numbers: &[f32], swapped: bool) -> Option<(Vec<f32>, Vec<f32>)> {
     let all = |number: f32| vec![number; numbers.len()];
     match operator {
@@ -287,11 +287,17 @@ fn as_scale(operator: Binary, numbers: &[f32], swapped: bool) -> Option<(Vec<f32
         Binary::Sub if swapped => Some((all(-1.0), numbers.to_vec())),
         Binary::Sub => Some((all(1.0), numbers.iter().map(|number| -number).collect())),
         Binary::Mul => Some((numbers.to_vec(), all(0.0))),
-        Binary::Div if !swapped && numbers.iter().all(|number| number.recip().is_normal()) => {
+        Binary::Div if !swapped && numbers.iter().all(|&number| is_power_of_two(number)) => {
             Some((numbers.iter().map(|number| number.recip()).collect(), all(0.0)))
         }
         Binary::Div | Binary::Pow | Binary::Max | Binary::Min | Binary::Mod | Binary::Remainder => None,
     }
+}
+
+/// Whether a number and its reciprocal are powers of two, of either sign.
+fn is_power_of_two(number: f32) -> bool {
+    const MANTISSA: u32 = (1 << (f32::MANTISSA_DIGITS - 1)) - 1;
+    number.is_normal() && number.recip().is_normal() && number.to_bits() & MANTISSA == 0
 }
 
 /// A value to the power of a number.

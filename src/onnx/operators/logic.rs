@@ -32,27 +32,38 @@ fn constants(builder: &mut Builder, node: &Node, count: usize) -> Outcome<(Vec<u
 /// Two constants, truth value by truth value.
 pub(super) fn compare(builder: &mut Builder, node: &Node) -> Outcome<Vec<Datum>> {
     let (shape, constants) = constants(builder, node, 2)?;
-    let numbers = |constant: &Constant| -> Vec<f64> {
-        match &constant.numbers {
-            Numbers::Floats(floats) => floats.iter().map(|&float| f64::from(float)).collect(),
-            Numbers::Integers(integers) => integers.iter().map(|&integer| integer as f64).collect(),
-        }
+    let results = match (&constants[0].numbers, &constants[1].numbers) {
+        (Numbers::Integers(ones), Numbers::Integers(others)) => truths(&node.operator, ones, others, 0),
+        (Numbers::Floats(ones), Numbers::Floats(others)) => truths(&node.operator, ones, others, 0.0),
+        (ones, others) => truths(&node.operator, &as_floats(ones), &as_floats(others), 0.0),
     };
-    let (ones, others) = (numbers(&constants[0]), numbers(&constants[1]));
-    #[allow(clippy::float_cmp, reason = "equality is what is asked")]
-    let truth: fn(f64, f64) -> bool = match &node.operator[..] {
-        "Equal" => |one, other| one == other,
-        "Greater" => |one, other| one > other,
-        "GreaterOrEqual" => |one, other| one >= other,
-        "Less" => |one, other| one < other,
-        "LessOrEqual" => |one, other| one <= other,
-        "And" => |one, other| one != 0.0 && other != 0.0,
-        "Or" => |one, other| one != 0.0 || other != 0.0,
-        "Xor" => |one, other| (one != 0.0) != (other != 0.0),
-        _ => return refuse("is not supported"),
+    match results {
+        Some(results) => Ok(vec![Datum::Known(Constant::integers(&shape, results))]),
+        None => refuse("is not supported"),
+    }
+}
+
+fn as_floats(numbers: &Numbers) -> Vec<f64> {
+    match numbers {
+        Numbers::Floats(floats) => floats.iter().map(|&float| f64::from(float)).collect(),
+        Numbers::Integers(integers) => integers.iter().map(|&integer| integer as f64).collect(),
+    }
+}
+
+/// What an operator says of each pair of numbers; `None` for an operator that is not known.
+fn truths<N: Copy + PartialOrd>(operator: &str, ones: &[N], others: &[N], zero: N) -> Option<Vec<i64>> {
+    let truth: &dyn Fn(N, N) -> bool = match operator {
+        "Equal" => &|one, other| one == other,
+        "Greater" => &|one, other| one > other,
+        "GreaterOrEqual" => &|one, other| one >= other,
+        "Less" => &|one, other| one < other,
+        "LessOrEqual" => &|one, other| one <= other,
+        "And" => &|one, other| one != zero && other != zero,
+        "Or" => &|one, other| one != zero || other != zero,
+        "Xor" => &|one, other| (one != zero) != (other != zero),
+        _ => return None,
     };
-    let results = ones.iter().zip(&others).map(|(&one, &other)| truth(one, other).into()).collect();
-    Ok(vec![Datum::Known(Constant::integers(&shape, results))])
+    Some(ones.iter().zip(others).map(|(&one, &other)| truth(one, other).into()).collect())
 }
 
 pub(super) fn not(builder: &mut Builder, node: &Node) -> Outcome<Vec<Datum>> {
@@ -77,4 +88,18 @@ pub(super) fn choose(builder: &mut Builder, node: &Node) -> Outcome<Vec<Datum>> 
 fn by<T: Copy>(truths: &[i64], ones: &[T], others: &[T]) -> Vec<T> {
     let pairs = truths.iter().zip(ones.iter().zip(others));
     pairs.map(|(&truth, (&one, &other))| if truth != 0 { one } else { other }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::truths;
+
+    /// The nearest `f64` of both is the same.
+    #[test]
+    fn long_integers_are_compared_exactly() {
+        let (one, other) = ([9_007_199_254_740_993_i64], [9_007_199_254_740_992]);
+        assert_eq!(truths("Equal", &one, &other, 0), Some(vec![0]));
+        assert_eq!(truths("Greater", &one, &other, 0), Some(vec![1]));
+        assert_eq!(truths("Xor", &one, &[0], 0), Some(vec![1]));
+    }
 }

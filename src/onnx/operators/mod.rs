@@ -41,6 +41,7 @@ const fn but(name: &'static str, without: &'static str, rule: NodeRule) -> Suppo
     Supported { name, without, rule }
 }
 
+const NO_AXES: &str = "`noop_with_empty_axes` without axes";
 const KNOWN: &str = "inputs that are not constant";
 const CONSTANTS: &str = "operands that are not constant";
 
@@ -56,7 +57,11 @@ pub(super) const OPERATORS: &[Supported] = &[
     all("Atan", activations::function),
     all("Atanh", activations::function),
     but("AveragePool", "more than 3 spatial axes", pooling::average_pool),
-    but("BatchNormalization", "training; statistics that are not constant", normalization::batch_norm),
+    but(
+        "BatchNormalization",
+        "training; statistics for each pixel, or that are not constant",
+        normalization::batch_norm,
+    ),
     but("Cast", "values of the network to integers; they stay f32", shapes::cast),
     but("CastLike", "values of the network to integers; they stay f32", shapes::cast),
     all("Ceil", activations::function),
@@ -75,7 +80,7 @@ pub(super) const OPERATORS: &[Supported] = &[
     all("Cosh", activations::function),
     all("DepthToSpace", rearranging::depth_to_space),
     all("Div", arithmetic::binary),
-    but("Dropout", "training", shapes::identity),
+    but("Dropout", "training; the mask", shapes::identity),
     all("Elu", activations::activation),
     but("Equal", KNOWN, logic::compare),
     all("Erf", activations::function),
@@ -118,21 +123,21 @@ pub(super) const OPERATORS: &[Supported] = &[
     but("PRelu", "slopes that are not constant", activations::prelu),
     but("Pad", "pads that are not constant", padding::pad),
     all("Pow", arithmetic::binary),
-    but("Range", CONSTANTS, shapes::range),
+    but("Range", "floats, and operands that are not constant", shapes::range),
     all("Reciprocal", activations::function),
-    all("ReduceL1", reductions::reduce),
-    all("ReduceL2", reductions::reduce),
-    all("ReduceLogSum", reductions::reduce),
-    all("ReduceLogSumExp", reductions::reduce),
+    but("ReduceL1", NO_AXES, reductions::reduce),
+    but("ReduceL2", NO_AXES, reductions::reduce),
+    but("ReduceLogSum", NO_AXES, reductions::reduce),
+    but("ReduceLogSumExp", NO_AXES, reductions::reduce),
     all("ReduceMax", reductions::reduce),
     all("ReduceMean", reductions::reduce),
     all("ReduceMin", reductions::reduce),
     all("ReduceProd", reductions::reduce),
     all("ReduceSum", reductions::reduce),
-    all("ReduceSumSquare", reductions::reduce),
+    but("ReduceSumSquare", NO_AXES, reductions::reduce),
     all("Relu", activations::activation),
     but("Reshape", "a shape that is not constant", shapes::reshape),
-    but("Resize", "scales, sizes and regions that are not constant", resizing::resize),
+    but("Resize", "scales, sizes and regions that are not constant; `tf_half_pixel_for_nn`", resizing::resize),
     all("Round", activations::function),
     all("Selu", activations::function),
     all("Shape", shapes::shape),

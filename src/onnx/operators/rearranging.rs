@@ -106,7 +106,9 @@ fn part(length: usize, start: i64, end: i64, step: i64) -> Outcome<(usize, isize
     let long = length as i128;
     let from_end = |place: i64| i128::from(place) + if place < 0 { long } else { 0 };
     let (low, high) = if step > 0 { (0, long) } else { (-1, long - 1) };
-    let (first, end) = (from_end(start).clamp(low, high), from_end(end).clamp(low, high));
+    // Backwards, a start before the first place is the first place, where NumPy has nothing.
+    let (start, end) = (from_end(start).max(0), from_end(end));
+    let (first, end) = (start.min(high).max(low), end.clamp(low, high));
     let wide = i128::from(step);
     let count = match step {
         0 => return refuse("has a step of 0"),
@@ -311,5 +313,20 @@ fn block(node: &Node) -> Outcome<usize> {
     match node.int("blocksize")? {
         Some(block) => Ok(sizes(&[block])?[0]),
         None => refuse("has no blocksize"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::part;
+
+    #[test]
+    fn backwards_a_part_begins_with_the_first_place_at_the_least() {
+        let places = |start, end, step| part(5, start, end, step).ok().map(|(first, _, count)| (first, count));
+        assert_eq!(places(-10, i64::MIN, -1), Some((0, 1)));
+        assert_eq!(places(-1, i64::MIN, -1), Some((4, 5)));
+        assert_eq!(places(10, 0, -2), Some((4, 2)));
+        assert_eq!(places(-10, 2, 1), Some((0, 2)));
+        assert_eq!(part(0, -1, i64::MIN, -1).ok().map(|(_, _, count)| count), Some(0));
     }
 }

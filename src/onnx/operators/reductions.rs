@@ -69,8 +69,10 @@ pub(super) fn of_floats(builder: &mut Builder, operator: &str, input: &Datum, re
     let value = transposed(builder, input, &order)?;
     let kept = builder.shape(&value)[..first].to_vec();
     if operator == "ReduceLogSumExp" {
-        // The largest is taken off first, so that nothing overflows.
+        // The largest is taken off first, so that nothing overflows: but not an infinity, as the difference of two is no number.
         let largest = of_floats(builder, "ReduceMax", input, reduced)?;
+        let finite = |x: f32| if x.is_finite() { x } else { 0.0 };
+        let largest = builder.module(Map::new("Finite", finite), &largest)?;
         let mut kept: Vec<usize> = shape.clone();
         for &axis in reduced {
             kept[axis] = 1;
