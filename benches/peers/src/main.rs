@@ -5,6 +5,7 @@
 mod engines;
 mod layer;
 mod machine;
+mod memory;
 mod onnx;
 mod protobuf;
 mod versions;
@@ -18,6 +19,7 @@ use engines::ENGINES;
 use layer::Case;
 
 const USAGE: &str = "usage: featuremap-peers worker ENGINE [FOLDER]  computes and times what standard input says
+       featuremap-peers memory MODEL N C H W  prints how many bytes a network takes
        featuremap-peers export ID FOLDER  writes a layer's data, result and ONNX model, for engines elsewhere
 The number of threads is that of the variable RAYON_NUM_THREADS.";
 
@@ -30,6 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 ENGINES.iter().find(|engine| engine.name == name).ok_or_else(|| format!("no engine {name}"))?;
             worker::serve_engine(engine, threads()?, Path::new(folder.first().unwrap_or(&".")))
         }
+        ["memory", model, ref shape @ ..] => memory::measure(model, shape),
         ["export", id, folder] => export(id, Path::new(folder)),
         _ => Err(USAGE.into()),
     }
