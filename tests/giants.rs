@@ -4,10 +4,10 @@
 //! What else nobody should ask for is in `tests/hostile`.
 
 use featuremap::{
-    AdaptiveMaxPool2d, Average, AvgPool1d, Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d, Error, GlobalPool, Max,
-    MaxPool1d, MaxUnpool1d, Module, Padding, PaddingMode, Relu, Result, Tensor, Window,
+    AdaptiveMaxPool2d, Average, AvgPool1d, Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d, Error, GlobalPool, Linear,
+    Max, MaxPool1d, MaxUnpool1d, Module, Padding, PaddingMode, Relu, Result, Tensor, Window,
 };
-use ndarray::{Array4, ArrayD, IxDyn, arr0, array};
+use ndarray::{Array2, Array4, ArrayD, IxDyn, arr0, array};
 
 /// Larger than any address space.
 const GIANT: usize = 1 << 60;
@@ -33,6 +33,12 @@ fn giant_outputs_are_errors() {
     assert_out_of_memory(&Tensor::<u8>::zeros(&[VAST]));
     assert_out_of_memory(&MaxUnpool1d::new(1).output_size(VAST).forward(&signal, &array![0_i64, 1]));
     assert_out_of_memory(&AdaptiveMaxPool2d::new([2, VAST]).forward(&array![[1_f32]]));
+
+    // Rows of a dense layer, of which nothing is listed before there is memory for them.
+    for (size, rows) in [(1, VAST), (32, 1 << 55)] {
+        let plan = Linear::new(Array2::<f32>::zeros((size, size))).plan(&[rows, size]);
+        assert_out_of_memory(&plan.map(|_| ()));
+    }
 
     assert_too_large(&Conv1d::new(array![1_f32]).padding(GIANT).forward(&signal));
     assert_too_large(&ConvTranspose1d::new(array![1_f32]).stride(GIANT).forward(&signal));

@@ -69,7 +69,7 @@ impl<T: Element> Conv1d<T> {
     pub(crate) fn dense(&self, rows: usize, clamp: Option<Clamp<T::Sum>>) -> Result<Option<ReadyDense<T>>> {
         let shape = self.filters.shape();
         let sizes = [shape[0], shape[1]];
-        let Some(kernels) = kernels::of::<T>().filter(|_| rows * sizes[0] * sizes[1] > 0) else {
+        let Some(kernels) = kernels::of::<T>().filter(|_| rows > 0 && sizes[0] > 0 && sizes[1] > 0) else {
             return Ok(None);
         };
         let weights = self.filters.view();
@@ -102,7 +102,7 @@ impl<A: Kernels> Dense<A> {
             return Ok(None);
         }
         let (tiles, widths) = sizes::<A>(Along::Filters, level);
-        let Some(panels) = Panels::new::<A>(tiles, MOST_ROWS, std::iter::once((0, rows)), inputs) else {
+        let Some(panels) = Panels::of_rows::<A>(tiles, MOST_ROWS, rows, inputs) else {
             return Ok(None);
         };
         let weights = prepared.get_or(Order::new(Algorithm::Channels, lanes::<A>(level)), || {
@@ -166,7 +166,7 @@ impl<A: Kernels> Dense<A> {
 
     /// Some outputs of some rows.
     fn piece(&self, input: &[A], outputs: Range<usize>, mut output: ArrayViewMut2<'_, A>, scratch: &mut [A]) {
-        let before = scratch.as_ptr().align_offset(cache::LINE).min(cache::LINE / size_of::<A>());
+        let before = cache::before_line(scratch);
         let (panels, sums) = scratch[before..].split_at_mut(self.panels.numbers());
         let mut rows = output.outer_iter_mut();
         for block in self.panels.blocks(input.len() / self.inputs) {

@@ -42,7 +42,7 @@ impl<A: Copy + Default> Aligned<A> {
     pub(crate) fn new(length: usize) -> Self {
         let spare = cache::LINE / size_of::<A>();
         let numbers = vec![A::default(); length + spare];
-        let start = numbers.as_ptr().align_offset(cache::LINE).min(spare);
+        let start = cache::before_line(&numbers);
         Self { numbers, start, length }
     }
 
@@ -161,15 +161,21 @@ impl Panels {
         runs: impl Iterator<Item = (usize, usize)>,
         depth: usize,
     ) -> Option<Self> {
-        let tile = tiles[0];
-        let distance = depth.checked_mul(tile)?.checked_next_multiple_of(OVERWRITE)?.checked_add(OVERWRITE)?;
-        let together = (BYTES / size_of::<A>() / distance).max(FEW_PIXELS.div_ceil(tile)).min(most_pixels / tile);
-        let mut panels = Self { tile, tiles, together, distance, runs: Vec::new(), pixels: 0 };
+        let mut panels = Self::of_rows::<A>(tiles, most_pixels, 0, depth)?;
         for (from, length) in runs {
             panels.add(from, length)?;
         }
-        panels.together = together.min(panels.pixels.div_ceil(tile));
+        panels.together = panels.together.min(panels.pixels.div_ceil(panels.tile));
         Some(panels)
+    }
+
+    /// The same for so many rows of a matrix, which are [transposed](Transpose) rather than gathered.
+    pub(crate) fn of_rows<A>(tiles: &'static [usize], most_rows: usize, rows: usize, depth: usize) -> Option<Self> {
+        let tile = tiles[0];
+        let distance = depth.checked_mul(tile)?.checked_next_multiple_of(OVERWRITE)?.checked_add(OVERWRITE)?;
+        let together = (BYTES / size_of::<A>() / distance).max(FEW_PIXELS.div_ceil(tile)).min(most_rows / tile);
+        let together = if rows > 0 { together.min(rows.div_ceil(tile)) } else { together };
+        Some(Self { tile, tiles, together, distance, runs: Vec::new(), pixels: rows })
     }
 
     /// Cuts pixels that stand side by side where tiles end.
@@ -194,7 +200,7 @@ impl Panels {
         self.together * self.distance + OVERWRITE
     }
 
-    /// The most pixels of a block, and of a whole panel.
+    /// The most pixels of a block, counted in whole panels.
     pub(crate) fn most_pixels(&self) -> usize {
         self.together * self.tile
     }

@@ -26,8 +26,8 @@ const LEAST_CHANNELS: usize = 16;
 /// A tile of so many bytes stays in the first-level cache.
 const TILE_BYTES: usize = 16 * 1024;
 
-/// Computes the maps of some channels, from the `first` on, of an image of one plane; says whether there is a way to. A window has
-/// [`MOST_TAPS`] pixels at most.
+/// Computes the maps of some channels, from the `first` on, of an image; says whether it did, which it does for images of one plane alone.
+/// A window has [`MOST_TAPS`] pixels at most.
 pub(super) fn maxima<T: Element>(
     level: Level,
     problem: &PoolProblem,
@@ -35,12 +35,12 @@ pub(super) fn maxima<T: Element>(
     tile: &mut [T],
     output: &mut [T],
 ) -> bool {
-    let [_, rows, columns] = &problem.axes;
+    let [planes, rows, columns] = &problem.axes;
     let (height, width) = (rows.outputs(), columns.outputs());
     let count = output.len() / (height * width);
     let of_row = width * count;
     // Of as many outputs as pixels, the latter are better put in order.
-    if rows.stride() == 1 || count < LEAST_CHANNELS || tile.len() < of_row {
+    if planes.length() > 1 || rows.stride() == 1 || count < LEAST_CHANNELS || tile.len() < of_row {
         return false;
     }
     let together = (tile.len().min(TILE_BYTES / size_of::<T>()) / of_row).clamp(1, height);

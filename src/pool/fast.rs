@@ -70,7 +70,7 @@ impl<T: Element> Compute<T> for FastPool<T> {
             PoolWay::Small { small, counts } => {
                 let (problem, start) = (&small.problem, operation.start());
                 let length = problem.axes[2].outputs();
-                problem.each_band(problem.rows(), pixels, first, output, |pixels, part, output| {
+                problem.each_plane(pixels, first, output, |pixels, part, output| {
                     let mut is_suspect = false;
                     let outputs = Outputs { counts, part, length, output: &mut *output };
                     let (memory, is_suspect_here) = (&mut *scratch, &mut is_suspect);

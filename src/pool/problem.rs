@@ -106,12 +106,10 @@ impl PoolProblem {
         pairs(rows) && pairs(columns) && alone
     }
 
-    /// Walks through the outputs from the row `first` on, rows counted from the first plane of `pixels`, as many of a plane at a time as a band has at the
-    /// most: calls
-    /// `compute` with the pixels from the plane of the band on, the band, and the outputs from its first row on.
-    pub(super) fn each_band<T>(
+    /// Calls `compute` for the rows of outputs of each plane, from row `first` of the first map on, with the pixels from that map on, the
+    /// rows, and the outputs from the first of them on.
+    pub(super) fn each_plane<T>(
         &self,
-        most: usize,
         mut pixels: &[T],
         first: usize,
         mut output: &mut [T],
@@ -125,7 +123,7 @@ impl PoolProblem {
             }
             let (plane, first) = (unit / rows.outputs(), unit % rows.outputs());
             let left = output.len() / columns.outputs();
-            let rows = most.min(rows.outputs() - first).min(left);
+            let rows = left.min(rows.outputs() - first);
             compute(pixels, PlaneRows { plane, first, rows }, output);
             output = &mut output[rows * columns.outputs()..];
             unit += rows;

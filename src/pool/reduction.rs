@@ -92,8 +92,8 @@ pub trait Reduction<T>: Clone + Send + Sync + 'static {
     /// What is kept of the pixels of both accumulators; `None` always, or never.
     ///
     /// Override it where the order of the steps does not matter: a large window, or a whole map, is then put together from parts
-    /// that windows share, so that it takes hardly longer than a small one. Merging with [`start`](Self::start) changes nothing. Pixels are merged, too,
-    /// that share no window, to no effect on what is given.
+    /// that windows share, so that it takes hardly longer than a small one. Merging with [`start`](Self::start) changes nothing. It is also
+    /// called for pixels that share no window; those results are discarded.
     fn merge(&self, one: Self::Accumulator, other: Self::Accumulator) -> Option<Self::Accumulator> {
         let _ = (one, other);
         None

@@ -65,7 +65,8 @@ pub struct Average {
 pub struct L2;
 
 /// The Lp norm of this order, `(Σ |x|^p)^(1/p)`, as ONNX's `LpPool` defines it; 2 unless given. The order and its inverse must
-/// be positive and finite.
+/// be positive and finite. PyTorch's `LPPool2d` has no absolute values, so that odd orders differ for negative pixels, and scales windows
+/// up that `ceil_mode` cuts off.
 ///
 /// ```
 /// use featuremap::{Lp, LpPool1d, Module, Tensor};

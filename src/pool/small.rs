@@ -22,7 +22,7 @@ use super::outputs::Outputs;
 use super::problem::PoolProblem;
 use super::short::LEAST_LANES;
 use crate::Element;
-use crate::simd::cache::LINE;
+use crate::simd::cache::{self, LINE};
 use crate::simd::{Simd, SimdMask, Vector};
 use crate::window::Axis;
 
@@ -113,7 +113,7 @@ impl<T: Element> SmallRows<'_, T> {
         let given = (*pixels, *skipped);
         let (mut source, padded) = RowSource::new(&small.problem, outputs.part, rows, across.reach, given, copy);
         // Registers that lie across two lines of the cache take twice as long to store.
-        let line = ring.as_ptr().align_offset(LINE).min(LINE);
+        let line = cache::before_line(ring);
         let (ring, divisors) = ring[line..].split_at_mut(SIZE * pitch);
         let (divisors, spare) = divisors.split_at_mut(2 * pitch);
         let (one, other) = divisors.split_at_mut(pitch);

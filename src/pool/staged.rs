@@ -22,7 +22,7 @@ use crate::simd::{Level, vectorized_with_kernels};
 use crate::{Element, Result};
 
 /// Bytes of the rows that are entered together: they stay in the second-level cache.
-const STAGED_BYTES: usize = 128 * 1024;
+const BAND_BYTES: usize = 128 * 1024;
 
 /// What would need more cells is better pooled in none.
 const MOST_CELLS: usize = 1 << 25;
@@ -54,7 +54,7 @@ impl<S, C: Number> Staged<S, C> {
         let Some(layout) = windows.laid_down(include_pad, merging::<C>(kind))? else { return Ok(None) };
         let outputs = layout.rows.spans.len();
         let bytes = (layout.rows.length * layout.row).saturating_mul(size_of::<C>());
-        let rows = (STAGED_BYTES.saturating_mul(outputs) / bytes.max(1)).max(layout.least_rows()).clamp(1, outputs);
+        let rows = (BAND_BYTES.saturating_mul(outputs) / bytes.max(1)).max(layout.least_rows()).clamp(1, outputs);
         let under = layout.most_under(rows);
         let layout = Arc::new(layout);
         Ok((under <= MOST_CELLS).then_some(Self { stage, kind, layout, level, rows, under, cells: PhantomData }))
@@ -130,7 +130,8 @@ where
         Some(spare) => kind != Kind::Mean || (counted as u64) < 1 << spare,
         None => false,
     };
-    if let Some(staged) = Staged::<_, f32>::new(Whole, by, windows, level)?
+    if bits <= f32::MANTISSA_DIGITS
+        && let Some(staged) = Staged::<_, f32>::new(Whole, by, windows, level)?
         && fits(f32::MANTISSA_DIGITS, staged.most_counted())
     {
         return Ok(Some(Arc::new(staged)));

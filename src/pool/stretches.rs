@@ -1,5 +1,5 @@
 //! What long stretches of pixels come to, merged in pairs, so that the error of a sum grows with the logarithm of their number, as
-//! that of `pairwise_sum` in `reduction.rs` does.
+//! that of `pairwise_sum` in `element/average.rs` does.
 
 /// More than any memory holds the pairs of pairs of.
 const LEVELS: usize = 48;

@@ -50,7 +50,8 @@ pub type MaxUnpool2d = MaxUnpool<2>;
 pub type MaxUnpool3d = MaxUnpool<3>;
 
 /// The partial inverse of a max (or min) pooling: every value goes back to the place that its index names, and all
-/// other pixels are zero. These are the semantics of PyTorch's `MaxUnpool2d`. Segmentation gets its places back so.
+/// other pixels are zero. These are the semantics of PyTorch's `MaxUnpool2d`; segmentation networks use it to restore
+/// positions.
 ///
 /// Window, stride and padding are those of the pooling. They give the size of the output, `(n − 1) · stride + size −
 /// before − after`, where the true size is not [given](Self::output_size).

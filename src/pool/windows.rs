@@ -5,7 +5,7 @@
 //! | one for the whole map | of this crate, of `f32` and `u8` | boxes |
 //! | 2×2 side by side, on pixels alone | of this crate, of `f32` and `u8` | pairs |
 //! | 3×3 at strides 1 and 2 | maxima and averages of `f32` | small windows |
-//! | others | of this crate, of `f32`, `u8` and `f64`; any that merges | rows, narrow maps, van Herk: see [`Layout`] |
+//! | others | of this crate, of `f32`, `u8` and `f64`; any that merges | rows, row strips, van Herk: see [`Layout`] |
 //! | any | averages of integers, maxima of `i8`, `i16` and `i32`, norms of any order | the same, of numbers that pixels are made into: see [`super::staged`] |
 //! | any | another, and windows out of all proportion | taps |
 

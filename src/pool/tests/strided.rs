@@ -9,7 +9,7 @@ use super::super::planes::{PoolPlan, Pooled};
 use super::super::{Average, L2, Max, Reduction};
 use super::{CASES, Case, by_kernel, cases, pixels};
 use crate::simd::{has_kernels, levels};
-use crate::{Element, Plan, Tensor};
+use crate::{Element, MaxPool3d, Module, Operator, Plan, Tensor};
 
 /// What it is called, memory in another order, and how that is seen as `[image, channel, …]`.
 type Otherwise<T> = (&'static str, ArrayD<T>, fn(&mut ArrayD<T>));
@@ -175,5 +175,25 @@ fn maxima_are_computed_of_channels_as_they_lie() {
                 assert!(same, "{size}×{size} over {channels} channels from {first} on at {level:?}");
             }
         }
+    }
+}
+
+/// Windows of one plane over volumes, whose channels lie side by side as well, have planes that are nobody's channels.
+#[test]
+fn volumes_whose_channels_lie_side_by_side_are_pooled_plane_by_plane() {
+    let ways = [([1, 2, 2], [1, 2, 2], [0, 0, 0]), ([1, 3, 3], [1, 2, 2], [0, 1, 1])];
+    for (size, stride, padding) in ways {
+        let (channels, [depth, height, width]) = (16, [2, 6, 8]);
+        let count = channels * depth * height * width;
+        let pixels = (0..count).map(|place| (place * 7919 % 1013) as f32).collect();
+        let last = ndarray::Array5::from_shape_vec([1, depth, height, width, channels], pixels).expect("as many");
+        let volumes = last.view().permuted_axes([0, 4, 1, 2, 3]);
+        let pool = MaxPool3d::new(size).stride(stride).padding(padding);
+        let mut found =
+            Tensor::<f32>::zeros(&pool.output_shape(volumes.shape()).expect("it fits")).expect("it is small");
+        let mut plan = Module::<f32>::plan(&pool, volumes.shape()).expect("it fits");
+        plan.run(&volumes, &mut found).expect("the shapes are those of the plan");
+        let expected = pool.forward(&volumes.as_standard_layout().into_owned()).expect("it fits");
+        assert_eq!(found, expected, "{size:?}");
     }
 }

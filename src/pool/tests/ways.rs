@@ -37,9 +37,9 @@ const WAYS: [Way; 14] = [
     way([4, 4, 1, 0], [8, 8], ["rows"; 3]),
     way([9, 1, 1, 4], [40, 150], ["van Herk"; 3]),
     way([9, 2, 1, 4], [40, 150], ["van Herk"; 3]),
-    way([13, 1, 1, 6], [13, 13], ["narrow maps"; 3]),
+    way([13, 1, 1, 6], [13, 13], ["row strips"; 3]),
     way([7, 7, 1, 0], [7, 7], ["boxes", "boxes", "rows"]),
-    way([7, 1, 1, 0], [7, 7], ["boxes", "boxes", "narrow maps"]),
+    way([7, 1, 1, 0], [7, 7], ["boxes", "boxes", "row strips"]),
 ];
 
 /// Pools by the way that is expected, and holds it against the reference.
