@@ -19,11 +19,11 @@ pub enum Algorithm {
     /// Every tap adds a shifted row of the input to a row of outputs, for any layer: small ones, and those with more than
     /// three spatial axes.
     Taps,
-    /// A matrix product whose vectors lie along the pixels: few products are summed for each output, which is stored straight from
+    /// A matrix product whose vectors lie along the pixels: for layers that sum few products for each output. Sums are stored straight from
     /// registers.
     Pixels,
-    /// A matrix product whose vectors lie along the filters: maps of any size fill them, for sums that are transposed before they are
-    /// stored. Where every channel has one filter, pixels are transposed, too, and there is no product.
+    /// A matrix product whose vectors lie along the filters: maps of any size fill them, at the price of transposing the sums before they
+    /// are stored. Where every channel has one filter, pixels are transposed, too, and there is no matrix product.
     Channels,
     /// Rows of pixels that serve several rows of outputs: for groups of one channel.
     Rows,
@@ -67,7 +67,8 @@ impl Algorithm {
             Self::Rows => problem.channels == 1 && problem.is_flat(),
             Self::Separable => {
                 let [_, rows, columns] = &problem.axes;
-                Self::Rows.suits(problem) && problem.is_dense(1) && rows.size().min(columns.size()) > 1
+                let is_dense = (rows.stride(), rows.dilation()) == (1, 1);
+                Self::Rows.suits(problem) && is_dense && rows.size().min(columns.size()) > 1
             }
             Self::Winograd | Self::Winograd2x2 => Tiling::of(self, problem).is_some(),
             Self::Zones => zones::suit(problem),

@@ -1,7 +1,8 @@
 //! Layers of several channels, computed band by band: what a plan knows for [`gemm`](crate::kernels::gemm).
 //!
 //! A band is some rows of the maps of an image, or whole maps of some images where they are small. Its pixels are copied with their
-//! padding written out unless they can be read where they lie; then they go to panels, block by block.
+//! padding written out unless they can be read where they lie. Then they go to panels, block by block, or are read as rows where panels would
+//! take longer to write than to use.
 
 use std::ops::Range;
 
@@ -15,7 +16,7 @@ use super::kernels::Kernels;
 use super::pack::Pack;
 use super::pieces::Units;
 use super::problem::Problem;
-use super::source::{PIXELS_OF_ROWS, Reading, Source};
+use super::source::{Reading, Source};
 use crate::kernels::epilogue::{Epilogue, Target};
 use crate::kernels::gemm::{self, Along, GemmBlock};
 use crate::kernels::panels::{Aligned, Gather, Panels, PixelBlock, Widths};
@@ -107,16 +108,19 @@ impl ConvBands {
         let problem = &settings.problem;
         let (group, first) = (filters.start / problem.filters, filters.start % problem.filters);
         let weights = (group * self.widths.rounded(problem.filters) + first) * problem.depth();
-        let in_place = self.in_place.as_ref().filter(|_| input.is_standard_layout());
+        // Of the channels of a group, every image lies in one piece, but several do not.
+        let is_whole = input.outer_iter().next().is_none_or(|image| image.is_standard_layout());
+        let in_place = self.in_place.as_ref().filter(|_| is_whole);
         // Along pixels, a tile reads whole registers, and there need not be as much behind the input.
         let shortest = if self.along == Along::Pixels { lanes::<A>(settings.level) } else { 0 };
         let in_place = in_place.filter(|source| source.shortest_row(outputs.len(), problem) >= shortest);
         let source = in_place.unwrap_or(&self.copied);
         // Several images are listed with all their outputs, and where they lie one after the other.
         let whole = outputs.len() == problem.output_size()[problem.band_axis()];
-        let images = if !whole || in_place.is_some() && problem.groups > 1 { 1 } else { self.images };
+        let apart = in_place.is_some() && !input.is_standard_layout();
+        let images = if !whole || apart { 1 } else { self.images };
         // Registers of panels should not lie across two cache lines.
-        let before = scratch.as_ptr().align_offset(cache::LINE).min(cache::LINE / size_of::<A>());
+        let before = cache::before_line(scratch);
         let (copy, rest) = scratch[before..].split_at_mut(self.copy_length(problem));
         let (panels, sums) = rest.split_at_mut(self.panels_length());
         let (widths, along) = (self.widths, self.along);
@@ -129,10 +133,7 @@ impl ConvBands {
             let mut output = output.slice_axis_mut(ArrayAxis(0), Slice::from(images));
             for band in source.each(outputs.clone()) {
                 let pixels = match input.to_slice().filter(|_| in_place.is_some()) {
-                    Some(pixels) => {
-                        let start = source.packing.start(problem.band_start(band.start));
-                        &pixels[start.expect("there is no padding")..]
-                    }
+                    Some(pixels) => &pixels[source.packing.start(problem.band_start(band.start))..],
                     None => self.copy(settings, &input, band.start, copy),
                 };
                 let here = band.start - outputs.start..band.end - outputs.start;
@@ -294,7 +295,7 @@ impl<A: Kernels> OfGroup<'_, A> {
         let (mut count, mut pixels) = (0, 0);
         for &[_, length] in rows {
             let more = pixels + length as usize;
-            if count > 0 && more > PIXELS_OF_ROWS || pixels == left {
+            if count > 0 && more > self.source.together || pixels == left {
                 break;
             }
             // The last row of a short band may end earlier.

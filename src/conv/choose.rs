@@ -35,14 +35,15 @@ const FEW_TILES: usize = 32;
 const STARTING_CHANNEL: f64 = 600.0;
 
 /// The fastest algorithm for a layer among those that `may` be used, by the number of register operations that each would
-/// take. It is asked for one after the other, from the fastest on, as the answer may take a look at all weights.
+/// take. `may` is asked about one after the other, the cheapest first, as the answer may take a look at all weights.
 pub(super) fn fastest<A: Kernels>(problem: &Problem, level: Level, may: &dyn Fn(Algorithm) -> bool) -> Algorithm {
     if !has_kernels(level) {
         return Algorithm::Taps;
     }
-    let mut left = A::ALGORITHMS.to_vec();
-    left.sort_by(|&one, &other| cost::<A>(one, problem, level).total_cmp(&cost::<A>(other, problem, level)));
-    left.into_iter().find(|&algorithm| may(algorithm)).unwrap_or(Algorithm::Taps)
+    let with_cost = |&algorithm: &Algorithm| (cost::<A>(algorithm, problem, level), algorithm);
+    let mut left: Vec<_> = A::ALGORITHMS.iter().map(with_cost).collect();
+    left.sort_by(|(one, _), (other, _)| one.total_cmp(other));
+    left.into_iter().map(|(_, algorithm)| algorithm).find(|&algorithm| may(algorithm)).unwrap_or(Algorithm::Taps)
 }
 
 /// Register operations of an algorithm for one group of one image of a batch: multiply-adds, blanks included, and what it takes to
@@ -50,11 +51,7 @@ pub(super) fn fastest<A: Kernels>(problem: &Problem, level: Level, may: &dyn Fn(
 pub(super) fn cost<A: Kernels>(algorithm: Algorithm, problem: &Problem, level: Level) -> f64 {
     let lanes = lanes::<A>(level);
     let [planes, rows, columns] = problem.output_size();
-    // Rows that lie side by side in the packed input are one row.
-    let (rows, columns) = match problem.axes.iter().all(|axis| axis.size() == 1) {
-        true => (1, planes * rows * columns),
-        false => (planes * rows, columns),
-    };
+    let rows = planes * rows;
     let depth = problem.depth() as f64;
     match algorithm {
         Algorithm::Taps => f64::INFINITY,
@@ -92,7 +89,7 @@ pub(super) fn cost<A: Kernels>(algorithm: Algorithm, problem: &Problem, level: L
     }
 }
 
-/// The same of all zones, and what it takes to read the weights of each, to copy its pixels and to deal its maps.
+/// The cost of all zones, and what it takes to read the weights of each, to copy its pixels and to deal its maps.
 fn cost_of_zones<A: Kernels>(problem: &Problem, level: Level) -> f64 {
     let zones = zones::problems(problem);
     if zones.is_empty() {
@@ -119,7 +116,7 @@ fn cost_of_weights(bytes: f64) -> f64 {
     bytes / if bytes > CACHED_BYTES { 5.0 } else { 12.0 }
 }
 
-/// The same of Winograd's tiles, for so many rows and columns of outputs.
+/// The cost of Winograd's tiles, for so many rows and columns of outputs.
 fn cost_of_tiles<A: Lanes>(algorithm: Algorithm, problem: &Problem, level: Level, [rows, columns]: [usize; 2]) -> f64 {
     let lanes = lanes::<A>(level);
     let Some(tiling) = Tiling::of(algorithm, problem) else { return f64::INFINITY };
@@ -138,14 +135,15 @@ fn cost_of_tiles<A: Lanes>(algorithm: Algorithm, problem: &Problem, level: Level
     let of_map = tiles.saturating_mul(images).div_ceil(maps);
     let with_blanks = winograd::with_blanks::<A>(level, of_map) * maps as f64 / images as f64;
     let computing = with_blanks * products * registers + tiles as f64 * (45.0 * channels + 500.0 * registers) * points;
-    // All the weights are read for every block of tiles: of few tiles, for all images together, and for many they do not count.
+    // All the weights are read for every block of tiles. Where tiles are few, the time adds up; where they are many, they are read while
+    // others are multiplied, and the longer of the two counts. The images of a batch share them.
     let bytes = products * filters * size_of::<A>() as f64;
     let reading = cost_of_weights(bytes) * maps as f64 / images as f64;
     let together = if of_map < FEW_TILES { computing + reading } else { computing.max(reading) };
     together + starting
 }
 
-/// The same of a depthwise layer in vectors along the channels: the products, and the way of pixels and sums there and back.
+/// The cost of a depthwise layer in vectors along the channels: the products, and the way of pixels and sums there and back.
 fn cost_of_planes<A: Lanes>(problem: &Problem, level: Level) -> f64 {
     let lanes = lanes::<A>(level).min(problem.groups) as f64;
     let (pixels, outputs) = (problem.pixels() as f64, problem.outputs() as f64);
@@ -291,6 +289,8 @@ fn cost_of_pixel_rows<A: Lanes>(problem: &Problem, level: Level) -> f64 {
     let columns = row_length(problem);
     let rows = problem.outputs() / columns;
     let times = if problem.filters > widths.0[0] { AGAIN } else { 1.0 };
+    let is_in_many_streams = problem.is_in_place() && problem.channels >= STREAMS && !has_many_registers::<A>(level);
+    let step = if is_in_many_streams { STEP_OF_STREAMS } else { STEP };
     let mut tiles = 0.0;
     for (filters, blocks) in tile_sizes(widths, problem.filters) {
         let (wide, two) = (tile::wide(filters, has_many_registers::<A>(level)) * lanes, REGISTERS * lanes);
@@ -299,7 +299,7 @@ fn cost_of_pixel_rows<A: Lanes>(problem: &Problem, level: Level) -> f64 {
             let registers = (pixels.div_ceil(lanes) * filters) as f64;
             if registers > 0.0 {
                 let least = if depth > FEW_STEPS { LATENCY as f64 } else { FEW_SUMS };
-                let of_tile = (registers.max(least) * times + STEP) * depth + STORE * registers + SHORT_TILE;
+                let of_tile = (registers.max(least) * times + step) * depth + STORE * registers + SHORT_TILE;
                 tiles += of_tile * (tiles_of_row * blocks) as f64;
             }
         }
@@ -311,6 +311,11 @@ fn cost_of_pixel_rows<A: Lanes>(problem: &Problem, level: Level) -> f64 {
 /// the second-level cache.
 const STEP: f64 = 0.5;
 const AGAIN: f64 = 1.1;
+
+/// The rows of so many channels, each in its place of a map, are more than a processor fetches ahead: a step then waits for a line of the
+/// second-level cache. Where registers are the widest a step has so many multiply-adds that it need not.
+const STREAMS: usize = 64;
+const STEP_OF_STREAMS: f64 = 5.5;
 
 /// Along filters a tile reads a few pixels of each channel, a map apart from the next. Where they are more than this they are in no cache
 /// near by, and each takes so much longer.

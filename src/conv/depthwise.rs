@@ -104,7 +104,7 @@ impl<A: Kernels> Method<A> for Channels {
 
     fn compute(&self, settings: &Settings<A>, piece: Piece<'_, A>) {
         let Piece { input, filters, mut output, scratch, .. } = piece;
-        let before = scratch.as_ptr().align_offset(cache::LINE).min(cache::LINE / size_of::<A>());
+        let before = cache::before_line(scratch);
         let [transposed, sums] = scratch_lengths(&self.windows, self.lanes);
         let (transposed, rest) = scratch[before..].split_at_mut(transposed);
         let (sums, copy) = rest.split_at_mut(sums);

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::Conv;
 use super::filters::Bank;
@@ -46,7 +47,7 @@ impl<T: Element, const N: usize> Conv<T, N> {
         let numbers = bias.iter().zip(scale.factors()).zip(scale.offsets());
         let bias: Vec<_> = numbers.map(|((&bias, &factor), &offset)| bias.times(factor).plus(offset)).collect();
         Some(Self {
-            filters: (&mut weights as &mut dyn Any).downcast_mut().map(std::mem::take)?,
+            filters: Arc::new((&mut weights as &mut dyn Any).downcast_mut().map(std::mem::take)?),
             bias: Some(Tensor::from_vec(&[outputs], bias).ok()?),
             prepared: Prepared::default(),
             version: self.version.shared(),

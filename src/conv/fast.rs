@@ -23,7 +23,7 @@ use crate::kernels::epilogue::{Clamp, Epilogue};
 use crate::kernels::panels::Aligned;
 use crate::parallel::{threads, worth};
 use crate::simd::{Level, has_kernels, lanes};
-use crate::tensor::{TensorView, TensorViewMut, are_whole, filled};
+use crate::tensor::{Tensor, TensorView, TensorViewMut, are_whole, filled};
 use crate::window::PaddingMode;
 
 /// A layer is divided among threads from this many multiply-adds on: what one thread does in the time that it takes to wake
@@ -38,7 +38,7 @@ pub(super) fn threads_for(products: f64) -> usize {
 /// The numbers of a layer: weights, and those of the type of its sums.
 pub(super) struct Parameters<'a, T, A = T> {
     /// `[filter, channel of its group, tap]`.
-    pub(super) weights: TensorView<'a, T>,
+    pub(super) weights: &'a Arc<Tensor<T>>,
     pub(super) bias: Option<Vec<A>>,
     pub(super) clamp: Option<Clamp<A>>,
     pub(super) prepared: &'a Prepared<A>,
@@ -70,8 +70,8 @@ pub(super) struct Settings<A> {
     pub(super) level: Level,
     /// As [`Method::prepare`] gives them.
     pub(super) weights: Arc<Aligned<A>>,
-    /// As they were given, for [`Algorithm::Winograd`]; elsewhere none.
-    pub(super) plain: Arc<Aligned<A>>,
+    /// As they were given, in row-major order, where tiles may have to be computed by the definition; elsewhere none.
+    plain: Option<Arc<Tensor<A>>>,
     bias: Option<Arc<Vec<A>>>,
     clamp: Option<Clamp<A>>,
 }
@@ -81,6 +81,12 @@ impl<A: Copy> Settings<A> {
     pub(super) fn of_zone(&self, problem: &Problem, weights: &Arc<Aligned<A>>) -> Self {
         let (bias, plain) = (self.bias.clone(), self.plain.clone());
         Self { problem: problem.clone(), weights: weights.clone(), plain, bias, ..*self }
+    }
+
+    /// The weights as they were given, from a filter on.
+    pub(super) fn plain(&self, filter: usize) -> &[A] {
+        let weights = self.plain.as_ref().and_then(|weights| weights.view().to_slice());
+        &weights.unwrap_or_default()[filter * self.problem.depth()..]
     }
 
     /// What happens to the sums of some filters.
@@ -149,20 +155,21 @@ impl<A: Kernels> Fast<A> {
         if !has_kernels(level) {
             return Ok(None);
         }
-        let Some(method) = method(&problem, algorithm, level, &original, prepared) else { return Ok(None) };
-        let in_order = in_order(&original);
+        let given = original.view();
+        let Some(method) = method(&problem, algorithm, level, &given, prepared) else { return Ok(None) };
+        let in_order = in_order(&given);
         let order = Order::new(algorithm, lanes::<A>(level));
-        let mut plain = Arc::new(Aligned::new(0));
         let weights = match algorithm {
-            Algorithm::Separable => factors(&problem, &original, prepared),
-            Algorithm::Winograd | Algorithm::Winograd2x2 => {
-                plain = prepared.get_or(Order::new(Algorithm::Taps, 0), || Aligned::copy_of(&in_order));
-                prepared.get_or(order, || method.prepare(&problem, &plain))
-            }
+            Algorithm::Separable => factors(&problem, &given, prepared),
             Algorithm::Zones => Arc::new(method.prepare(&problem, &in_order)),
-            Algorithm::Taps | Algorithm::Pixels | Algorithm::Channels | Algorithm::Rows => {
-                prepared.get_or(order, || method.prepare(&problem, &in_order))
+            _ => prepared.get_or(order, || method.prepare(&problem, &in_order)),
+        };
+        let plain = match (algorithm, in_order) {
+            (Algorithm::Winograd | Algorithm::Winograd2x2, Cow::Borrowed(_)) => Some(original.clone()),
+            (Algorithm::Winograd | Algorithm::Winograd2x2, Cow::Owned(weights)) => {
+                Some(Arc::new(Tensor::from_vec(&[weights.len()], weights)?))
             }
+            _ => None,
         };
         let pieces = Pieces::new(&problem, method.units(&problem), threads);
         let scratch = filled(&[pieces.workers, method.scratch_length(&problem, level)], A::default())?;

@@ -187,7 +187,7 @@ macro_rules! floats {
                 (algorithm, means): (Algorithm, Means),
                 parameters: Parameters<'_, $float>,
             ) -> Result<Option<Fast<$float>>> {
-                match fast::may_use(algorithm, &problem, &parameters.weights, parameters.prepared) {
+                match fast::may_use(algorithm, &problem, &parameters.weights.view(), parameters.prepared) {
                     true => Fast::new(problem, algorithm, means, parameters),
                     false => Ok(None),
                 }

@@ -5,7 +5,7 @@
 //!
 //! There are several ways to compute the same: see [`Algorithm`]. A layer of floats over one to three spatial axes is cut
 //! into pieces for the threads, and a piece into bands or blocks that stay in cache. Where filters see several channels, pixels and
-//! weights are brought into panels, and one tile multiplies them; so do dense layers, and transposed convolutions, which are
+//! weights are brought into panels, or pixels are read as rows where panels would take longer, and one tile multiplies them; so do dense layers, and transposed convolutions, which are
 //! convolutions of their phases. Where each filter sees one channel, a kernel reads pixels from where they lie. Small layers, integers,
 //! and layers with more axes are computed tap by tap.
 
@@ -46,6 +46,7 @@ pub(crate) use dense::ReadyDense;
 pub use transpose::{ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d};
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::kernels::epilogue::Clamp;
 use crate::module::Version;
@@ -126,7 +127,8 @@ use prepared::Prepared;
 #[doc(alias("filter2D", "correlate", "convolve", "cross_correlation", "Convolution"))]
 #[derive(Clone, PartialEq)]
 pub struct Conv<T: Element, const N: usize> {
-    filters: Tensor<T>,
+    /// Shared with plans that need them as they are.
+    filters: Arc<Tensor<T>>,
     bias: Option<Tensor<T::Sum>>,
     /// Stride, dilation and padding; the size is that of the filters.
     window: Window<N>,
@@ -137,6 +139,9 @@ pub struct Conv<T: Element, const N: usize> {
     prepared: Prepared<T::Sum>,
     version: Version,
 }
+
+/// A layer of fewer products than this is computed by tap.
+const SMALL: usize = 2000;
 
 /// A convolution whose parameters fit an input.
 #[derive(Debug)]
@@ -150,7 +155,7 @@ impl<T: Element, const N: usize> Conv<T, N> {
     /// A convolution with these filters, stride 1, no padding and no bias.
     pub fn new(filters: impl IntoTensor<T>) -> Self {
         Self {
-            filters: filters.into_tensor(),
+            filters: Arc::new(filters.into_tensor()),
             bias: None,
             window: Window::new([1; N]),
             padding_mode: PaddingMode::Zeros,
@@ -247,7 +252,7 @@ impl<T: Element, const N: usize> Conv<T, N> {
     /// # Ok::<(), featuremap::Error>(())
     /// ```
     pub fn flipped(mut self) -> Self {
-        let filters = self.filters.as_array_mut();
+        let filters = Arc::make_mut(&mut self.filters).as_array_mut();
         for axis in filters.ndim().saturating_sub(N)..filters.ndim() {
             filters.invert_axis(ndarray::Axis(axis));
         }
@@ -304,7 +309,7 @@ impl<const N: usize> ConvLayer<N> {
     /// Whether preparing anything for one call would take longer than the call.
     fn is_small(&self) -> bool {
         let sums = self.geometry.outputs().saturating_mul(self.bank.outputs);
-        sums.saturating_mul(self.geometry.taps()).saturating_mul(self.bank.inputs) < 2000
+        sums.saturating_mul(self.geometry.taps()).saturating_mul(self.bank.inputs) < SMALL
     }
 
     /// Whether writing the padding out would take far more memory than the windows and the input have pixels: a wide padding

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::algorithm::Algorithm;
 use super::epilogue::ClampedConv;
@@ -65,7 +66,7 @@ impl<T: Element, const N: usize> Conv<T, N> {
         let Some(kernels) = kernels::of() else { return Ok(None) };
         let asked = asked.unwrap_or_else(|| (self.fastest(kernels, &problem), Means::of(&problem)));
         let bias = self.bias.as_ref().map(|bias| bias.iter().copied().collect());
-        let parameters = Parameters { weights: self.filters.view(), bias, clamp, prepared: &self.prepared };
+        let parameters = Parameters { weights: &self.filters, bias, clamp, prepared: &self.prepared };
         Ok(kernels.fast(problem, asked, parameters)?.map(|layer| Ready { kernels, layer }))
     }
 
@@ -136,7 +137,7 @@ impl<T: Element, const N: usize> Module<T, T::Sum> for Conv<T, N> {
     fn parameters_mut(&mut self) -> Vec<(String, TensorViewMut<'_, T::Sum>)> {
         self.prepared = Prepared::default();
         self.version.advance();
-        parameters_mut(&mut self.filters, self.bias.as_mut())
+        parameters_mut(Arc::make_mut(&mut self.filters), self.bias.as_mut())
     }
 
     fn parameter_count(&self) -> usize {

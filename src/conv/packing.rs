@@ -25,7 +25,8 @@ use crate::window::{Axis, PaddingMode};
 pub(super) struct PackedAxis {
     pub(super) axis: Axis,
     pub(super) mode: PaddingMode,
-    /// The distance of the pixels of one phase: the stride of the window, or 1 where there is one phase of all pixels.
+    /// The distance of the pixels of one phase: the stride of the window, 1 where there is one phase of all pixels, and in a phase
+    /// of Winograd's tiles the stride times the dilation.
     pub(super) stride: usize,
     /// The distance of the pixels of neighbouring outputs.
     step: usize,
@@ -207,14 +208,10 @@ impl Packing {
         Self::with_axes(problem.axes.map(|axis| PackedAxis::in_place(axis, problem.mode)))
     }
 
-    /// Where the first output of a band reads that is in place; `None` where that is ahead of all pixels.
-    pub(super) fn start(&self, first: [usize; 3]) -> Option<usize> {
-        let of_axis = |axis: usize| {
-            let PackedAxis { axis: of_window, step, .. } = &self.axes[axis];
-            (first[axis] * step).cast_signed() - of_window.before().cast_signed()
-        };
-        let [_, rows, columns] = self.slots.map(usize::cast_signed);
-        ((of_axis(0) * rows + of_axis(1)) * columns + of_axis(2)).try_into().ok()
+    /// Where the first output of a band reads that is in place, and meets no padding.
+    pub(super) fn start(&self, first: [usize; 3]) -> usize {
+        let [plane, row, column]: [usize; 3] = std::array::from_fn(|axis| first[axis] * self.axes[axis].step);
+        (plane * self.slots[1] + row) * self.slots[2] + column
     }
 
     /// The packing of one phase of the pixels. Where the window is dilated it has those under every so many-th output, whose taps

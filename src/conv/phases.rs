@@ -14,6 +14,8 @@
 //! four are. No product is computed that the definition does not have, but for those with the zeros around the input. The maps of the
 //! phases are then dealt into the output.
 
+use std::sync::Arc;
+
 use super::choose;
 use super::fast::{self, Fast, Parameters};
 use super::kernels::Kernels;
@@ -23,7 +25,7 @@ use super::problem::{LITTLE_SCRATCH, Problem};
 use crate::Result;
 use crate::parallel::{PIECES, share};
 use crate::simd::{Level, has_kernels, vectorized};
-use crate::tensor::{TensorView, filled};
+use crate::tensor::{Tensor, TensorView, filled};
 use crate::window::{Axis, AxisSpec, PaddingMode, unravel};
 
 /// More convolutions than this are not worth their calls.
@@ -124,19 +126,23 @@ impl<A: Kernels> PhaseConv<A> {
             quads: None,
         };
         let weights = weights(transposed, &classes, phases)?;
-        let weights = TensorView::from_slice(&[weights.len()], &weights)?;
+        let weights = Arc::new(Tensor::from_vec(&[weights.len()], weights)?);
         let bias = transposed
             .bias
             .as_ref()
             .map(|bias| bias.iter().flat_map(|&bias| std::iter::repeat_n(bias, count)).collect());
         let prepared = Prepared::default();
-        let may = |algorithm| fast::may_use(algorithm, &problem, &weights, &prepared);
+        let may = |algorithm| fast::may_use(algorithm, &problem, &weights.view(), &prepared);
         let algorithm = choose::fastest::<A>(&problem, level, &may);
         let maps = problem.images * problem.groups * problem.filters;
         let maps = filled(&[maps, problem.outputs()], A::default())?;
         let means = Means::of(&problem);
-        let fast =
-            Fast::new(problem, algorithm, means, Parameters { weights, bias, clamp: None, prepared: &prepared })?;
+        let fast = Fast::new(
+            problem,
+            algorithm,
+            means,
+            Parameters { weights: &weights, bias, clamp: None, prepared: &prepared },
+        )?;
         Ok(fast.map(|fast| Self { fast, classes, maps }))
     }
 }

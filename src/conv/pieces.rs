@@ -10,7 +10,8 @@ use crate::parallel::share;
 /// Pieces of a share, at most: a kernel needs a moment to begin.
 const PIECES: usize = 4;
 
-/// A share that is larger by no more than this takes no longer than reading all weights twice.
+/// An axis earlier in the order is taken unless another one makes the largest share smaller by more than this factor: what that saves is
+/// spent on reading all weights twice.
 const NEARLY: f64 = 1.1;
 
 /// Cuts along one axis of the output, `[image, filter, plane, row, column]`.
@@ -41,9 +42,9 @@ struct CutAxis {
 }
 
 impl Pieces {
-    /// For so many threads at most, along the axis where the largest share is smallest. Of those that are [`NEARLY`] as small, that of the
-    /// filters where the weights are more than the pixels, since each share reads all of the others; and where there are groups, since
-    /// each reads its own pixels. Shares are in pieces where that costs nothing.
+    /// For so many threads at most, along the axis where the largest share is smallest. Of axes that are [`NEARLY`] as
+    /// good it takes that of the filters where weights outnumber pixels, since each share reads all of the others; else that of the images,
+    /// then that of the filters where there are groups, since each group reads its own pixels, and that of the outputs where there are none. Shares are in pieces where that costs nothing.
     pub(super) fn new(problem: &Problem, units: Units, threads: usize) -> Self {
         let band_axis = problem.band_axis();
         let [images_together, filters_together, outputs_together] = units.together;

@@ -79,12 +79,6 @@ impl Problem {
         self.axes.iter().map(Axis::size).product()
     }
 
-    /// Whether neighbouring outputs of an axis lie as far apart as its neighbouring taps: a pixel under one tap of an
-    /// output lies under the next tap of the output before.
-    pub(super) fn is_dense(&self, axis: usize) -> bool {
-        self.axes[axis].stride() == 1 && self.axes[axis].dilation() == 1
-    }
-
     /// Whether it has two axes at most: one plane of pixels, under one of taps.
     pub(super) fn is_flat(&self) -> bool {
         let planes = &self.axes[0];

@@ -1,4 +1,4 @@
-//! Where the panels of a band are gathered from: pixels that are copied with their padding, or the input itself.
+//! Where the pixels of a band are read from: pixels that are copied with their padding, or the input itself.
 
 use std::ops::Range;
 
@@ -13,8 +13,9 @@ const BAND_BYTES: usize = 384 * 1024;
 /// A band that is not copied has so many outputs at most: they are listed, run by run.
 const MOST_OUTPUTS: usize = 1 << 14;
 
-/// Rows of so many pixels, or a row of more, are computed together where their sums wait to be transposed.
-pub(super) const PIXELS_OF_ROWS: usize = 224;
+/// Rows of so many tiles of pixels are computed together where their sums wait to be transposed: beside the weights of a part of the depth
+/// and the pixels of a tile, they should stay in the first-level cache.
+const TILES_OF_ROWS: usize = 16;
 
 /// How tiles read the pixels of a band.
 #[derive(Debug)]
@@ -33,6 +34,8 @@ pub(super) struct Source {
     /// Of every tap of every channel.
     pub(super) offsets: Vec<u32>,
     pub(super) reading: Reading,
+    /// Where sums wait to be transposed, rows of so many pixels, or a row of more, are computed together.
+    pub(super) together: usize,
     /// Outputs of a band along the band axis, as they are stored.
     pub(super) outputs: usize,
 }
@@ -51,11 +54,12 @@ impl Source {
         let of_image = packing.rows(problem.band_size(outputs));
         let runs =
             (0..images).flat_map(|image| of_image.each().map(move |(from, length)| (image * distance + from, length)));
+        let together = if rows == Some(Along::Filters) { TILES_OF_ROWS * tiles[0] } else { 0 };
         let reading = match rows {
-            Some(along) => Reading::Rows(cut(problem, along, runs)?),
+            Some(along) => Reading::Rows(cut(problem, (along, together), runs)?),
             None => Reading::Panels(Panels::new::<A>(tiles, usize::MAX, runs, problem.depth())?),
         };
-        Some(Self { packing, offsets, reading, outputs })
+        Some(Self { packing, offsets, reading, together, outputs })
     }
 
     /// Where pixels are copied, to panels or to be read as rows, along which registers lie or not.
@@ -111,7 +115,7 @@ impl Source {
     pub(super) fn block_sizes(&self) -> [usize; 2] {
         match &self.reading {
             Reading::Panels(panels) => [panels.numbers(), panels.most_pixels()],
-            Reading::Rows(_) => [0, PIXELS_OF_ROWS],
+            Reading::Rows(_) => [0, self.together],
         }
     }
 
@@ -131,10 +135,14 @@ impl Source {
 }
 
 /// Runs of pixels that stand side by side as rows: one for each row of outputs if these are pooled, however they follow each other.
-fn cut(problem: &Problem, along: Along, runs: impl Iterator<Item = (usize, usize)>) -> Option<Vec<[u32; 2]>> {
+fn cut(
+    problem: &Problem,
+    (along, together): (Along, usize),
+    runs: impl Iterator<Item = (usize, usize)>,
+) -> Option<Vec<[u32; 2]>> {
     let number = |number: usize| u32::try_from(number).ok();
     let most = match along {
-        Along::Filters => PIXELS_OF_ROWS,
+        Along::Filters => together,
         Along::Pixels if problem.quads.is_some() => problem.axes[2].outputs(),
         Along::Pixels => usize::MAX,
     };

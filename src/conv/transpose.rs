@@ -7,14 +7,11 @@ use super::kernels::{self, Ready};
 use super::parameters::{parameters, parameters_mut};
 use super::phases::{Phases, Transposed};
 use super::scatter::Scattered;
-use super::window_of;
+use super::{SMALL, window_of};
 use crate::module::{Module, Operator, RunPlan, Version, check_shape};
 use crate::tensor::{MapShape, Tensor, TensorView, TensorViewMut, element_count, filled};
 use crate::window::{AxisSpec, Geometry, Window, try_map_axes};
 use crate::{Element, Error, IntoPadding, IntoPerAxis, IntoTensor, Plan, Result};
-
-/// A layer of fewer products than this is computed by tap.
-const SMALL: usize = 2000;
 
 /// A transposed convolution over one spatial axis, of a signal: [`ConvTranspose`], whose methods give its parameters.
 ///

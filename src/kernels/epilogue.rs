@@ -146,7 +146,8 @@ pub(super) struct SumRows<'a, A> {
 }
 
 impl<A: Lanes> SumRows<'_, A> {
-    /// Finishes the sums and stores them. There is one register more of them than pixels, of whatever numbers.
+    /// Finishes the sums and stores them. For maps, as many rows as a register has lanes follow the last
+    /// pixel, whose numbers do not count.
     #[inline(always)]
     pub(super) fn store<S: Simd>(self, simd: S, target: &mut Target<'_, '_, A>, epilogue: Epilogue<'_, A>) {
         match target {

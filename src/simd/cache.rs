@@ -5,6 +5,11 @@ use std::hint::black_box;
 /// Bytes that a cache loads at a time.
 pub(crate) const LINE: usize = 64;
 
+/// How many of some numbers lie before the first line of the cache that begins among them; a line's worth at most.
+pub(crate) fn before_line<T>(numbers: &[T]) -> usize {
+    numbers.as_ptr().align_offset(LINE).min(LINE / size_of::<T>())
+}
+
 /// Bytes of a page of memory. What is read in order is fetched before it is asked for, but no further than to the end of its page: what
 /// comes after that may lie anywhere.
 const PAGE: usize = 4096;

@@ -97,7 +97,7 @@ impl<A: Kernels> Method<A> for TileBlocks {
                 problem,
                 input: piece.input,
                 start: [row, column],
-                weights: &settings.plain[piece.filters.start * problem.depth()..],
+                weights: settings.plain(piece.filters.start),
                 output: piece.output.index_axis_move(Axis(2), 0),
                 finish: settings.finish(piece.filters),
             });

@@ -37,7 +37,7 @@ impl<A: Lanes + Element<Sum = A>> Mend<'_, A> {
         for image in 0..images {
             for row in self.tiles(0) {
                 for column in self.tiles(1) {
-                    if self.is_odd(image, [row, column]) {
+                    if self.needs_mending(image, [row, column]) {
                         for filter in 0..filters {
                             self.compute(image, filter, [row, column]);
                         }
@@ -76,7 +76,7 @@ impl<A: Lanes + Element<Sum = A>> Mend<'_, A> {
     }
 
     /// Whether a tile has a pixel, in any channel, whose square is not finite.
-    fn is_odd(&self, image: usize, first: [usize; 2]) -> bool {
+    fn needs_mending(&self, image: usize, first: [usize; 2]) -> bool {
         let pixels = |axis: usize| {
             // As far apart as taps, so many as there are under all its outputs.
             let count = (self.tile - 1) * self.axis(axis).stride() + self.axis(axis).size();

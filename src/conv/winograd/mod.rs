@@ -86,7 +86,7 @@ impl Block {
 
     /// How many numbers of scratch a convolution in such blocks takes.
     fn scratch_length<A: Lanes>(self, level: Level, tiling: Tiling, channels: usize) -> usize {
-        // As steps read and write whole registers, numbers that do not count follow the last that does.
+        // Room to begin at a line of the cache.
         MOST_LANES + Scratch::<A>::lengths(self, tiling, tiling.channels(channels), level).iter().sum::<usize>()
     }
 }

@@ -40,7 +40,7 @@ impl<'a, A: Lanes> Scratch<'a, A> {
     pub(super) fn new(block: Block, tiling: Tiling, channels: usize, level: Level, numbers: &'a mut [A]) -> Self {
         let [half, point] = Self::distances(block, channels);
         // Registers should not lie across two cache lines.
-        let before = numbers.as_ptr().align_offset(64).min(MOST_LANES);
+        let before = cache::before_line(numbers);
         let mut rest = &mut numbers[before..];
         let parts = Self::lengths(block, tiling, channels, level).map(|length| {
             let (part, after) = std::mem::take(&mut rest).split_at_mut(length);

@@ -60,8 +60,8 @@ pub(crate) enum Down {
     /// (M. van Herk, "A fast algorithm for local minimum and maximum filters on rectangular and octagonal kernels", 1992).
     /// Rows are counted from the padding before the whole map on, of which this may be a band: `from` is its first row of outputs.
     VanHerk { size: usize, stride: usize, before: usize, from: usize },
-    /// Narrow maps: a strip for each row of pixels, and the rows of the strips are merged as the columns are.
-    Narrow { stride: usize, before: usize },
+    /// Narrow maps, and tall windows over volumes: a strip for each row of pixels, and the rows of the strips are merged as the columns are.
+    EachRow { stride: usize, before: usize },
 }
 
 /// Merges several runs of cells, the terms, into one from the cell `to` on.
@@ -151,19 +151,19 @@ impl Layout {
         let down = down(&planes, &rows, &across, lanes);
         let is_whole = down == Down::Rows && across.whole_pitch.is_some() && is_even;
         let pitch = match down {
-            Down::Narrow { .. } => across.shared_pitch,
+            Down::EachRow { .. } => across.shared_pitch,
             _ => across.whole_pitch.filter(|_| is_whole).unwrap_or(across.pitch),
         };
         let group = group(down, &rows, pitch * merging.cell_bytes);
         let strips = match down {
-            Down::Narrow { stride, .. } => (group - 1) * stride + rows.reach(),
+            Down::EachRow { stride, .. } => (group - 1) * stride + rows.reach(),
             _ => group,
         };
         // Blocks are loaded and stored whole.
         let part = strips.checked_mul(pitch)?.checked_add(lead + 4 * lanes)?.next_multiple_of(Self::ALIGNMENT);
         let mut memory = Arena { end: 0, part };
         let mut passes = Vec::new();
-        let narrow = matches!(down, Down::Narrow { .. }).then(|| (rows.size(), rows.step * pitch));
+        let narrow = matches!(down, Down::EachRow { .. }).then(|| (rows.size(), rows.step * pitch));
         let together = if is_whole { group } else { 1 };
         let last = across.last(&mut memory, &mut passes, merging, narrow, together)?;
         let loaded = used.next_multiple_of(lanes);
@@ -210,10 +210,10 @@ impl Layout {
     }
 
     /// The first and the last row of pixels that some rows of outputs come of. Where taps lie apart, a later window may begin at an earlier
-    /// row, and narrow maps have strips for the rows between, too.
+    /// row, and those with strips for each row of pixels have some for the rows between, too.
     #[inline(always)]
     pub(super) fn rows_under(&self, rows: Range<usize>) -> (usize, usize) {
-        if let Down::Narrow { stride, before } = self.down {
+        if let Down::EachRow { stride, before } = self.down {
             let end = (rows.end - 1) * stride + self.rows.reach();
             let first = (rows.start * stride).saturating_sub(before).min(self.rows.length - 1);
             return (first, end.saturating_sub(before).clamp(first + 1, self.rows.length) - 1);
@@ -275,7 +275,7 @@ impl Layout {
     #[inline(always)]
     pub(crate) fn strips_of(&self, rows: usize) -> usize {
         match self.down {
-            Down::Narrow { stride, .. } => self.strips - (self.group - rows) * stride,
+            Down::EachRow { stride, .. } => self.strips - (self.group - rows) * stride,
             _ => rows,
         }
     }
@@ -284,7 +284,7 @@ impl Layout {
     #[inline(always)]
     pub(crate) fn step(&self) -> usize {
         match self.down {
-            Down::Narrow { stride, .. } => stride * self.pitch,
+            Down::EachRow { stride, .. } => stride * self.pitch,
             _ => self.pitch,
         }
     }
@@ -302,7 +302,7 @@ impl Layout {
         match self.down {
             Down::Rows => "rows",
             Down::VanHerk { .. } => "van Herk",
-            Down::Narrow { .. } => "narrow maps",
+            Down::EachRow { .. } => "row strips",
         }
     }
 }
@@ -336,7 +336,7 @@ impl Side {
 /// How many rows of outputs are computed together, where a strip has so many bytes.
 fn group(down: Down, rows: &Side, bytes: usize) -> usize {
     let most = match down {
-        Down::Narrow { stride, .. } => (NARROW_BYTES / bytes).saturating_sub(rows.reach()) / stride + 1,
+        Down::EachRow { stride, .. } => (NARROW_BYTES / bytes).saturating_sub(rows.reach()) / stride + 1,
         _ => (GROUP_BYTES / bytes).min(MOST_ROWS),
     };
     let outputs = rows.outputs().max(1);
@@ -353,9 +353,9 @@ fn down(planes: &Side, rows: &Side, across: &Columns, lanes: usize) -> Down {
     let is_near = rows.reach() <= whole.saturating_mul(REACH);
     let is_narrow = stride == 1 && size > 1 && across.used <= NARROW_BLOCKS * lanes;
     match is_flat {
-        _ if is_near && is_narrow => Down::Narrow { stride, before },
+        _ if is_near && is_narrow => Down::EachRow { stride, before },
         true if is_tall => Down::VanHerk { size, stride, before: before + from * stride, from },
-        false if is_near && is_tall => Down::Narrow { stride, before },
+        false if is_near && is_tall => Down::EachRow { stride, before },
         _ => Down::Rows,
     }
 }

@@ -14,6 +14,7 @@ use super::BlockOperation;
 use super::layout::{Down, Last, Layout, Pass};
 use super::passes::{OutputRow, gathered, last, merge};
 use super::strips::{Heads, LoadedRows, narrow, rows, van_herk};
+use crate::simd::cache;
 
 /// Rows of outputs to be computed.
 pub struct Task<'a, P, C> {
@@ -43,7 +44,7 @@ pub(super) struct RowGroup {
 #[inline(always)]
 pub(crate) fn run<O: BlockOperation<N>, const N: usize>(op: O, task: Task<'_, O::Pixel, O::Cell>) {
     let Task { layout, pixels, skipped, first, mut output, cells, spare } = task;
-    let skip = cells.as_ptr().align_offset(64).min(Layout::ALIGNMENT);
+    let skip = cache::before_line(cells).min(Layout::ALIGNMENT);
     let cells = &mut cells[skip..];
     cells[..layout.part].fill(op.blank());
     let (spare, marks) = spare.split_at_mut(2 * layout.loaded);
@@ -60,7 +61,7 @@ pub(crate) fn run<O: BlockOperation<N>, const N: usize>(op: O, task: Task<'_, O:
         match layout.down {
             Down::Rows => rows(op, layout, &source, group, cells),
             Down::VanHerk { .. } => van_herk(op, layout, &source, &mut heads, group, cells),
-            Down::Narrow { .. } => narrow(op, layout, &source, group, cells),
+            Down::EachRow { .. } => narrow(op, layout, &source, group, cells),
         }
         for pass in &layout.passes {
             merge_pass::<O, N>(op, layout, pass, layout.strips_of(group.rows), cells);

@@ -127,7 +127,7 @@ pub(super) fn narrow<O: BlockOperation<N>, const N: usize>(
     group: RowGroup,
     cells: &mut [O::Cell],
 ) {
-    let Down::Narrow { stride, before } = layout.down else { unreachable!("the caller has seen that it is narrow") };
+    let Down::EachRow { stride, before } = layout.down else { unreachable!("the caller has seen that it is narrow") };
     let (mut number, count) = (0, layout.strips_of(group.rows));
     while number < count {
         let place = &mut cells[number * layout.pitch + layout.lead..];
