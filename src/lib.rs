@@ -72,12 +72,13 @@
 //! - A convolution is a cross-correlation, as in every deep-learning library: the filter is not flipped
 //!   ([`Conv::flipped`] flips it).
 //! - Views with any strides (sliced, transposed, reversed, channels-last) are valid inputs everywhere, and
-//!   `forward_into` writes to any view. One that is not in row-major order is copied once.
+//!   `forward_into` writes to any view. Those that are not in row-major order are read where they lie by some operations;
+//!   others copy them first.
 //! - Integers wrap, as in release builds of Rust: see [`Element`]. NaN passes through max, min and ReLU.
 //! - A bare `[[7., 2.]]` or `array![[7., 2.]]` is `f64`, as Rust infers.
 //! - Nothing that is passed to an operation makes it panic: what is wrong comes back as an [`Error`] that says what was
-//!   asked, what was found, and on which axis. Two things panic, as they do in `ndarray`: `tensor[[0, 9]]` outside, for which there is
-//!   [`Tensor::get`], and `&a + &b` of unlike shapes, for which there is [`Tensor::zip_map`].
+//!   asked, what was found, and on which axis. Two things panic: `tensor[[0, 9]]` outside, as in `ndarray`, for which there is [`Tensor::get`]; and
+//!   `&a + &b` of unlike shapes, for which there is [`Tensor::zip_map`]. Nothing is broadcast, unlike there.
 //!
 //! # Crate layout
 //!
@@ -93,7 +94,7 @@
 //! | `structure` | [`Residual`], [`Concat`], [`Gate`]: networks that are more than a chain |
 //! | [`sequential`] | [`Sequential`]: modules planned together, their summary, their saved parameters |
 //! | `graph` | how a [`Graph`] is planned |
-//! | `layers` | [`Linear`], [`Flatten`], [`Relu`], [`BatchNorm`], [`PRelu`], [`Softmax`], [`Upsample`], [`Pad`], [`LocalResponseNorm`], [`Dropout`] |
+//! | `layers` | [`Linear`], [`Flatten`], [`Relu`], [`BatchNorm`], [`PRelu`], [`Softmax`], [`LogSoftmax`], [`Upsample`], [`Pad`], [`LocalResponseNorm`], [`Dropout`] |
 //! | [`pool`] | [`Pool`] over a [`Reduction`], global and adaptive pools, [`MaxUnpool`], and the reference |
 //! | [`conv`] | [`Conv`], [`ConvTranspose`], and the reference that defines a convolution |
 //! | `module` | [`Module`], [`Plan`], [`Graph`], and [`Lowering`]: what modules say of themselves, for others to compute them together |

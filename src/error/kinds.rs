@@ -300,7 +300,7 @@ pub enum Error {
         pixels: usize,
     },
 
-    /// What went wrong in a layer of a [`Sequential`](crate::Sequential).
+    /// What went wrong in a layer of a [`Sequential`](crate::Sequential), in a part of any other network, or in a node of an ONNX model.
     #[error("layer {layer}: {source}")]
     Layer {
         /// Its name and what it is: "0 (Conv2d)".
@@ -332,7 +332,7 @@ pub enum Error {
     /// A file of parameters that cannot be read or written, or is none.
     #[error("{file}: {reason}")]
     File {
-        /// Which file, or "safetensors" for bytes in memory.
+        /// Which file; for bytes in memory, "safetensors" or "ONNX".
         file: String,
         /// Why not, in the words of who has tried.
         reason: String,

@@ -42,7 +42,7 @@ impl LocalResponseNorm {
         self
     }
 
-    /// What is added to the mean; 1 unless given.
+    /// What is added to `alpha` times the mean of squares; 1 unless given.
     pub fn k(mut self, k: f64) -> Self {
         self.k = k;
         self

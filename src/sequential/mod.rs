@@ -58,8 +58,8 @@ pub use summary::{LayerSummary, Summary};
 ///   ([`Bands`](crate::Bands)): each thread computes the rows of the map that some rows of the output need, or the maps of some images,
 ///   pools them while they are in cache, and goes on. The map never exists as a whole. Where that does not pay, because the map
 ///   is small, or because each row of it would have to be computed several times, the map is computed as a whole;
-/// - a [`BatchNorm`](crate::BatchNorm) after a convolution or a dense layer is taken into its weights: that alone changes results, by
-///   rounding errors;
+/// - a [`BatchNorm`](crate::BatchNorm) after a convolution or a dense layer is taken into its weights: of all these, that alone changes
+///   results, by rounding errors;
 /// - sums of residuals are taken in place, and branches computed where their concatenation lies, where that is in one piece;
 /// - what lies between steps shares memory with what is not needed at the same time: of a chain, two buffers at most.
 ///

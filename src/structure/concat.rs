@@ -3,8 +3,9 @@
 use super::graph_module;
 use crate::{ChannelAxis, Element, Error, Graph, Operator, Result, Sequential};
 
-/// The results of several networks of one input, side by side along the channels: the blocks of `Inception` and `SqueezeNet`, and, with an
-/// empty network as a branch, the way around the middle of a U-Net.
+/// The results of several networks of one input, side by side along the second axis, the channels of a batch: the blocks of `Inception`
+/// and `SqueezeNet`, and, with an empty network as a branch, the way around the middle of a U-Net. For images without a batch axis, whose
+/// channels are the first, give `.axis(ChannelAxis::Before(2))`: otherwise they are joined along their rows.
 ///
 /// Planned, each branch is computed where its part of the result lies, if that lies in one piece, as it does for one image.
 ///

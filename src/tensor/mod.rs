@@ -59,8 +59,8 @@ use crate::{Error, Result};
 /// assert_eq!(twice, image * 2.);
 /// ```
 ///
-/// Where the shapes differ, an operator panics, as those of `ndarray` do, and so does an index that lies outside: [`get`](Self::get) gives
-/// `None` there, and [`zip_map`](Self::zip_map) an error. Nothing is stretched to fit: a row added to an image by mistake is a mistake.
+/// Where the shapes differ, an operator panics, and so does an index that lies outside: [`get`](Self::get) gives `None` there, and
+/// [`zip_map`](Self::zip_map) an error. Unlike in `ndarray` nothing is broadcast: a row added to an image by mistake is a mistake.
 ///
 /// Printed, a tensor shows its matrices row by row:
 ///

@@ -148,8 +148,9 @@ impl Weights {
         Self { bytes: self.bytes.clone(), file: self.file.clone(), prefix, stored, strict: self.strict }
     }
 
-    /// Whether all parameters of a network must be here, and nothing else but whole numbers; they must unless `false` is given. Then
-    /// parameters that are not here stay as they were, and [`load_weights`](crate::Sequential::load_weights) says which.
+    /// If true, as it is unless given, loading a network fails where a parameter is missing, and where the file has a tensor of floats more;
+    /// tensors of integers, as `num_batches_tracked`, are always left out. If false, parameters that are missing stay as they were, and
+    /// [`load_weights`](crate::Sequential::load_weights) says which.
     pub fn strict(self, strict: bool) -> Self {
         Self { strict, ..self }
     }

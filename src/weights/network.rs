@@ -50,8 +50,8 @@ impl<T: Float> Sequential<T> {
         std::fs::write(path, self.to_safetensors()?).map_err(|error| file_error(&path.display().to_string(), &error))
     }
 
-    /// Loads the parameters from a file, all of them or, on an error, none. Load before you plan: a plan that was made before
-    /// keeps nothing of the old parameters' results, but returns [`Error::Outdated`] when it runs.
+    /// Loads the parameters from a file, all of them or, on an error, none. A plan that was made before
+    /// does not compute with the old ones: running it returns [`Error::Outdated`]. Make a new one.
     ///
     /// # Errors
     ///
