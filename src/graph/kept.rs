@@ -6,7 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use crate::parallel::threads;
 use crate::{Element, Error, Plan, Result};
 
-/// As many plans are kept: each holds the memory that it computes in.
+/// Plans for so many shapes are kept, each of which holds the memory that it computes in; and of each shape so many, or as many as there are
+/// threads where these are more, for calls at the same time.
 const MOST: usize = 4;
 
 /// Plans that wait for the next input of their shape, those used last at the end. A network that several threads call at once makes one
@@ -54,17 +55,38 @@ impl<T: Element> Kept<T> {
 
     fn take(&self, shape: &[usize], threads: usize) -> Option<Plan<T>> {
         let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let place = idle.iter().rposition(|idle| idle.threads == threads && idle.plan.input_shape() == shape)?;
+        let place = idle.iter().rposition(|idle| idle.serves(shape, threads))?;
         Some(idle.remove(place).plan)
     }
 
     fn keep(&self, plan: Idle<T>) {
         let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let oldest = (idle.len() == MOST).then(|| idle.remove(0));
+        let alike = idle.iter().filter(|other| other.is_like(&plan)).count();
+        if alike == MOST.max(plan.threads) {
+            return;
+        }
+        let kinds = (0..idle.len()).filter(|&at| !idle[..at].iter().any(|other| other.is_like(&idle[at]))).count();
+        let mut oldest = Vec::new();
+        if alike == 0 && kinds == MOST {
+            let all = std::mem::take(&mut *idle);
+            let kind = all[0].plan.input_shape().to_vec();
+            let threads = all[0].threads;
+            (oldest, *idle) = all.into_iter().partition(|idle| idle.serves(&kind, threads));
+        }
         idle.push(plan);
-        // What it holds is given back when nobody waits for the others.
+        // What they hold is given back when nobody waits for the others.
         drop(idle);
         drop(oldest);
+    }
+}
+
+impl<T: Element> Idle<T> {
+    fn serves(&self, shape: &[usize], threads: usize) -> bool {
+        self.threads == threads && self.plan.input_shape() == shape
+    }
+
+    fn is_like(&self, other: &Self) -> bool {
+        self.serves(other.plan.input_shape(), other.threads)
     }
 }
 
@@ -84,5 +106,51 @@ impl<T: Element> Clone for Kept<T> {
 impl<T: Element> fmt::Debug for Kept<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Kept").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::{Kept, MOST};
+    use crate::{Plan, Relu, Result};
+
+    /// Calls for a shape, each made while the one before it runs.
+    fn calls(kept: &Kept<f32>, shape: &[usize], together: usize, made: &Cell<usize>) -> Result<()> {
+        let make = |&(): &()| {
+            made.set(made.get() + 1);
+            Plan::of(Relu, shape)
+        };
+        kept.run(shape, (), make, |_, ()| if together > 1 { calls(kept, shape, together - 1, made) } else { Ok(()) })
+    }
+
+    #[test]
+    fn calls_at_the_same_time_are_planned_once_each() {
+        let (kept, made) = (Kept::default(), Cell::new(0));
+        for _ in 0..3 {
+            calls(&kept, &[2, 3], MOST, &made).expect("a ReLU takes any shape");
+            assert_eq!(made.get(), MOST);
+        }
+        // Others of their kind do not drive out those of another shape.
+        calls(&kept, &[1], 1, &made).expect("a ReLU takes any shape");
+        calls(&kept, &[2, 3], MOST, &made).expect("a ReLU takes any shape");
+        assert_eq!(made.get(), MOST + 1);
+    }
+
+    #[test]
+    fn the_shapes_used_last_are_kept() {
+        let (kept, made) = (Kept::default(), Cell::new(0));
+        let call = |length| {
+            calls(&kept, &[length], 2, &made).expect("a ReLU takes any shape");
+            made.replace(0)
+        };
+        for length in 1..=MOST {
+            assert_eq!(call(length), 2);
+        }
+        assert_eq!(call(1), 0);
+        assert_eq!(call(MOST + 1), 2);
+        // 2 was used longest ago, and 1 was not.
+        assert_eq!((call(1), call(2)), (0, 2));
     }
 }

@@ -68,8 +68,9 @@ pub use summary::{LayerSummary, Summary};
 ///
 /// # Calls of `forward`
 ///
-/// The plans of the last few shapes are kept, with the memory that they compute in: what `forward` has planned once, it only runs when
-/// the next input has the same shape. Loading parameters drops them; a clone starts without any. A module of your own
+/// The plans of the last four shapes are kept, with the memory that they compute in: what `forward` has planned once, it only runs when
+/// the next input has the same shape. Calls at the same time have a plan each; of a shape, as many are kept as there are threads, and four
+/// at least. Loading parameters drops them; a clone starts without any. A module of your own
 /// that changes behind a shared reference is called each time, if it leaves [`Module::plan`] and [`Module::lowering`] as they are;
 /// what these return is kept.
 ///

@@ -7,7 +7,8 @@ pub(crate) const LINE: usize = 64;
 
 /// How many of some numbers lie before the first line of the cache that begins among them; a line's worth at most.
 pub(crate) fn before_line<T>(numbers: &[T]) -> usize {
-    numbers.as_ptr().align_offset(LINE).min(LINE / size_of::<T>())
+    // Numbers of no size lie nowhere.
+    numbers.as_ptr().align_offset(LINE).min(LINE.checked_div(size_of::<T>()).unwrap_or(0))
 }
 
 /// Bytes of a page of memory. What is read in order is fetched before it is asked for, but no further than to the end of its page: what
