@@ -164,11 +164,11 @@ impl<A: Kernels> Fast<A> {
             Algorithm::Zones => Arc::new(method.prepare(&problem, &in_order)),
             _ => prepared.get_or(order, || method.prepare(&problem, &in_order)),
         };
-        let plain = match (algorithm, in_order) {
-            (Algorithm::Winograd | Algorithm::Winograd2x2, Cow::Borrowed(_)) => Some(original.clone()),
-            (Algorithm::Winograd | Algorithm::Winograd2x2, Cow::Owned(weights)) => {
-                Some(Arc::new(Tensor::from_vec(&[weights.len()], weights)?))
-            }
+        let plain = match algorithm {
+            Algorithm::Winograd | Algorithm::Winograd2x2 => Some(match in_order {
+                Cow::Borrowed(_) => Arc::clone(original),
+                Cow::Owned(weights) => Arc::new(Tensor::from_vec(&[weights.len()], weights)?),
+            }),
             _ => None,
         };
         let pieces = Pieces::new(&problem, method.units(&problem), threads);

@@ -161,7 +161,7 @@ impl Panels {
         runs: impl Iterator<Item = (usize, usize)>,
         depth: usize,
     ) -> Option<Self> {
-        let mut panels = Self::of_rows::<A>(tiles, most_pixels, 0, depth)?;
+        let mut panels = Self { pixels: 0, ..Self::of_rows::<A>(tiles, most_pixels, usize::MAX, depth)? };
         for (from, length) in runs {
             panels.add(from, length)?;
         }
@@ -174,7 +174,7 @@ impl Panels {
         let tile = tiles[0];
         let distance = depth.checked_mul(tile)?.checked_next_multiple_of(OVERWRITE)?.checked_add(OVERWRITE)?;
         let together = (BYTES / size_of::<A>() / distance).max(FEW_PIXELS.div_ceil(tile)).min(most_rows / tile);
-        let together = if rows > 0 { together.min(rows.div_ceil(tile)) } else { together };
+        let together = together.min(rows.div_ceil(tile));
         Some(Self { tile, tiles, together, distance, runs: Vec::new(), pixels: rows })
     }
 

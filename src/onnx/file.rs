@@ -55,12 +55,10 @@ impl Contents {
             }
         }
         // Until the fourth version of the format, tensors were inputs, too; and some files name what their nodes give.
-        let given: HashSet<&str> =
-            nodes.iter().flat_map(|node| &node.outputs).chain(initializers.keys()).map(String::as_str).collect();
-        let inputs = ports(graph.input)?
-            .into_iter()
-            .filter(|input| !given.contains(&input.name[..]) || initializers.contains_key(&input.name));
-        let (defaulted, inputs) = inputs.partition(|input| initializers.contains_key(&input.name));
+        let made: HashSet<&str> = nodes.iter().flat_map(|node| &node.outputs).map(String::as_str).collect();
+        let all = ports(graph.input)?.into_iter();
+        let (defaulted, mut inputs): (Vec<_>, Vec<_>) = all.partition(|input| initializers.contains_key(&input.name));
+        inputs.retain(|input| !made.contains(&input.name[..]));
         let outputs = ports(graph.output)?;
         if outputs.is_empty() {
             return Err("there are no outputs in it".into());

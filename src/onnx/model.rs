@@ -60,8 +60,8 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// [`Error::File`] where one cannot be read or lies neither in the model's folder nor below it, and where the first is not in the ONNX format or has a newer
-    /// set of operators than is known.
+    /// [`Error::File`] where one cannot be read or lies neither in the model's folder nor below it, and where the first is not in the ONNX
+    /// format or has a newer set of operators than is known.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let file = path.display().to_string();

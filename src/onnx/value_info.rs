@@ -55,9 +55,7 @@ impl ValueInfo {
         let Some(shape) = &self.shape else { return "of any shape".into() };
         format!("[{}]", shape.iter().map(Size::to_string).collect::<Vec<_>>().join(", "))
     }
-}
 
-impl ValueInfo {
     /// A shape that is given, if it is one of this input; takes note of sizes with names.
     pub(super) fn checked(&self, given: &[usize], sizes: &mut BTreeMap<String, usize>) -> Result<Vec<usize>, String> {
         let Some(shape) = &self.shape else { return Ok(given.to_vec()) };

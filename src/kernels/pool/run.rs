@@ -13,7 +13,7 @@ use std::ops::Range;
 use super::BlockOperation;
 use super::layout::{Down, Last, Layout, Pass};
 use super::passes::{OutputRow, gathered, last, merge};
-use super::strips::{Heads, LoadedRows, narrow, rows, van_herk};
+use super::strips::{Heads, LoadedRows, row_strips, rows, van_herk};
 use crate::simd::cache;
 
 /// Rows of outputs to be computed.
@@ -61,7 +61,7 @@ pub(crate) fn run<O: BlockOperation<N>, const N: usize>(op: O, task: Task<'_, O:
         match layout.down {
             Down::Rows => rows(op, layout, &source, group, cells),
             Down::VanHerk { .. } => van_herk(op, layout, &source, &mut heads, group, cells),
-            Down::EachRow { .. } => narrow(op, layout, &source, group, cells),
+            Down::EachRow { .. } => row_strips(op, layout, &source, group, cells),
         }
         for pass in &layout.passes {
             merge_pass::<O, N>(op, layout, pass, layout.strips_of(group.rows), cells);

@@ -120,14 +120,16 @@ pub(super) fn rows<O: BlockOperation<N>, const N: usize>(
 
 /// A strip for each row of pixels.
 #[inline(always)]
-pub(super) fn narrow<O: BlockOperation<N>, const N: usize>(
+pub(super) fn row_strips<O: BlockOperation<N>, const N: usize>(
     op: O,
     layout: &Layout,
     source: &LoadedRows<'_, O::Pixel>,
     group: RowGroup,
     cells: &mut [O::Cell],
 ) {
-    let Down::EachRow { stride, before } = layout.down else { unreachable!("the caller has seen that it is narrow") };
+    let Down::EachRow { stride, before } = layout.down else {
+        unreachable!("the caller has seen that each row has a strip")
+    };
     let (mut number, count) = (0, layout.strips_of(group.rows));
     while number < count {
         let place = &mut cells[number * layout.pitch + layout.lead..];

@@ -107,8 +107,7 @@ fn part(length: usize, start: i64, end: i64, step: i64) -> Outcome<(usize, isize
     let from_end = |place: i64| i128::from(place) + if place < 0 { long } else { 0 };
     let (low, high) = if step > 0 { (0, long) } else { (-1, long - 1) };
     // Backwards, a start before the first place is the first place, where NumPy has nothing.
-    let (start, end) = (from_end(start).max(0), from_end(end));
-    let (first, end) = (start.min(high).max(low), end.clamp(low, high));
+    let (first, end) = (from_end(start).max(0).min(high), from_end(end).clamp(low, high));
     let wide = i128::from(step);
     let count = match step {
         0 => return refuse("has a step of 0"),
