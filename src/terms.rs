@@ -2,10 +2,20 @@
 
 use std::fmt;
 
+/// Hands a macro all integers that are elements, after what else it takes.
+macro_rules! each_integer {
+    ($then:ident $(: $($first:tt)*)?) => {
+        $then! { $($($first)*)? i8 u8 i16 u16 i32 i64 }
+    };
+}
+
+pub(crate) use each_integer;
+
 /// A function of every element alone, with PyTorch's meaning, for a tensor of any rank.
 ///
-/// Within a [`Sequential`](crate::Sequential) a [`Relu`](Self::Relu) or [`Clamp`](Self::Clamp) after a convolution or a
-/// [`Linear`](crate::Linear) layer costs nothing, and others change the elements where they are. NaN stays NaN.
+/// Within a [`Sequential`](crate::Sequential) a [`Relu`](Self::Relu) or [`Clamp`](Self::Clamp), and of `f32` a
+/// [`LeakyRelu`](Self::LeakyRelu) or [`HardSwish`](Self::HardSwish), after a convolution or a [`Linear`](crate::Linear) layer is applied
+/// before the results are stored, and costs next to nothing; others change the elements where they are. NaN stays NaN.
 ///
 /// ```
 /// use featuremap::{Activation, Module, Tensor};
@@ -108,11 +118,12 @@ pub enum Quads {
     Min,
 }
 
-/// What a convolution finds on padding, as PyTorch's `padding_mode` defines it.
+/// What a convolution finds on padding, as PyTorch's `padding_mode` defines it, and NumPy's `pad` for `symmetric`.
 ///
 /// ```text
 ///     zeros       0 0 0 [a b c d] 0 0 0
 ///     reflect     d c b [a b c d] c b a
+///     symmetric   c b a [a b c d] d c b
 ///     replicate   a a a [a b c d] d d d
 ///     circular    b c d [a b c d] a b c
 /// ```
@@ -137,6 +148,19 @@ pub enum PaddingMode {
     /// The image mirrored at its border pixels, which are not repeated. At most `length − 1` a side.
     #[doc(alias("BORDER_REFLECT_101", "mirror"))]
     Reflect,
+    /// The image mirrored at its borders, so that its border pixels are repeated: the default of `scipy.ndimage`, by the name of
+    /// `reflect`. At most `length` a side.
+    ///
+    /// ```
+    /// use featuremap::{Conv1d, Module, PaddingMode, Tensor};
+    ///
+    /// // scipy.ndimage.correlate1d([1, 2, 4], [1, 1, 1])
+    /// let sums = Conv1d::new([1, 1, 1]).padding(1).padding_mode(PaddingMode::Symmetric);
+    /// assert_eq!(sums.forward(&Tensor::from([1, 2, 4]))?, Tensor::from([4, 7, 10]));
+    /// # Ok::<(), featuremap::Error>(())
+    /// ```
+    #[doc(alias("BORDER_REFLECT", "grid-mirror"))]
+    Symmetric,
     /// The border pixel, repeated.
     #[doc(alias("edge", "nearest", "BORDER_REPLICATE"))]
     Replicate,
@@ -150,6 +174,7 @@ impl fmt::Display for PaddingMode {
         f.write_str(match self {
             Self::Zeros => "zero",
             Self::Reflect => "reflect",
+            Self::Symmetric => "symmetric",
             Self::Replicate => "replicate",
             Self::Circular => "circular",
         })

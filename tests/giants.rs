@@ -26,7 +26,7 @@ fn assert_too_large<T: std::fmt::Debug>(result: &Result<T>) {
 
 #[test]
 fn giant_outputs_are_errors() {
-    let signal = array![1_f32, 2.0];
+    let (signal, one) = (array![1_f32, 2.0], arr0(1_f32));
     assert_out_of_memory(&Conv1d::new(array![1_f32]).padding(VAST).forward(&signal));
     assert_out_of_memory(&ConvTranspose1d::new(array![1_f32]).stride(VAST).forward(&signal));
     assert_out_of_memory(&Window::new([1]).geometry([VAST]).unwrap().coverage());
@@ -34,10 +34,11 @@ fn giant_outputs_are_errors() {
     assert_out_of_memory(&MaxUnpool1d::new(1).output_size(VAST).forward(&signal, &array![0_i64, 1]));
     assert_out_of_memory(&AdaptiveMaxPool2d::new([2, VAST]).forward(&array![[1_f32]]));
 
-    // Rows of a dense layer, of which nothing is listed before there is memory for them.
+    // Rows of a dense layer, for each of which nothing is listed.
     for (size, rows) in [(1, VAST), (32, 1 << 55)] {
-        let plan = Linear::new(Array2::<f32>::zeros((size, size))).plan(&[rows, size]);
-        assert_out_of_memory(&plan.map(|_| ()));
+        let layer = Linear::new(Array2::<f32>::zeros((size, size)));
+        assert!(layer.plan(&[rows, size]).is_ok_and(|plan| plan.workspace_bytes() < 1 << 20));
+        assert_out_of_memory(&layer.forward(one.broadcast((rows, size)).unwrap()));
     }
 
     assert_too_large(&Conv1d::new(array![1_f32]).padding(GIANT).forward(&signal));

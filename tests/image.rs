@@ -3,7 +3,7 @@
 
 use std::fmt::Debug;
 
-use featuremap::{Conv2d, Error, Module, Tensor, TensorView};
+use featuremap::{AvgPool2d, Conv2d, Error, MaxPool2d, Module, Relu, Tensor, TensorView};
 use image::{
     GrayAlphaImage, GrayImage, ImageBuffer, Luma, Pixel, Rgb, Rgb32FImage, RgbImage, Rgba, RgbaImage,
     buffer::ConvertBuffer,
@@ -129,6 +129,23 @@ fn a_picture_is_an_input() {
     let expected = Conv2d::new(filters.clone()).forward(&floats).unwrap();
     let picture = Rgb32FImage::try_from(floats).unwrap();
     assert_eq!(Conv2d::new(filters).forward(&picture).unwrap(), expected);
+}
+
+#[test]
+fn a_picture_of_16_bits_is_an_input_as_it_is() {
+    let samples = vec![65_535_u16, 65_535, 0, 1, 65_534, 65_535, 2, 3];
+    let picture = ImageBuffer::<Luma<u16>, _>::from_raw(4, 2, samples).unwrap();
+    let of_two = |op: Tensor<u16>| ImageBuffer::<Luma<u16>, _>::try_from(op).unwrap().into_raw();
+    let pool = MaxPool2d::new(2);
+    assert_eq!(of_two(pool.forward(&picture).unwrap()), [65_535, 3]);
+    let (largest, indices) = pool.forward_with_indices(&picture).unwrap();
+    assert_eq!((of_two(largest), indices), (vec![65_535, 3], Tensor::from(array![[0_i64, 7]])));
+    // The mean of the first window is 65 534.75; that of the second lies in the middle between 1 and 2.
+    assert_eq!(of_two(AvgPool2d::new(2).forward(&picture).unwrap()), [65_535, 2]);
+    assert_eq!(Relu.forward(&picture).unwrap(), Tensor::from(&picture));
+    // The first sum is beyond 32 bits.
+    let sums = Conv2d::new(array![[65_535_u16, 1], [0, 65_535]]).stride(2).forward(&picture).unwrap();
+    assert_eq!(sums, Tensor::from(array![[2 * 65_535 * 65_535_i64 + 65_535, 1 + 3 * 65_535]]));
 }
 
 #[test]

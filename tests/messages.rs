@@ -122,6 +122,10 @@ fn messages_about_convolutions() {
         message(bank(&[3, 3]).padding(6).padding_mode(PaddingMode::Circular).output_shape(&[5, 5])),
         "circular padding of 6 before and 6 after does not fit spatial axis 0 of 5: at most 5 on each side"
     );
+    assert_eq!(
+        message(bank(&[3, 3]).padding([(0, 6), (0, 0)]).padding_mode(PaddingMode::Symmetric).output_shape(&[5, 5])),
+        "symmetric padding of 0 before and 6 after does not fit spatial axis 0 of 5: at most 5 on each side"
+    );
     let mut wrong = array![[0_f32]];
     assert_eq!(
         message(bank(&[3, 3]).forward_into((&Array2::<f32>::ones((4, 5))).into(), (&mut wrong).into())),
@@ -292,7 +296,7 @@ fn convolutions_show_their_size() {
     let shown = format!("{conv:?}");
     assert!(shown.starts_with("Conv2d { filters: Tensor"), "{shown}");
     assert!(shown.contains("window: Window { size: [2, 2], stride: [2, 2], "), "{shown}");
-    assert!(shown.ends_with("groups: 1, clamp: None, ruled_out: {Rows}, .. }"), "{shown}");
+    assert!(shown.ends_with("groups: 1, activation: None, ruled_out: {Rows}, .. }"), "{shown}");
     let transposed = format!("{:?}", ConvTranspose2d::new(array![[1.0_f32, 2.0, 3.0]]));
     assert!(transposed.contains("window: Window { size: [1, 3], "), "{transposed}");
     for shown in [shown, transposed, format!("{:?}", Linear::new(array![[1.0_f32]]))] {

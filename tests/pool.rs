@@ -139,11 +139,12 @@ fn check_integer<T: Draw + Ord + Into<i128>, const N: usize>(case: &PoolCase<N>)
 }
 
 fn check_integers<const N: usize>(case: &PoolCase<N>) {
-    match case.seed % 5 {
+    match case.seed % 6 {
         0 => check_integer::<i8, N>(case),
         1 => check_integer::<u8, N>(case),
         2 => check_integer::<i16, N>(case),
-        3 => check_integer::<i32, N>(case),
+        3 => check_integer::<u16, N>(case),
+        4 => check_integer::<i32, N>(case),
         _ => check_integer::<i64, N>(case),
     }
 }

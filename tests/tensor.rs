@@ -344,13 +344,15 @@ mod serde {
 
     #[test]
     fn the_text_of_windows_and_modes() {
+        use PaddingMode::{Circular, Reflect, Replicate, Symmetric, Zeros};
+
         let window = Window::new([3, 2]).stride(2).padding([(1, 0), (2, 2)]).ceil_mode(true);
         assert_eq!(
             serde_json::to_string(&window).unwrap(),
             r#"{"size":[3,2],"stride":[2,2],"dilation":[1,1],"padding":{"explicit":[[1,0],[2,2]]},"ceil_mode":true}"#
         );
         assert_eq!(serde_json::to_string(&Padding::<2>::SameLower).unwrap(), r#""same_lower""#);
-        for mode in [PaddingMode::Zeros, PaddingMode::Reflect, PaddingMode::Replicate, PaddingMode::Circular] {
+        for mode in [Zeros, Reflect, Symmetric, Replicate, Circular] {
             there_and_back(&mode);
         }
         there_and_back(&Relu);

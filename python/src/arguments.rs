@@ -177,12 +177,12 @@ pub(crate) fn padding_mode(name: &str) -> PyResult<PaddingMode> {
     match name {
         "zeros" => Ok(PaddingMode::Zeros),
         "reflect" => Ok(PaddingMode::Reflect),
+        "symmetric" => Ok(PaddingMode::Symmetric),
         "replicate" => Ok(PaddingMode::Replicate),
         "circular" => Ok(PaddingMode::Circular),
         _ => {
-            let text =
-                format!("padding_mode must be \"zeros\", \"reflect\", \"replicate\" or \"circular\"; found {name:?}");
-            Err(PyValueError::new_err(text))
+            let text = "padding_mode must be \"zeros\", \"reflect\", \"symmetric\", \"replicate\" or \"circular\"";
+            Err(PyValueError::new_err(format!("{text}; found {name:?}")))
         }
     }
 }

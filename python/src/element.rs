@@ -57,6 +57,13 @@ macro_rules! elements {
         impl ElementType {
             const ALL: &[Self] = &[$(Self::$variant,)*];
 
+            /// How many bytes it has.
+            fn bytes(self) -> usize {
+                match self {
+                    $(Self::$variant => size_of::<$type>(),)*
+                }
+            }
+
             /// What NumPy calls it.
             pub(crate) fn name(self) -> &'static str {
                 match self {
@@ -122,6 +129,7 @@ elements! {
     i8 I8 "int8" summed integer,
     u8 U8 "uint8" summed integer,
     i16 I16 "int16" summed integer,
+    u16 U16 "uint16" summed integer,
     i32 I32 "int32" same integer,
     i64 I64 "int64" same integer,
 }
@@ -148,21 +156,12 @@ impl ElementType {
     /// That of an array; `what` it is, for the error.
     pub(crate) fn of(what: &str, array: &Bound<'_, PyUntypedArray>) -> PyResult<Self> {
         let dtype = array.dtype();
-        let known = if dtype.is_native_byteorder() == Some(false) {
-            None
-        } else {
-            match (dtype.kind(), dtype.itemsize()) {
-                (b'f', 4) => Some(Self::F32),
-                (b'f', 8) => Some(Self::F64),
-                (b'u', 1) => Some(Self::U8),
-                (b'i', 1) => Some(Self::I8),
-                (b'i', 2) => Some(Self::I16),
-                (b'i', 4) => Some(Self::I32),
-                (b'i', 8) => Some(Self::I64),
-                _ => None,
-            }
-        };
         let swapped = dtype.is_native_byteorder() == Some(false);
+        // The first letter of a name is NumPy's letter for the kind.
+        let is_it = |element: &&Self| {
+            element.name().as_bytes()[0] == dtype.kind() && element.bytes() == dtype.itemsize() && !swapped
+        };
+        let known = Self::ALL.iter().find(is_it).copied();
         let order = if swapped { ", in another order of bytes than this machine's" } else { "" };
         known.ok_or_else(|| Self::unknown(what, &format!("{dtype}{order}")))
     }

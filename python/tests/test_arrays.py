@@ -27,7 +27,7 @@ VIEWS: dict[str, Callable[[Any], Any]] = {
 
 
 @pytest.mark.parametrize("view", VIEWS)
-@pytest.mark.parametrize("dtype", ["float32", "float64", "uint8", "int8", "int16", "int32", "int64"])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "uint8", "int8", "int16", "uint16", "int32", "int64"])
 def test_views_are_as_their_copies(view: str, dtype: str, random: np.random.Generator) -> None:
     x = VIEWS[view](random.integers(0, 100, (40, 44)).astype(dtype))
     copy = np.ascontiguousarray(x)

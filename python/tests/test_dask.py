@@ -34,7 +34,7 @@ def same(blocks: Any, module: fm.Module, whole: Any) -> None:
 
 
 @pytest.mark.parametrize("stride", [1, 2, (3, 1)])
-@pytest.mark.parametrize("mode", ["zeros", "reflect", "replicate", "circular"])
+@pytest.mark.parametrize("mode", ["zeros", "reflect", "symmetric", "replicate", "circular"])
 @pytest.mark.parametrize(("size", "dilation"), WINDOWS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_convolutions(size: Any, dilation: Any, mode: Any, stride: Any, dtype: Any) -> None:

@@ -85,6 +85,13 @@ def test_pickling(module: fm.Module, shape: tuple[int, ...], function: Any) -> N
     assert np.array_equal(copy(x), y)
 
 
+def test_symmetric_padding_is_as_numpy_pads() -> None:
+    x, weight = normal(1, 2, 7, 8), normal(3, 2, 5, 5)
+    padded = np.pad(x, ((0, 0), (0, 0), (2, 2), (1, 1)), "symmetric")
+    conv = fm.Conv2d(weight, padding=(2, 1), padding_mode="symmetric")
+    assert np.allclose(conv(x), fm.conv2d(padded, weight), atol=1e-5)
+
+
 def test_small_integers_are_pickled_with_their_bias() -> None:
     conv = fm.Conv2d(np.ones((1, 1, 2, 2), np.uint8), np.array([7], np.int32))
     x = np.full((1, 1, 3, 3), 200, np.uint8)

@@ -8,21 +8,16 @@ use super::module::Means;
 use super::problem::Problem;
 use super::winograd::Tiling;
 use super::{Conv, ConvLayer};
-use crate::kernels::epilogue::Clamp;
+use crate::kernels::activation::FusedActivation;
 use crate::tensor::Tensor;
 use crate::window::{Axis, Geometry, Padding, PaddingMode};
 use crate::{Band, Element, Error, Plan, Quads, Result};
 
 impl<T: Element, const N: usize> Conv<T, N> {
-    /// The same convolution with this clamp or without, planned for some of its rows or for all.
-    pub(super) fn plan_with(
-        &self,
-        input_shape: &[usize],
-        clamp: Option<Clamp<T::Sum>>,
-        band: Option<&Band>,
-    ) -> Result<Plan<T, T::Sum>> {
+    /// A plan for some of its rows or for all.
+    pub(super) fn plan_part(&self, input_shape: &[usize], band: Option<&Band>) -> Result<Plan<T, T::Sum>> {
         let whole = self.layer(input_shape)?;
-        let problem = Problem::new(&whole, self.groups, self.padding_mode)?;
+        let problem = Problem::new(&whole, self.groups, self.padding_mode);
         // A band is computed as the whole would be, whatever were fastest for the band alone.
         let asked = problem.as_ref().and_then(|problem| self.fastest_means(problem));
         let (layer, input_shape) = match band {
@@ -32,9 +27,9 @@ impl<T: Element, const N: usize> Conv<T, N> {
         let output_shape = layer.output.to_vec();
         let fast = match &problem {
             Some(problem) if band.is_none() || self.has_method(problem, asked) => {
-                let problem = Problem::new(&layer, self.groups, self.padding_mode)?;
+                let problem = Problem::new(&layer, self.groups, self.padding_mode);
                 let fast = match problem.filter(|_| asked.is_some()) {
-                    Some(problem) => self.fast_with(problem, asked, clamp)?,
+                    Some(problem) => self.fast_for(problem, asked)?,
                     None => None,
                 };
                 if fast.is_none() && band.is_some() {
@@ -46,26 +41,22 @@ impl<T: Element, const N: usize> Conv<T, N> {
             _ => None,
         };
         let plan = match fast {
-            Some(fast) => Plan::new(&input_shape, &output_shape, fast),
-            None => Plan::of(self.by_tap_alone(&layer, clamp), &input_shape)?,
+            Some(fast) => Plan::in_scratch(&input_shape, &output_shape, fast)?,
+            None => Plan::of(self.by_tap_alone(&layer), &input_shape)?,
         };
         Ok(plan.of_version(&self.version))
     }
 
-    /// A plan of the same convolution, with this clamp or without, and a pooling after it: `None` unless it is computed in tiles
-    /// that hold whole windows.
-    pub(super) fn plan_pooled_with(
-        &self,
-        input_shape: &[usize],
-        clamp: Option<Clamp<T::Sum>>,
-        quads: Quads,
-    ) -> Option<Plan<T, T::Sum>> {
+    /// A plan of it and a pooling after it: `None` unless it is computed in tiles that hold whole windows, and its activation may come
+    /// after the pooling.
+    pub(super) fn plan_with_quads(&self, input_shape: &[usize], quads: Quads) -> Option<Plan<T, T::Sum>> {
         let layer = self.layer(input_shape).ok()?;
-        let problem = Problem::new(&layer, self.groups, self.padding_mode).ok()??;
+        let problem = Problem::new(&layer, self.groups, self.padding_mode)?;
         let kernels = kernels::of::<T>()?;
         let plain = problem.axes.iter().all(|axis| axis.dilation() == 1 && axis.stride() == 1);
         let algorithm = self.fastest(kernels, &problem);
-        if !plain || !kernels.pools(algorithm, &problem, self.bias.as_ref().map(Tensor::view)) {
+        let in_order = self.activation.is_none_or(FusedActivation::keeps_order);
+        if !plain || !in_order || !kernels.pools(algorithm, &problem, self.bias.as_ref().map(Tensor::view)) {
             return None;
         }
         let problem = Problem { quads: Some(quads), ..problem };
@@ -76,8 +67,8 @@ impl<T: Element, const N: usize> Conv<T, N> {
         let spatial = output_shape.len() - 2;
         output_shape[spatial..].copy_from_slice(&problem.stored_size()[1..]);
         let asked = Some((algorithm, Means::of(&problem)));
-        let fast = self.fast_with(problem, asked, clamp).ok()??;
-        let plan = Plan::new(input_shape, &output_shape, fast);
+        let fast = self.fast_for(problem, asked).ok()??;
+        let plan = Plan::in_scratch(input_shape, &output_shape, fast).ok()?;
         Some(plan.of_version(&self.version))
     }
 
@@ -94,10 +85,10 @@ impl<T: Element, const N: usize> Conv<T, N> {
     }
 
     /// This convolution of a layer's geometry, with its padding written out.
-    fn by_tap_alone(&self, layer: &ConvLayer<N>, clamp: Option<Clamp<T::Sum>>) -> Self {
+    fn by_tap_alone(&self, layer: &ConvLayer<N>) -> Self {
         let padding = layer.geometry.axes().map(|axis| (axis.before(), axis.after()));
         let ruled_out = Algorithm::ALL.into_iter().fold(Algorithms::default(), Algorithms::with);
-        Self { clamp, ruled_out, ..self.clone() }.padding(Padding::Explicit(padding))
+        Self { ruled_out, ..self.clone() }.padding(Padding::Explicit(padding))
     }
 
     pub(super) fn find_band(&self, input_shape: &[usize], rows: Range<usize>) -> Option<Band> {
@@ -107,7 +98,7 @@ impl<T: Element, const N: usize> Conv<T, N> {
         if rows.is_empty() || layer.padding_is_mostly_unread() {
             return None;
         }
-        let problem = Problem::new(&layer, self.groups, self.padding_mode).ok()?;
+        let problem = Problem::new(&layer, self.groups, self.padding_mode);
         let asked = problem.as_ref().and_then(|problem| self.fastest_means(problem));
         // Zones are those of the whole.
         if asked.is_some_and(|(algorithm, _)| algorithm == Algorithm::Zones) {
@@ -131,7 +122,7 @@ impl<T: Element, const N: usize> Conv<T, N> {
         }
         // What has the method of the whole rounds as that does; a band of much padding may be out of proportion where the whole is not.
         let has_method = |problem: Option<&Problem>| problem.is_some_and(|problem| self.has_method(problem, asked));
-        let of_part = Problem::new(&part, self.groups, self.padding_mode).ok().flatten();
+        let of_part = Problem::new(&part, self.groups, self.padding_mode);
         if !has_method(of_part.as_ref()) && has_method(problem.as_ref()) {
             return None;
         }
@@ -149,7 +140,9 @@ impl<T: Element, const N: usize> Conv<T, N> {
     fn fills_from(&self, band: &Axis) -> bool {
         match self.padding_mode {
             PaddingMode::Circular => band.before() + band.after() == 0,
-            mode => mode.check(0, band).is_ok(),
+            mode @ (PaddingMode::Zeros | PaddingMode::Reflect | PaddingMode::Symmetric | PaddingMode::Replicate) => {
+                mode.check(0, band).is_ok()
+            }
         }
     }
 

@@ -12,15 +12,15 @@ use ndarray::{ArrayView5, ArrayViewMut5, Axis as ArrayAxis, Slice};
 use super::algorithm::Algorithm;
 use super::choose;
 use super::fast::{Method, Piece, Settings};
-use super::kernels::Kernels;
-use super::pack::Pack;
+use super::kernels::{Kernels, has_all_kernels};
+use super::pack::{Pack, pack};
 use super::pieces::Units;
 use super::problem::Problem;
 use super::source::{Reading, Source};
 use crate::kernels::epilogue::{Epilogue, Target};
 use crate::kernels::gemm::{self, Along, GemmBlock};
-use crate::kernels::panels::{Aligned, Gather, Panels, PixelBlock, Widths};
-use crate::kernels::rows::RowBlock;
+use crate::kernels::panels::{self, Aligned, Gather, Panels, PixelBlock, Widths};
+use crate::kernels::rows::{self, RowBlock};
 use crate::kernels::tile;
 use crate::simd::cache;
 use crate::simd::{Lanes, Level, lanes};
@@ -30,8 +30,8 @@ const PIXELS_TOGETHER: usize = 256;
 
 /// The maps of the filters of a block, one for each image of a band, at most.
 const MOST_MAPS: usize = 256;
-/// The same of one image: as many as the widest block has filters.
-const MOST_MAPS_OF_AN_IMAGE: usize = 32;
+/// The filters of the widest block.
+const MOST_FILTERS: usize = 32;
 
 /// What is read behind the copied pixels: registers are loaded as a whole.
 const OVERREAD: usize = 32;
@@ -72,7 +72,7 @@ pub(super) fn sizes<A: Lanes>(along: Along, level: Level) -> (&'static [usize], 
 
 /// The images of a band: several where maps are so small that one fills few registers.
 pub(super) fn images_together(problem: &Problem, images: usize) -> usize {
-    let maps = MOST_MAPS / MOST_MAPS_OF_AN_IMAGE;
+    let maps = MOST_MAPS / MOST_FILTERS;
     (PIXELS_TOGETHER / problem.outputs().max(1)).clamp(1, maps).min(images)
 }
 
@@ -153,7 +153,7 @@ impl ConvBands {
         let (packing, problem) = (&self.copied.packing, &settings.problem);
         let of_image = packing.volume() * problem.channels;
         for (image, packed) in input.outer_iter().zip(copy.chunks_exact_mut(of_image)) {
-            A::pack(settings.level, Pack { packing, image, first: problem.band_start(first), packed });
+            pack(settings.level, Pack { packing, image, first: problem.band_start(first), packed });
         }
         copy
     }
@@ -199,33 +199,30 @@ impl<A: Kernels> OfGroup<'_, A> {
     fn band(&mut self, pixels: &[A], output: &mut ArrayViewMut5<'_, A>, band: Range<usize>) {
         let axis = ArrayAxis(2 + self.settings.problem.band_axis());
         let mut output = output.slice_axis_mut(axis, Slice::from(band));
-        let (images, _, planes, rows, columns) = output.dim();
+        let (_, _, planes, rows, columns) = output.dim();
         let of_map = planes * rows * columns;
-        match (&self.source.reading, images) {
-            (Reading::Rows(rows), 1) => self.rows::<MOST_MAPS_OF_AN_IMAGE>(pixels, rows, of_map, &mut output),
-            (Reading::Rows(rows), _) => self.rows::<MOST_MAPS>(pixels, rows, of_map, &mut output),
-            (Reading::Panels(panels), 1) => self.panels::<MOST_MAPS_OF_AN_IMAGE>(pixels, panels, of_map, &mut output),
-            (Reading::Panels(panels), _) => self.panels::<MOST_MAPS>(pixels, panels, of_map, &mut output),
+        match &self.source.reading {
+            // First the constant, so that nothing is compiled for numbers whose rows are never read in place.
+            Reading::Rows(rows) if const { has_all_kernels::<A>() } => self.rows(pixels, rows, of_map, &mut output),
+            Reading::Rows(_) => unreachable!("these numbers have no such kernel"),
+            Reading::Panels(panels) => self.panels(pixels, panels, of_map, &mut output),
         }
     }
 
     /// The blocks of a band whose pixels go to panels.
-    fn panels<const MAPS: usize>(
-        &mut self,
-        source: &[A],
-        panels: &Panels,
-        of_map: usize,
-        output: &mut ArrayViewMut5<'_, A>,
-    ) {
+    fn panels(&mut self, source: &[A], panels: &Panels, of_map: usize, output: &mut ArrayViewMut5<'_, A>) {
         let offsets = &self.source.offsets[..];
         for block in panels.blocks(output.dim().0 * of_map) {
-            A::gather(self.settings.level, Gather { panels, block: &block, source, offsets, into: &mut *self.panels });
+            panels::gather(
+                self.settings.level,
+                Gather { panels, block: &block, source, offsets, into: &mut *self.panels },
+            );
             let PixelBlock { ref pixels, tile, last_tile, distance } = block;
-            self.filters::<MAPS>(pixels, of_map, output, |group, of_filters| {
+            self.filters(pixels, of_map, output, |group, of_filters| {
                 let OfFilters { weights, width, filters, epilogue, target } = of_filters;
                 let (pixels, depth) = (pixels.len(), offsets.len());
                 let (along, panels, sums) = (group.along, &group.panels[..], &mut group.sums[..]);
-                A::gemm(
+                gemm::compute(
                     group.settings.level,
                     GemmBlock {
                         along,
@@ -248,23 +245,17 @@ impl<A: Kernels> OfGroup<'_, A> {
     }
 
     /// The same of a band whose rows are read as they lie.
-    fn rows<const MAPS: usize>(
-        &mut self,
-        source: &[A],
-        rows: &[[u32; 2]],
-        of_map: usize,
-        output: &mut ArrayViewMut5<'_, A>,
-    ) {
+    fn rows(&mut self, source: &[A], rows: &[[u32; 2]], of_map: usize, output: &mut ArrayViewMut5<'_, A>) {
         let (mut rest, mut done, all) = (rows, 0, output.dim().0 * of_map);
         while done < all {
             let (count, pixels) = self.rows_of_a_block(rest, all - done);
             let rows;
             (rows, rest) = rest.split_at(count);
-            self.filters::<MAPS>(&(done..done + pixels), of_map, output, |group, of_filters| {
+            self.filters(&(done..done + pixels), of_map, output, |group, of_filters| {
                 let OfFilters { weights, width, filters, epilogue, target } = of_filters;
                 let (along, in_place) = (group.along, group.in_place);
                 let (offsets, sums) = (&group.source.offsets[..], &mut group.sums[..]);
-                A::gemm_rows(
+                rows::compute(
                     group.settings.level,
                     RowBlock {
                         along,
@@ -305,7 +296,7 @@ impl<A: Kernels> OfGroup<'_, A> {
     }
 
     /// LOOP 3: blocks of filters, for some pixels.
-    fn filters<const MAPS: usize>(
+    fn filters(
         &mut self,
         pixels: &Range<usize>,
         of_map: usize,
@@ -320,7 +311,7 @@ impl<A: Kernels> OfGroup<'_, A> {
             let filters = width.min(all - first);
             let weights;
             (weights, rest) = rest.split_at(self.source.offsets.len() * width);
-            let maps = &mut ArrayVec::<_, MAPS>::new();
+            let maps = &mut ArrayVec::<_, MOST_MAPS>::new();
             let images = first_image..last_image + 1;
             each_map(output, images, first..first + filters, of_map, &mut |map| maps.push(map));
             let start = self.filters.start + first;

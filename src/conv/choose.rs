@@ -7,6 +7,8 @@
 //! - bringing pixels to panels ([`GATHER`]), after copying them where they do not stay in place ([`cost_of_copying`]);
 //! - the transforms of Winograd's tiles, and reading their weights, which may take longer than the products ([`CACHED_BYTES`]).
 
+use arrayvec::ArrayVec;
+
 use super::algorithm::Algorithm;
 use super::bands::{along, images_together, sizes};
 use super::depthwise::is_depthwise;
@@ -41,10 +43,21 @@ pub(super) fn fastest<A: Kernels>(problem: &Problem, level: Level, may: &dyn Fn(
         return Algorithm::Taps;
     }
     let with_cost = |&algorithm: &Algorithm| (cost::<A>(algorithm, problem, level), algorithm);
-    let mut left: Vec<_> = A::ALGORITHMS.iter().map(with_cost).collect();
-    left.sort_by(|(one, _), (other, _)| one.total_cmp(other));
-    left.into_iter().map(|(_, algorithm)| algorithm).find(|&algorithm| may(algorithm)).unwrap_or(Algorithm::Taps)
+    cheapest(A::ALGORITHMS.iter().map(with_cost).collect(), may)
 }
+
+/// The cheapest that may be used.
+fn cheapest(mut left: Costs, may: &dyn Fn(Algorithm) -> bool) -> Algorithm {
+    while let Some(first) = (0..left.len()).min_by(|&one, &other| left[one].0.total_cmp(&left[other].0)) {
+        let (_, algorithm) = left.remove(first);
+        if may(algorithm) {
+            return algorithm;
+        }
+    }
+    Algorithm::Taps
+}
+
+type Costs = ArrayVec<(f64, Algorithm), { Algorithm::ALL.len() }>;
 
 /// Register operations of an algorithm for one group of one image of a batch: multiply-adds, blanks included, and what it takes to
 /// store the results.
@@ -75,6 +88,8 @@ pub(super) fn cost<A: Kernels>(algorithm: Algorithm, problem: &Problem, level: L
                 (false, 1) => (1.0, PATCH),
                 (false, _) => (DEALT_IN_MEMORY, PATCH),
             };
+            let slides = is_narrow::<A>(across, level) && across.size() > 1 && !has_many_registers::<A>(level);
+            let times = if slides { times * SLIDING } else { times };
             let at_once = registers.max(LATENCY * rows.div_ceil(ROWS_OF_TILE)) as f64;
             let of_map = at_once * depth + registers as f64 * STORE_REGISTER + rows as f64 * STORE_ROW;
             problem.filters as f64 * (of_map * times + MAP + copying)
@@ -166,8 +181,7 @@ fn cost_of_product<A: Lanes>(problem: &Problem, along: Along, level: Level) -> f
     let (lanes, depth) = (lanes::<A>(level), problem.depth() as f64);
     let images = images_together(problem, BatchPart::here().all(problem.images));
     let pixels = problem.outputs() * images;
-    let tiles_of_pixels = tile_sizes(Widths(tiles), pixels);
-    let tiles_of_filters = tile_sizes(widths, problem.filters);
+    let (tiles_of_pixels, tiles_of_filters) = (tile_sizes(Widths(tiles), pixels), tile_sizes(widths, problem.filters));
     let (times, storing) = match along {
         Along::Pixels => (1.0, STORE),
         Along::Filters => (BROADCASTS, STORE_TRANSPOSED),
@@ -227,10 +241,8 @@ pub(super) fn pools<A: Lanes>(algorithm: Algorithm, problem: &Problem, level: Le
 /// The same as [`cost_of_product`] for rows of pixels that are read where they lie: no panels, but tiles end with every row.
 fn cost_of_rows<A: Lanes>(problem: &Problem, along: Along, level: Level) -> f64 {
     let stays = problem.is_in_place() && (along == Along::Filters || row_length(problem) >= lanes::<A>(level));
-    let copying = match stays {
-        true => 0.0,
-        false => cost_of_copying(problem).max(0.25 * (problem.channels * problem.outputs()) as f64),
-    };
+    let least = 0.25 * (problem.channels * problem.outputs()) as f64;
+    let copying = if stays { 0.0 } else { cost_of_copying(problem).max(least) };
     let computing = match along {
         Along::Pixels => cost_of_pixel_rows::<A>(problem, level),
         Along::Filters => cost_of_filter_rows::<A>(problem, level),
@@ -254,12 +266,13 @@ fn cost_of_filter_rows<A: Lanes>(problem: &Problem, level: Level) -> f64 {
     let (lanes, depth) = (lanes::<A>(level), problem.depth() as f64);
     let columns = row_length(problem);
     let rows = problem.outputs() / columns;
+    let step = cost_of_step::<A>(problem, level);
     let mut tiles = 0.0;
     for (filters, blocks) in tile_sizes(widths, problem.filters) {
         for (pixels, tiles_of_row) in tile_sizes(Widths(heights), columns) {
             let registers = pixels * filters / lanes;
             let of_tile =
-                registers.max(LATENCY) as f64 * depth + STEP * depth + STORE_TRANSPOSED * registers as f64 + SHORT_TILE;
+                registers.max(LATENCY) as f64 * depth + step * depth + STORE_TRANSPOSED * registers as f64 + SHORT_TILE;
             tiles += of_tile * (tiles_of_row * blocks) as f64;
         }
     }
@@ -289,8 +302,7 @@ fn cost_of_pixel_rows<A: Lanes>(problem: &Problem, level: Level) -> f64 {
     let columns = row_length(problem);
     let rows = problem.outputs() / columns;
     let times = if problem.filters > widths.0[0] { AGAIN } else { 1.0 };
-    let is_in_many_streams = problem.is_in_place() && problem.channels >= STREAMS && !has_many_registers::<A>(level);
-    let step = if is_in_many_streams { STEP_OF_STREAMS } else { STEP };
+    let step = cost_of_step::<A>(problem, level);
     let mut tiles = 0.0;
     for (filters, blocks) in tile_sizes(widths, problem.filters) {
         let (wide, two) = (tile::wide(filters, has_many_registers::<A>(level)) * lanes, REGISTERS * lanes);
@@ -307,6 +319,12 @@ fn cost_of_pixel_rows<A: Lanes>(problem: &Problem, level: Level) -> f64 {
     tiles * rows as f64 + BAND
 }
 
+/// What it takes to find the pixels of a step.
+fn cost_of_step<A: Lanes>(problem: &Problem, level: Level) -> f64 {
+    let is_in_many_streams = problem.is_in_place() && problem.channels >= STREAMS && !has_many_registers::<A>(level);
+    if is_in_many_streams { STEP_OF_STREAMS } else { STEP }
+}
+
 /// What it takes to find the pixels of a step; and how much longer a step takes where several blocks of filters read all pixels again, from
 /// the second-level cache.
 const STEP: f64 = 0.5;
@@ -315,7 +333,7 @@ const AGAIN: f64 = 1.1;
 /// The rows of so many channels, each in its place of a map, are more than a processor fetches ahead: a step then waits for a line of the
 /// second-level cache. Where registers are the widest a step has so many multiply-adds that it need not.
 const STREAMS: usize = 64;
-const STEP_OF_STREAMS: f64 = 5.5;
+const STEP_OF_STREAMS: f64 = 2.0;
 
 /// Along filters a tile reads a few pixels of each channel, a map apart from the next. Where they are more than this they are in no cache
 /// near by, and each takes so much longer.
@@ -338,6 +356,8 @@ const MAP: f64 = 50.0;
 /// Rows of a tile that is one register wide; and to copy a plane under a filter of so many columns that no tile keeps its pixels.
 const ROWS_OF_TILE: usize = 7;
 const PATCH: f64 = 150.0;
+/// How much longer a plane takes where an instruction slides pixels over no more than half a register.
+const SLIDING: f64 = 1.4;
 /// How much longer a plane takes whose pixels do not stand side by side for neighbouring outputs: they are dealt out in registers, or are
 /// copied first.
 const DEALT: f64 = 1.4;

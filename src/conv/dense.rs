@@ -16,14 +16,15 @@ use super::bands::sizes;
 use super::fast::threads_for;
 use super::kernels::{self, Kernels, Ready};
 use super::prepared::{Order, Prepared};
-use crate::kernels::epilogue::{Clamp, Epilogue, Target};
+use crate::kernels::activation::FusedActivation;
+use crate::kernels::epilogue::{Epilogue, Target};
 use crate::kernels::gemm::{self, Along, GemmBlock};
-use crate::kernels::panels::{Aligned, Panels, PixelBlock, Transpose, Widths};
+use crate::kernels::panels::{self, Aligned, Panels, PixelBlock, Transpose, Widths};
 use crate::module::Version;
 use crate::parallel::share;
 use crate::simd::cache;
 use crate::simd::{Level, has_kernels, lanes};
-use crate::tensor::{TensorView, filled};
+use crate::tensor::{TensorView, element_count};
 use crate::{Element, Result};
 
 /// Rows that are computed together, at most.
@@ -35,7 +36,7 @@ pub(super) struct Dense<A> {
     level: Level,
     weights: Arc<Aligned<A>>,
     bias: Option<Arc<Vec<A>>>,
-    clamp: Option<Clamp<A>>,
+    activation: Option<FusedActivation<A>>,
     inputs: usize,
     outputs: usize,
     widths: Widths,
@@ -44,8 +45,8 @@ pub(super) struct Dense<A> {
     by_outputs: bool,
     piece: usize,
     workers: usize,
-    /// What each worker computes in.
-    scratch: Vec<A>,
+    /// Numbers of scratch for each worker.
+    of_worker: usize,
 }
 
 /// What a dense layer is made ready from.
@@ -55,7 +56,7 @@ pub(super) struct DenseRows<'a, T, A = T> {
     weights: TensorView<'a, T>,
     sizes: [usize; 2],
     bias: Option<Vec<A>>,
-    clamp: Option<Clamp<A>>,
+    activation: Option<FusedActivation<A>>,
     prepared: &'a Prepared<A>,
 }
 
@@ -66,7 +67,7 @@ impl<T: Element> Conv1d<T> {
     }
 
     /// This convolution, whose windows are one pixel, for so many rows of channels; `None` where there are no kernels for it.
-    pub(crate) fn dense(&self, rows: usize, clamp: Option<Clamp<T::Sum>>) -> Result<Option<ReadyDense<T>>> {
+    pub(crate) fn dense(&self, rows: usize) -> Result<Option<ReadyDense<T>>> {
         let shape = self.filters.shape();
         let sizes = [shape[0], shape[1]];
         let Some(kernels) = kernels::of::<T>().filter(|_| rows > 0 && sizes[0] > 0 && sizes[1] > 0) else {
@@ -74,7 +75,8 @@ impl<T: Element> Conv1d<T> {
         };
         let weights = self.filters.view();
         let bias = self.bias.as_ref().map(|bias| bias.iter().copied().collect());
-        let rows = DenseRows { count: rows, weights, sizes, bias, clamp, prepared: &self.prepared };
+        let rows =
+            DenseRows { count: rows, weights, sizes, bias, activation: self.activation, prepared: &self.prepared };
         Ok(kernels.dense(rows)?.map(|layer| ReadyDense(Ready { kernels, layer })))
     }
 }
@@ -85,18 +87,19 @@ pub(crate) struct ReadyDense<T: Element>(Ready<T, Dense<T::Sum>>);
 
 impl<T: Element> ReadyDense<T> {
     /// Computes `[row, output]` from `[row, input]`, both row by row.
-    pub(crate) fn run(&mut self, input: &[T], output: &mut [T::Sum]) {
-        self.0.kernels.run_dense(&mut self.0.layer, input, output);
+    pub(crate) fn run(&self, input: &[T], output: &mut [T::Sum], scratch: &mut [T::Sum]) {
+        self.0.kernels.run_dense(&self.0.layer, input, output, scratch);
     }
 
-    pub(crate) fn workspace_bytes(&self) -> usize {
-        size_of_val(&self.0.layer.scratch[..])
+    /// Numbers of scratch that it computes in.
+    pub(crate) fn scratch_length(&self) -> usize {
+        self.0.layer.workers * self.0.layer.of_worker
     }
 }
 
 impl<A: Kernels> Dense<A> {
     pub(super) fn new(rows: DenseRows<'_, A>) -> Result<Option<Self>> {
-        let DenseRows { count: rows, weights, sizes: [outputs, inputs], bias, clamp, prepared } = rows;
+        let DenseRows { count: rows, weights, sizes: [outputs, inputs], bias, activation, prepared } = rows;
         let level = Level::new();
         if !has_kernels(level) {
             return Ok(None);
@@ -123,11 +126,12 @@ impl<A: Kernels> Dense<A> {
         let workers = threads.min((if by_outputs { outputs } else { rows }).div_ceil(piece));
         // Room to begin at a cache line, panels, and sums that wait to be stored.
         let of_worker = cache::LINE + panels.numbers() + gemm::sums_length::<A>(level, panels.most_pixels());
+        element_count::<A>(&[workers, of_worker])?;
         Ok(Some(Self {
             level,
             weights,
             bias: bias.map(Arc::new),
-            clamp,
+            activation,
             inputs,
             outputs,
             widths,
@@ -135,21 +139,18 @@ impl<A: Kernels> Dense<A> {
             by_outputs,
             piece,
             workers,
-            scratch: filled(&[workers, of_worker], A::default())?,
+            of_worker,
         }))
     }
 }
 
 impl<A: Kernels> Dense<A> {
     /// Computes `[row, output]` from `[row, input]`, both row by row.
-    pub(super) fn run(&mut self, input: &[A], output: &mut [A]) {
-        let mut scratch = std::mem::take(&mut self.scratch);
+    pub(super) fn run(&self, input: &[A], output: &mut [A], scratch: &mut [A]) {
         let rows = input.len() / self.inputs;
         let mut output =
             ArrayViewMut2::from_shape((rows, self.outputs), output).expect("the plan has checked the shape");
-        let of_each = scratch.len() / self.workers;
-        let mut rest = &mut scratch[..];
-        let workers = (0..self.workers).map(move |_| rest.split_off_mut(..of_each).unwrap_or_default());
+        let workers = scratch.chunks_exact_mut(self.of_worker).take(self.workers);
         let axis = Axis(usize::from(self.by_outputs));
         let pieces = output.axis_chunks_iter_mut(axis, self.piece).enumerate();
         share(workers, pieces, |scratch, (piece, output)| {
@@ -161,7 +162,6 @@ impl<A: Kernels> Dense<A> {
             };
             self.piece(&input[rows.start * self.inputs..rows.end * self.inputs], outputs, output, scratch);
         });
-        self.scratch = scratch;
     }
 
     /// Some outputs of some rows.
@@ -179,7 +179,7 @@ impl<A: Kernels> Dense<A> {
                 pixels
             } else {
                 let transpose = Transpose { block: &block, rows: pixels, depth: self.inputs, into: &mut *panels };
-                A::transpose_rows(self.level, transpose);
+                panels::transpose_rows(self.level, transpose);
                 &*panels
             };
             self.filters(&block, panels, &outputs, &mut places, sums);
@@ -197,7 +197,7 @@ impl<A: Kernels> Dense<A> {
             (of_block, weights) = weights.split_at(width * self.inputs);
             let first = outputs.start + done;
             let bias = self.bias.as_ref().map(|bias| &bias[first..first + filters]);
-            A::gemm(
+            gemm::compute(
                 self.level,
                 GemmBlock {
                     along: Along::Filters,
@@ -210,7 +210,7 @@ impl<A: Kernels> Dense<A> {
                     weights: of_block,
                     width,
                     filters,
-                    epilogue: Epilogue { bias, clamp: self.clamp, quads: None },
+                    epilogue: Epilogue { bias, activation: self.activation, quads: None },
                     target: Target::Rows { rows: &mut *rows, first: done },
                     sums: &mut *sums,
                 },

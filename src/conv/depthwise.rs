@@ -8,7 +8,7 @@ use super::fast::{Method, Piece, Settings};
 use super::kernels::Kernels;
 use super::pieces::Units;
 use super::problem::Problem;
-use crate::kernels::depthwise::{Depthwise, PlaneWindows, scratch_lengths};
+use crate::kernels::depthwise::{self, Depthwise, PlaneWindows, scratch_lengths};
 use crate::kernels::panels::Aligned;
 use crate::simd::{Level, MOST_LANES, cache, lanes};
 use crate::window::unravel;
@@ -126,7 +126,7 @@ impl<A: Kernels> Method<A> for Channels {
                 let this = image_number..image_number + 1;
                 each_map(&mut output, this, here.clone(), of_map, &mut |map| maps.push(map));
                 let channels = filters.start + here.start..filters.start + here.end;
-                A::depthwise(
+                depthwise::compute(
                     settings.level,
                     Depthwise {
                         windows: &self.windows,

@@ -1,38 +1,44 @@
 //! A convolution with an activation or a batch norm after it: what is done to its sums before they are stored.
 
 use std::any::Any;
-use std::borrow::Cow;
-use std::ops::Range;
 use std::sync::Arc;
 
 use super::Conv;
-use super::filters::Bank;
-use super::parameters::of_sums;
+use super::filters::{Bank, of_sums};
 use super::prepared::Prepared;
-use crate::kernels::epilogue::Clamp;
-use crate::module::{Module, Operator};
-use crate::tensor::{Tensor, TensorView, TensorViewMut};
-use crate::{Activation, Band, Bands, ChannelScale, Element, Fusible, Lowering, Plan, Quads, Result};
+use crate::kernels::activation::FusedActivation;
+use crate::tensor::Tensor;
+use crate::{Activation, ChannelScale, Element};
 
 impl<T: Element, const N: usize> Conv<T, N> {
-    /// The same with another clamp.
-    pub(crate) fn clamped(mut self, clamp: Option<Clamp<T::Sum>>) -> Self {
-        self.clamp = clamp;
-        self
+    /// The same without its activation, and that.
+    pub(crate) fn without_activation(mut self) -> (Self, Option<FusedActivation<T::Sum>>) {
+        let activation = self.activation.take();
+        (self, activation)
     }
 
-    /// What is done to sums before they are stored.
-    pub(crate) fn clamp(&self) -> Option<Clamp<T::Sum>> {
-        self.clamp
+    /// The same with another activation.
+    pub(crate) fn with_fused(self, activation: Option<FusedActivation<T::Sum>>) -> Self {
+        Self { activation, ..self }
     }
 
-    /// This convolution with its output channels scaled and shifted, in its filters and its bias: `None` where it clamps its results
+    /// This convolution with an activation after it; `None` where it cannot be fused.
+    pub(crate) fn activated(&self, activation: Activation) -> Option<Self> {
+        let next = FusedActivation::of(activation)?;
+        let activation = match self.activation {
+            Some(activation) => activation.then(next)?,
+            None => next,
+        };
+        Some(Self { activation: Some(activation), version: self.version.shared(), ..self.clone() })
+    }
+
+    /// This convolution with its output channels scaled and shifted, in its filters and its bias: `None` where it has an activation
     /// first, where its weights are of another type than its sums, and where there is not a number for each of its filters.
     pub(crate) fn scaled(&self, scale: &ChannelScale<T::Sum>) -> Option<Self> {
         let outputs = Bank::<N>::read(self.filters.shape()).ok()?.outputs;
         let bias = self.bias.as_ref().map(|bias| bias.iter().copied().collect::<Vec<T::Sum>>());
         let bias = bias.unwrap_or_else(|| vec![T::Sum::ZERO; outputs]);
-        if self.clamp.is_some() || scale.len() != outputs || bias.len() != outputs {
+        if self.activation.is_some() || scale.len() != outputs || bias.len() != outputs {
             return None;
         }
         let filters = of_sums(&self.filters)?;
@@ -54,72 +60,8 @@ impl<T: Element, const N: usize> Conv<T, N> {
             window: self.window,
             padding_mode: self.padding_mode,
             groups: self.groups,
-            clamp: self.clamp,
+            activation: self.activation,
             ruled_out: self.ruled_out,
         })
-    }
-}
-
-/// A convolution, its own or with other weights, with a clamp after it.
-#[derive(Clone)]
-pub(super) struct ClampedConv<'a, T: Element, const N: usize> {
-    pub(super) conv: Cow<'a, Conv<T, N>>,
-    pub(super) clamp: Option<Clamp<T::Sum>>,
-}
-
-impl<'a, T: Element, const N: usize> ClampedConv<'a, T, N> {
-    /// The same with an activation after that; `None` for one that is no clamp.
-    pub(super) fn and(self, activation: Activation) -> Option<Box<dyn Fusible<T, T::Sum> + 'a>> {
-        let next = Clamp::of(activation)?;
-        let clamp = self.clamp.map_or(next, |clamp| clamp.then(next));
-        Some(Box::new(Self { clamp: Some(clamp), ..self }))
-    }
-}
-
-impl<T: Element, const N: usize> Operator for ClampedConv<'_, T, N> {
-    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
-        self.conv.output_shape(input)
-    }
-
-    fn multiply_adds(&self, input_shape: &[usize]) -> u64 {
-        self.conv.multiply_adds(input_shape)
-    }
-}
-
-impl<T: Element, const N: usize> Module<T, T::Sum> for ClampedConv<'_, T, N> {
-    fn forward_into(&self, input: TensorView<'_, T>, output: TensorViewMut<'_, T::Sum>) -> Result<()> {
-        self.conv.clone().into_owned().clamped(self.clamp).forward_into(input, output)
-    }
-
-    fn plan(&self, input_shape: &[usize]) -> Result<Plan<T, T::Sum>> {
-        self.conv.plan_with(input_shape, self.clamp, None)
-    }
-
-    fn lowering(&self) -> Lowering<'_, T, T::Sum> {
-        Lowering::Fusible(self)
-    }
-}
-
-impl<T: Element, const N: usize> Fusible<T, T::Sum> for ClampedConv<'_, T, N> {
-    fn with_activation(&self, activation: Activation) -> Option<Box<dyn Fusible<T, T::Sum> + '_>> {
-        self.clone().and(activation)
-    }
-
-    fn plan_pooled(&self, input_shape: &[usize], quads: Quads) -> Option<Plan<T, T::Sum>> {
-        self.conv.plan_pooled_with(input_shape, self.clamp, quads)
-    }
-
-    fn bands(&self) -> Option<&dyn Bands<T, T::Sum>> {
-        Some(self)
-    }
-}
-
-impl<T: Element, const N: usize> Bands<T, T::Sum> for ClampedConv<'_, T, N> {
-    fn band(&self, input_shape: &[usize], rows: Range<usize>) -> Option<Band> {
-        self.conv.find_band(input_shape, rows)
-    }
-
-    fn plan_band(&self, input_shape: &[usize], band: &Band) -> Result<Plan<T, T::Sum>> {
-        self.conv.plan_with(input_shape, self.clamp, Some(band))
     }
 }

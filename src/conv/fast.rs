@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use ndarray::{ArrayView5, ArrayViewMut5, Axis, Slice};
+use ndarray::{ArrayView5, ArrayViewMut1, ArrayViewMut5, Axis, Slice};
 
 use super::algorithm::Algorithm;
 use super::bands::ConvBands;
@@ -16,15 +16,17 @@ use super::pieces::{Pieces, Units};
 use super::planes::Planes;
 use super::prepared::{Order, Prepared};
 use super::problem::Problem;
+use super::separable;
 use super::winograd::TileBlocks;
 use super::zones::Zones;
-use crate::Result;
-use crate::kernels::epilogue::{Clamp, Epilogue};
+use crate::kernels::activation::FusedActivation;
+use crate::kernels::epilogue::Epilogue;
 use crate::kernels::panels::Aligned;
 use crate::parallel::{threads, worth};
 use crate::simd::{Level, has_kernels, lanes};
-use crate::tensor::{Tensor, TensorView, TensorViewMut, are_whole, filled};
+use crate::tensor::{Ordered, Tensor, TensorView, TensorViewMut, are_whole, element_count, filled};
 use crate::window::PaddingMode;
+use crate::{Element, Result};
 
 /// A layer is divided among threads from this many multiply-adds on: what one thread does in the time that it takes to wake
 /// another, ten times over.
@@ -40,7 +42,7 @@ pub(super) struct Parameters<'a, T, A = T> {
     /// `[filter, channel of its group, tap]`.
     pub(super) weights: &'a Arc<Tensor<T>>,
     pub(super) bias: Option<Vec<A>>,
-    pub(super) clamp: Option<Clamp<A>>,
+    pub(super) activation: Option<FusedActivation<A>>,
     pub(super) prepared: &'a Prepared<A>,
 }
 
@@ -73,7 +75,7 @@ pub(super) struct Settings<A> {
     /// As they were given, in row-major order, where tiles may have to be computed by the definition; elsewhere none.
     plain: Option<Arc<Tensor<A>>>,
     bias: Option<Arc<Vec<A>>>,
-    clamp: Option<Clamp<A>>,
+    activation: Option<FusedActivation<A>>,
 }
 
 impl<A: Copy> Settings<A> {
@@ -91,7 +93,11 @@ impl<A: Copy> Settings<A> {
 
     /// What happens to the sums of some filters.
     pub(super) fn finish(&self, filters: Range<usize>) -> Epilogue<'_, A> {
-        Epilogue { bias: self.bias.as_ref().map(|bias| &bias[filters]), clamp: self.clamp, quads: self.problem.quads }
+        Epilogue {
+            bias: self.bias.as_ref().map(|bias| &bias[filters]),
+            activation: self.activation,
+            quads: self.problem.quads,
+        }
     }
 }
 
@@ -136,10 +142,10 @@ pub(super) struct Fast<A> {
     method: Arc<dyn Method<A>>,
     settings: Settings<A>,
     pieces: Pieces,
-    /// What each thread computes in.
-    scratch: Vec<A>,
-    /// Room for the output, taken for those that lie otherwise than row by row.
-    staging: Vec<A>,
+    /// Numbers of scratch for all workers.
+    scratch_length: usize,
+    /// For an output whose maps lie otherwise than row by row.
+    room: Ordered<A>,
 }
 
 impl<A: Kernels> Fast<A> {
@@ -151,7 +157,7 @@ impl<A: Kernels> Fast<A> {
         parameters: Parameters<'_, A>,
     ) -> Result<Option<Self>> {
         let Means { level, threads } = means;
-        let Parameters { weights: original, bias, clamp, prepared } = parameters;
+        let Parameters { weights: original, bias, activation, prepared } = parameters;
         if !has_kernels(level) {
             return Ok(None);
         }
@@ -172,27 +178,32 @@ impl<A: Kernels> Fast<A> {
             _ => None,
         };
         let pieces = Pieces::new(&problem, method.units(&problem), threads);
-        let scratch = filled(&[pieces.workers, method.scratch_length(&problem, level)], A::default())?;
-        let settings = Settings { problem, level, weights, plain, bias: bias.map(Arc::new), clamp };
-        Ok(Some(Self { algorithm, method, settings, pieces, scratch, staging: Vec::new() }))
+        let scratch_length = element_count::<A>(&[pieces.workers, method.scratch_length(&problem, level)])?;
+        let settings = Settings { problem, level, weights, plain, bias: bias.map(Arc::new), activation };
+        Ok(Some(Self { algorithm, method, settings, pieces, scratch_length, room: Ordered::default() }))
     }
 }
 
 impl<A: Copy + Default> Fast<A> {
-    /// Takes room for an output whose maps lie otherwise than row by row.
-    pub(super) fn take_staging(&mut self) -> Result<()> {
-        self.staging = filled(&self.output_size(), A::default())?;
-        Ok(())
-    }
-
     /// The algorithm, and whether its results are pooled.
     pub(super) fn describe(&self) -> String {
         let pooled = if self.settings.problem.quads.is_some() { ", pooled" } else { "" };
         format!("{}{pooled}", self.algorithm)
     }
 
-    pub(super) fn workspace_bytes(&self) -> usize {
-        (self.scratch.len() + self.staging.len()) * size_of::<A>() + self.method.bytes()
+    /// Numbers of scratch that it computes in.
+    pub(super) fn scratch_length(&self) -> usize {
+        self.scratch_length
+    }
+
+    /// Scratch of its own, for those who compute once.
+    pub(super) fn new_scratch(&self) -> Result<Vec<A>> {
+        filled(&[self.scratch_length], A::default())
+    }
+
+    /// Bytes that it holds itself.
+    pub(super) fn own_bytes(&self) -> usize {
+        self.room.bytes() + self.method.bytes()
     }
 
     fn output_size(&self) -> [usize; 5] {
@@ -203,47 +214,40 @@ impl<A: Copy + Default> Fast<A> {
 }
 
 impl<A: Kernels> Fast<A> {
-    /// Computes the output, by way of the staging memory if its maps lie otherwise than row by row; takes that where there is none.
-    pub(super) fn run(&mut self, input: &TensorView<'_, A>, mut output: TensorViewMut<'_, A>) -> Result<()> {
+    /// Computes the output.
+    pub(super) fn run(
+        &mut self,
+        input: &TensorView<'_, A>,
+        mut output: TensorViewMut<'_, A>,
+        scratch: &mut [A],
+    ) -> Result<()> {
         let volumes = output.reborrow().into_volumes(self.settings.problem.spatial_axes);
         if are_whole(volumes.shape(), volumes.strides()) {
-            self.run_here(input, volumes);
+            self.run_here(input, volumes, scratch);
             return Ok(());
         }
-        if self.staging.is_empty() {
-            self.take_staging()?;
-        }
-        let mut staging = std::mem::take(&mut self.staging);
-        self.run_into(input, &mut staging);
-        output.assign_elements(&staging);
-        self.staging = staging;
-        Ok(())
+        let mut room = std::mem::take(&mut self.room);
+        let ran = room.write(output, &mut |output| {
+            self.run_into(input, output, scratch);
+            Ok(())
+        });
+        self.room = room;
+        ran
     }
 
     /// Computes the output as a slice in row-major order.
-    pub(super) fn run_into(&mut self, input: &TensorView<'_, A>, output: &mut [A]) {
-        let output = ArrayViewMut5::from_shape(self.output_size(), output).expect("the plan has checked the shape");
-        self.run_here(input, output);
+    pub(super) fn run_into(&self, input: &TensorView<'_, A>, output: &mut [A], scratch: &mut [A]) {
+        let output = ArrayViewMut1::from(output)
+            .into_shape_with_order(self.output_size())
+            .expect("the plan has checked the shape");
+        self.run_here(input, output, scratch);
     }
 
     /// Computes the output, of whose maps each lies in one piece. It is not inlined: several call it.
     #[inline(never)]
-    fn run_here(&mut self, input: &TensorView<'_, A>, output: ArrayViewMut5<'_, A>) {
-        let mut scratch = std::mem::take(&mut self.scratch);
+    fn run_here(&self, input: &TensorView<'_, A>, output: ArrayViewMut5<'_, A>, scratch: &mut [A]) {
+        let scratch = &mut scratch[..self.scratch_length];
         let input = input.as_volumes(self.settings.problem.spatial_axes);
-        self.pieces.each(output, &mut scratch, |piece, output, scratch| self.compute(&input, piece, output, scratch));
-        self.scratch = scratch;
-    }
-
-    /// [`run_into`](Self::run_into) with scratch memory that starts so many numbers behind a line of the cache.
-    #[cfg(test)]
-    pub(super) fn run_at(&mut self, offset: usize, input: &TensorView<'_, A>, output: &mut [A], fill: A) {
-        let own = self.scratch.len();
-        let mut memory = vec![fill; own + 128];
-        let aligned = memory.as_ptr().align_offset(64);
-        let output = ArrayViewMut5::from_shape(self.output_size(), output).expect("the test has counted");
-        let input = input.as_volumes(self.settings.problem.spatial_axes);
-        let scratch = &mut memory[aligned + offset..][..own];
         self.pieces.each(output, scratch, |piece, output, scratch| self.compute(&input, piece, output, scratch));
     }
 
@@ -275,9 +279,11 @@ pub(super) fn method<A: Kernels>(
         Algorithm::Zones if const { has_all_kernels::<A>() } => {
             Zones::new(problem, level, weights, prepared).map(shared)
         }
-        Algorithm::Zones => None,
         Algorithm::Rows | Algorithm::Separable => Planes::new(problem, algorithm, level, weights).map(shared),
-        Algorithm::Winograd | Algorithm::Winograd2x2 => TileBlocks::new::<A>(problem, algorithm, level).map(shared),
+        Algorithm::Winograd | Algorithm::Winograd2x2 if const { has_all_kernels::<A>() } => {
+            TileBlocks::new::<A>(problem, algorithm, level).map(shared)
+        }
+        Algorithm::Zones | Algorithm::Winograd | Algorithm::Winograd2x2 => None,
         Algorithm::Channels if const { has_all_kernels::<A>() } && is_depthwise(problem) => {
             depthwise::Channels::new::<A>(problem, level).map(shared)
         }
@@ -301,7 +307,9 @@ fn shared<A>(method: impl Method<A> + 'static) -> Arc<dyn Method<A>> {
 fn factors<A: Kernels>(problem: &Problem, weights: &TensorView<'_, A>, prepared: &Prepared<A>) -> Arc<Aligned<A>> {
     prepared.get_or(Order::new(Algorithm::Separable, 0), || {
         let weights: Vec<A> = weights.iter().copied().collect();
-        Aligned::copy_of(&A::factors(&weights, problem.axes[1].size(), problem.axes[2].size()).unwrap_or_default())
+        Aligned::copy_of(
+            &separable::factors(&weights, problem.axes[1].size(), problem.axes[2].size()).unwrap_or_default(),
+        )
     })
 }
 
@@ -330,12 +338,24 @@ pub(super) fn may_use<A: Kernels>(
 /// Whether all weights are finite, and so small that Winograd's sums are finite over pixels whose squares are: the transforms enlarge
 /// a product by less than 2^26.
 fn are_moderate<A: Kernels>(weights: &TensorView<'_, A>, prepared: &Prepared<A>) -> bool {
-    is_known(Algorithm::Winograd, prepared, || A::are_moderate(weights))
+    is_known(Algorithm::Winograd, prepared, || {
+        let is_moderate = |&number: &A| Element::is_finite(number * number * number * number);
+        match weights.to_slice() {
+            // Without a branch, several numbers at a time.
+            Some(weights) => weights.iter().fold(true, |all, weight| all & is_moderate(weight)),
+            None => weights.iter().all(is_moderate),
+        }
+    })
+}
+
+/// Whether all numbers are finite.
+pub(super) fn are_all_finite<A: Kernels>(numbers: &TensorView<'_, A>) -> bool {
+    numbers.iter().all(|&number| Element::is_finite(number))
 }
 
 /// Whether all weights are finite.
 fn are_finite<A: Kernels>(weights: &TensorView<'_, A>, prepared: &Prepared<A>) -> bool {
-    is_known(Algorithm::Zones, prepared, || A::are_finite(weights))
+    is_known(Algorithm::Zones, prepared, || are_all_finite(weights))
 }
 
 /// What was found out of the weights for an algorithm: it is kept as a list with a number in it, or without.

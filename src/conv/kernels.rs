@@ -1,4 +1,5 @@
-//! The kernels, compiled here for every float and level: a program that uses the crate need not compile them again.
+//! What code for every element calls: the convolutions of floats, compiled here, so that a program that uses the crate need not compile
+//! them again.
 
 use std::fmt::Debug;
 
@@ -7,48 +8,19 @@ use super::choose;
 use super::dense::{Dense, DenseRows};
 use super::fast::{self, Fast, Parameters};
 use super::module::Means;
-use super::pack::{self, Pack};
 use super::phases::{Phases, Transposed};
 use super::prepared::Prepared;
 use super::problem::Problem;
-use super::rows::{self, Rows};
-use super::separable::{self, Separable};
-use super::winograd::{self, Mend, Winograd};
 use crate::Result;
-use crate::element::{Element, Family};
-use crate::kernels::depthwise::{self, Depthwise};
-use crate::kernels::gemm::{self, GemmBlock};
-use crate::kernels::panels::{self, Gather, Transpose};
-use crate::kernels::rows::{self as row_blocks, RowBlock};
+use crate::element::{Element, Family, Float};
 use crate::simd::{Lanes, Level};
 use crate::tensor::{TensorView, TensorViewMut};
+use crate::terms::each_integer;
 
-/// A float, with all that its convolutions are computed by.
-///
-/// Its methods are not generic, so this crate has their code.
-pub(super) trait Kernels: Lanes + Debug {
-    /// The algorithms that have a kernel for this number.
+/// A float that has kernels.
+pub(super) trait Kernels: Lanes + Float + Debug {
+    /// The algorithms that it has.
     const ALGORITHMS: &[Algorithm];
-
-    fn pack(level: Level, pack: Pack<'_, Self>);
-    fn gather(level: Level, gather: Gather<'_, Self>);
-    fn transpose_rows(level: Level, rows: Transpose<'_, Self>);
-    fn gemm(level: Level, block: GemmBlock<'_, '_, Self>);
-    fn gemm_rows(level: Level, rows: RowBlock<'_, '_, Self>);
-    fn rows(level: Level, rows: Rows<'_, Self>);
-    fn depthwise(level: Level, planes: Depthwise<'_, '_, Self>);
-    fn separable(level: Level, separable: Separable<'_, Self>);
-    /// Whether they are all finite.
-    fn are_finite(numbers: &TensorView<'_, Self>) -> bool;
-    /// The weights `[filter, row, column]` for [`separable`](Self::separable), if they are.
-    fn factors(weights: &[Self], rows: usize, columns: usize) -> Option<Vec<Self>>;
-    /// Whether all outputs are right: else there are pixels for [`mend`](Self::mend).
-    fn winograd(level: Level, winograd: Winograd<'_, Self>) -> bool;
-    fn mend(mend: Mend<'_, Self>);
-    /// Whether the fourth powers of all numbers are finite.
-    fn are_moderate(numbers: &TensorView<'_, Self>) -> bool;
-    /// The weights of one group for [`winograd`](Self::winograd), over zeros.
-    fn winograd_weights(level: Level, weights: winograd::GroupWeights<'_, Self>, packed: &mut [Self]);
 }
 
 /// Whether a float has a kernel for everything. Doubles are computed for their accuracy, and each kernel takes long to compile: where
@@ -57,98 +29,10 @@ pub(super) const fn has_all_kernels<A>() -> bool {
     size_of::<A>() == size_of::<f32>()
 }
 
-/// Whether an algorithm is among these: known to the compiler, so that kernels of others are not compiled.
-const fn lists(mut algorithms: &[Algorithm], algorithm: Algorithm) -> bool {
-    while let [first, rest @ ..] = algorithms {
-        if *first as u8 == algorithm as u8 {
-            return true;
-        }
-        algorithms = rest;
-    }
-    false
-}
-
 macro_rules! floats {
     ($($float:ident: [$($algorithm:ident),*];)*) => {$(
         impl Kernels for $float {
             const ALGORITHMS: &[Algorithm] = &[$(Algorithm::$algorithm),*];
-
-            fn pack(level: Level, pack: Pack<'_, Self>) {
-                pack::pack(level, pack);
-            }
-
-            fn gather(level: Level, gather: Gather<'_, Self>) {
-                panels::gather(level, gather);
-            }
-
-            fn transpose_rows(level: Level, rows: Transpose<'_, Self>) {
-                panels::transpose_rows(level, rows);
-            }
-
-            fn gemm(level: Level, block: GemmBlock<'_, '_, Self>) {
-                gemm::compute(level, block);
-            }
-
-            fn gemm_rows(level: Level, rows: RowBlock<'_, '_, Self>) {
-                if const { has_all_kernels::<Self>() } {
-                    row_blocks::compute(level, rows);
-                }
-            }
-
-            fn rows(level: Level, rows: Rows<'_, Self>) {
-                rows::compute(level, rows);
-            }
-
-            fn depthwise(level: Level, planes: Depthwise<'_, '_, Self>) {
-                if const { has_all_kernels::<Self>() } {
-                    depthwise::compute(level, planes);
-                }
-            }
-
-            fn separable(level: Level, separable: Separable<'_, Self>) {
-                if const { lists(Self::ALGORITHMS, Algorithm::Separable) } {
-                    separable::compute(level, separable);
-                }
-            }
-
-            fn are_finite(numbers: &TensorView<'_, Self>) -> bool {
-                numbers.iter().all(|number| number.is_finite())
-            }
-
-            fn factors(weights: &[Self], rows: usize, columns: usize) -> Option<Vec<Self>> {
-                if const { lists(Self::ALGORITHMS, Algorithm::Separable) } {
-                    return separable::factors(weights, rows, columns);
-                }
-                None
-            }
-
-            fn winograd(level: Level, winograd: Winograd<'_, Self>) -> bool {
-                if const { lists(Self::ALGORITHMS, Algorithm::Winograd) } {
-                    return winograd::compute(level, winograd);
-                }
-                true
-            }
-
-            fn mend(mend: Mend<'_, Self>) {
-                if const { lists(Self::ALGORITHMS, Algorithm::Winograd) } {
-                    mend.run();
-                }
-            }
-
-            fn are_moderate(numbers: &TensorView<'_, Self>) -> bool {
-                let is_moderate = |number: &Self| (number * number * number * number).is_finite();
-                match numbers.to_slice() {
-                    // Without a branch, several numbers at a time.
-                    Some(numbers) => numbers.iter().fold(true, |all, number| all & is_moderate(number)),
-                    None => numbers.iter().all(is_moderate),
-                }
-            }
-
-            fn winograd_weights(level: Level, weights: winograd::GroupWeights<'_, Self>, packed: &mut [Self]) {
-                if const { lists(Self::ALGORITHMS, Algorithm::Winograd) } {
-                    weights.pack(level, packed);
-                }
-            }
         }
 
         impl Convolve<$float> for Floats {
@@ -178,7 +62,7 @@ macro_rules! floats {
 
             fn pools(&self, algorithm: Algorithm, problem: &Problem, bias: Option<TensorView<'_, $float>>) -> bool {
                 choose::pools::<$float>(algorithm, problem, Level::new())
-                    && bias.is_none_or(|bias| $float::are_finite(&bias))
+                    && bias.is_none_or(|bias| fast::are_all_finite(&bias))
             }
 
             fn fast(
@@ -198,28 +82,47 @@ macro_rules! floats {
                 fast: &mut Fast<$float>,
                 input: &TensorView<'_, $float>,
                 output: TensorViewMut<'_, $float>,
+                scratch: &mut [$float],
             ) -> Result<()> {
-                fast.run(input, output)
+                fast.run(input, output, scratch)
             }
 
-            fn run_into(&self, fast: &mut Fast<$float>, input: &TensorView<'_, $float>, output: &mut [$float]) {
-                fast.run_into(input, output);
+            fn run_once(
+                &self,
+                fast: &Fast<$float>,
+                input: &TensorView<'_, $float>,
+                output: &mut [$float],
+            ) -> Result<()> {
+                fast.run_into(input, output, &mut fast.new_scratch()?);
+                Ok(())
             }
 
             fn dense(&self, rows: DenseRows<'_, $float>) -> Result<Option<Dense<$float>>> {
                 Dense::new(rows)
             }
 
-            fn run_dense(&self, dense: &mut Dense<$float>, input: &[$float], output: &mut [$float]) {
-                dense.run(input, output);
+            fn run_dense(
+                &self,
+                dense: &Dense<$float>,
+                input: &[$float],
+                output: &mut [$float],
+                scratch: &mut [$float],
+            ) {
+                dense.run(input, output, scratch);
             }
 
             fn phases(&self, transposed: &Transposed<'_, $float>) -> Result<Option<Phases<$float>>> {
                 Phases::new(transposed)
             }
 
-            fn run_phases(&self, phases: &mut Phases<$float>, input: &TensorView<'_, $float>, output: &mut [$float]) {
-                phases.run_into(input, output);
+            fn run_phases(
+                &self,
+                phases: &Phases<$float>,
+                input: &TensorView<'_, $float>,
+                output: &mut [$float],
+                scratch: &mut [$float],
+            ) {
+                phases.run_into(input, output, scratch);
             }
         }
     )*};
@@ -254,42 +157,63 @@ pub(super) trait Convolve<T: Element>: Sync {
     /// Whether an algorithm pools the results of a layer with this bias.
     fn pools(&self, algorithm: Algorithm, problem: &Problem, bias: Option<TensorView<'_, T::Sum>>) -> bool;
 
-    /// [`Fast::new`] by an algorithm that may be used; [`Fast::run`], and [`Fast::run_into`].
+    /// [`Fast::new`] by an algorithm that may be used; [`Fast::run`], and [`Fast::run_into`] in scratch of its own.
     fn fast(
         &self,
         problem: Problem,
         asked: (Algorithm, Means),
         parameters: Parameters<'_, T, T::Sum>,
     ) -> Result<Option<Fast<T::Sum>>>;
-    fn run(&self, fast: &mut Fast<T::Sum>, input: &TensorView<'_, T>, output: TensorViewMut<'_, T::Sum>) -> Result<()>;
-    fn run_into(&self, fast: &mut Fast<T::Sum>, input: &TensorView<'_, T>, output: &mut [T::Sum]);
+    fn run(
+        &self,
+        fast: &mut Fast<T::Sum>,
+        input: &TensorView<'_, T>,
+        output: TensorViewMut<'_, T::Sum>,
+        scratch: &mut [T::Sum],
+    ) -> Result<()>;
+    fn run_once(&self, fast: &Fast<T::Sum>, input: &TensorView<'_, T>, output: &mut [T::Sum]) -> Result<()>;
 
     /// [`Dense::new`], and [`Dense::run`].
     fn dense(&self, rows: DenseRows<'_, T, T::Sum>) -> Result<Option<Dense<T::Sum>>>;
-    fn run_dense(&self, dense: &mut Dense<T::Sum>, input: &[T], output: &mut [T::Sum]);
+    fn run_dense(&self, dense: &Dense<T::Sum>, input: &[T], output: &mut [T::Sum], scratch: &mut [T::Sum]);
 
     /// [`Phases::new`], and [`Phases::run_into`].
     fn phases(&self, transposed: &Transposed<'_, T, T::Sum>) -> Result<Option<Phases<T::Sum>>>;
-    fn run_phases(&self, phases: &mut Phases<T::Sum>, input: &TensorView<'_, T>, output: &mut [T::Sum]);
+    fn run_phases(
+        &self,
+        phases: &Phases<T::Sum>,
+        input: &TensorView<'_, T>,
+        output: &mut [T::Sum],
+        scratch: &mut [T::Sum],
+    );
 }
 
 /// The kernels of floats. Integers are convolved by tap.
 struct Floats;
 
 macro_rules! family {
-    ($($number:ident: $kernels:expr,)*) => {
+    ($($integer:ident)*) => {
         impl Family for Floats {
             type Of<T: Element> = Option<&'static dyn Convolve<T>>;
+
+            fn f32() -> Self::Of<f32> {
+                Some(&Self)
+            }
+
+            fn f64() -> Self::Of<f64> {
+                Some(&Self)
+            }
+
             $(
-                fn $number() -> Self::Of<$number> {
-                    $kernels
+                fn $integer() -> Self::Of<$integer> {
+                    None
                 }
             )*
         }
     };
 }
 
-family!(f32: Some(&Floats), f64: Some(&Floats), i8: None, u8: None, i16: None, i32: None, i64: None,);
+each_integer!(family);
 
 /// The kernels of an element, where it has some.
 pub(super) fn of<T: Element>() -> Option<&'static dyn Convolve<T>> {

@@ -25,7 +25,6 @@ mod module;
 mod pack;
 mod packing;
 mod padded;
-mod parameters;
 mod phases;
 mod pieces;
 mod planes;
@@ -48,11 +47,11 @@ pub use transpose::{ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTranspo
 use std::fmt;
 use std::sync::Arc;
 
-use crate::kernels::epilogue::Clamp;
+use crate::kernels::activation::FusedActivation;
 use crate::module::Version;
 use crate::tensor::{MapShape, Tensor, element_count};
 use crate::window::{Axis, Geometry, PaddingMode, Window};
-use crate::{Element, IntoPadding, IntoPerAxis, IntoTensor, Result};
+use crate::{Activation, Element, IntoPadding, IntoPerAxis, IntoTensor, Result};
 use algorithm::Algorithms;
 use filters::Bank;
 use prepared::Prepared;
@@ -134,7 +133,7 @@ pub struct Conv<T: Element, const N: usize> {
     window: Window<N>,
     padding_mode: PaddingMode,
     groups: usize,
-    clamp: Option<Clamp<T::Sum>>,
+    activation: Option<FusedActivation<T::Sum>>,
     ruled_out: Algorithms,
     prepared: Prepared<T::Sum>,
     version: Version,
@@ -160,7 +159,7 @@ impl<T: Element, const N: usize> Conv<T, N> {
             window: Window::new([1; N]),
             padding_mode: PaddingMode::Zeros,
             groups: 1,
-            clamp: None,
+            activation: None,
             ruled_out: Algorithms::default(),
             prepared: Prepared::default(),
             version: Version::default(),
@@ -221,7 +220,7 @@ impl<T: Element, const N: usize> Conv<T, N> {
     /// # Ok::<(), featuremap::Error>(())
     /// ```
     pub fn relu(mut self, relu: bool) -> Self {
-        self.clamp = relu.then_some(Clamp { low: T::Sum::ZERO, high: T::Sum::HIGHEST });
+        self.activation = if relu { FusedActivation::of(Activation::Relu) } else { None };
         self
     }
 
@@ -289,7 +288,7 @@ impl<T: Element, const N: usize> fmt::Debug for Conv<T, N> {
             .field("window", &window_of(&self.window, self.filters.shape()))
             .field("padding_mode", &self.padding_mode)
             .field("groups", &self.groups)
-            .field("clamp", &self.clamp)
+            .field("activation", &self.activation)
             .field("ruled_out", &self.ruled_out)
             .finish_non_exhaustive()
     }

@@ -1,19 +1,16 @@
 //! A convolution as a module: which algorithm computes it, at once or as a plan.
 
-use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
 use super::algorithm::Algorithm;
-use super::epilogue::ClampedConv;
 use super::fast::{self, Fast, Parameters};
+use super::filters::{parameters, parameters_mut};
 use super::kernels::{self, Convolve, Ready};
-use super::parameters::{parameters, parameters_mut};
 use super::prepared::Prepared;
 use super::problem::Problem;
 use super::{Conv, ConvLayer, bias_of, direct, padded, reference};
-use crate::kernels::epilogue::Clamp;
-use crate::module::{Module, Operator, RunPlan, check_shape};
+use crate::module::{Module, Operator, RunInScratch, check_shape};
 use crate::simd::Level;
 use crate::tensor::{Tensor, TensorView, TensorViewMut};
 use crate::window::PaddingMode;
@@ -52,21 +49,17 @@ impl<T: Element, const N: usize> Conv<T, N> {
     /// This convolution by the fastest algorithm that may be used, or by the one that is asked for; `None` where it is best
     /// done by tap.
     pub(super) fn fast(&self, layer: &ConvLayer<N>, asked: Option<(Algorithm, Means)>) -> Result<Option<ConvPlan<T>>> {
-        let Some(problem) = Problem::new(layer, self.groups, self.padding_mode)? else { return Ok(None) };
-        self.fast_with(problem, asked, self.clamp)
+        let Some(problem) = Problem::new(layer, self.groups, self.padding_mode) else { return Ok(None) };
+        self.fast_for(problem, asked)
     }
 
-    /// The same with this clamp or without.
-    pub(super) fn fast_with(
-        &self,
-        problem: Problem,
-        asked: Option<(Algorithm, Means)>,
-        clamp: Option<Clamp<T::Sum>>,
-    ) -> Result<Option<ConvPlan<T>>> {
+    /// The same of what may be a part of it.
+    pub(super) fn fast_for(&self, problem: Problem, asked: Option<(Algorithm, Means)>) -> Result<Option<ConvPlan<T>>> {
         let Some(kernels) = kernels::of() else { return Ok(None) };
         let asked = asked.unwrap_or_else(|| (self.fastest(kernels, &problem), Means::of(&problem)));
         let bias = self.bias.as_ref().map(|bias| bias.iter().copied().collect());
-        let parameters = Parameters { weights: &self.filters, bias, clamp, prepared: &self.prepared };
+        let parameters =
+            Parameters { weights: &self.filters, bias, activation: self.activation, prepared: &self.prepared };
         Ok(kernels.fast(problem, asked, parameters)?.map(|layer| Ready { kernels, layer }))
     }
 
@@ -96,9 +89,9 @@ impl<T: Element, const N: usize> Conv<T, N> {
         };
         direct::Direct { geometry, bank: &layer.bank, groups: self.groups, weights: &weights, pixels }
             .run(&mut *output, |output| bias_of::<T>(self.bias.as_ref(), output))?;
-        if let Some(clamp) = self.clamp {
+        if let Some(activation) = self.activation {
             for sum in output {
-                *sum = clamp.apply(*sum);
+                *sum = activation.apply(*sum);
             }
         }
         Ok(())
@@ -109,25 +102,15 @@ impl<T: Element, const N: usize> Module<T, T::Sum> for Conv<T, N> {
     fn forward_into(&self, input: TensorView<'_, T>, output: TensorViewMut<'_, T::Sum>) -> Result<()> {
         let layer = self.layer(input.shape())?;
         check_shape(&layer.output.to_vec(), &output)?;
-        let mut fast = if layer.is_small() { None } else { self.fast(&layer, None)? };
-        output.write_with(&mut |output| match &mut fast {
-            Some(fast) => {
-                fast.run_into(&input, output);
-                Ok(())
-            }
+        let fast = if layer.is_small() { None } else { self.fast(&layer, None)? };
+        output.write_with(&mut |output| match &fast {
+            Some(fast) => fast.run_once(&input, output),
             None => self.by_tap(&layer, &input, output),
         })
     }
 
     fn plan(&self, input_shape: &[usize]) -> Result<Plan<T, T::Sum>> {
-        let layer = self.layer(input_shape)?;
-        match self.fast(&layer, None)? {
-            Some(mut fast) => {
-                fast.layer.take_staging()?;
-                Ok(Plan::new(input_shape, &layer.output.to_vec(), fast).of_version(&self.version))
-            }
-            None => Ok(Plan::of(self.clone(), input_shape)?.of_version(&self.version)),
-        }
+        self.plan_part(input_shape, None)
     }
 
     fn parameters(&self) -> Vec<(String, TensorView<'_, T::Sum>)> {
@@ -151,7 +134,7 @@ impl<T: Element, const N: usize> Module<T, T::Sum> for Conv<T, N> {
 
 impl<T: Element, const N: usize> Fusible<T, T::Sum> for Conv<T, N> {
     fn with_activation(&self, activation: Activation) -> Option<Box<dyn Fusible<T, T::Sum> + '_>> {
-        ClampedConv { conv: Cow::Borrowed(self), clamp: self.clamp }.and(activation)
+        Some(Box::new(self.activated(activation)?))
     }
 
     fn with_scale(
@@ -160,12 +143,12 @@ impl<T: Element, const N: usize> Fusible<T, T::Sum> for Conv<T, N> {
         output_shape: &[usize],
     ) -> Option<Box<dyn Fusible<T, T::Sum> + '_>> {
         let axis = output_shape.len().checked_sub(N + 1)?;
-        let conv = (scale.axis(output_shape.len()) == Some(axis)).then(|| self.scaled(scale)).flatten()?;
-        Some(Box::new(ClampedConv { conv: Cow::Owned(conv), clamp: None }))
+        let fits = scale.axis(output_shape.len()) == Some(axis);
+        Some(Box::new(fits.then(|| self.scaled(scale)).flatten()?))
     }
 
     fn plan_pooled(&self, input_shape: &[usize], quads: Quads) -> Option<Plan<T, T::Sum>> {
-        self.plan_pooled_with(input_shape, self.clamp, quads)
+        self.plan_with_quads(input_shape, quads)
     }
 
     fn bands(&self) -> Option<&dyn Bands<T, T::Sum>> {
@@ -179,31 +162,39 @@ impl<T: Element, const N: usize> Bands<T, T::Sum> for Conv<T, N> {
     }
 
     fn plan_band(&self, input_shape: &[usize], band: &Band) -> Result<Plan<T, T::Sum>> {
-        self.plan_with(input_shape, self.clamp, Some(band))
+        self.plan_part(input_shape, Some(band))
     }
 }
 
-/// What the plan of a convolution holds. A plan for a part of a network takes room for an output that lies otherwise than row by row
-/// only if it meets one.
+/// What the plan of a convolution holds.
 pub(super) type ConvPlan<T> = Ready<T, Fast<<T as Element>::Sum>>;
 
 impl<T: Element> ConvPlan<T> {
-    /// Computes the output as a slice in row-major order.
-    pub(super) fn run_into(&mut self, input: &TensorView<'_, T>, output: &mut [T::Sum]) {
-        self.kernels.run_into(&mut self.layer, input, output);
+    /// Computes the output as a slice in row-major order, in scratch of its own.
+    pub(super) fn run_once(&self, input: &TensorView<'_, T>, output: &mut [T::Sum]) -> Result<()> {
+        self.kernels.run_once(&self.layer, input, output)
     }
 }
 
-impl<T: Element> RunPlan<T, T::Sum> for ConvPlan<T> {
-    fn run(&mut self, input: TensorView<'_, T>, output: TensorViewMut<'_, T::Sum>) -> Result<()> {
-        self.kernels.run(&mut self.layer, &input, output)
+impl<T: Element> RunInScratch<T, T::Sum> for ConvPlan<T> {
+    fn scratch_length(&self) -> usize {
+        self.layer.scratch_length()
+    }
+
+    fn run_in(
+        &mut self,
+        input: TensorView<'_, T>,
+        output: TensorViewMut<'_, T::Sum>,
+        scratch: &mut [T::Sum],
+    ) -> Result<()> {
+        self.kernels.run(&mut self.layer, &input, output, scratch)
     }
 
     fn algorithm(&self) -> String {
         self.layer.describe()
     }
 
-    fn workspace_bytes(&self) -> usize {
-        self.layer.workspace_bytes()
+    fn own_bytes(&self) -> usize {
+        self.layer.own_bytes()
     }
 }

@@ -7,7 +7,7 @@ use ndarray::{ArrayView1, ArrayView4, Axis as ArrayAxis};
 
 use super::kernels::has_all_kernels;
 use super::packing::{Packing, Segment, Segments};
-use crate::simd::{Kernel, Lanes, Level, Simd, Vector, load, run};
+use crate::simd::{Kernel, Lanes, Level, Simd, Vector, load, run_narrow};
 use crate::window::PaddingMode;
 
 /// Packs a band.
@@ -23,7 +23,7 @@ pub(super) struct Pack<'a, A> {
 /// Packs a band with the instructions of a level.
 #[inline(never)]
 pub(super) fn pack<A: Lanes>(level: Level, pack: Pack<'_, A>) {
-    run(level, pack);
+    run_narrow(level, pack);
 }
 
 impl<A: Lanes> Kernel for Pack<'_, A> {
@@ -72,10 +72,10 @@ impl<A: Lanes> Pack<'_, A> {
     fn whole_planes<S: Simd>(mut self, simd: S, pixels: &[A]) {
         let (_, planes, rows, columns) = self.image.dim();
         let (first, [_, down, across]) = (self.first[1], self.packing.slots);
-        // A short band has rows behind the input. No output sees them, but a tile of Winograd's reads them: what stood there before
-        // would change how its sums are rounded.
+        // A short band has rows behind those that windows read. No output sees them, but a tile of Winograd's reads them: what stands
+        // there would change how its sums are rounded.
         let whole = down * across;
-        let count = whole.min((rows - first) * columns);
+        let count = whole.min((self.packing.axes[1].pixels_end() - first) * columns);
         self.each_plane(
             simd,
             #[inline(always)]
@@ -160,16 +160,18 @@ fn each_row<S: Simd, A: Lanes>(
 fn pack_row<S: Simd, A: Lanes>(simd: S, row: Row<'_, A>, across: &Segments<'_>, packed: &mut [A]) {
     for Segment { place, here, start, end, end_of_phase, pixel } in across.each() {
         let axis = across.axis;
-        if axis.mode == PaddingMode::Zeros {
+        let are_zeros = axis.mode == PaddingMode::Zeros;
+        if are_zeros {
             zeros(simd, start - here, &mut packed[here..]);
-            row.copy(simd, pixel, axis.stride, end - start, &mut packed[start..]);
-            zeros(simd, end_of_phase - end, &mut packed[end..]);
-            continue;
         }
         row.copy(simd, pixel, axis.stride, end - start, &mut packed[start..]);
-        for slot in (here..start).chain(end..end_of_phase) {
-            let pixel = axis.pixel(place + (slot - here) * axis.stride);
-            packed[slot] = pixel.map_or(A::default(), |pixel| row.pixel(pixel));
+        if are_zeros {
+            zeros(simd, end_of_phase - end, &mut packed[end..]);
+        } else {
+            for slot in (here..start).chain(end..end_of_phase) {
+                let pixel = axis.pixel(place + (slot - here) * axis.stride);
+                packed[slot] = pixel.map_or(A::default(), |pixel| row.pixel(pixel));
+            }
         }
     }
 }
@@ -269,15 +271,17 @@ impl<'a, A: Lanes> Row<'a, A> {
         match (self, stride) {
             (Self::Slice(row), 1) => copy_every::<S, A, 1>(simd, &row[first..], count, into),
             (Self::Slice(row), 2) => copy_every::<S, A, 2>(simd, &row[first..], count, into),
-            (Self::Slice(row), _) => {
-                let pixels = row[first..].iter().step_by(stride);
-                into[..count].iter_mut().zip(pixels).for_each(|(slot, pixel)| *slot = *pixel);
-            }
-            (Self::Strided(row), _) => {
-                let pixels = row.iter().skip(first).step_by(stride);
-                into[..count].iter_mut().zip(pixels).for_each(|(slot, pixel)| *slot = *pixel);
-            }
+            (Self::Slice(row), _) => copy_one_by_one(&row.into(), first, stride, &mut into[..count]),
+            (Self::Strided(row), _) => copy_one_by_one(&row, first, stride, &mut into[..count]),
         }
+    }
+}
+
+/// Copies every `stride`-th pixel from the first on, as many as there is room for.
+#[inline(never)]
+fn copy_one_by_one<A: Copy>(row: &ArrayView1<'_, A>, first: usize, stride: usize, into: &mut [A]) {
+    for (at, slot) in into.iter_mut().enumerate() {
+        *slot = row[first + at * stride];
     }
 }
 

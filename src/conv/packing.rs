@@ -47,7 +47,7 @@ struct PackedPhase {
 
 impl PackedAxis {
     /// `None` if the packed axis would be longer than can be counted.
-    fn new(axis: Axis, mode: PaddingMode, outputs: usize) -> Option<Self> {
+    pub(super) fn new(axis: Axis, mode: PaddingMode, outputs: usize) -> Option<Self> {
         let (stride, dilation) = (axis.stride(), axis.dilation());
         let mut met: Vec<_> = (0..axis.size()).take(stride).map(|tap| (tap * dilation % stride, tap)).collect();
         met.sort_unstable();
@@ -77,12 +77,13 @@ impl PackedAxis {
         self.step / self.stride
     }
 
-    fn slots(&self) -> usize {
+    /// How many slots there are.
+    pub(super) fn slots(&self) -> usize {
         self.phases.last().map_or(0, |phase| phase.slots.end)
     }
 
     /// The slot that a tap finds for the first output of the band.
-    fn slot(&self, tap: usize) -> usize {
+    pub(super) fn slot(&self, tap: usize) -> usize {
         let ahead = tap * self.axis.dilation();
         let phase = self.phases.partition_point(|phase| phase.first < ahead % self.stride);
         self.phases[phase].slots.start + ahead / self.stride
@@ -90,12 +91,17 @@ impl PackedAxis {
 
     /// The pixel that stands at a place of the padded axis. Behind the last window there are zeros: a tile reaches there, whose sums
     /// are the same to the bit for a band that has no such pixels.
-    #[inline(always)]
+    #[inline(never)]
     pub(super) fn pixel(&self, place: usize) -> Option<usize> {
         if place >= self.read {
             return None;
         }
         self.mode.source(place.cast_signed() - self.axis.before().cast_signed(), self.axis.length())
+    }
+
+    /// The place of the padded axis behind the last pixel that a window reads.
+    pub(super) fn pixels_end(&self) -> usize {
+        (self.axis.before() + self.axis.length()).min(self.read)
     }
 
     /// Calls `pack` with each slot and the pixel in it, for a band that starts with the output `first`.
@@ -111,13 +117,13 @@ impl PackedAxis {
 
     /// Whether a whole row of pixels is the packed row of a band that starts with this output.
     pub(super) fn is_the_input(&self, first: usize) -> bool {
-        first == 0 && self.stride == 1 && self.axis.before() == 0 && self.slots() == self.axis.length()
+        let length = self.axis.length();
+        (first, self.stride, self.axis.before()) == (0, 1, 0) && (self.slots(), self.pixels_end()) == (length, length)
     }
 
     /// Where the pixels of a row stand in one phase of a packed row, for a band that starts with the output `first`.
     fn segment(&self, first: usize, phase: &PackedPhase) -> Segment {
-        let (stride, before) = (self.stride, self.axis.before());
-        let pixels_end = (before + self.axis.length()).min(self.read);
+        let (stride, before, pixels_end) = (self.stride, self.axis.before(), self.pixels_end());
         let place = first * self.step + phase.first;
         let (here, end_of_phase) = (phase.slots.start, phase.slots.end);
         let start = (here + before.saturating_sub(place).div_ceil(stride)).min(end_of_phase);

@@ -17,16 +17,16 @@
 use std::sync::Arc;
 
 use super::choose;
-use super::fast::{self, Fast, Parameters};
+use super::fast::{self, Fast, Parameters, are_all_finite};
 use super::kernels::Kernels;
 use super::module::Means;
 use super::prepared::Prepared;
 use super::problem::{LITTLE_SCRATCH, Problem};
 use crate::Result;
 use crate::parallel::{PIECES, share};
-use crate::simd::{Level, has_kernels, vectorized};
-use crate::tensor::{Tensor, TensorView, filled};
-use crate::window::{Axis, AxisSpec, PaddingMode, unravel};
+use crate::simd::{Level, has_kernels, vectorized_with_kernels};
+use crate::tensor::{Tensor, TensorView, element_count, filled};
+use crate::window::{Axis, AxisSpec, PaddingMode, common_divisor, unravel};
 
 /// More convolutions than this are not worth their calls.
 const MOST_CONVOLUTIONS: usize = 64;
@@ -47,9 +47,10 @@ struct Class {
 }
 
 /// The classes of an axis of the large side.
+#[inline(never)]
 fn classes(axis: &Axis) -> Vec<Class> {
     let (stride, dilation) = (axis.stride(), axis.dilation());
-    let common = greatest_common_divisor(stride, dilation);
+    let common = common_divisor(stride, dilation);
     let (period, step) = (stride / common, dilation / common);
     let mut classes: Vec<((usize, usize), Vec<usize>)> = Vec::new();
     for tap in 0..period.min(axis.size()) {
@@ -76,10 +77,6 @@ fn classes(axis: &Axis) -> Vec<Class> {
     classes.into_iter().filter_map(class).collect()
 }
 
-fn greatest_common_divisor(one: usize, other: usize) -> usize {
-    if other == 0 { one } else { greatest_common_divisor(other, one % other) }
-}
-
 /// A transposed convolution as the convolutions see it.
 pub(super) struct Transposed<'a, T, A = T> {
     pub(super) images: usize,
@@ -101,8 +98,8 @@ struct PhaseConv<A> {
     fast: Fast<A>,
     /// Along each axis.
     classes: [Class; 3],
-    /// Its output, `[image, filter, phase, pixel]`.
-    maps: Vec<A>,
+    /// How many numbers its output is, `[image, filter, phase, pixel]`.
+    maps: usize,
 }
 
 impl<A: Kernels> PhaseConv<A> {
@@ -135,25 +132,25 @@ impl<A: Kernels> PhaseConv<A> {
         let may = |algorithm| fast::may_use(algorithm, &problem, &weights.view(), &prepared);
         let algorithm = choose::fastest::<A>(&problem, level, &may);
         let maps = problem.images * problem.groups * problem.filters;
-        let maps = filled(&[maps, problem.outputs()], A::default())?;
+        let maps = element_count::<A>(&[maps, problem.outputs()])?;
         let means = Means::of(&problem);
         let fast = Fast::new(
             problem,
             algorithm,
             means,
-            Parameters { weights: &weights, bias, clamp: None, prepared: &prepared },
+            Parameters { weights: &weights, bias, activation: None, prepared: &prepared },
         )?;
         Ok(fast.map(|fast| Self { fast, classes, maps }))
     }
 }
 
-/// The weights of one of the convolutions, `[group, filter, phase, channel, tap]`, whose taps are in the order of a convolution.
-fn weights<A: Kernels>(transposed: &Transposed<'_, A>, classes: &[Class; 3], phases: [usize; 3]) -> Result<Vec<A>> {
-    let Transposed { groups, channels, filters, axes, weights, .. } = transposed;
-    let (sizes, taps) = (axes.map(|axis| axis.size()), classes.each_ref().map(|class| class.taps));
-    let (of_filter, of_phase): (usize, usize) = (sizes.iter().product(), taps.iter().product());
-    let mut places = Vec::with_capacity(phases.iter().product::<usize>() * of_phase);
-    for phase in (0..phases.iter().product()).map(|phase| unravel(phase, phases)) {
+/// Where the taps of each phase are in a filter, `[phase, tap]`, in the order of a convolution.
+#[inline(never)]
+fn places_of_taps(sizes: [usize; 3], classes: &[Class; 3], phases: [usize; 3]) -> Vec<usize> {
+    let taps = classes.each_ref().map(|class| class.taps);
+    let [of_layer, of_phase] = [phases, taps].map(|counts| counts.iter().product::<usize>());
+    let mut places = Vec::with_capacity(of_layer * of_phase);
+    for phase in (0..of_layer).map(|phase| unravel(phase, phases)) {
         for tap in (0..of_phase).map(|tap| unravel(tap, taps)) {
             places.push((0..3).fold(0, |flat, axis| {
                 let class = &classes[axis];
@@ -162,6 +159,16 @@ fn weights<A: Kernels>(transposed: &Transposed<'_, A>, classes: &[Class; 3], pha
             }));
         }
     }
+    places
+}
+
+/// The weights of one of the convolutions, `[group, filter, phase, channel, tap]`, whose taps are in the order of a convolution.
+fn weights<A: Kernels>(transposed: &Transposed<'_, A>, classes: &[Class; 3], phases: [usize; 3]) -> Result<Vec<A>> {
+    let Transposed { groups, channels, filters, axes, weights, .. } = transposed;
+    let sizes = axes.map(|axis| axis.size());
+    let places = places_of_taps(sizes, classes, phases);
+    let of_filter = sizes.iter().product::<usize>();
+    let of_phase = classes.iter().map(|class| class.taps).product();
     let mut ordered = filled(&[*groups, *filters, places.len(), *channels], A::default())?;
     let mut next = ordered.iter_mut();
     for group in 0..*groups {
@@ -198,7 +205,7 @@ impl<A: Kernels> Phases<A> {
         let counts = by_axis.each_ref().map(Vec::len);
         let known = (1..=MOST_CONVOLUTIONS).contains(&counts.iter().product());
         // A zero around the input times an infinite weight would be a product that the definition does not have.
-        let finite = A::are_finite(&TensorView::from_slice(&[transposed.weights.len()], transposed.weights)?);
+        let finite = are_all_finite(&TensorView::from_slice(&[transposed.weights.len()], transposed.weights)?);
         if !known || !finite || !has_kernels(level) {
             return Ok(None);
         }
@@ -228,38 +235,47 @@ impl<A: Copy + Default> Phases<A> {
         format!("{}, phases: {phases}", names.join(" and "))
     }
 
-    pub(super) fn workspace_bytes(&self) -> usize {
-        let of_part = |part: &PhaseConv<A>| part.fast.workspace_bytes() + size_of_val(&part.maps[..]);
-        self.parts.iter().map(of_part).sum()
+    /// Numbers that its maps are, and the scratch of the largest of its convolutions.
+    pub(super) fn scratch_length(&self) -> usize {
+        let maps = self.parts.iter().map(|part| part.maps).fold(0, usize::saturating_add);
+        maps.saturating_add(self.parts.iter().map(|part| part.fast.scratch_length()).max().unwrap_or(0))
+    }
+
+    /// Bytes that its convolutions hold themselves.
+    pub(super) fn own_bytes(&self) -> usize {
+        self.parts.iter().map(|part| part.fast.own_bytes()).sum()
     }
 }
 
 impl<A: Kernels> Phases<A> {
     /// Computes the output in row-major order.
-    pub(super) fn run_into(&mut self, input: &TensorView<'_, A>, output: &mut [A]) {
-        for part in &mut self.parts {
-            part.fast.run_into(input, &mut part.maps);
+    pub(super) fn run_into(&self, input: &TensorView<'_, A>, output: &mut [A], scratch: &mut [A]) {
+        let (of_parts, scratch) = scratch.split_at_mut(self.parts.iter().map(|part| part.maps).sum());
+        let mut rest = &mut *of_parts;
+        for part in &self.parts {
+            let maps = rest.split_off_mut(..part.maps).unwrap_or_default();
+            part.fast.run_into(input, maps, scratch);
         }
+        let of_parts = &*of_parts;
         let map = self.axes.iter().map(Axis::length).product::<usize>();
         let together = (output.len() / map).div_ceil(PIECES * self.workers);
-        let this = &*self;
         let pieces = output.chunks_mut(together * map).enumerate();
         share(0..self.workers, pieces, |_, (piece, maps)| {
-            vectorized(
-                this.level,
+            vectorized_with_kernels(
+                self.level,
                 #[inline(always)]
                 || {
                     for (number, map) in maps.chunks_exact_mut(map).enumerate() {
-                        this.deal(piece * together + number, map);
+                        self.deal(of_parts, piece * together + number, map);
                     }
                 },
             );
         });
     }
 
-    /// Fills a map, the one of this number through all images.
+    /// Fills a map, the one of this number through all images, from those of all convolutions.
     #[inline(always)]
-    fn deal(&self, number: usize, map: &mut [A]) {
+    fn deal(&self, mut of_parts: &[A], number: usize, map: &mut [A]) {
         if let Some(background) = &self.background {
             map.fill(background[number % background.len()]);
         }
@@ -267,7 +283,8 @@ impl<A: Kernels> Phases<A> {
             let phases = part.classes.each_ref().map(|class| class.places.len());
             let pixels = part.classes.iter().map(|class| class.axis.outputs()).product::<usize>();
             let of_row = phases[2] * pixels;
-            let of_map = &part.maps[number * phases[0] * phases[1] * of_row..];
+            let of_part = of_parts.split_off(..part.maps).unwrap_or_default();
+            let of_map = &of_part[number * phases[0] * phases[1] * of_row..];
             for (phase, maps) in of_map.chunks_exact(of_row).take(phases[0] * phases[1]).enumerate() {
                 self.deal_rows(part, [phase / phases[1], phase % phases[1]], maps, map);
             }

@@ -6,13 +6,13 @@ use std::ops::Range;
 use ndarray::{ArrayView2, ArrayViewMut3, Axis as ArrayAxis, Slice};
 
 use super::algorithm::Algorithm;
-use super::fast::{Method, Piece, Settings};
-use super::kernels::Kernels;
-use super::pack::Pack;
+use super::fast::{Method, Piece, Settings, are_all_finite};
+use super::kernels::{Kernels, has_all_kernels};
+use super::pack::{Pack, pack};
 use super::packing::Packing;
 use super::pieces::Units;
 use super::problem::Problem;
-use super::rows::{Rows, RowsLayout};
+use super::rows::{self, Rows, RowsLayout};
 use super::separable::{Passes, Separable};
 use crate::kernels::panels::Aligned;
 use crate::simd::Level;
@@ -54,19 +54,22 @@ impl Planes {
         let (rows_read, columns_read) = (as_read(rows), as_read(columns));
         let room = problem.proportionate();
         let way = match algorithm {
-            Algorithm::Separable => {
+            Algorithm::Separable if const { has_all_kernels::<A>() } => {
                 PlaneWay::TwoPasses(Box::new(Passes::new::<A>(level, rows_read, columns_read, room)?))
             }
             _ => PlaneWay::OnePass(Box::new(RowsLayout::new::<A>(level, rows_read, columns_read, room)?)),
         };
         let copied = |axis: Axis| {
             let (before, after) = if padded { (axis.before(), axis.after()) } else { (0, 0) };
-            let each = AxisSpec { axis: 0, length: axis.length(), size: 1, stride: 1, dilation: 1 };
-            each.with_outputs(before, after, as_read(axis).length())
+            AxisSpec { axis: 0, length: axis.length(), size: 1, stride: 1, dilation: 1 }.with_outputs(
+                before,
+                after,
+                as_read(axis).length(),
+            )
         };
         let copy = Problem { axes: [point, copied(rows), copied(columns)], ..problem.clone() };
         let copying = Packing::new(&copy, copy.output_size())?;
-        let planes = Self { way, finite: A::are_finite(weights), copying, padded };
+        let planes = Self { way, finite: are_all_finite(weights), copying, padded };
         let scratch = planes.kernel_scratch().checked_add(planes.copying.volume())?;
         (scratch <= room).then_some(planes)
     }
@@ -103,9 +106,12 @@ impl Planes {
             scratch,
         };
         match &self.way {
-            PlaneWay::OnePass(layout) => A::rows(layout.level(), rows(layout)),
+            PlaneWay::OnePass(layout) => rows::compute(layout.level(), rows(layout)),
+            PlaneWay::TwoPasses(_) if const { !has_all_kernels::<A>() } => {
+                unreachable!("these numbers have no such kernel")
+            }
             PlaneWay::TwoPasses(passes) => {
-                A::separable(passes.level(), Separable { passes, rows: rows(passes.along_columns()) });
+                Separable { passes, rows: rows(passes.along_columns()) }.compute();
             }
         }
     }
@@ -157,7 +163,7 @@ impl Planes {
     /// A plane row by row, with its padding where that is not zeros.
     fn copy<'a, A: Kernels>(&self, level: Level, plane: &ArrayView2<'_, A>, copy: &'a mut [A]) -> &'a [A] {
         let image = plane.view().insert_axis(ArrayAxis(0)).insert_axis(ArrayAxis(0));
-        A::pack(level, Pack { packing: &self.copying, image, first: [0; 3], packed: &mut *copy });
+        pack(level, Pack { packing: &self.copying, image, first: [0; 3], packed: &mut *copy });
         copy
     }
 }

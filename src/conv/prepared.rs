@@ -23,9 +23,11 @@ impl Order {
     }
 }
 
-/// The orders that have been asked for.
+/// The orders that have been asked for, shared by all layers with the same weights.
 #[derive(Debug)]
-pub(super) struct Prepared<A>(Mutex<Vec<(Order, Arc<Aligned<A>>)>>);
+pub(super) struct Prepared<A>(Arc<Mutex<Known<A>>>);
+
+type Known<A> = Vec<(Order, Arc<Aligned<A>>)>;
 
 impl<A> Prepared<A> {
     pub(super) fn get_or(&self, order: Order, prepare: impl FnOnce() -> Aligned<A>) -> Arc<Aligned<A>> {
@@ -39,20 +41,20 @@ impl<A> Prepared<A> {
     }
 
     /// Whatever panicked, the list is whole: it is only ever pushed to.
-    fn lock(&self) -> MutexGuard<'_, Vec<(Order, Arc<Aligned<A>>)>> {
+    fn lock(&self) -> MutexGuard<'_, Known<A>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<A> Default for Prepared<A> {
     fn default() -> Self {
-        Self(Mutex::default())
+        Self(Arc::default())
     }
 }
 
 impl<A> Clone for Prepared<A> {
     fn clone(&self) -> Self {
-        Self(Mutex::new(self.lock().clone()))
+        Self(self.0.clone())
     }
 }
 

@@ -1,8 +1,8 @@
 //! A layer as the fast algorithms see it: three spatial axes.
 
 use super::ConvLayer;
-use crate::window::{Axis, AxisSpec, PaddingMode};
-use crate::{Quads, Result};
+use crate::Quads;
+use crate::window::{Axis, PaddingMode};
 
 /// Scratch of so many numbers is in proportion to any layer.
 pub(super) const LITTLE_SCRATCH: usize = 1 << 16;
@@ -30,20 +30,16 @@ const MOST_OUTPUTS: u64 = 1 << 47;
 impl Problem {
     /// `None` for layers with more spatial axes, with nothing to compute or to compute it from, or with an output that cannot exist: not
     /// even a band of that should be laid down.
-    pub(super) fn new<const N: usize>(layer: &ConvLayer<N>, groups: usize, mode: PaddingMode) -> Result<Option<Self>> {
+    pub(super) fn new<const N: usize>(layer: &ConvLayer<N>, groups: usize, mode: PaddingMode) -> Option<Self> {
         let images = layer.output.batch.unwrap_or(1);
         let (channels, filters) = (layer.bank.inputs, layer.bank.outputs / groups);
         let outputs = layer.output.to_vec().into_iter().fold(1, usize::saturating_mul);
         let is_impossible = outputs as u64 > MOST_OUTPUTS.min(isize::MAX as u64);
-        if N > 3 || images == 0 || channels == 0 || filters == 0 || is_impossible {
-            return Ok(None);
+        if images == 0 || channels == 0 || filters == 0 || is_impossible {
+            return None;
         }
-        let point = AxisSpec { axis: 0, length: 1, size: 1, stride: 1, dilation: 1 }.with_padding(0, 0, false)?;
-        let mut axes = [point; 3];
-        for (axis, of_layer) in axes[3 - N..].iter_mut().zip(layer.geometry.axes()) {
-            *axis = of_layer.without_idle_steps();
-        }
-        Ok(Some(Self { images, groups, channels, filters, axes, spatial_axes: N, mode, quads: None }))
+        let axes = layer.geometry.in_three()?.map(Axis::without_idle_steps);
+        Some(Self { images, groups, channels, filters, axes, spatial_axes: N, mode, quads: None })
     }
 
     pub(super) fn input_size(&self) -> [usize; 3] {

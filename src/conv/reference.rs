@@ -76,8 +76,8 @@ pub(super) fn write<T: Element, const N: usize>(
                 *out = T::add_product(*out, pixel, weight);
             }
         }
-        if let Some(clamp) = conv.clamp {
-            *out = clamp.apply(*out);
+        if let Some(activation) = conv.activation {
+            *out = activation.apply(*out);
         }
     }
 }

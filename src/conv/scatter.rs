@@ -19,7 +19,10 @@ pub(super) struct Scattered<T: Element, const N: usize> {
 impl<T: Element, const N: usize> RunPlan<T, T::Sum> for Scattered<T, N> {
     fn run(&mut self, input: TensorView<'_, T>, output: TensorViewMut<'_, T::Sum>) -> Result<()> {
         let Self { module, layer, weights, staging } = self;
-        staging.run(&input, output, &mut |pixels, output| module.scatter(layer, pixels, weights, output))
+        staging.run(&input, output, &mut |pixels, output| {
+            module.scatter(layer, pixels, weights, output);
+            Ok(())
+        })
     }
 
     fn algorithm(&self) -> String {

@@ -10,11 +10,11 @@
 
 use ndarray::ArrayViewMut3;
 
-use super::rows::{Rows, RowsLayout};
+use super::rows::{self, Rows, RowsLayout};
 use crate::Float;
 use crate::kernels::epilogue::Epilogue;
-use crate::simd::{Kernel, Lanes, Level, Simd, run};
-use crate::window::{Axis, AxisSpec};
+use crate::simd::{Lanes, Level};
+use crate::window::{Axis, common_divisor};
 
 /// The columns and rows that filters `[filter, row, column]` are the products of, as `[filter, column, row]`; `None` unless
 /// all are products.
@@ -141,10 +141,6 @@ fn integer_factors(integers: &[i64], columns: usize, pivot: [usize; 2]) -> Optio
     Some((column, row))
 }
 
-fn common_divisor(one: u64, other: u64) -> u64 {
-    if other == 0 { one } else { common_divisor(other, one % other) }
-}
-
 /// How planes of one geometry are computed.
 #[derive(Debug, Clone)]
 pub(super) struct Passes {
@@ -162,11 +158,12 @@ pub(super) struct Passes {
 impl Passes {
     /// `None` if there would be more than `room` numbers in between, or in a patch.
     pub(super) fn new<A: Lanes>(level: Level, rows: Axis, columns: Axis, room: usize) -> Option<Self> {
-        let along_columns = RowsLayout::at::<A>(level, rows, still(columns.length()), room)?;
+        let along_columns = RowsLayout::at::<A>(level, rows, Axis::still(columns.length()), room)?;
         let block = along_columns.block();
-        let along_rows = RowsLayout::at::<A>(level, still(block), columns, room)?;
-        let between = block.checked_mul(columns.length())?.checked_add(along_rows.scratch_length())?;
-        let between = between.checked_add(along_columns.scratch_length())?.checked_add(columns.before())?;
+        let along_rows = RowsLayout::at::<A>(level, Axis::still(block), columns, room)?;
+        // As much as lies under a block, so that it is read where it stands.
+        let between = block.checked_mul(columns.length())?.max(along_rows.scratch_length());
+        let between = between.checked_add(columns.before())?;
         (between <= room).then_some(Self {
             columns: along_columns,
             rows: along_rows,
@@ -175,11 +172,6 @@ impl Passes {
             sizes: [rows.size(), columns.size()],
             level,
         })
-    }
-
-    /// The level to run kernels at.
-    pub(super) fn level(&self) -> Level {
-        self.level
     }
 
     /// How much scratch a kernel needs.
@@ -193,29 +185,17 @@ impl Passes {
     }
 }
 
-/// An axis along which nothing happens.
-fn still(length: usize) -> Axis {
-    AxisSpec { axis: 0, length, size: 1, stride: 1, dilation: 1 }.with_outputs(0, 0, length)
-}
-
 /// Computes planes, or a band of each, in two passes: `rows` has the [`factors`] of the filters for weights.
 pub(super) struct Separable<'a, A> {
     pub(super) passes: &'a Passes,
     pub(super) rows: Rows<'a, A>,
 }
 
-/// Computes both passes with the instructions of a level.
-#[inline(never)]
-pub(super) fn compute<A: Lanes>(level: Level, separable: Separable<'_, A>) {
-    run(level, separable);
-}
-
-impl<A: Lanes> Kernel for Separable<'_, A> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
+impl<A: Lanes> Separable<'_, A> {
+    /// Computes both passes, block by block.
+    pub(super) fn compute(self) {
         let Self { passes, rows } = self;
+        let level = passes.level;
         let Rows { pixels, first_pixel, weights, filters_of_a_channel, finish, band, mut output, scratch, .. } = rows;
         let (columns, plane) = (passes.rows.outputs(), passes.columns.plane());
         let (between, scratch) = scratch.split_at_mut(passes.between);
@@ -237,12 +217,12 @@ impl<A: Lanes> Kernel for Separable<'_, A> {
                     weights: column,
                     finite: true,
                     filters_of_a_channel: 1,
-                    finish: Epilogue { bias: None, clamp: None, quads: None },
+                    finish: Epilogue { bias: None, activation: None, quads: None },
                     band: first..first + block,
                     output: as_map(&mut slots[..block * width], width),
                     scratch: &mut *scratch,
                 };
-                down.run(simd);
+                rows::compute(level, down);
                 let across = Rows {
                     layout: &passes.rows,
                     pixels: &*between,
@@ -255,7 +235,7 @@ impl<A: Lanes> Kernel for Separable<'_, A> {
                     output: as_map(&mut map[done * columns..][..block * columns], columns),
                     scratch: &mut *scratch,
                 };
-                across.run(simd);
+                rows::compute(level, across);
                 done += block;
             }
         }
@@ -263,7 +243,6 @@ impl<A: Lanes> Kernel for Separable<'_, A> {
 }
 
 /// Rows of a map of one filter.
-#[inline(always)]
 fn as_map<A>(numbers: &mut [A], columns: usize) -> ArrayViewMut3<'_, A> {
     let shape = (1, numbers.len() / columns, columns);
     ArrayViewMut3::from_shape(shape, numbers).expect("whole rows were cut")

@@ -2,6 +2,7 @@
 
 mod cases;
 mod choices;
+mod fused;
 mod memory;
 
 use ndarray::{Array, ArrayD, Axis, IxDyn, Slice};
@@ -27,7 +28,7 @@ const CASES: u32 = if cfg!(debug_assertions) { 1 } else { 60 };
 impl<const N: usize> Case<N> {
     /// What each fast algorithm gives at each level, and that it is the same to the bit for one, two and three threads, the
     /// odd ones from an input whose channels have gaps between them.
-    fn each_way<T: Float + Kernels>(
+    fn each_way<T: Kernels>(
         &self,
         conv: &Conv<T, N>,
         input: &TensorView<'_, T>,
@@ -46,14 +47,16 @@ impl<const N: usize> Case<N> {
                 let mut first: Option<Tensor<T>> = None;
                 for threads in 1..=3 {
                     let means = Means { level, threads };
-                    let Some(mut fast) = conv.fast(&layer, Some((algorithm, means))).expect("the case is small") else {
+                    let Some(fast) = conv.fast(&layer, Some((algorithm, means))).expect("the case is small") else {
                         continue;
                     };
                     // Nothing may be left of what was there before, in the output or in the workspace.
                     output.view_mut().map_in_place(|sum| *sum = T::HIGHEST);
-                    fast.run_into(
+                    let mut scratch = vec![T::HIGHEST; fast.layer.scratch_length()];
+                    fast.layer.run_into(
                         &(&inputs[threads % 2]).into(),
                         output.as_array_mut().as_slice_mut().expect("a fresh tensor is in order"),
+                        &mut scratch,
                     );
                     match &first {
                         None => check(algorithm, &output),
@@ -67,7 +70,7 @@ impl<const N: usize> Case<N> {
 
     /// Held against the reference in `f64`: the errors by the size of the sums, or by that which sums of such products have where
     /// they do not happen to cancel out.
-    fn check_with<T: Float + Kernels>(&self, direct: f64, winograd: f64) {
+    fn check_with<T: Kernels>(&self, direct: f64, winograd: f64) {
         let float = |number| T::from_f64(number);
         let input = numbers(&self.input_shape(), self.seed).mapv(float);
         let exact = |number: T| number.to_f64().expect("every float has an f64");
@@ -102,6 +105,7 @@ fn check<const N: usize>(case: &Case<N>) {
     let [single, double] = [f64::from(f32::EPSILON), f64::EPSILON].map(|unit| unit / 2.0);
     case.check_with::<f32>((3.0 + terms.sqrt()) * single, 50.0 * single);
     case.check_with::<f64>((4.0 + 1.5 * terms.sqrt()) * double, 50.0 * double);
+    case.check_fused();
 }
 
 /// That an algorithm computes a layer at every level.
@@ -146,7 +150,7 @@ proptest! {
         let layer = conv.layer(&case.input_shape());
         prop_assume!(layer.is_ok());
         let layer = layer.expect("it is");
-        let problem = Problem::new(&layer, 1, case.mode).expect("it is small").expect("it has two axes");
+        let problem = Problem::new(&layer, 1, case.mode).expect("it has two axes");
         prop_assume!(Algorithm::Zones.suits(&problem));
         assert_runs(&conv, &layer, Algorithm::Zones);
         check(&case);
@@ -184,7 +188,7 @@ fn few_filters_read_pixels_where_they_lie() {
     let layer = |[channels, filters, side]: [usize; 3], padding: usize| {
         let conv = Conv::<f32, 2>::new(ArrayD::zeros(IxDyn(&[filters, channels, 1, 1]))).padding(padding);
         let layer = conv.layer(&[1, channels, side, side]).expect("the layer fits");
-        Problem::new(&layer, 1, PaddingMode::Zeros).expect("it is small").expect("it has two axes")
+        Problem::new(&layer, 1, PaddingMode::Zeros).expect("it has two axes")
     };
     for (sizes, algorithm) in [([384, 64, 14], Algorithm::Channels), ([64, 3, 27], Algorithm::Pixels)] {
         for level in kernel_levels() {
@@ -215,7 +219,7 @@ fn pooled<T: Float>(maps: &ArrayD<T>, quads: Quads) -> ArrayD<T> {
 impl Case<2> {
     /// That tiles which are pooled before they are stored give what is pooled afterwards, to the bit, at every level and with one
     /// to three threads. Returns whether there are any.
-    fn check_quads<T: Float + Kernels>(&self, algorithm: Algorithm) -> bool {
+    fn check_quads<T: Kernels>(&self, algorithm: Algorithm) -> bool {
         let float = |number| T::from_f64(number);
         let mut input = numbers(&self.input_shape(), self.seed).mapv(float);
         if self.seed.is_multiple_of(3) {
@@ -224,8 +228,7 @@ impl Case<2> {
         }
         let conv = self.conv(float, float);
         let layer = conv.layer(input.shape()).expect("the case fits");
-        let problem =
-            Problem::new(&layer, self.groups, self.mode).expect("the case is small").expect("it has two axes");
+        let problem = Problem::new(&layer, self.groups, self.mode).expect("it has two axes");
         if problem.output_size()[1..].iter().any(|&outputs| outputs < 2) {
             return false;
         }
@@ -242,10 +245,11 @@ impl Case<2> {
                         let [_, rows, columns] = problem.stored_size();
                         let shape = [self.images, self.groups * self.filters, rows, columns];
                         let asked = Some((algorithm, Means { level, threads }));
-                        let fast = conv.fast_with(problem, asked, conv.clamp).expect("the case is small");
+                        let fast = conv.fast_for(problem, asked).expect("the case is small");
                         let mut output = ArrayD::from_elem(IxDyn(&shape), T::HIGHEST);
                         let slice = output.as_slice_mut().expect("a fresh array is in order");
-                        fast.expect("there is a kernel").run_into(&(&input).into(), slice);
+                        let fast = fast.expect("there is a kernel");
+                        fast.run_once(&(&input).into(), slice).expect("the case is small");
                         output
                     };
                     let (found, expected) = (run(Some(quads)), pooled(&run(None), quads));

@@ -2,15 +2,14 @@
 
 use std::fmt;
 
-use super::filters::Bank;
+use super::filters::{Bank, parameters, parameters_mut};
 use super::kernels::{self, Ready};
-use super::parameters::{parameters, parameters_mut};
 use super::phases::{Phases, Transposed};
 use super::scatter::Scattered;
 use super::{SMALL, window_of};
-use crate::module::{Module, Operator, RunPlan, Version, check_shape};
-use crate::tensor::{MapShape, Tensor, TensorView, TensorViewMut, element_count, filled};
-use crate::window::{AxisSpec, Geometry, Window, try_map_axes};
+use crate::module::{Module, Operator, RunInScratch, Version, check_shape};
+use crate::tensor::{MapShape, Ordered, Tensor, TensorView, TensorViewMut, element_count, filled, fits_memory};
+use crate::window::{Geometry, Window, try_map_axes};
 use crate::{Element, Error, IntoPadding, IntoPerAxis, IntoTensor, Plan, Result};
 
 /// A transposed convolution over one spatial axis, of a signal: [`ConvTranspose`], whose methods give its parameters.
@@ -255,9 +254,10 @@ impl<T: Element, const N: usize> Module<T, T::Sum> for ConvTranspose<T, N> {
         let layer = self.layer(input.shape())?;
         check_shape(&layer.output.to_vec(), &output)?;
         let phases = if layer.is_small() { None } else { self.phases(&layer)? };
-        if let Some(Ready { kernels, layer: mut phases }) = phases {
+        if let Some(Ready { kernels, layer: phases }) = phases {
             return output.write_with(&mut |output| {
-                kernels.run_phases(&mut phases, &input, output);
+                let mut scratch = filled(&[phases.scratch_length()], T::Sum::ZERO)?;
+                kernels.run_phases(&phases, &input, output, &mut scratch);
                 Ok(())
             });
         }
@@ -272,15 +272,16 @@ impl<T: Element, const N: usize> Module<T, T::Sum> for ConvTranspose<T, N> {
     fn plan(&self, input_shape: &[usize]) -> Result<Plan<T, T::Sum>> {
         let layer = self.layer(input_shape)?;
         let shape = layer.output.to_vec();
-        // First, so that an output that no memory holds is refused before maps of its phases are taken.
-        let staging = filled(&shape, T::Sum::ZERO)?;
+        // Before phases are listed for an output that cannot be.
+        fits_memory::<T::Sum>(&shape)?;
         let phases = if layer.is_small() { None } else { self.phases(&layer)? };
         let Some(phases) = phases else {
             let weights = self.filters.view().contiguous()?.into();
             let scattered = Scattered::new(self.clone(), layer, weights);
             return Ok(Plan::new(input_shape, &shape, scattered).of_version(&self.version));
         };
-        Ok(Plan::new(input_shape, &shape, TransposePlan::<T> { phases, staging }).of_version(&self.version))
+        let planned = TransposePlan::<T> { phases, room: Ordered::default() };
+        Ok(Plan::in_scratch(input_shape, &shape, planned)?.of_version(&self.version))
     }
 
     fn parameters(&self) -> Vec<(String, TensorView<'_, T::Sum>)> {
@@ -300,34 +301,39 @@ impl<T: Element, const N: usize> Module<T, T::Sum> for ConvTranspose<T, N> {
 /// What the plan of a transposed convolution holds.
 struct TransposePlan<T: Element> {
     phases: Ready<T, Phases<T::Sum>>,
-    /// Room for an output that lies otherwise than row by row.
-    staging: Vec<T::Sum>,
+    room: Ordered<T::Sum>,
 }
 
 impl<T: Element> Clone for TransposePlan<T> {
     fn clone(&self) -> Self {
-        Self { phases: self.phases.clone(), staging: self.staging.clone() }
+        Self { phases: self.phases.clone(), room: Ordered::default() }
     }
 }
 
-impl<T: Element> RunPlan<T, T::Sum> for TransposePlan<T> {
-    fn run(&mut self, input: TensorView<'_, T>, mut output: TensorViewMut<'_, T::Sum>) -> Result<()> {
-        let Ready { kernels, layer: phases } = &mut self.phases;
-        if let Some(output) = output.as_slice_mut() {
-            kernels.run_phases(phases, &input, output);
-            return Ok(());
-        }
-        kernels.run_phases(phases, &input, &mut self.staging);
-        output.assign_elements(&self.staging);
-        Ok(())
+impl<T: Element> RunInScratch<T, T::Sum> for TransposePlan<T> {
+    fn scratch_length(&self) -> usize {
+        self.phases.layer.scratch_length()
+    }
+
+    fn run_in(
+        &mut self,
+        input: TensorView<'_, T>,
+        output: TensorViewMut<'_, T::Sum>,
+        scratch: &mut [T::Sum],
+    ) -> Result<()> {
+        let Ready { kernels, layer: phases } = &self.phases;
+        self.room.write(output, &mut |output| {
+            kernels.run_phases(phases, &input, output, scratch);
+            Ok(())
+        })
     }
 
     fn algorithm(&self) -> String {
         self.phases.layer.describe()
     }
 
-    fn workspace_bytes(&self) -> usize {
-        self.phases.layer.workspace_bytes() + size_of_val(&self.staging[..])
+    fn own_bytes(&self) -> usize {
+        self.phases.layer.own_bytes() + self.room.bytes()
     }
 }
 
@@ -344,13 +350,9 @@ impl<T: Element, const N: usize> ConvTranspose<T, N> {
     fn phases(&self, layer: &TransposeLayer<N>) -> Result<Option<Ready<T, Phases<T::Sum>>>> {
         let TransposeLayer { bank, geometry, output } = layer;
         let images = output.batch.unwrap_or(1);
-        let Some(kernels) = kernels::of::<T>().filter(|_| N <= 3 && images * bank.inputs * bank.outputs > 0) else {
-            return Ok(None);
-        };
+        let kernels = kernels::of::<T>().filter(|_| images * bank.inputs * bank.outputs > 0);
+        let (Some(kernels), Some(axes)) = (kernels, geometry.in_three()) else { return Ok(None) };
         let weights = &self.filters.view().contiguous()?;
-        let point = AxisSpec { axis: 0, length: 1, size: 1, stride: 1, dilation: 1 }.with_padding(0, 0, false)?;
-        let mut axes = [point; 3];
-        axes[3 - N..].copy_from_slice(geometry.axes());
         let phases = kernels.phases(&Transposed {
             images,
             groups: self.groups,

@@ -13,7 +13,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use ndarray::{ArrayViewMut5, Axis as ArrayAxis, Slice};
+use ndarray::{ArrayViewMut1, ArrayViewMut5, Axis as ArrayAxis, Slice};
 
 use super::choose;
 use super::fast::{self, Method, Piece, Settings};
@@ -206,7 +206,8 @@ impl<A: Kernels> Method<A> for Zones<A> {
                         input,
                         filters: filters.clone(),
                         outputs: 0..size[zone.problem.band_axis()],
-                        output: ArrayViewMut5::from_shape((images, count, depth, height, width), &mut *maps)
+                        output: ArrayViewMut1::from(&mut *maps)
+                            .into_shape_with_order((images, count, depth, height, width))
                             .expect("there are so many"),
                         scratch,
                     },

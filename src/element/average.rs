@@ -125,5 +125,5 @@ pub(crate) fn pairwise_sum<T: Float>(pixels: &[T], term: &impl Fn(T) -> T) -> T 
     lanes.iter().copied().chain(rest.iter().map(|&pixel| term(pixel))).fold(T::ZERO, |sum, next| sum + next)
 }
 
-integer_totals!(u8 of i32 i64, i8 of i32 i64, i16 of i32 i64, i32 of i64 i128, i64 of i128 i128,);
+integer_totals!(u8 of i32 i64, i8 of i32 i64, i16 of i32 i64, u16 of u32 i64, i32 of i64 i128, i64 of i128 i128,);
 float_totals!(f32 f64);

@@ -10,15 +10,17 @@ use crate::kernels::elementwise::ElementwiseKernels;
 use crate::kernels::maps::MapKernels;
 use crate::kernels::pool::hosts::Number;
 use crate::simd::Pixel;
+use crate::terms::each_integer;
 use average::Averaged;
 pub(crate) use average::pairwise_sum;
 
-/// A pixel, a weight or a sum: `f32`, `f64`, `i8`, `u8`, `i16`, `i32` or `i64`.
+/// A pixel, a weight or a sum: `f32`, `f64`, `i8`, `u8`, `i16`, `u16`, `i32` or `i64`.
 ///
 /// | pixels and filters | a convolution gives | arithmetic |
 /// | --- | --- | --- |
 /// | `f32`, `f64` | the same | IEEE 754 |
 /// | `i8`, `u8`, `i16` | `i32` | exact, wrapping at the ends of `i32` |
+/// | `u16` | `i64`, as one product may be beyond `i32` | exact, wrapping at the ends of `i64` |
 /// | `i32`, `i64` | the same | wrapping |
 ///
 /// The trait is sealed: no other type can implement it.
@@ -108,20 +110,20 @@ pub trait Float: Element<Sum = Self> + num_traits::Float {
     fn from_f64(value: f64) -> Self;
 }
 
-/// Something for each type of elements, as their kernels: code for every element finds it by the type, and an element need not know of
-/// what it is computed by.
-pub trait Family {
-    /// What there is for a type.
-    type Of<T: Element>;
+macro_rules! family {
+    ($($number:ident)*) => {
+        /// Something for each type of elements, as their kernels: code for every element finds it by the type, and an element need not know
+        /// of what it is computed by.
+        pub trait Family {
+            /// What there is for a type.
+            type Of<T: Element>;
 
-    fn f32() -> Self::Of<f32>;
-    fn f64() -> Self::Of<f64>;
-    fn i8() -> Self::Of<i8>;
-    fn u8() -> Self::Of<u8>;
-    fn i16() -> Self::Of<i16>;
-    fn i32() -> Self::Of<i32>;
-    fn i64() -> Self::Of<i64>;
+            $(fn $number() -> Self::Of<$number>;)*
+        }
+    };
 }
+
+each_integer!(family: f32 f64);
 
 mod sealed {
     pub trait Sealed {}
@@ -244,5 +246,5 @@ macro_rules! floats {
     )*};
 }
 
-integers!(i8 => i32, u8 => i32, i16 => i32, i32 => i32, i64 => i64);
+integers!(i8 => i32, u8 => i32, i16 => i32, u16 => i64, i32 => i32, i64 => i64);
 floats!(f32, f64);

@@ -98,6 +98,11 @@ impl<T: Element> Group<'_, T> {
         let axes = whole.axes();
         let batches = self.shapes.map(|shape| shape[0]);
         let batched = axes == [2; 3] && batches == [batches[0]; 3];
+        // A scale knows its channels by their places in the whole map.
+        let cuts = |axis: usize| axis == axes[1] || batched && axis == 0;
+        if self.functions.iter().filter_map(|function| function.channel_axis(self.shapes[1].len())).any(cuts) {
+            return None;
+        }
         let images = if batched { batches[0] } else { 1 };
 
         let bytes = Bytes {

@@ -12,9 +12,10 @@ use std::ops::Range;
 
 use super::cut::{Cut, Pair};
 use super::in_place::{InPlace, apply_all};
-use crate::module::{RunPlan, with_axis};
+use super::memory::ALIGNMENT;
+use crate::module::{RunInScratch, with_axis};
 use crate::parallel::{BatchPart, alone, share, threads};
-use crate::tensor::{TensorView, TensorViewMut, filled};
+use crate::tensor::{TensorView, TensorViewMut, element_count};
 use crate::{Band, Bands, Element, Plan, Result};
 
 /// Two modules that may be computed together.
@@ -49,8 +50,8 @@ pub(super) fn plan<T: Element>(group: &Group<'_, T>) -> Option<Fusion<T>> {
     Some(Fusion {
         algorithms: fused.algorithms(),
         bands: fused.bands(),
-        rows_bytes: fused.workers.iter().map(|worker| worker.rows.len() * size_of::<T>()).sum(),
-        plan: Plan::new(group.shapes[0], group.shapes[2], fused),
+        rows_bytes: fused.workers.len() * fused.work.map_length * size_of::<T>(),
+        plan: Plan::in_scratch(group.shapes[0], group.shapes[2], fused).ok()?,
     })
 }
 
@@ -71,6 +72,10 @@ struct FusedWork<T: Element> {
     functions: Vec<InPlace<T>>,
     /// Whether workers share out the bands, of every image, rather than the groups of images.
     by_rows: bool,
+    /// How many numbers the rows of the map are, at most.
+    map_length: usize,
+    /// Numbers of scratch for each worker: the rows of the map, and what a plan computes in.
+    of_worker: usize,
 }
 
 /// What one thread computes with.
@@ -78,8 +83,6 @@ struct FusedWork<T: Element> {
 struct FusedWorker<T: Element> {
     /// For groups of the least number of images and of one more, for each kind of band.
     plans: Vec<Vec<[Plan<T>; 2]>>,
-    /// The rows of the map.
-    rows: Vec<T>,
     result: Result<()>,
 }
 
@@ -106,17 +109,26 @@ impl<T: Element> Fused<T> {
         };
         let plans: Vec<_> = counts.map(of_count).collect::<Option<_>>()?;
         let length = |[first, _]: &[Plan<T>; 2]| first.output_shape().iter().product();
-        let longest = plans.iter().flatten().map(length).max().unwrap_or(0);
+        let map_length = plans.iter().flatten().map(length).max().unwrap_or(0);
+        let scratch = plans.iter().flatten().flatten().map(Plan::scratch_length).max().unwrap_or(0);
+        // Seldom do two workers write to one line of the cache.
+        let of_worker = map_length.checked_add(scratch)?.checked_next_multiple_of(ALIGNMENT)?.max(ALIGNMENT);
 
         let largest = |units: usize| units.div_ceil(threads.min(units)) as f64 / units as f64;
         let by_rows = largest(cut.bands.len()) < largest(cut.images.len());
-        let work = FusedWork { cut, kinds, part: BatchPart::here(), functions: group.functions.clone(), by_rows };
-        // Rows are not cloned, which aborts where there is no memory for them.
-        let worker = |_| {
-            Some(FusedWorker { plans: plans.clone(), rows: filled(&[longest], T::default()).ok()?, result: Ok(()) })
+        let work = FusedWork {
+            cut,
+            kinds,
+            part: BatchPart::here(),
+            functions: group.functions.clone(),
+            by_rows,
+            map_length,
+            of_worker,
         };
-        let workers = (0..threads.min(work.units())).map(worker).collect::<Option<Vec<_>>>()?;
-        Some(Self { work, workers })
+        let count = threads.min(work.units());
+        element_count::<T>(&[count, of_worker]).ok()?;
+        let worker = FusedWorker { plans, result: Ok(()) };
+        Some(Self { work, workers: vec![worker; count] })
     }
 }
 
@@ -151,7 +163,8 @@ impl<T: Element> Group<'_, T> {
             let plan = alone(part, || if whole { module.plan(input) } else { module.plan_band(input, band) }).ok()?;
             (plan.input_shape() == band.input_shape(input) && plan.output_shape() == given).then_some(plan)
         };
-        Some([plan(self.first, &pair.first, &input, &map)?, plan(self.last, &pair.last, &map, &output)?])
+        let plans = [plan(self.first, &pair.first, &input, &map)?, plan(self.last, &pair.last, &map, &output)?];
+        Some(plans.map(Plan::without_scratch))
     }
 }
 
@@ -213,7 +226,7 @@ impl<T: Element> FusedWork<T> {
     /// Computes a piece.
     fn compute(
         &self,
-        worker: &mut FusedWorker<T>,
+        (worker, scratch): (&mut FusedWorker<T>, &mut [T]),
         piece: usize,
         input: &TensorView<'_, T>,
         mut output: TensorViewMut<'_, T>,
@@ -224,7 +237,8 @@ impl<T: Element> FusedWork<T> {
             false => (piece..piece + 1, 0..self.cut.bands.len(), (start, 0)),
         };
         for images in &self.cut.images[groups] {
-            let mut compute = |band| self.compute_band(worker, images, band, first, input, output.view_mut());
+            let mut compute =
+                |band| self.compute_band((worker, scratch), images, band, first, input, output.view_mut());
             // A module that has no plan of its own plans now.
             alone(self.part_of(images), || bands.clone().try_for_each(&mut compute))?;
         }
@@ -243,7 +257,7 @@ impl<T: Element> FusedWork<T> {
     /// Computes a band of some images, into an output that begins with this image and row.
     fn compute_band(
         &self,
-        worker: &mut FusedWorker<T>,
+        (worker, scratch): (&mut FusedWorker<T>, &mut [T]),
         images: &Range<usize>,
         band: usize,
         (first_image, first_row): (usize, usize),
@@ -264,20 +278,26 @@ impl<T: Element> FusedWork<T> {
         }
         let shape = first_plan.output_shape();
         let length = shape.iter().product();
-        let mut map = TensorViewMut::from_slice(shape, &mut worker.rows[..length])?;
-        first_plan.run(input, map.view_mut())?;
+        let (map, scratch) = scratch.split_at_mut(self.map_length);
+        let mut map = TensorViewMut::from_slice(shape, &mut map[..length])?;
+        first_plan.run_in(input, map.view_mut(), scratch)?;
         apply_all(&self.functions, map.view_mut());
         let rows = self.cut.bands[band].rows_between();
-        last_plan.run(map.view().part(last.input_axis, rows), output)
+        last_plan.run_in(map.view().part(last.input_axis, rows), output, scratch)
     }
 }
 
-impl<T: Element> RunPlan<T> for Fused<T> {
-    fn run(&mut self, input: TensorView<'_, T>, mut output: TensorViewMut<'_, T>) -> Result<()> {
+impl<T: Element> RunInScratch<T> for Fused<T> {
+    fn scratch_length(&self) -> usize {
+        self.workers.len() * self.work.of_worker
+    }
+
+    fn run_in(&mut self, input: TensorView<'_, T>, mut output: TensorViewMut<'_, T>, scratch: &mut [T]) -> Result<()> {
         let Self { work, workers } = self;
-        share(workers.iter_mut(), work.pieces(output.view_mut()), |worker, (piece, output)| {
+        let workers = workers.iter_mut().zip(scratch.chunks_exact_mut(work.of_worker));
+        share(workers, work.pieces(output.view_mut()), |(worker, scratch), (piece, output)| {
             if worker.result.is_ok() {
-                worker.result = work.compute(worker, piece, &input, output);
+                worker.result = work.compute((worker, scratch), piece, &input, output);
             }
         });
         let results = self.workers.iter_mut().map(|worker| std::mem::replace(&mut worker.result, Ok(())));
@@ -289,11 +309,7 @@ impl<T: Element> RunPlan<T> for Fused<T> {
         format!("{first} and {last} in {} bands", self.bands())
     }
 
-    fn workspace_bytes(&self) -> usize {
-        let of_worker = |worker: &FusedWorker<T>| {
-            let plans = worker.plans.iter().flatten().flatten();
-            worker.rows.len() * size_of::<T>() + plans.map(Plan::workspace_bytes).sum::<usize>()
-        };
-        self.workers.iter().map(of_worker).sum()
+    fn own_bytes(&self) -> usize {
+        self.workers.iter().flat_map(|worker| worker.plans.iter().flatten().flatten()).map(Plan::workspace_bytes).sum()
     }
 }

@@ -2,6 +2,8 @@
 
 use std::iter;
 
+use arrayvec::ArrayVec;
+
 use super::Join;
 use crate::parallel::{share, workers};
 use crate::tensor::{TensorView, TensorViewMut};
@@ -22,23 +24,72 @@ impl<T: Element> InPlace<T> {
         }
     }
 
-    fn as_activation(&self) -> Option<Activation> {
+    /// The axis of a value of this rank whose channels have numbers of their own, if any.
+    pub(super) fn channel_axis(&self, rank: usize) -> Option<usize> {
         match self {
-            Self::Elementwise(function) => function.as_activation(),
-            Self::Scale(_) => None,
+            Self::Elementwise(_) => None,
+            Self::Scale(scale) => scale.axis(rank),
+        }
+    }
+
+    /// How it is applied to some elements of a value of this shape that lie in order, if it can be.
+    fn by_piece(&self, shape: &[usize]) -> Option<OfPiece<'_, T>> {
+        match self {
+            Self::Elementwise(function) => function.as_activation().map(OfPiece::Activation),
+            Self::Scale(scale) => scale.plane(shape).map(|plane| OfPiece::Scale(scale, plane)),
         }
     }
 }
 
-/// Applies all, in order.
+/// A function of some elements of a value: an activation, or a scale whose channels have so many elements.
+enum OfPiece<'a, T: Element> {
+    Activation(Activation),
+    Scale(&'a ChannelScale<T>, usize),
+}
+
+impl<T: Element> OfPiece<'_, T> {
+    /// Applies it to elements from a place of the value on.
+    fn apply(&self, elements: &mut [T], first: usize) {
+        match self {
+            Self::Activation(activation) => T::activate(*activation, elements),
+            Self::Scale(scale, plane) => scale.apply_to(elements, first, *plane),
+        }
+    }
+}
+
+/// Applies all, in order: all of them to some elements before the next, where they can be.
 pub(super) fn apply_all<T: Element>(functions: &[InPlace<T>], mut map: TensorViewMut<'_, T>) {
-    for function in functions {
+    let (pieces, mut after) = in_pieces(functions, map.shape());
+    match map.as_slice_mut() {
+        Some(elements) if pieces.len() > 1 => {
+            let workers = workers::<T>(elements.len());
+            share(iter::repeat_n((), workers), elements.chunks_mut(PIECE).enumerate(), |(), (number, elements)| {
+                pieces.iter().for_each(|function| function.apply(elements, number * PIECE));
+            });
+        }
+        _ => after = functions,
+    }
+    for function in after {
         function.apply(map.view_mut());
     }
 }
 
-/// Elements that are summed and activated before the next are, so that they are still in the first-level cache.
+/// The first of some functions, as they are applied to some elements at a time, and those after them.
+fn in_pieces<'a, T: Element>(
+    functions: &'a [InPlace<T>],
+    shape: &[usize],
+) -> (ArrayVec<OfPiece<'a, T>, MOST_IN_PIECES>, &'a [InPlace<T>]) {
+    let pieces: ArrayVec<_, MOST_IN_PIECES> =
+        functions.iter().take(MOST_IN_PIECES).map_while(|function| function.by_piece(shape)).collect();
+    let count = pieces.len();
+    (pieces, &functions[count..])
+}
+
+/// Elements that all functions are applied to before the next are read, so that they are still in the first-level cache.
 const PIECE: usize = 1 << 12;
+
+/// More functions in a row are applied one after the other: few networks have so many.
+const MOST_IN_PIECES: usize = 8;
 
 /// Adds or multiplies another value to one where it lies, and then applies functions.
 pub(super) fn join<T: Element>(
@@ -47,21 +98,18 @@ pub(super) fn join<T: Element>(
     other: &TensorView<'_, T>,
     functions: &[InPlace<T>],
 ) {
-    let activations = functions.iter().map_while(InPlace::as_activation).count();
-    let (in_pieces, after) = functions.split_at(activations);
+    let (first, after) = in_pieces(functions, map.shape());
     let (same, of_plane) = (other.shape() == map.shape(), plane_of_each(other.shape(), map.shape()));
     match (map.as_slice_mut(), other.to_slice()) {
         (Some(elements), Some(others)) if same => {
             let workers = workers::<T>(elements.len());
-            let pieces = elements.chunks_mut(PIECE).zip(others.chunks(PIECE));
-            share(iter::repeat_n((), workers), pieces, |(), (elements, others)| {
+            let pieces = elements.chunks_mut(PIECE).zip(others.chunks(PIECE)).enumerate();
+            share(iter::repeat_n((), workers), pieces, |(), (number, (elements, others))| {
                 match join {
                     Join::Add => T::add(elements, others),
                     Join::Multiply | Join::Concat(_) => T::multiply(elements, others),
                 }
-                for activation in in_pieces.iter().filter_map(InPlace::as_activation) {
-                    T::activate(activation, elements);
-                }
+                first.iter().for_each(|function| function.apply(elements, number * PIECE));
             });
             return apply_all(after, map);
         }

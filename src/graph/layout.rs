@@ -54,11 +54,16 @@ impl<T: Element> Planner<'_, '_, T> {
         let peak_bytes = self.peak_bytes(&lifetimes);
         let held = |buffer: usize| buffer != INPUT && buffer != outside && roots[buffer].0 == buffer;
         let none = Lifetime { length: 0, first: 0, last: 0 };
-        let own: Vec<Lifetime> = lifetimes
+        let of_buffers = lifetimes
             .iter()
             .enumerate()
-            .map(|(buffer, lifetime)| lifetime.clone().filter(|_| held(buffer)).unwrap_or_else(|| none.clone()))
-            .collect();
+            .map(|(buffer, lifetime)| lifetime.clone().filter(|_| held(buffer)).unwrap_or_else(|| none.clone()));
+        // Behind the buffers: what a step computes in, while it does.
+        let of_steps = self.drafts.iter().enumerate().map(|(step, draft)| match &draft.action {
+            Action::Plan(plan) => Lifetime { length: plan.scratch_length(), first: step, last: step },
+            Action::Copy(_) | Action::Join(_) | Action::Nothing => none.clone(),
+        });
+        let own: Vec<Lifetime> = of_buffers.chain(of_steps).collect();
         let (starts, whole) = places(&own);
         let memory = filled(&[whole], T::default())?;
         let buffers = &self.buffers;
@@ -73,9 +78,9 @@ impl<T: Element> Planner<'_, '_, T> {
             };
             Operand { place, shape }
         };
-        let steps = self.drafts.into_iter().map(|draft| {
+        let steps = self.drafts.into_iter().zip(&starts[buffers.len()..]).map(|(draft, scratch)| {
             let Draft { path, action, source, target, then, rows_bytes: _ } = draft;
-            Step { path, action, source: place(source), target: place(target), then }
+            Step { path, action, source: place(source), target: place(target), scratch: scratch.clone(), then }
         });
         let steps = Steps { in_order: steps.collect(), memory, stay_awake: false };
         Ok(Planned { steps, ways: self.ways, peak_bytes })

@@ -17,7 +17,7 @@ impl Lifetime {
 }
 
 /// Buffers begin at a multiple of this, so that two threads do not write to one line of the cache.
-const ALIGNMENT: usize = 16;
+pub(super) const ALIGNMENT: usize = 16;
 
 /// Where each buffer lies, and how long the block is.
 ///

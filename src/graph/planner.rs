@@ -300,7 +300,7 @@ impl<'f, 'a, T: Element> Planner<'f, 'a, T> {
         let plan = self.plan_alone(nodes[0], module, input, at)?;
         let way = Way::new(plan.algorithm(), self.bytes(at));
         let target = self.new_buffer(count(self.shape(at)));
-        self.draft(nodes[0], Action::Plan(plan), input, target);
+        self.draft(nodes[0], Action::Plan(plan.without_scratch()), input, target);
         self.computed_all(nodes, target, way);
         Ok(())
     }
@@ -341,7 +341,7 @@ impl<'f, 'a, T: Element> Planner<'f, 'a, T> {
         [of_first, of_last]: [Way; 2],
     ) {
         let target = self.new_buffer(count(self.shape(last + 1)));
-        self.draft(nodes[0], Action::Plan(plan), input, target);
+        self.draft(nodes[0], Action::Plan(plan.without_scratch()), input, target);
         if let Some(draft) = self.drafts.last_mut() {
             draft.rows_bytes = rows_bytes;
             draft.target.1.clone_from(&self.flat.shapes[last + 1]);

@@ -20,6 +20,16 @@ pub(super) enum Place {
     Memory(Range<usize>),
 }
 
+impl Place {
+    /// The part of the plan's memory that it is; none of it for what is the caller's.
+    fn in_memory(&self) -> Range<usize> {
+        match self {
+            Self::Memory(range) => range.clone(),
+            Self::Input | Self::Output => 0..0,
+        }
+    }
+}
+
 /// A value, where it lies and under which shape.
 #[derive(Debug, Clone)]
 pub(super) struct Operand {
@@ -47,10 +57,12 @@ pub(super) struct Step<T: Element> {
     pub(super) action: Action<T>,
     pub(super) source: Operand,
     pub(super) target: Operand,
+    /// The part of memory that a plan computes in.
+    pub(super) scratch: Range<usize>,
     pub(super) then: Vec<InPlace<T>>,
 }
 
-/// The steps of a graph, and the memory between them.
+/// The steps of a graph, and the memory that their values lie in and that they compute in.
 #[derive(Clone)]
 pub(super) struct Steps<T: Element> {
     pub(super) in_order: Vec<Step<T>>,
@@ -63,7 +75,7 @@ impl<T: Element> Step<T> {
     /// Reads the source, writes the target, and then does what is done in place there. Values of the graph lie in `memory`, each in a range
     /// of its own for as long as it is needed; a source may be the input instead, and a target the output.
     fn run(&mut self, memory: &mut [T], input: &TensorView<'_, T>, output: &mut TensorViewMut<'_, T>) -> Result<()> {
-        let Self { action, source, target, then, .. } = self;
+        let Self { action, source, target, scratch, then, .. } = self;
         if let Action::Nothing = action {
             let target = match &target.place {
                 Place::Memory(range) => TensorViewMut::from_slice(&target.shape, &mut memory[range.clone()])?,
@@ -73,47 +85,33 @@ impl<T: Element> Step<T> {
             apply_all(then, target);
             return Ok(());
         }
-        // The output is never a source, nor the input a target: what is no memory is the input on the left and the output on the right.
-        match (&source.place, &target.place) {
-            (Place::Memory(from), Place::Memory(to)) => {
-                let apart = memory.get_disjoint_mut([from.clone(), to.clone()]);
-                let [from, to] = apart.expect("`memory::places` lays what is needed at once apart");
-                let from = TensorView::from_slice(&source.shape, from)?;
-                act(action, then, from, TensorViewMut::from_slice(&target.shape, to)?)
+        let apart = [source.place.in_memory(), target.place.in_memory(), scratch.clone()];
+        let apart = memory.get_disjoint_mut(apart);
+        let [from, to, scratch] = apart.expect("`memory::places` lays what is needed at once apart");
+        // The output is never a source, nor the input a target.
+        let source = match source.place {
+            Place::Memory(_) => TensorView::from_slice(&source.shape, from)?,
+            Place::Input | Place::Output => input.reborrow(),
+        };
+        let mut target = match target.place {
+            Place::Memory(_) => TensorViewMut::from_slice(&target.shape, to)?,
+            Place::Input | Place::Output => output.view_mut(),
+        };
+        match action {
+            Action::Plan(plan) => plan.run_in(source, target.view_mut(), scratch)?,
+            Action::Copy(part) => match part {
+                Some((axis, range)) => copy_part(&source, target.view_mut(), *axis, range.clone())?,
+                None => copy(&source, &mut target.view_mut())?,
+            },
+            Action::Nothing => unreachable!("what is done in place alone has been done above"),
+            Action::Join(kind) => {
+                join(*kind, target, &source, then);
+                return Ok(());
             }
-            (Place::Memory(from), _) => {
-                let from = TensorView::from_slice(&source.shape, &memory[from.clone()])?;
-                act(action, then, from, output.view_mut())
-            }
-            (_, Place::Memory(to)) => {
-                let to = TensorViewMut::from_slice(&target.shape, &mut memory[to.clone()])?;
-                act(action, then, input.reborrow(), to)
-            }
-            (_, _) => act(action, then, input.reborrow(), output.view_mut()),
         }
+        apply_all(then, target);
+        Ok(())
     }
-}
-
-fn act<T: Element>(
-    action: &mut Action<T>,
-    then: &[InPlace<T>],
-    source: TensorView<'_, T>,
-    mut target: TensorViewMut<'_, T>,
-) -> Result<()> {
-    match action {
-        Action::Plan(plan) => plan.run(source, target.view_mut())?,
-        Action::Copy(part) => match part {
-            Some((axis, range)) => copy_part(&source, target.view_mut(), *axis, range.clone())?,
-            None => copy(&source, &mut target.view_mut())?,
-        },
-        Action::Nothing => {}
-        Action::Join(kind) => {
-            join(*kind, target, &source, then);
-            return Ok(());
-        }
-    }
-    apply_all(then, target);
-    Ok(())
 }
 
 /// Copies a value into a part of the target along an axis. Where both lie in row-major order that is done in pieces, as a part of what
@@ -169,7 +167,7 @@ impl<T: Element> RunPlan<T> for Steps<T> {
         algorithms.collect::<Vec<_>>().join("; ")
     }
 
-    /// The memory between steps and that of the steps.
+    /// The memory of the values and that of the steps.
     fn workspace_bytes(&self) -> usize {
         let of_step = |step: &Step<T>| match &step.action {
             Action::Plan(plan) => plan.workspace_bytes(),

@@ -5,14 +5,18 @@
 //! concatenations; values under another shape; the input as the output; graphs within graphs; batches, empty ones, too; outputs in
 //! another order; values of other graphs.
 
+mod scales;
+
 use ndarray::{Array, ArrayD, Axis, IxDyn};
 use proptest::prelude::*;
 
+use super::fused::{self, Fusion, Group};
 use super::{Graph, Join, Value, Work};
 use crate::parallel::in_a_pool;
 use crate::{
-    Activation, BatchNorm2d, ChannelAxis, Conv2d, Dropout, Elementwise, Error, Flatten, GlobalAvgPool, Linear,
-    Lowering, MaxPool2d, Module, Operator, Plan, Relu, Result, Sequential, Softmax, Tensor, TensorView, TensorViewMut,
+    Activation, BatchNorm2d, ChannelAxis, Conv2d, ConvTranspose2d, Dropout, Elementwise, Error, Flatten, GlobalAvgPool,
+    Linear, Lowering, MaxPool2d, Module, Operator, Plan, Relu, Result, Sequential, Softmax, Tensor, TensorView,
+    TensorViewMut,
 };
 
 fn waves(shape: &[usize], seed: usize) -> ArrayD<f32> {
@@ -200,53 +204,13 @@ fn a_residual_is_summed_in_place_and_branches_lie_where_they_belong() {
     assert_eq!(how.matches("add").count(), 1, "{how}");
 
     let plan = graph.plan(&[1, 4, 6, 5]).unwrap();
-    let convs: usize =
-        [&first, &second, &third].map(|conv| conv.plan(&[1, 4, 6, 5]).unwrap().workspace_bytes()).iter().sum();
-    // One value for the input of the second convolution, and the whole concatenation, within which its output lies.
-    let values = plan.workspace_bytes() - convs;
-    assert!(values <= (4 * 30 + 16 + 10 * 30) * 4, "{values}");
-}
-
-#[test]
-fn a_batch_norm_is_folded_and_one_that_stands_alone_is_applied_in_place() {
-    let norm = |channels: usize| {
-        let positive = waves(&[channels], 3).mapv(|number| number.abs() + 0.5);
-        let norm = BatchNorm2d::new(waves(&[channels], 1), positive);
-        norm.weight(waves(&[channels], 4)).bias(waves(&[channels], 9))
-    };
-    let conv = || Conv2d::new(waves(&[6, 3, 3, 3], 2)).padding(1);
-    let folded = Sequential::new().push(conv()).push(norm(6)).push(Relu).push(MaxPool2d::new(2));
-    let alone = Sequential::new().push(conv()).push(Relu).push(norm(6)).push(Activation::LEAKY_RELU);
-    let first = Sequential::new().push(norm(3)).push(conv());
-    let input = waves(&[2, 3, 12, 10], 1);
-    for (model, in_place) in [(&folded, None), (&alone, Some(2)), (&first, Some(0))] {
-        let mut expected = Tensor::from(&input);
-        for (_, layer) in model.layers() {
-            expected = planned(layer, &expected);
-        }
-        let found = planned(model, &Tensor::from(&input));
-        for (found, expected) in found.iter().zip(&expected) {
-            approx::assert_relative_eq!(found, expected, max_relative = 1e-5, epsilon = 1e-5);
-        }
-        let summary = model.summary(input.shape()).unwrap();
-        let of_norm = summary.layers.iter().find(|layer| layer.kind == "BatchNorm2d").unwrap();
-        match in_place {
-            None => assert_eq!(of_norm.algorithm, "fused"),
-            Some(0) => assert_eq!(of_norm.algorithm, "vectors"),
-            Some(_) => assert_eq!(of_norm.algorithm, "in place"),
-        }
-    }
-    // Features, after a dense layer.
-    let positive = waves(&[5], 3).mapv(|number| number.abs() + 0.5);
-    let norm = crate::BatchNorm1d::new(waves(&[5], 1), positive);
-    let dense = Sequential::new().push(Linear::new(waves(&[5, 7], 1))).push(norm).push(Relu);
-    let input = Tensor::from(waves(&[4, 7], 2));
-    let mut expected = input.clone();
-    for (_, layer) in dense.layers() {
-        expected = planned(layer, &expected);
-    }
-    approx::assert_relative_eq!(planned(&dense, &input), expected, max_relative = 1e-5, epsilon = 1e-6);
-    assert_eq!(dense.plan(&[4, 7]).unwrap().algorithm(), "channels");
+    // One value for the input of the second convolution, and the whole concatenation, within which its output lies; what the largest
+    // step computes in; and what each holds itself.
+    let convs = [&first, &second, &third].map(|conv| conv.plan(&[1, 4, 6, 5]).unwrap());
+    let scratch = convs.iter().map(|plan| plan.scratch_length() * 4).max().unwrap();
+    let own: usize = convs.iter().map(|plan| plan.workspace_bytes() - plan.scratch_length() * 4).sum();
+    let most = (4 * 30 + 10 * 30 + 2 * 16) * 4 + scratch + own;
+    assert!(plan.workspace_bytes() <= most, "{} of {most}", plan.workspace_bytes());
 }
 
 #[test]
@@ -350,4 +314,40 @@ impl Module<f32> for Endless {
 fn a_graph_that_holds_itself_is_an_error() {
     let error = Sequential::new().push(Endless).plan(&[2, 2]).unwrap_err();
     assert!(error.to_string().ends_with("the depth of graphs within graphs is too large: [65]"), "{error}");
+}
+
+#[test]
+fn steps_compute_in_memory_that_holds_anything() {
+    let conv = |filters, channels| Conv2d::new(waves(&[filters, channels, 3, 3], 5)).padding(1);
+    let pooled = Sequential::new().push(conv(40, 24)).push(Relu).push(conv(9, 40)).push(MaxPool2d::new(3));
+    let check = |mut plan: Plan, input: &ArrayD<f32>, expected: &Tensor| {
+        let mut output = Tensor::zeros(plan.output_shape()).unwrap();
+        let mut scratch = vec![f32::NAN; plan.scratch_length()];
+        plan.run_in(input.view().into(), output.view_mut(), &mut scratch).unwrap();
+        assert_eq!(output, *expected, "{plan}");
+        // A network holds what its steps compute in itself.
+        assert!(scratch.is_empty() || !plan.algorithm().contains(';'), "{plan}");
+    };
+    let transposed = ConvTranspose2d::new(waves(&[24, 5, 4, 4], 2)).stride(2).padding(1);
+    let layers: [(&dyn Module<f32>, &[usize]); 4] = [
+        (&conv(33, 24), &[2, 24, 19, 17]),
+        (&transposed, &[2, 24, 19, 17]),
+        (&Linear::new(waves(&[70, 90], 3)), &[33, 90]),
+        (&pooled, &[2, 24, 19, 17]),
+    ];
+    for (layer, shape) in layers {
+        let input = waves(shape, 1);
+        let expected = planned(layer, &Tensor::from(&input));
+        check(layer.plan(shape).unwrap().without_scratch(), &input, &expected);
+    }
+    // Two modules in bands.
+    let (first, last) = (conv(40, 24), MaxPool2d::new(3));
+    let input = waves(&[2, 24, 19, 17], 1);
+    let map = planned(&first, &Tensor::from(&input));
+    let expected = planned(&last, &map);
+    let shapes = [input.shape(), map.shape(), expected.shape()];
+    let group = Group { shapes, first: &first, functions: Vec::new(), last: &last, room: 1 << 14 };
+    let Fusion { plan, bands, .. } = fused::plan(&group).unwrap();
+    assert!(bands > 1 && plan.scratch_length() > 0, "{plan}");
+    check(plan.without_scratch(), &input, &expected);
 }

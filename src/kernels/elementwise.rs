@@ -1,19 +1,29 @@
 //! Functions of every element, over slices: plain loops, which the compiler makes vectors of.
 
-use super::epilogue::Clamp;
+use super::activation::{Clamp, fuses};
 use super::functions::Exponential;
 use super::rectify::{self, Rectify};
 use crate::simd::{Level, vectorized_narrow};
-use crate::terms::Activation;
+use crate::terms::{Activation, each_integer};
 
 /// What functions of every element need, for every [`Element`](crate::Element).
 ///
 /// Its methods are not generic, so this crate has their code.
 pub trait ElementwiseKernels: Copy {
+    /// Whether activations that are no clamps are fused, too.
+    const FUSES: bool = false;
+
     /// The nearest number of this type to the parameter of a function.
     fn of_parameter(parameter: f64) -> Self;
     /// Applies an activation. Integers have the ReLU and clamps alone, and are left as they are by others.
     fn activate(activation: Activation, elements: &mut [Self]);
+    /// [`Activation::LeakyRelu`] and [`Activation::HardSwish`] of one number; integers are left as they are.
+    fn leaky_relu(self, _slope: Self) -> Self {
+        self
+    }
+    fn hard_swish(self) -> Self {
+        self
+    }
     /// [`Rectify`]
     fn rectify(level: Level, rectify: Rectify<'_, Self>);
     /// Adds to every element its partner.
@@ -25,7 +35,7 @@ pub trait ElementwiseKernels: Copy {
 }
 
 impl<A: ElementwiseKernels> Clamp<A> {
-    /// The clamp that an activation is, if it is one: what is applied to sums before they are stored.
+    /// The clamp that an activation is, if it is one.
     pub(crate) fn of(activation: Activation) -> Option<Self> {
         let (low, high) = match activation {
             Activation::Relu => (0.0, f64::INFINITY),
@@ -80,6 +90,8 @@ fn apply_pairs<A: Copy>(elements: &mut [A], others: &[A], function: impl Fn(A, A
 macro_rules! floats {
     ($($float:ident)*) => {$(
         impl ElementwiseKernels for $float {
+            const FUSES: bool = fuses::<Self>();
+
             #[allow(clippy::cast_possible_truncation, clippy::cast_lossless, reason = "rounding to the nearest is the point")]
             fn of_parameter(parameter: f64) -> Self {
                 parameter as $float
@@ -95,7 +107,7 @@ macro_rules! floats {
                     }
                     Activation::LeakyRelu { slope } => {
                         let slope = number(slope);
-                        each(elements, |x| if x < 0.0 { x * slope } else { x });
+                        each(elements, |x| x.leaky_relu(slope));
                     }
                     Activation::Elu { alpha } => {
                         let alpha = number(alpha);
@@ -109,11 +121,7 @@ macro_rules! floats {
                     }
                     Activation::Tanh => each(elements, Exponential::tanh),
                     Activation::Silu => each(elements, |x| x * Exponential::sigmoid(x)),
-                    Activation::HardSwish => {
-                        let clamp = Clamp { low: 0.0, high: 6.0 };
-                        // The largest number times 6 would be infinite.
-                        each(elements, |x| x * (clamp.apply(x + 3.0) / 6.0));
-                    }
+                    Activation::HardSwish => each(elements, Self::hard_swish),
                     Activation::Gelu => each(elements, Exponential::gelu),
                     Activation::GeluTanh => {
                         // 0.5 (1 + tanh u) is the sigmoid of 2u.
@@ -128,6 +136,17 @@ macro_rules! floats {
                         });
                     }
                 }
+            }
+
+            #[inline(always)]
+            fn leaky_relu(self, slope: Self) -> Self {
+                if self < 0.0 { self * slope } else { self }
+            }
+
+            #[inline(always)]
+            fn hard_swish(self) -> Self {
+                // The largest number times 6 would be infinite.
+                self * (Clamp { low: 0.0, high: 6.0 }.apply(self + 3.0) / 6.0)
             }
 
             fn rectify(level: Level, rectify: Rectify<'_, Self>) {
@@ -191,4 +210,4 @@ macro_rules! integers {
 }
 
 floats!(f32 f64);
-integers!(i8 u8 i16 i32 i64);
+each_integer!(integers);

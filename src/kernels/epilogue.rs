@@ -1,5 +1,6 @@
 //! The epilogue: what happens to sums on their way from registers into the output.
 
+use super::activation::FusedActivation;
 use crate::simd::{Lanes, Simd, Vector, outline, with_lanes};
 use crate::terms::Quads;
 
@@ -10,41 +11,11 @@ outline!();
 pub(crate) struct Epilogue<'a, A> {
     /// A number for each filter of the block; none for zeros.
     pub(crate) bias: Option<&'a [A]>,
-    /// The activation, where that is a clamp, as the ReLU is.
-    pub(crate) clamp: Option<Clamp<A>>,
-    /// What is made of each 2×2 sums first. Bias and clamp keep the order of numbers: but for infinite biases, the bits are the
-    /// same as if they came first.
+    /// Applied after the bias.
+    pub(crate) activation: Option<FusedActivation<A>>,
+    /// What is made of each 2×2 sums first. Bias and activation [keep the order](FusedActivation::keeps_order) of numbers: but for infinite
+    /// biases, the bits are the same as if they came first.
     pub(crate) quads: Option<Quads>,
-}
-
-/// `min(max(x, low), high)`, where NaN stays NaN. One code for the ReLU, for `Relu6` and for any other clamp: the bounds are known when
-/// it runs.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Clamp<A> {
-    pub(crate) low: A,
-    pub(crate) high: A,
-}
-
-impl<A: PartialOrd + Copy> Clamp<A> {
-    /// Of one number.
-    #[inline]
-    pub(crate) fn apply(self, number: A) -> A {
-        let number = if number < self.low { self.low } else { number };
-        if number > self.high { self.high } else { number }
-    }
-
-    /// This and then another: a clamp again.
-    pub(crate) fn then(self, next: Self) -> Self {
-        Self { low: next.apply(self.low), high: next.apply(self.high) }
-    }
-}
-
-impl<A: Lanes> Clamp<A> {
-    /// Of a register of numbers.
-    #[inline(always)]
-    pub(crate) fn apply_to<S: Simd>(self, simd: S, numbers: A::Vector<S>) -> A::Vector<S> {
-        A::clamped(simd, numbers, A::Vector::<S>::splat(simd, self.low), A::Vector::<S>::splat(simd, self.high))
-    }
 }
 
 impl<A: Lanes> Epilogue<'_, A> {
@@ -88,8 +59,8 @@ impl<A: Lanes> Epilogue<'_, A> {
             Some(bias) => sums + bias,
             None => sums,
         };
-        match self.clamp {
-            Some(clamp) => clamp.apply_to(simd, sums),
+        match self.activation {
+            Some(activation) => activation.apply_to::<S, 1, 1>(simd, [[sums]])[0][0],
             None => sums,
         }
     }
@@ -248,12 +219,10 @@ fn finish_square<S: Simd, A: Lanes, const LANES: usize>(
             square[pixel] += bias;
         }
     }
-    if let Some(clamp) = epilogue.clamp {
-        for pixel in 0..LANES {
-            square[pixel] = clamp.apply_to(simd, square[pixel]);
-        }
+    match epilogue.activation {
+        Some(activation) => activation.apply_to::<S, 1, LANES>(simd, [square])[0],
+        None => square,
     }
-    square
 }
 
 /// Stores the first `count` columns of a square in some maps: this is rare, and a function of its own.

@@ -4,6 +4,8 @@
 //! `exp(r)` is its series, cut where a term no longer counts. NaN passes through everything here: a comparison with it is false, and
 //! a sum with it is NaN.
 
+use super::activation::Clamp;
+
 /// A float with these functions.
 pub(crate) trait Exponential: Copy {
     /// `eˣ`
@@ -18,13 +20,6 @@ pub(crate) trait Exponential: Copy {
     fn softplus(self) -> Self;
     /// `x · Φ(x)`, with the distribution function of normal numbers.
     fn gelu(self) -> Self;
-}
-
-/// A number within bounds; NaN stays NaN.
-#[inline(always)]
-fn within<A: PartialOrd>(number: A, low: A, high: A) -> A {
-    let number = if number < low { low } else { number };
-    if number > high { high } else { number }
 }
 
 /// What is left of x, and the power of two that was taken out.
@@ -59,7 +54,7 @@ fn power_of_two(power: i32) -> f32 {
 impl Exponential for f32 {
     #[inline(always)]
     fn exp(self) -> Self {
-        let (rest, power) = reduced(within(self, -104.0, 89.0));
+        let (rest, power) = reduced(Clamp { low: -104.0, high: 89.0 }.apply(self));
         let series = 1.0 + (rest + rest * rest * quadratic(rest));
         // Powers beyond the range of normal numbers are reached in two steps.
         let half = power >> 1;
@@ -68,7 +63,7 @@ impl Exponential for f32 {
 
     #[inline(always)]
     fn exp_m1(self) -> Self {
-        let (rest, power) = reduced(within(self, -87.0, 44.0));
+        let (rest, power) = reduced(Clamp { low: -87.0, high: 44.0 }.apply(self));
         let scale = power_of_two(power);
         scale * (rest + rest * rest * quadratic(rest)) + (scale - 1.0)
     }
@@ -105,7 +100,7 @@ impl Exponential for f32 {
     fn gelu(self) -> Self {
         let x = f64::from(self);
         // The exponent in two parts, as its last digits count where it is large.
-        let half_square = within(0.5 * x * x, 0.0, 200.0);
+        let half_square = Clamp { low: 0.0, high: 200.0 }.apply(0.5 * x * x);
         let near = half_square as f32;
         let power = f64::from(Exponential::exp(-near)) * (1.0 - (half_square - f64::from(near)));
         (x * normal_distribution(x, power)) as f32

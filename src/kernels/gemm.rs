@@ -183,17 +183,10 @@ pub(crate) fn finished<S: Simd, A: Lanes, const ROWS: usize, const REGISTERS: us
             },
         );
     }
-    if let Some(clamp) = epilogue.clamp {
-        unrolled::<ROWS>(
-            #[inline(always)]
-            |row| {
-                for register in 0..REGISTERS {
-                    sums[row][register] = clamp.apply_to(simd, sums[row][register]);
-                }
-            },
-        );
+    match epilogue.activation {
+        Some(activation) => activation.apply_to::<S, ROWS, REGISTERS>(simd, sums),
+        None => sums,
     }
-    sums
 }
 
 /// Finishes the sums of so many pixels of some filters, and stores them in the maps of these filters. They may spoil pixels that come

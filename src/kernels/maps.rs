@@ -2,6 +2,7 @@
 
 use super::functions::Exponential;
 use crate::simd::{Level, vectorized_narrow};
+use crate::terms::each_integer;
 
 /// What layers around convolution compute, for every [`Element`](crate::Element); what is for floats alone leaves integers as they are.
 ///
@@ -281,4 +282,4 @@ macro_rules! integers {
 }
 
 floats!(f32 f64);
-integers!(i8 u8 i16 i32 i64);
+each_integer!(integers);

@@ -6,6 +6,7 @@
 //!     gemm        the loops around the tile
 //!     rows        the same over pixels that are read where they lie
 //!     depthwise   planes with a filter each, in vectors along the channels
+//!     activation  activations of sums in registers
 //!     epilogue    bias, activation, and the way from registers into the maps
 //!     elementwise  functions of every element, in vectors, and the exponential functions for them
 //!     rectify     the ReLU
@@ -14,6 +15,7 @@
 //!     transpose   channels that lie side by side, put into rows
 //! ```
 
+pub(crate) mod activation;
 pub(crate) mod depthwise;
 pub(crate) mod elementwise;
 pub(crate) mod epilogue;

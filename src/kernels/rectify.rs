@@ -1,6 +1,6 @@
 //! The ReLU.
 
-use crate::simd::{Kernel, Level, Pixel, Simd, Vector, has_kernels, run};
+use crate::simd::{Kernel, Level, Pixel, Simd, Vector, has_kernels, run_narrow};
 
 /// Written so that a NaN, for which every comparison is false, passes through.
 #[inline]
@@ -18,7 +18,7 @@ pub struct Rectify<'a, T> {
 #[inline(never)]
 pub(super) fn compute<T: Pixel>(level: Level, rectify: Rectify<'_, T>) {
     if has_kernels(level) {
-        return run(level, rectify);
+        return run_narrow(level, rectify);
     }
     match rectify {
         Rectify { input: Some(input), output } => {

@@ -3,7 +3,7 @@
 use super::epilogue::{Epilogue, SumRows, Target};
 use super::gemm::{Along, finished, store_all, store_pixels, store_sums, store_whole};
 use super::tile::{self, CHAIN, REGISTERS, with_height};
-use crate::simd::{Facts, Kernel, Lanes, Level, Simd, Vector, outline, run, unrolled};
+use crate::simd::{Facts, Kernel, Lanes, Level, Simd, Vector, load, outline, run, unrolled};
 
 outline!();
 
@@ -154,11 +154,15 @@ impl<'m, A: Lanes> RowBlock<'_, 'm, A> {
         simd: S,
         from: usize,
     ) -> tile::Sums<S, A, ROWS, REGISTERS> {
-        let mut sources = [self.source; REGISTERS];
-        for register in 0..REGISTERS {
-            sources[register] = &self.source[from + register * A::Vector::<S>::LEN..];
-        }
-        tile::sums_in_place::<S, A, ROWS, REGISTERS>(simd, self.weights, sources, self.offsets)
+        let (source, width) = (&self.source[from..], REGISTERS * A::Vector::<S>::LEN);
+        tile::sums_in_place::<S, A, ROWS, REGISTERS>(
+            simd,
+            self.weights,
+            self.offsets,
+            // One bounds check for all registers.
+            #[inline(always)]
+            |offset| load::<S, A, REGISTERS>(simd, &source[offset..offset + width]),
+        )
     }
 
     #[inline(always)]
@@ -197,8 +201,17 @@ impl<'m, A: Lanes> RowBlock<'_, 'm, A> {
                 return;
             }
             for done in (0..length).step_by(lanes / 2) {
-                let sources = [upper, lower].map(|from| &self.source[from as usize + 2 * done..]);
-                let sums = tile::sums_in_place::<S, A, ROWS, 2>(simd, self.weights, sources, self.offsets);
+                let [upper, lower] = [upper, lower].map(|from| &self.source[from as usize + 2 * done..]);
+                let sums = tile::sums_in_place::<S, A, ROWS, 2>(
+                    simd,
+                    self.weights,
+                    self.offsets,
+                    #[inline(always)]
+                    |offset| {
+                        let of_row = |row: &[A]| A::Vector::<S>::from_slice(simd, &row[offset..offset + lanes]);
+                        [of_row(upper), of_row(lower)]
+                    },
+                );
                 let count = (length - done).min(lanes / 2);
                 store_pooled::<S, A, ROWS>(simd, sums, epilogue, self.maps(), [at + done, count]);
             }

@@ -12,7 +12,9 @@
 //! is left for operands. A product of bytes (u8 × i8 → i32, as VNNI has it) would be another `step`, on panels whose steps are four
 //! deep, and its sums would be `i32`.
 
-use crate::simd::{Lanes, Level, Simd, Vector, has_many_registers, lanes, load, unrolled};
+use crate::simd::{Facts, Lanes, Level, Simd, Vector, has_many_registers, lanes, load, outline, unrolled};
+
+outline!();
 
 /// Sums of more terms than this are taken part by part, so that rounding errors do not grow with the whole depth, and so that the weights
 /// of a part under the widest registers stay in the first-level cache while tile after tile reads them.
@@ -112,15 +114,56 @@ pub(crate) fn sums<S: Simd, A: Lanes, const ROWS: usize, const COLUMNS: usize>(
     columns: &[A],
 ) -> Sums<S, A, ROWS, COLUMNS> {
     let width = COLUMNS * A::Vector::<S>::LEN;
-    let (columns, mut rest) = columns.split_at((CHAIN * width).min(columns.len()));
-    let mut sums = chain::<S, A, ROWS, COLUMNS>(simd, rows, distance, columns);
-    let mut done = CHAIN;
-    while !rest.is_empty() {
-        let columns;
-        (columns, rest) = rest.split_at((CHAIN * width).min(rest.len()));
-        let more = chain::<S, A, ROWS, COLUMNS>(simd, &rows[done * distance..], distance, columns);
-        sums = added::<S, A, ROWS, COLUMNS>(sums, more);
-        done += CHAIN;
+    let (mut rows, mut columns) = (rows, columns);
+    in_parts::<S, A, ROWS, COLUMNS>(
+        simd,
+        columns.len().div_ceil(CHAIN * width),
+        #[inline(always)]
+        || {
+            let of_part;
+            (of_part, columns) = columns.split_at((CHAIN * width).min(columns.len()));
+            let sums = chain::<S, A, ROWS, COLUMNS>(simd, rows, distance, of_part);
+            rows = rows.get(CHAIN * distance..).unwrap_or_default();
+            sums
+        },
+    )
+}
+
+/// The sums of so many parts, of one at least: those of the first, and the sum of all others.
+#[inline(always)]
+fn in_parts<S: Simd, A: Lanes, const ROWS: usize, const COLUMNS: usize>(
+    simd: S,
+    parts: usize,
+    mut next: impl FnMut() -> Sums<S, A, ROWS, COLUMNS>,
+) -> Sums<S, A, ROWS, COLUMNS> {
+    let sums = next();
+    if parts <= 1 {
+        return sums;
+    }
+    // Where registers are few, in a function of its own: within this one, they would be dealt out among two loops, and some sums of the
+    // first be written to memory at every step.
+    let others = if Facts::<S, A>::MANY_REGISTERS {
+        further_parts::<S, A, ROWS, COLUMNS>(simd, parts - 1, &mut next)
+    } else {
+        outlined(
+            simd,
+            #[inline(always)]
+            || further_parts::<S, A, ROWS, COLUMNS>(simd, parts - 1, &mut next),
+        )
+    };
+    added::<S, A, ROWS, COLUMNS>(sums, others)
+}
+
+/// The sums of so many further parts.
+#[inline(always)]
+fn further_parts<S: Simd, A: Lanes, const ROWS: usize, const COLUMNS: usize>(
+    simd: S,
+    parts: usize,
+    next: &mut impl FnMut() -> Sums<S, A, ROWS, COLUMNS>,
+) -> Sums<S, A, ROWS, COLUMNS> {
+    let mut sums = [[A::Vector::<S>::splat(simd, A::default()); COLUMNS]; ROWS];
+    for _ in 0..parts {
+        sums = added::<S, A, ROWS, COLUMNS>(sums, next());
     }
     sums
 }
@@ -171,7 +214,7 @@ impl<'a, R, C> Iterator for DepthSteps<'a, R, C> {
     }
 }
 
-/// The same over a part of the depth, [`CHAIN`] steps at most: two at a time, as the compiler does not unroll the loop itself.
+/// The sums over a part of the depth, [`CHAIN`] steps at most: two at a time, as the compiler does not unroll the loop itself.
 #[inline(always)]
 pub(crate) fn chain<S: Simd, A: Lanes, const ROWS: usize, const COLUMNS: usize>(
     simd: S,
@@ -192,49 +235,33 @@ pub(crate) fn chain<S: Simd, A: Lanes, const ROWS: usize, const COLUMNS: usize>(
     sums
 }
 
-/// The same where the columns of every step lie so far from the start of a source, one for each register.
+/// [`sums`], where the registers of columns of a step are loaded by its offset.
 #[inline(always)]
 pub(crate) fn sums_in_place<S: Simd, A: Lanes, const ROWS: usize, const COLUMNS: usize>(
     simd: S,
     rows: &[A],
-    sources: [&[A]; COLUMNS],
     offsets: &[u32],
+    columns: impl Fn(usize) -> [A::Vector<S>; COLUMNS],
 ) -> Sums<S, A, ROWS, COLUMNS> {
-    let (offsets, mut rest) = offsets.split_at(CHAIN.min(offsets.len()));
-    let mut sums = chain_in_place::<S, A, ROWS, COLUMNS>(simd, rows, sources, offsets);
-    let mut done = CHAIN;
-    while !rest.is_empty() {
-        let offsets;
-        (offsets, rest) = rest.split_at(CHAIN.min(rest.len()));
-        let more = chain_in_place::<S, A, ROWS, COLUMNS>(simd, &rows[done * ROWS..], sources, offsets);
-        sums = added::<S, A, ROWS, COLUMNS>(sums, more);
-        done += CHAIN;
-    }
-    sums
+    let (mut rows, mut offsets) = (rows, offsets);
+    in_parts::<S, A, ROWS, COLUMNS>(
+        simd,
+        offsets.len().div_ceil(CHAIN),
+        #[inline(always)]
+        || {
+            let of_part;
+            (of_part, offsets) = offsets.split_at(CHAIN.min(offsets.len()));
+            let mut sums = [[A::Vector::<S>::splat(simd, A::default()); COLUMNS]; ROWS];
+            for (rows, offset) in (DepthSteps { rows, height: ROWS, distance: ROWS, columns: of_part, width: 1 }) {
+                sums = step::<S, A, ROWS, COLUMNS>(simd, sums, rows, columns(offset[0] as usize));
+            }
+            rows = rows.get(CHAIN * ROWS..).unwrap_or_default();
+            sums
+        },
+    )
 }
 
-/// [`chain`] of columns in a source.
-#[inline(always)]
-fn chain_in_place<S: Simd, A: Lanes, const ROWS: usize, const COLUMNS: usize>(
-    simd: S,
-    rows: &[A],
-    sources: [&[A]; COLUMNS],
-    offsets: &[u32],
-) -> Sums<S, A, ROWS, COLUMNS> {
-    let mut sums = [[A::Vector::<S>::splat(simd, A::default()); COLUMNS]; ROWS];
-    for (rows, offset) in (DepthSteps { rows, height: ROWS, distance: ROWS, columns: offsets, width: 1 }) {
-        let offset = offset[0];
-        let mut columns = [A::Vector::<S>::splat(simd, A::default()); COLUMNS];
-        for register in 0..COLUMNS {
-            let source = &sources[register][offset as usize..][..A::Vector::<S>::LEN];
-            columns[register] = A::Vector::<S>::from_slice(simd, source);
-        }
-        sums = step::<S, A, ROWS, COLUMNS>(simd, sums, rows, columns);
-    }
-    sums
-}
-
-/// The same with filters as columns, which lie in a panel, and neighbouring pixels as rows, which lie so far from the start of a source
+/// A [`chain`] with filters as columns, which lie in a panel, and neighbouring pixels as rows, which lie so far from the start of a source
 /// at every step.
 #[inline(always)]
 pub(crate) fn sums_under_filters<S: Simd, A: Lanes, const ROWS: usize, const COLUMNS: usize>(
@@ -246,7 +273,9 @@ pub(crate) fn sums_under_filters<S: Simd, A: Lanes, const ROWS: usize, const COL
     let width = COLUMNS * A::Vector::<S>::LEN;
     let mut sums = [[A::Vector::<S>::splat(simd, A::default()); COLUMNS]; ROWS];
     for (offset, columns) in (DepthSteps { rows: offsets, height: 1, distance: 1, columns, width }) {
-        let rows = &source[offset[0] as usize..][..ROWS];
+        let first = offset[0] as usize;
+        // One bounds check for all of them.
+        let rows = &source[first..first + ROWS];
         sums = step::<S, A, ROWS, COLUMNS>(simd, sums, rows, load(simd, columns));
     }
     sums

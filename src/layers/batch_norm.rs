@@ -256,11 +256,9 @@ impl<T: Float, const N: usize> Conv<T, N> {
     /// [`Error::Shape`] and [`Error::ChannelCount`] where the batch norm has not one number for each filter.
     pub fn with_batch_norm(self, norm: &BatchNorm<T, N>) -> Result<Self> {
         let scale = norm.scale()?;
-        let clamp = self.clamp();
-        let shape = self.filters().shape().to_vec();
-        let plain = self.clamped(None);
-        let scaled = plain.scaled(&scale).ok_or_else(|| count_error(&scale, &shape))?;
-        Ok(scaled.clamped(clamp))
+        let (plain, activation) = self.without_activation();
+        let scaled = plain.scaled(&scale).ok_or_else(|| count_error(&scale, plain.filters().shape()))?;
+        Ok(scaled.with_fused(activation))
     }
 }
 

@@ -1,13 +1,11 @@
 //! [`Linear`]: a dense layer, which is a convolution with windows of one pixel.
 
-use std::borrow::Cow;
-
 use ndarray::{ArrayBase, Axis, IxDyn, RawData};
 
 use crate::conv::ReadyDense;
-use crate::kernels::epilogue::Clamp;
-use crate::module::{Module, Operator, RunPlan, check_shape};
-use crate::tensor::{TensorView, TensorViewMut, element_count, filled};
+use crate::kernels::transpose::transpose;
+use crate::module::{Module, Operator, RunInScratch, check_shape};
+use crate::tensor::{Staging, TensorView, TensorViewMut, element_count, filled};
 use crate::{Activation, ChannelScale, Conv1d, Element, Error, Fusible, IntoTensor, Lowering, Plan, Result};
 
 /// A dense (fully connected) layer: `output[…, o] = bias[o] + Σ weights[o, i] · input[…, i]`, as PyTorch's `Linear`.
@@ -78,21 +76,6 @@ impl<T: Element> Linear<T> {
         self.conv.output_shape(&[inputs, batch.max(1)])?;
         Ok((batch, output))
     }
-
-    /// Planned with a clamp or without.
-    fn plan_with(&self, input_shape: &[usize], clamp: Option<Clamp<T::Sum>>) -> Result<Plan<T, T::Sum>> {
-        let (batch, output_shape) = self.layer(input_shape)?;
-        let [outputs, inputs] = [self.conv.filters().shape()[0], self.conv.filters().shape()[1]];
-        let way = match self.conv.dense(batch, clamp)? {
-            _ if batch * outputs == 0 => DenseWay::Nothing,
-            Some(dense) => DenseWay::Rows(dense),
-            None => DenseWay::Pixels(self.conv.clone().clamped(clamp).plan(&[inputs, batch])?),
-        };
-        let pixels = filled(&[inputs, batch], T::default())?;
-        let sums = filled(&[outputs, batch], T::Sum::default())?;
-        let planned = LinearPlan { way, inputs, outputs, batch, pixels, sums };
-        Ok(Plan::new(input_shape, &output_shape, planned).of_version(self.conv.version()))
-    }
 }
 
 impl<T: Element> Operator for Linear<T> {
@@ -113,7 +96,19 @@ impl<T: Element> Module<T, T::Sum> for Linear<T> {
     }
 
     fn plan(&self, input_shape: &[usize]) -> Result<Plan<T, T::Sum>> {
-        self.plan_with(input_shape, None)
+        let (batch, output_shape) = self.layer(input_shape)?;
+        let [outputs, inputs] = [self.conv.filters().shape()[0], self.conv.filters().shape()[1]];
+        let way = match self.conv.dense(batch)? {
+            _ if batch * outputs == 0 => DenseWay::Nothing,
+            Some(dense) => DenseWay::Rows(dense),
+            None => DenseWay::Pixels {
+                conv: self.conv.plan(&[inputs, batch])?,
+                pixels: filled(&[inputs, batch], T::ZERO)?,
+                sums: filled(&[outputs, batch], T::Sum::ZERO)?,
+            },
+        };
+        let planned = LinearPlan { way, staging: Staging::default() };
+        Ok(Plan::in_scratch(input_shape, &output_shape, planned)?.of_version(self.conv.version()))
     }
 
     fn parameters(&self) -> Vec<(String, TensorView<'_, T::Sum>)> {
@@ -145,7 +140,7 @@ impl<T: Element> Module<T, T::Sum> for Linear<T> {
 
 impl<T: Element> Fusible<T, T::Sum> for Linear<T> {
     fn with_activation(&self, activation: Activation) -> Option<Box<dyn Fusible<T, T::Sum> + '_>> {
-        ClampedLinear { layer: Cow::Borrowed(self), clamp: None }.and(activation)
+        Some(Box::new(Self { conv: self.conv.activated(activation)? }))
     }
 
     fn with_scale(
@@ -154,8 +149,8 @@ impl<T: Element> Fusible<T, T::Sum> for Linear<T> {
         output_shape: &[usize],
     ) -> Option<Box<dyn Fusible<T, T::Sum> + '_>> {
         let axis = output_shape.len().checked_sub(1)?;
-        let layer = (scale.axis(output_shape.len()) == Some(axis)).then(|| self.scaled(scale)).flatten()?;
-        Some(Box::new(ClampedLinear { layer: Cow::Owned(layer), clamp: None }))
+        let fits = scale.axis(output_shape.len()) == Some(axis);
+        Some(Box::new(fits.then(|| self.scaled(scale)).flatten()?))
     }
 }
 
@@ -163,48 +158,6 @@ impl<T: Element> Fusible<T, T::Sum> for Linear<T> {
 fn without_pixels<S: RawData>(weights: ArrayBase<S, IxDyn>) -> ArrayBase<S, IxDyn> {
     let last = Axis(weights.ndim() - 1);
     weights.index_axis_move(last, 0)
-}
-
-/// A dense layer with a clamp after it.
-#[derive(Clone)]
-struct ClampedLinear<'a, T: Element> {
-    layer: Cow<'a, Linear<T>>,
-    clamp: Option<Clamp<T::Sum>>,
-}
-
-impl<'a, T: Element> ClampedLinear<'a, T> {
-    /// The same with an activation after that; `None` for one that is no clamp.
-    fn and(self, activation: Activation) -> Option<Box<dyn Fusible<T, T::Sum> + 'a>> {
-        let next = Clamp::of(activation)?;
-        let clamp = self.clamp.map_or(next, |clamp| clamp.then(next));
-        Some(Box::new(Self { clamp: Some(clamp), ..self }))
-    }
-}
-
-impl<T: Element> Operator for ClampedLinear<'_, T> {
-    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
-        self.layer.output_shape(input)
-    }
-}
-
-impl<T: Element> Module<T, T::Sum> for ClampedLinear<'_, T> {
-    fn forward_into(&self, input: TensorView<'_, T>, output: TensorViewMut<'_, T::Sum>) -> Result<()> {
-        self.plan(input.shape())?.run(input, output)
-    }
-
-    fn plan(&self, input_shape: &[usize]) -> Result<Plan<T, T::Sum>> {
-        self.layer.plan_with(input_shape, self.clamp)
-    }
-
-    fn lowering(&self) -> Lowering<'_, T, T::Sum> {
-        Lowering::Fusible(self)
-    }
-}
-
-impl<T: Element> Fusible<T, T::Sum> for ClampedLinear<'_, T> {
-    fn with_activation(&self, activation: Activation) -> Option<Box<dyn Fusible<T, T::Sum> + '_>> {
-        self.clone().and(activation)
-    }
 }
 
 /// How a dense layer is computed.
@@ -215,102 +168,63 @@ enum DenseWay<T: Element> {
     /// Row by row.
     Rows(ReadyDense<T>),
     /// As a convolution from `[inputs, batch]` to `[outputs, batch]`, for numbers that have no kernels.
-    Pixels(Plan<T, T::Sum>),
+    Pixels { conv: Plan<T, T::Sum>, pixels: Vec<T>, sums: Vec<T::Sum> },
 }
 
 /// What the plan of a dense layer holds.
 #[derive(Clone)]
 struct LinearPlan<T: Element> {
     way: DenseWay<T>,
-    inputs: usize,
-    outputs: usize,
-    batch: usize,
-    /// The input, where it lies otherwise than row by row, or its batch made pixels.
-    pixels: Vec<T>,
-    /// The output before it goes where it belongs.
-    sums: Vec<T::Sum>,
+    staging: Staging<T, T::Sum>,
 }
 
-impl<T: Element> RunPlan<T, T::Sum> for LinearPlan<T> {
-    fn run(&mut self, input: TensorView<'_, T>, mut output: TensorViewMut<'_, T::Sum>) -> Result<()> {
-        let Self { way, inputs, outputs, batch, pixels, sums } = self;
-        match way {
-            DenseWay::Nothing => Ok(()),
-            DenseWay::Rows(dense) => {
-                let rows = if let Some(rows) = input.to_slice() {
-                    rows
-                } else {
-                    let mut places = pixels.iter_mut();
-                    input.each(|element| *places.next().expect("there is one for each") = *element);
-                    pixels
-                };
-                if let Some(output) = output.as_slice_mut() {
-                    dense.run(rows, output);
-                } else {
-                    dense.run(rows, sums);
-                    output.assign_elements(sums);
-                }
-                Ok(())
-            }
-            DenseWay::Pixels(conv) => {
-                if let Some(rows) = input.to_slice() {
-                    transpose(rows, *inputs, pixels);
-                } else {
-                    let mut flat = 0;
-                    input.each(|&element| {
-                        pixels[flat % *inputs * *batch + flat / *inputs] = element;
-                        flat += 1;
-                    });
-                }
-                conv.run(
-                    TensorView::from_slice(&[*inputs, *batch], pixels)?,
-                    TensorViewMut::from_slice(&[*outputs, *batch], sums)?,
-                )?;
-                let mut flat = 0;
-                output.each(|element| {
-                    *element = sums[flat % *outputs * *batch + flat / *outputs];
-                    flat += 1;
-                });
-                Ok(())
-            }
+impl<T: Element> RunInScratch<T, T::Sum> for LinearPlan<T> {
+    fn scratch_length(&self) -> usize {
+        match &self.way {
+            DenseWay::Rows(dense) => dense.scratch_length(),
+            DenseWay::Nothing | DenseWay::Pixels { .. } => 0,
         }
+    }
+
+    fn run_in(
+        &mut self,
+        input: TensorView<'_, T>,
+        output: TensorViewMut<'_, T::Sum>,
+        scratch: &mut [T::Sum],
+    ) -> Result<()> {
+        let Self { way, staging } = self;
+        staging.run(&input, output, &mut |rows, output| {
+            match way {
+                DenseWay::Nothing => {}
+                DenseWay::Rows(dense) => dense.run(rows, output, scratch),
+                DenseWay::Pixels { conv, pixels, sums } => {
+                    let [inputs, batch] = [conv.input_shape()[0], conv.input_shape()[1]];
+                    let outputs = conv.output_shape()[0];
+                    transpose((rows, inputs), (pixels, batch), (batch, inputs), |&pixel| pixel);
+                    let pixels = TensorView::from_slice(&[inputs, batch], pixels)?;
+                    conv.run(pixels, TensorViewMut::from_slice(&[outputs, batch], sums)?)?;
+                    transpose((sums, batch), (output, outputs), (outputs, batch), |&sum| sum);
+                }
+            }
+            Ok(())
+        })
     }
 
     fn algorithm(&self) -> String {
         match &self.way {
             DenseWay::Nothing => "nothing".into(),
             DenseWay::Rows(_) => "channels".into(),
-            DenseWay::Pixels(conv) => conv.algorithm(),
+            DenseWay::Pixels { conv, .. } => conv.algorithm(),
         }
     }
 
-    fn workspace_bytes(&self) -> usize {
-        let own = self.pixels.len() * size_of::<T>() + self.sums.len() * size_of::<T::Sum>();
-        own + match &self.way {
-            DenseWay::Nothing => 0,
-            DenseWay::Rows(dense) => dense.workspace_bytes(),
-            DenseWay::Pixels(conv) => conv.workspace_bytes(),
-        }
-    }
-}
-
-/// Rows and columns that are transposed at once: a cache line of each row, so that it is read and written once.
-const TILE: usize = 16;
-
-/// Writes the transpose of a matrix with so many columns.
-fn transpose<T: Copy>(matrix: &[T], columns: usize, transposed: &mut [T]) {
-    if matrix.is_empty() {
-        return;
-    }
-    let rows = matrix.len() / columns;
-    for first_row in (0..rows).step_by(TILE) {
-        let end_row = rows.min(first_row + TILE);
-        for first in (0..columns).step_by(TILE) {
-            for column in first..columns.min(first + TILE) {
-                for (row, place) in (first_row..end_row).zip(&mut transposed[column * rows + first_row..]) {
-                    *place = matrix[row * columns + column];
-                }
+    fn own_bytes(&self) -> usize {
+        let of_way = match &self.way {
+            DenseWay::Nothing | DenseWay::Rows(_) => 0,
+            DenseWay::Pixels { conv, pixels, sums } => {
+                conv.workspace_bytes() + size_of_val(&pixels[..]) + size_of_val(&sums[..])
             }
-        }
+        };
+        of_way + self.staging.bytes()
     }
 }

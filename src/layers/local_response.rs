@@ -93,6 +93,7 @@ impl<T: Float> RunPlan<T> for ResponsePlan<T> {
         let (before, after, alpha) = (size / 2, (size - 1) / 2, alpha / size as f64);
         self.staging.run(&input, output, &mut |input, output| {
             T::local_response(LocalResponse { input, output, channels, plane, before, after, alpha, beta, k });
+            Ok(())
         })
     }
 

@@ -142,13 +142,9 @@ impl<const N: usize> Pad<N> {
         let mode = match self.mode {
             PadMode::Constant(_) => PaddingMode::Zeros,
             PadMode::Reflect => PaddingMode::Reflect,
+            PadMode::Symmetric => PaddingMode::Symmetric,
             PadMode::Replicate => PaddingMode::Replicate,
             PadMode::Circular => PaddingMode::Circular,
-            PadMode::Symmetric => {
-                // The image and its mirror image, again and again.
-                let place = position.rem_euclid(2 * length.cast_signed()).cast_unsigned();
-                return Some(place.min(2 * length - 1 - place));
-            }
         };
         mode.source(position, length)
     }
@@ -215,6 +211,7 @@ impl<T: Element> RunPlan<T> for GatherPlan<T> {
         let Self { tables, constant, staging } = self;
         staging.run(&input, output, &mut |input, output| {
             T::gather(TableGather { tables, input, output, constant: *constant });
+            Ok(())
         })
     }
 

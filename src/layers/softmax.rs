@@ -96,6 +96,7 @@ impl<T: Float> RunPlan<T> for SoftmaxPlan<T> {
         staging.run(&input, output, &mut |input, output| {
             output.copy_from_slice(input);
             T::softmax(output, length, inner, *log);
+            Ok(())
         })
     }
 

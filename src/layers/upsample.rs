@@ -257,6 +257,7 @@ impl<T: Element> RunPlan<T> for InterpolatePlan<T> {
         let Self { axes, size, row, staging } = self;
         staging.run(&input, output, &mut |input, output| {
             T::interpolate(Interpolate { axes, size: *size, input, output, row });
+            Ok(())
         })
     }
 

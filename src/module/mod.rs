@@ -14,6 +14,7 @@ pub use fusion::{Band, Elementwise};
 pub use graph::{Graph, Value};
 pub(crate) use graph::{GraphNode, Join, Work};
 pub use lowering::{Bands, Fusible, Lowering, Pooling};
+pub(crate) use plan::RunInScratch;
 pub use plan::{Plan, RunPlan};
 pub use scale::{ChannelAxis, ChannelScale};
 pub(crate) use version::{Seen, Version};

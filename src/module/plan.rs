@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::module::{Module, Seen, Version, check_shape};
-use crate::tensor::{TensorView, TensorViewMut};
+use crate::tensor::{TensorView, TensorViewMut, filled};
 use crate::{AsView, AsViewMut, Element, Error, Result};
 
 /// A module made ready for inputs of one shape: everything is checked, the algorithm chosen, weights are prepared and all
@@ -11,8 +11,8 @@ use crate::{AsView, AsViewMut, Element, Error, Result};
 ///
 /// [`Module::plan`] makes one. Convolutions of `f32` and `f64` and poolings over one to three spatial axes have something to
 /// prepare, and take no memory when they run, nor do the modules for tensors of any rank and networks of all these, but for a few bytes
-/// where several threads are given a share from outside their pool, and for a copy where a layer around convolution meets an input or
-/// output that does not lie in row-major order the first time. The plans of convolutions of integers, and of convolutions and poolings
+/// where several threads are given a share from outside their pool, and for a copy where a layer meets an output, or one around convolution
+/// an input, that does not lie in row-major order the first time. The plans of convolutions of integers, and of convolutions and poolings
 /// over more axes, do what `forward_into` does. (`ndarray` takes memory for the shape of a view with more than eight axes, and of a view
 /// of a dynamic array with five to eight that does not lie in row-major order.)
 ///
@@ -63,6 +63,8 @@ pub struct Plan<T: Element = f32, U: Element = T> {
     input_shape: Vec<usize>,
     output_shape: Vec<usize>,
     run: Box<dyn CloneRun<T, U>>,
+    /// Empty where it runs in that of another.
+    scratch: Vec<U>,
     /// Of the parameters that it was made of, where the module gives them out to be written to.
     seen: Vec<Seen>,
 }
@@ -87,12 +89,52 @@ pub trait RunPlan<T: Element, U: Element = T>: Send + Sync {
     }
 }
 
-/// [`RunPlan`], with `Clone` in a form that a `dyn` can have.
-trait CloneRun<T: Element, U: Element>: RunPlan<T, U> {
+/// [`RunPlan`], for what computes in memory of which it keeps nothing from one run to the next: steps of a network, which run one after
+/// the other, share one.
+pub(crate) trait RunInScratch<T: Element, U: Element = T>: Send + Sync {
+    /// How many numbers of it there must be.
+    fn scratch_length(&self) -> usize;
+
+    /// [`RunPlan::run`] in so many numbers, whose values are arbitrary.
+    fn run_in(&mut self, input: TensorView<'_, T>, output: TensorViewMut<'_, U>, scratch: &mut [U]) -> Result<()>;
+
+    /// [`RunPlan::algorithm`]
+    fn algorithm(&self) -> String;
+
+    /// Bytes of memory that it holds itself, weights apart.
+    fn own_bytes(&self) -> usize {
+        0
+    }
+}
+
+/// What takes no scratch memory from its caller.
+#[derive(Clone)]
+struct WithoutScratch<R>(R);
+
+impl<T: Element, U: Element, R: RunPlan<T, U>> RunInScratch<T, U> for WithoutScratch<R> {
+    fn scratch_length(&self) -> usize {
+        0
+    }
+
+    fn run_in(&mut self, input: TensorView<'_, T>, output: TensorViewMut<'_, U>, _: &mut [U]) -> Result<()> {
+        self.0.run(input, output)
+    }
+
+    fn algorithm(&self) -> String {
+        self.0.algorithm()
+    }
+
+    fn own_bytes(&self) -> usize {
+        self.0.workspace_bytes()
+    }
+}
+
+/// [`RunInScratch`], with `Clone` in a form that a `dyn` can have.
+trait CloneRun<T: Element, U: Element>: RunInScratch<T, U> {
     fn boxed_clone(&self) -> Box<dyn CloneRun<T, U>>;
 }
 
-impl<T: Element, U: Element, R: RunPlan<T, U> + Clone + 'static> CloneRun<T, U> for R {
+impl<T: Element, U: Element, R: RunInScratch<T, U> + Clone + 'static> CloneRun<T, U> for R {
     fn boxed_clone(&self) -> Box<dyn CloneRun<T, U>> {
         Box::new(self.clone())
     }
@@ -115,11 +157,31 @@ impl<T: Element, U: Element, M: Module<T, U>> RunPlan<T, U> for Unprepared<M> {
 impl<T: Element, U: Element> Plan<T, U> {
     /// A plan for inputs of this shape, which gives outputs of that.
     pub fn new(input_shape: &[usize], output_shape: &[usize], run: impl RunPlan<T, U> + Clone + 'static) -> Self {
-        Self::boxed(input_shape, output_shape.to_vec(), Box::new(run))
+        Self::boxed(input_shape, output_shape.to_vec(), Box::new(WithoutScratch(run)), Vec::new())
     }
 
-    fn boxed(input_shape: &[usize], output_shape: Vec<usize>, run: Box<dyn CloneRun<T, U>>) -> Self {
-        Self { input_shape: input_shape.to_vec(), output_shape, run, seen: Vec::new() }
+    /// The same for what computes in scratch memory, which is taken here.
+    pub(crate) fn in_scratch(
+        input_shape: &[usize],
+        output_shape: &[usize],
+        run: impl RunInScratch<T, U> + Clone + 'static,
+    ) -> Result<Self> {
+        let scratch = filled(&[run.scratch_length()], U::default())?;
+        Ok(Self::boxed(input_shape, output_shape.to_vec(), Box::new(run), scratch))
+    }
+
+    fn boxed(input_shape: &[usize], output_shape: Vec<usize>, run: Box<dyn CloneRun<T, U>>, scratch: Vec<U>) -> Self {
+        Self { input_shape: input_shape.to_vec(), output_shape, run, scratch, seen: Vec::new() }
+    }
+
+    /// The same plan without its scratch memory, to [run in](Self::run_in) another's.
+    pub(crate) fn without_scratch(self) -> Self {
+        Self { scratch: Vec::new(), ..self }
+    }
+
+    /// How many numbers of scratch it computes in.
+    pub(crate) fn scratch_length(&self) -> usize {
+        self.run.scratch_length()
     }
 
     /// A plan that calls the module's [`forward_into`](Module::forward_into): for modules with nothing to prepare.
@@ -128,7 +190,7 @@ impl<T: Element, U: Element> Plan<T, U> {
     ///
     /// As [`output_shape`](crate::Operator::output_shape) of the module.
     pub fn of(module: impl Module<T, U> + Clone + 'static, input_shape: &[usize]) -> Result<Self> {
-        module.output_shape(input_shape).map(|shape| Self::boxed(input_shape, shape, Box::new(Unprepared(module))))
+        Ok(Self::new(input_shape, &module.output_shape(input_shape)?, Unprepared(module)))
     }
 
     /// The same plan, which refuses to run once the parameters of its module have been given out to be written to.
@@ -148,14 +210,28 @@ impl<T: Element, U: Element> Plan<T, U> {
     /// [`Error::Shape`] if one of them has not the shape that the plan was made for; [`Error::Outdated`] where the parameters of
     /// a module of this crate have been loaded, or taken to be written to, since the plan was made.
     pub fn run(&mut self, input: impl AsView<T>, mut output: impl AsViewMut<U>) -> Result<()> {
+        // First, as they may be a user's own and panic.
         let (input, output) = (input.as_view(), output.as_view_mut());
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let ran = self.run_in(input, output, &mut scratch);
+        self.scratch = scratch;
+        ran
+    }
+
+    /// The same in another's scratch memory, at least [so much](Self::scratch_length).
+    pub(crate) fn run_in(
+        &mut self,
+        input: TensorView<'_, T>,
+        output: TensorViewMut<'_, U>,
+        scratch: &mut [U],
+    ) -> Result<()> {
         if input.shape() != self.input_shape {
             let (expected, found) = (self.input_shape.clone(), input.shape().to_vec());
             return Err(Error::Shape { what: "the input of this plan", expected, found });
         }
         check_shape(&self.output_shape, &output)?;
         self.seen.iter().try_for_each(Seen::check)?;
-        self.run.run(input, output)
+        self.run.run_in(input, output, scratch)
     }
 
     /// The shape of inputs that it was made for.
@@ -175,7 +251,7 @@ impl<T: Element, U: Element> Plan<T, U> {
 
     /// Bytes of memory that it holds to compute in, weights apart.
     pub fn workspace_bytes(&self) -> usize {
-        self.run.workspace_bytes()
+        self.run.own_bytes() + size_of_val(&self.scratch[..])
     }
 }
 
@@ -185,6 +261,7 @@ impl<T: Element, U: Element> Clone for Plan<T, U> {
             input_shape: self.input_shape.clone(),
             output_shape: self.output_shape.clone(),
             run: (*self.run).boxed_clone(),
+            scratch: vec![U::default(); self.scratch.len()],
             seen: self.seen.clone(),
         }
     }

@@ -27,7 +27,7 @@ impl ChannelAxis {
     }
 }
 
-/// Elements that a thread takes at once, at least.
+/// Elements that a thread takes at once.
 const PIECE: usize = 1 << 13;
 
 /// `factor · x + offset`, with a factor and an offset for each channel.
@@ -90,20 +90,31 @@ impl<T: Element> ChannelScale<T> {
         self.axis(shape.len()).is_some_and(|axis| shape[axis] == self.len())
     }
 
+    /// How many elements of a tensor that it [fits](Self::fits) lie next to each other for one channel, if there are any.
+    pub(crate) fn plane(&self, shape: &[usize]) -> Option<usize> {
+        let axis = self.axis(shape.len())?;
+        (!shape.contains(&0)).then(|| shape[axis + 1..].iter().product())
+    }
+
+    /// Applies it to some elements of a tensor in row-major order, from a place on, with so many for one channel.
+    pub(crate) fn apply_to(&self, mut elements: &mut [T], first: usize, plane: usize) {
+        let (mut channel, mut left) = (first / plane % self.len(), plane - first % plane);
+        while !elements.is_empty() {
+            let of_channel = elements.split_off_mut(..left.min(elements.len())).unwrap_or_default();
+            T::scale(of_channel, self.factors[channel], self.offsets[channel]);
+            channel = if channel + 1 < self.len() { channel + 1 } else { 0 };
+            left = plane;
+        }
+    }
+
     /// Applies it in place, to a tensor that it [fits](Self::fits).
     pub(crate) fn apply(&self, mut map: TensorViewMut<'_, T>) {
-        let shape = map.shape();
-        let Some(axis) = self.axis(shape.len()).filter(|_| !map.is_empty()) else { return };
-        let plane: usize = shape[axis + 1..].iter().product();
+        let Some(plane) = self.plane(map.shape()) else { return };
         if let Some(elements) = map.as_slice_mut() {
-            let together = (PIECE / plane).max(1);
             let workers = workers::<T>(elements.len());
-            let pieces = elements.chunks_mut(together * plane).enumerate();
+            let pieces = elements.chunks_mut(PIECE).enumerate();
             share(std::iter::repeat_n((), workers), pieces, |(), (piece, elements)| {
-                for (number, plane) in elements.chunks_exact_mut(plane).enumerate() {
-                    let channel = (piece * together + number) % self.len();
-                    T::scale(plane, self.factors[channel], self.offsets[channel]);
-                }
+                self.apply_to(elements, piece * PIECE, plane);
             });
             return;
         }

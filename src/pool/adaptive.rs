@@ -3,9 +3,9 @@
 use std::ops::Range;
 
 use super::boxed::BoxLayout;
-use super::erased::Erased;
 use super::layer::PoolLayer;
 use super::planes::{Pooled, Sizes};
+use super::reduction::Erased;
 use super::windows::LONG;
 use crate::module::check_shape;
 use crate::tensor::{MapShape, TensorView, TensorViewMut, collected, element_count};
@@ -118,7 +118,7 @@ impl<const N: usize> Boxes<N> {
         }
         let Some((layout, sizes)) = self.layout()? else { return Ok(None) };
         let windows = match self.window() {
-            Some(window) => PoolLayer::new::<T>(&window, &self.input.to_vec())?.windows(None)?,
+            Some(window) => PoolLayer::new::<T>(&window, &self.input.to_vec())?.windows(None),
             None => None,
         };
         match windows {

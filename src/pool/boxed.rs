@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Reduction;
 use super::kernels;
 use super::operation::Operation;
-use super::planes::{Cells, Compute, Input, Pooled, Sizes, pooled};
+use super::planes::{Cells, Compute, Described, Input, Pooled, Sizes, pooled};
 use super::stretches::{Stretches, halved};
 use super::totals::{BoxRows, Totals};
 use super::windows::{Strips, merge};
@@ -87,7 +87,7 @@ pub(super) struct Boxed {
 impl Boxed {
     /// `None` where there is no kernel for the pixels, the level or the operation.
     pub(super) fn new<T: Element>(operation: Operation, layout: BoxLayout, level: Level) -> Option<Self> {
-        let has_kernel = T::HAS_KERNELS && has_kernels(level) && !matches!(operation, Operation::Lp { .. });
+        let has_kernel = T::HAS_KERNELS && has_kernels(level) && operation.is_merged();
         has_kernel.then_some(Self { operation, level, layout })
     }
 }
@@ -102,74 +102,39 @@ impl<T: Element> Compute<T> for Boxed {
         let is_sum = matches!(self.operation, Operation::Average { .. }) && self.layout.whole_planes().is_some();
         is_sum && kernels::of::<T>().channel_means(self.level, pixels, channels, output)
     }
+}
 
+impl Described for Boxed {
     fn algorithm(&self) -> &'static str {
         "boxes"
     }
 }
 
-/// Boxes by the steps of a reduction. `OWN` says that it may be a user's own, which merges: pixels are then stepped over side by side, in
-/// the vectors of every level. One of this crate has a kernel for that, and comes here where there is none for the level or the pixels:
-/// it takes them in order, so that of equal pixels the first is picked.
+/// Boxes by the steps of a reduction of a user's own, which merges: pixels are stepped over side by side, in the vectors of every level.
 #[derive(Debug, Clone)]
-pub(super) struct Stepped<R, const OWN: bool> {
+pub(super) struct Stepped<R> {
     pub(super) reduction: R,
     pub(super) level: Level,
     pub(super) layout: BoxLayout,
 }
 
-impl<T: Element, R: Reduction<T>, const OWN: bool> Compute<T> for Stepped<R, OWN> {
+impl<T: Element, R: Reduction<T>> Compute<T> for Stepped<R> {
     fn compute(&self, Input { pixels, first, .. }: Input<'_, T>, output: &mut [T], _: &mut Cells, _: &mut [T]) {
-        if OWN {
-            vectorized_narrow(
-                self.level,
-                #[inline(always)]
-                || self.boxes(pixels, first, output),
-            );
-        } else {
-            self.boxes(pixels, first, output);
-        }
+        vectorized_narrow(
+            self.level,
+            #[inline(always)]
+            || self.boxes(pixels, first, output),
+        );
     }
+}
 
+impl<R: Send + Sync + 'static> Described for Stepped<R> {
     fn algorithm(&self) -> &'static str {
         "merged boxes"
     }
 }
 
-/// Pools boxes by the steps of a reduction that merges.
-pub(super) fn by_steps<T: Element, R: Reduction<T>, const OWN: bool>(
-    reduction: &R,
-    layout: BoxLayout,
-    sizes: Sizes,
-) -> Result<Box<dyn Pooled<T>>> {
-    pooled(Stepped::<R, OWN> { reduction: reduction.clone(), level: Level::new(), layout }, sizes)
-}
-
-/// Pools boxes by the kernel of an operation, or by the steps of its reduction where there is none for the pixels or the level.
-pub(super) fn by_kernels<T: Element, R: Reduction<T>>(
-    operation: Operation,
-    reduction: &R,
-    layout: BoxLayout,
-    sizes: Sizes,
-) -> Result<Box<dyn Pooled<T>>> {
-    let (operation, level) = (operation.simplest(), Level::new());
-    // First the constant, so that nothing more is compiled for pixels that have no kernel.
-    if const { !T::IS_POOLED } || !operation.is_of::<T>() {
-        return by_steps::<T, R, false>(reduction, layout, sizes);
-    }
-    if layout.whole_planes().is_none()
-        && let Some(strips) = Strips::of_boxes::<T>(operation, &layout, level)?
-    {
-        let [planes, rows, columns] = layout.ranges().each_ref().map(Vec::len);
-        return pooled(strips, Sizes { units: planes * rows, unit: columns, ..sizes });
-    }
-    match Boxed::new::<T>(operation, layout.clone(), level) {
-        Some(boxed) => pooled(boxed, sizes),
-        None => by_steps::<T, R, false>(reduction, layout, sizes),
-    }
-}
-
-impl<R, const OWN: bool> Stepped<R, OWN> {
+impl<R> Stepped<R> {
     /// Some boxes that follow each other, from the `first` on.
     #[inline(always)]
     fn boxes<T: Element>(&self, pixels: &[T], first: usize, output: &mut [T])
@@ -179,19 +144,37 @@ impl<R, const OWN: bool> Stepped<R, OWN> {
         let reduction = &self.reduction;
         for (number, place) in output.iter_mut().enumerate() {
             let rows = self.layout.rows(first + number);
-            let count = rows.length * rows.count * rows.planes;
-            let rows = rows.of(pixels);
-            let total = if OWN {
-                match count < FEW {
-                    true => total_of_few(reduction, rows),
-                    false => total(reduction, rows),
-                }
-            } else {
-                rows.fold(reduction.start(), |total, row| reduction.step_all(total, row))
+            let count = rows.pixels();
+            let total = match count < FEW {
+                true => total_of_few(reduction, rows.of(pixels)),
+                false => total(reduction, rows.of(pixels)),
             };
             *place = reduction.finish(total, count);
         }
     }
+}
+
+/// Pools boxes by the kernel of an operation; `None` where there is none for the pixels or the level.
+pub(super) fn by_kernel<T: Element>(
+    operation: Operation,
+    layout: &BoxLayout,
+    sizes: Sizes,
+) -> Result<Option<Box<dyn Pooled<T>>>> {
+    let (operation, level) = (operation.simplest(), Level::new());
+    // First the constant, so that nothing more is compiled for pixels that have no kernel.
+    if const { !T::IS_POOLED } || !operation.is_of::<T>() {
+        return Ok(None);
+    }
+    if layout.whole_planes().is_none()
+        && let Some(strips) = Strips::of_boxes::<T>(operation, layout, level)?
+    {
+        let [planes, rows, columns] = layout.ranges().each_ref().map(Vec::len);
+        return pooled(strips, Sizes { units: planes * rows, unit: columns, ..sizes }).map(Some);
+    }
+    if const { !T::HAS_KERNELS } {
+        return Ok(None);
+    }
+    Boxed::new::<T>(operation, layout.clone(), level).map(|boxed| pooled(boxed, sizes)).transpose()
 }
 
 /// Accumulators that are stepped side by side, so that none waits for another.

@@ -4,13 +4,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::channels_last;
-use super::counts::ColumnCounts;
 use super::kernels;
 use super::operation::Operation;
-use super::outputs::Outputs;
 use super::pairs::Pairs;
-use super::planes::{Cells, Compute, Input};
-use super::problem::{PlaneRows, PoolProblem};
+use super::planes::{Cells, Compute, Described, Input};
+use super::problem::{ColumnCounts, Outputs, PlaneRows, PoolProblem};
 use super::small::{Small, SmallRows};
 use crate::simd::{Level, has_kernels};
 use crate::{Element, Result};
@@ -35,7 +33,7 @@ impl<T: Element> FastPool<T> {
     /// `None` for other windows, and where the pixels, the operation or the level have no such kernel. `pairs` says whether the windows are
     /// those of [`PoolWay::Pairs`].
     pub(super) fn new(problem: &PoolProblem, pairs: bool, operation: Operation, level: Level) -> Option<Self> {
-        if !T::HAS_KERNELS || !has_kernels(level) || matches!(operation, Operation::Lp { .. }) {
+        if !T::HAS_KERNELS || !has_kernels(level) || !operation.is_merged() {
             return None;
         }
         let counts = || Some(Arc::new(ColumnCounts::new(problem, operation, T::number)?));
@@ -97,6 +95,16 @@ impl<T: Element> Compute<T> for FastPool<T> {
         channels_last::maxima(self.level, problem, pixels, tile, output)
     }
 
+    fn cells(&self) -> Result<Cells> {
+        let length = match &self.way {
+            PoolWay::Pairs(problem) => problem.axes[2].outputs(),
+            PoolWay::Small { small, .. } => small.memory,
+        };
+        Cells::of(length, self.operation.start::<T>())
+    }
+}
+
+impl<T: Element> Described for FastPool<T> {
     fn algorithm(&self) -> &'static str {
         match self.way {
             PoolWay::Pairs(_) => "pairs",
@@ -110,14 +118,6 @@ impl<T: Element> Compute<T> for FastPool<T> {
             PoolWay::Small { small, .. } => &small.problem,
         };
         Some(problem.under_rows(units))
-    }
-
-    fn cells(&self) -> Result<Cells> {
-        let length = match &self.way {
-            PoolWay::Pairs(problem) => problem.axes[2].outputs(),
-            PoolWay::Small { small, .. } => small.memory,
-        };
-        Cells::of(length, self.operation.start::<T>())
     }
 }
 

@@ -6,7 +6,7 @@ use super::planes::OF_TAPS;
 use super::walk::{BLOCK, RowTaps, neighbours};
 use super::{Pool, Selection};
 use crate::parallel::share;
-use crate::simd::{Level, vectorized};
+use crate::simd::{Level, vectorized_narrow};
 use crate::tensor::{Tensor, filled};
 use crate::{AsView, Element, Result};
 
@@ -30,8 +30,8 @@ impl<R, const N: usize> Pool<R, N> {
         if !values.is_empty() {
             let pixels = input.contiguous()?;
             let sizes = layer.sizes();
-            let workers = sizes.workers::<i64>(OF_TAPS);
-            let units = sizes.piece::<i64>(workers, 1);
+            let workers = sizes.workers(size_of::<i64>(), OF_TAPS);
+            let units = sizes.piece(size_of::<i64>(), workers, 1);
             let length = units * sizes.unit;
             let is_pairs = layer.is_pairs();
             let picks = Picks { reduction: &self.reduction, taps: RowTaps::new(layer.geometry)?, is_pairs };
@@ -61,7 +61,7 @@ impl<R, const N: usize> Picks<'_, R, N> {
         let (rows, plane) = (geometry.rows(), geometry.pixels());
         let outputs =
             values.chunks_exact_mut(geometry.row_length()).zip(indices.chunks_exact_mut(geometry.row_length()));
-        vectorized(
+        vectorized_narrow(
             Level::new(),
             #[inline(always)]
             || {

@@ -4,31 +4,42 @@ use super::boxed::{self, BoxLayout};
 use super::channels;
 use super::operation::{Largest, Mean, Norm, Operation, PlainLargest, PlainSmallest, Smallest};
 use super::pairs::{self, Pairs};
-use super::planes::{Pooled, Sizes};
+use super::planes::{Pooled, Sizes, pooled};
 use super::small::{self, SmallRows};
 use super::totals::{self, Totals};
+use super::walk::Walk;
 use super::windows::PoolWindows;
 use super::{Average, L2, Lp, Max, Min};
 use crate::Result;
 use crate::element::{Element, Family};
 use crate::kernels::transpose::{SideBySide, transpose_f32};
 use crate::simd::{Level, Pixel, vectorized_narrow};
+use crate::terms::each_integer;
 
 /// The kernels of one type of pixels, as code for every type calls them. Norms are for floats alone.
 ///
 /// Its methods are not generic, so this crate has their code.
 pub(super) trait PoolKernels<T: Element>: Sync {
-    fn small(&self, level: Level, operation: Operation, small: SmallRows<'_, T>);
     fn pairs(&self, level: Level, operation: Operation, pairs: Pairs<'_, T>);
     fn totals(&self, level: Level, operation: Operation, totals: Totals<'_, T>);
-    /// The means of some channels, from the `first` on, that lie side by side; says whether there is a kernel for that.
-    fn channel_means(&self, level: Level, pixels: &[T], channels: (usize, usize), output: &mut [T]) -> bool;
-    /// Puts channels that lie side by side into rows; says whether there is a kernel for that.
-    fn transpose(&self, level: Level, task: SideBySide<'_, T>) -> bool;
     /// What pools windows by a reduction of this crate.
     fn windows(&self, operation: Operation, windows: PoolWindows) -> Result<Box<dyn Pooled<T>>>;
     /// The same of boxes.
     fn boxes(&self, operation: Operation, layout: BoxLayout, sizes: Sizes) -> Result<Box<dyn Pooled<T>>>;
+
+    fn small(&self, _level: Level, operation: Operation, _small: SmallRows<'_, T>) {
+        unreachable!("{operation:?} has no such kernel for these")
+    }
+
+    /// The means of some channels, from the `first` on, that lie side by side; says whether there is a kernel for that.
+    fn channel_means(&self, _level: Level, _pixels: &[T], _channels: (usize, usize), _output: &mut [T]) -> bool {
+        false
+    }
+
+    /// Puts channels that lie side by side into rows; says whether there is a kernel for that.
+    fn transpose(&self, _level: Level, _task: SideBySide<'_, T>) -> bool {
+        false
+    }
 }
 
 /// The kernels of an element.
@@ -52,7 +63,7 @@ macro_rules! family {
     };
 }
 
-family!(f32 f64 i8 u8 i16 i32 i64);
+each_integer!(family: f32 f64);
 
 /// Runs a kernel with one of the operations that integers have kernels for.
 macro_rules! of_integers {
@@ -143,22 +154,20 @@ macro_rules! kernels {
             of_features!($pixel);
 
             fn windows(&self, operation: Operation, windows: PoolWindows) -> Result<Box<dyn Pooled<$pixel>>> {
-                $pooled!(operation, |reduction| windows.by_kernels(operation, reduction))
+                match windows.by_kernel(operation)? {
+                    Some(kernel) => Ok(kernel),
+                    None => $pooled!(operation, |reduction| windows.by_taps(reduction)),
+                }
             }
 
             fn boxes(&self, operation: Operation, layout: BoxLayout, sizes: Sizes) -> Result<Box<dyn Pooled<$pixel>>> {
-                $pooled!(operation, |reduction| boxed::by_kernels(operation, &reduction, layout, sizes))
+                match boxed::by_kernel(operation, &layout, sizes)? {
+                    Some(kernel) => Ok(kernel),
+                    None => $pooled!(operation, |reduction| pooled(Walk::boxes(reduction, layout), sizes)),
+                }
             }
         }
     )*};
-}
-
-macro_rules! no_small_windows {
-    ($pixel:ident) => {
-        fn small(&self, _: Level, operation: Operation, _: SmallRows<'_, $pixel>) {
-            unreachable!("{operation:?} has no such kernel for these")
-        }
-    };
 }
 
 /// What is compiled for features, `f32`, and in part for pictures, bytes: windows of 3×3, and channels that lie side by side.
@@ -185,12 +194,6 @@ macro_rules! of_features {
         }
     };
     (u8) => {
-        no_small_windows!(u8);
-
-        fn channel_means(&self, _: Level, _: &[u8], _: (usize, usize), _: &mut [u8]) -> bool {
-            false
-        }
-
         fn transpose(&self, level: Level, task: SideBySide<'_, u8>) -> bool {
             vectorized_narrow(
                 level,
@@ -200,18 +203,8 @@ macro_rules! of_features {
             true
         }
     };
-    ($pixel:ident) => {
-        no_small_windows!($pixel);
-
-        fn channel_means(&self, _: Level, _: &[$pixel], _: (usize, usize), _: &mut [$pixel]) -> bool {
-            false
-        }
-
-        fn transpose(&self, _: Level, _: SideBySide<'_, $pixel>) -> bool {
-            false
-        }
-    };
+    ($pixel:ident) => {};
 }
 
-kernels!(of_integers, pooled_integers, u8 i8 i16 i32 i64);
+each_integer!(kernels: of_integers, pooled_integers,);
 kernels!(of_floats, pooled_floats, f32 f64);

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use super::erased::Erased;
 use super::operation::Operation;
 use super::planes::{Pooled, Sizes};
 use super::problem::PoolProblem;
+use super::reduction::Erased;
 use super::windows::{Of, PoolWindows};
 use crate::tensor::{MapShape, TensorView, TensorViewMut, element_count};
 use crate::window::{Axis, Geometry, Window};
@@ -28,7 +28,7 @@ impl<const N: usize> PoolLayer<N> {
 
     /// Whether windows are 2×2 and lie side by side, each whole.
     pub(super) fn is_pairs(&self) -> bool {
-        matches!(PoolProblem::new(&self.geometry), Ok(Some(problem)) if problem.is_pairs())
+        PoolProblem::new(&self.geometry).is_some_and(|problem| problem.is_pairs())
     }
 
     /// The band of some rows of outputs of a window.
@@ -47,23 +47,23 @@ impl<const N: usize> PoolLayer<N> {
         banded.and_then(|(_, banded)| window.of_geometry(&banded)).ok_or_else(|| band.misfit(input_shape))
     }
 
-    pub(super) fn windows(&self, of: Option<Of>) -> Result<Option<PoolWindows>> {
-        let Some(problem) = PoolProblem::new(&self.geometry)? else { return Ok(None) };
-        Ok(Some(PoolWindows { problem, sizes: self.sizes(), is_vast: self.is_vast(), of }))
+    pub(super) fn windows(&self, of: Option<Of>) -> Option<PoolWindows> {
+        let problem = PoolProblem::new(&self.geometry)?;
+        Some(PoolWindows { problem, sizes: self.sizes(), is_vast: self.is_vast(), of })
     }
 
     /// What a band of this layer is a band of; `None` for one of all pixels and outputs, which is the whole.
-    pub(super) fn of(&self, band: &Band) -> Result<Option<Of>> {
+    pub(super) fn of(&self, band: &Band) -> Option<Of> {
         let axes = self.geometry.axes();
         if (band.input.len(), band.output.len()) == (axes[0].length(), axes[0].outputs()) {
-            return Ok(None);
+            return None;
         }
-        let pairs = PoolProblem::new(&self.geometry)?.is_some_and(|problem| problem.is_pairs());
-        Ok(Some(match N {
+        let pairs = PoolProblem::new(&self.geometry).is_some_and(|problem| problem.is_pairs());
+        Some(match N {
             2 => Of { first: band.output.start, rows: axes[0].length(), pairs },
             // Volumes are cut between planes, and what has one axis has one row.
             _ => Of { first: 0, rows: axes.get(1).map_or(1, Axis::length), pairs },
-        }))
+        })
     }
 
     /// Whether an axis has so many outputs, or a window so many taps on pixels, that nothing should be laid down for each of them
@@ -88,7 +88,7 @@ impl<const N: usize> PoolLayer<N> {
 
     /// What pools the planes of this layer, which may be a band; `None` for more than three spatial axes.
     fn pooled<T: Element>(&self, reduction: &dyn Erased<T>, of: Option<Of>) -> Result<Option<Box<dyn Pooled<T>>>> {
-        self.windows(of)?.map(|windows| reduction.pool_windows(windows)).transpose()
+        self.windows(of).map(|windows| reduction.pool_windows(windows)).transpose()
     }
 
     /// Pools an input that it is the layer of; nothing where it has more than three spatial axes.

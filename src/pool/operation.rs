@@ -42,6 +42,14 @@ impl Operation {
         }
     }
 
+    /// Whether it has the kernels of small windows, pairs and boxes, which [`Merge`] pixels.
+    pub(super) fn is_merged(self) -> bool {
+        match self {
+            Self::Max | Self::Min | Self::Average { .. } | Self::L2 => true,
+            Self::Lp { .. } => false,
+        }
+    }
+
     /// Whether pixels are pooled so as they are. Integers are not averaged as integers: their sums need more room.
     pub(super) fn is_of<T: Pixel>(self) -> bool {
         T::HAS_ORDER || matches!(self, Self::Max | Self::Min)

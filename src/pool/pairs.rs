@@ -9,7 +9,7 @@ use crate::Element;
 use crate::simd::cache::Ahead;
 use crate::simd::{Simd, Vector, load_pixels};
 
-by_operation!(Pairs by run);
+by_operation!(Pairs by run_narrow);
 
 /// Some rows of outputs, which may be of several planes.
 pub(super) struct Pairs<'a, T> {

@@ -9,8 +9,8 @@ use ndarray::{ArrayView5, Axis};
 use super::operation::WIDEST;
 use super::strided::{PlaneBands, STAGED_BYTES, lie_side_by_side, pixel_by_pixel};
 use crate::module::{Plan, RunPlan};
-use crate::parallel::{PIECES, share, share_by, workers_for};
-use crate::tensor::{TensorView, TensorViewMut, filled};
+use crate::parallel::{PIECES, share_by, workers_for};
+use crate::tensor::{Ordered, TensorView, TensorViewMut, filled};
 use crate::{Element, Result};
 
 /// A worker has at least so many bytes to read and write, or fewer where these take longer: what takes a few times as long as waking a
@@ -34,12 +34,8 @@ pub(super) struct Input<'a, T> {
     pub(super) first: usize,
 }
 
-/// How planes are pooled. It is a `dyn` wherever it is called, so that what shares planes among threads is compiled once for all ways
-/// to pool them.
-pub(super) trait Compute<T>: Send + Sync + 'static {
-    /// Computes outputs, in memory that only this knows the type of.
-    fn compute(&self, given: Input<'_, T>, output: &mut [T], cells: &mut Cells, spare: &mut [T]);
-
+/// How planes are pooled, whatever their pixels are.
+pub(super) trait Described: Send + Sync + 'static {
     /// What it computes by, in a word or two.
     fn algorithm(&self) -> &'static str;
 
@@ -47,6 +43,24 @@ pub(super) trait Compute<T>: Send + Sync + 'static {
     fn weight(&self) -> usize {
         1
     }
+
+    /// The pixels of a map between the first and the last under some of its units; `None` for all of them.
+    fn under(&self, units: Range<usize>) -> Option<Range<usize>> {
+        let _ = units;
+        None
+    }
+
+    /// Units that are worth computing at a time: what neighbours share is computed twice where they are parted.
+    fn least_units(&self) -> usize {
+        1
+    }
+}
+
+/// How planes of such pixels are pooled. It is a `dyn` wherever it is called, so that what shares planes among threads is compiled once for
+/// all ways to pool them.
+pub(super) trait Compute<T>: Described {
+    /// Computes outputs, in memory that only this knows the type of.
+    fn compute(&self, given: Input<'_, T>, output: &mut [T], cells: &mut Cells, spare: &mut [T]);
 
     /// What one thread computes in.
     fn cells(&self) -> Result<Cells> {
@@ -56,12 +70,6 @@ pub(super) trait Compute<T>: Send + Sync + 'static {
     /// Pixels that it computes in, beside the cells.
     fn spare_length(&self) -> usize {
         0
-    }
-
-    /// The pixels of a map between the first and the last under some of its units; `None` for all of them.
-    fn under(&self, units: Range<usize>) -> Option<Range<usize>> {
-        let _ = units;
-        None
     }
 
     /// Computes the outputs of some channels from the `first` on, of an image whose channels lie side by side at every pixel, where there is
@@ -77,30 +85,27 @@ pub(super) trait Compute<T>: Send + Sync + 'static {
         let _ = (pixels, tile, output);
         false
     }
-
-    /// Units that are worth computing at a time: what neighbours share is computed twice where they are parted.
-    fn least_units(&self) -> usize {
-        1
-    }
 }
 
-/// Of a [`Compute`] with a `layout` of windows, what this says of it.
+/// The [`Described`] of what has a layout of windows in this field.
 macro_rules! as_laid_down {
-    () => {
-        fn algorithm(&self) -> &'static str {
-            self.layout.name()
-        }
+    ([$($generic:tt)*] $of:ty, $($layout:ident).+) => {
+        impl<$($generic)*> $crate::pool::planes::Described for $of {
+            fn algorithm(&self) -> &'static str {
+                self.$($layout).+.name()
+            }
 
-        fn weight(&self) -> usize {
-            $crate::pool::planes::OF_PASSES
-        }
+            fn weight(&self) -> usize {
+                $crate::pool::planes::OF_PASSES
+            }
 
-        fn under(&self, units: std::ops::Range<usize>) -> Option<std::ops::Range<usize>> {
-            Some(self.layout.under_units(units))
-        }
+            fn under(&self, units: std::ops::Range<usize>) -> Option<std::ops::Range<usize>> {
+                Some(self.$($layout).+.under_units(units))
+            }
 
-        fn least_units(&self) -> usize {
-            self.layout.least_rows()
+            fn least_units(&self) -> usize {
+                self.$($layout).+.least_rows()
+            }
         }
     };
 }
@@ -166,26 +171,26 @@ impl Sizes {
     }
 
     /// What a unit reads and writes.
-    fn bytes<T>(&self) -> usize {
-        (self.pixels() / self.units.max(1) + self.unit).saturating_mul(size_of::<T>())
+    fn bytes(&self, bytes_of_a_pixel: usize) -> usize {
+        (self.pixels() / self.units.max(1) + self.unit).saturating_mul(bytes_of_a_pixel)
     }
 
     /// Units of a piece, where there are so many workers: whole planes, if there are planes enough, and whole registers of planes.
-    pub(super) fn piece<T>(&self, workers: usize, least: usize) -> usize {
+    pub(super) fn piece(&self, bytes_of_a_pixel: usize, workers: usize, least: usize) -> usize {
         let all = self.planes * self.units;
         if workers == 1 {
             return all.max(1);
         }
-        let least = least.min(all.div_ceil(workers)).max(LEAST_PIECE / self.bytes::<T>().max(1));
+        let least = least.min(all.div_ceil(workers)).max(LEAST_PIECE / self.bytes(bytes_of_a_pixel).max(1));
         let units = all.div_ceil(workers * PIECES).max(least).max(1);
         let whole = if self.units == 1 { WIDEST } else { self.units };
         if units > whole { units.next_multiple_of(whole) } else { units }
     }
 
     /// As many workers as there are threads for and is worth it, for a [`Compute::weight`].
-    pub(super) fn workers<T>(&self, weight: usize) -> usize {
+    pub(super) fn workers(&self, bytes_of_a_pixel: usize, weight: usize) -> usize {
         let all = self.units.saturating_mul(self.planes);
-        workers_for(self.bytes::<T>().saturating_mul(all), WORTH_A_THREAD / weight, all)
+        workers_for(self.bytes(bytes_of_a_pixel).saturating_mul(all), WORTH_A_THREAD / weight, all)
     }
 }
 
@@ -207,8 +212,8 @@ pub(super) struct PoolPlan<T> {
     /// Units that a worker takes at a time.
     piece: usize,
     bands: PlaneBands,
-    /// Room for an output that lies otherwise than row by row.
-    staging: Vec<T>,
+    /// Of an output that lies otherwise than row by row.
+    staging: Ordered<T>,
 }
 
 /// [`PoolPlan`], for who need not know what they are.
@@ -237,20 +242,20 @@ pub(super) fn pooled<T: Element>(compute: impl Compute<T>, sizes: Sizes) -> Resu
 
 /// The same for what is shared already.
 pub(super) fn shared<T: Element>(compute: Arc<dyn Compute<T>>, sizes: Sizes) -> Result<Box<dyn Pooled<T>>> {
-    let workers = sizes.workers::<T>(compute.weight());
+    let workers = sizes.workers(size_of::<T>(), compute.weight());
     Ok(Box::new(PoolPlan::new(compute, sizes, workers)?))
 }
 
 impl<T: Element> PoolPlan<T> {
     pub(super) fn new(compute: Arc<dyn Compute<T>>, sizes: Sizes, workers: usize) -> Result<Self> {
-        let piece = sizes.piece::<T>(workers, compute.least_units());
+        let piece = sizes.piece(size_of::<T>(), workers, compute.least_units());
         let worker = || {
             let spare = filled(&[compute.spare_length()], T::ZERO)?;
             Ok(Worker { cells: compute.cells()?, spare, turned: Vec::new() })
         };
         let workers = (0..workers).map(|_| worker()).collect::<Result<_>>()?;
-        let bands = PlaneBands::new::<T>(&*compute, &sizes, STAGED_BYTES);
-        Ok(Self { compute, sizes, workers, piece, bands, staging: Vec::new() })
+        let bands = PlaneBands::new(&*compute, &sizes, size_of::<T>(), STAGED_BYTES);
+        Ok(Self { compute, sizes, workers, piece, bands, staging: Ordered::default() })
     }
 
     /// The same in pieces of so many units.
@@ -262,26 +267,28 @@ impl<T: Element> PoolPlan<T> {
     /// The same for inputs of which so many bytes are put in order at a time.
     #[cfg(test)]
     pub(super) fn in_bands(self, bytes: usize) -> Self {
-        Self { bands: PlaneBands::new::<T>(&*self.compute, &self.sizes, bytes), ..self }
+        Self { bands: PlaneBands::new(&*self.compute, &self.sizes, size_of::<T>(), bytes), ..self }
     }
 
-    /// The same with room for inputs and outputs that lie otherwise than row by row.
+    /// The same with room for inputs that lie otherwise than row by row.
     pub(super) fn with_staging(mut self) -> Result<Self> {
         for worker in &mut self.workers {
             worker.turned = filled(&[self.bands.planes, self.bands.rows, self.sizes.plane[2]], T::ZERO)?;
         }
-        self.staging = filled(&[self.sizes.planes, self.sizes.units, self.sizes.unit], T::ZERO)?;
         Ok(self)
     }
 
     /// Computes the output from pixels in row-major order.
     pub(super) fn run_dense(&mut self, pixels: &[T], output: &mut [T]) {
         let Self { compute, sizes, workers, piece, .. } = self;
-        let pieces = output.chunks_mut(*piece * sizes.unit).enumerate();
-        share(workers.iter_mut(), pieces, |worker, (number, output)| {
+        let mut pieces = output.chunks_mut(*piece * sizes.unit).enumerate();
+        let mut next = |is_first| {
+            let (number, output) = if is_first { pieces.next() } else { pieces.next_back() }?;
             let first = number * *piece;
-            let pixels = &pixels[first / sizes.units * sizes.pixels()..];
-            let given = Input { pixels, skipped: 0, first: first % sizes.units };
+            Some(([first / sizes.units, first % sizes.units], output))
+        };
+        share_pieces(workers, &mut next, &|worker, [plane, first], output| {
+            let given = Input { pixels: &pixels[plane * sizes.pixels()..], skipped: 0, first };
             compute.compute(given, output, &mut worker.cells, &mut worker.spare);
         });
     }
@@ -340,17 +347,24 @@ impl<T: Element> PoolPlan<T> {
     }
 
     /// Computes the maps of some channels of an image for each piece, from a channel on, wherever the maps lie.
-    fn run_pieces<'a>(
-        &mut self,
-        input: &ArrayView5<'_, T>,
-        next: &mut (dyn FnMut(bool) -> Option<([usize; 2], &'a mut [T])> + Send),
-    ) {
+    fn run_pieces(&mut self, input: &ArrayView5<'_, T>, next: &mut PiecesOfMaps<'_, '_, T>) {
         let Self { compute, sizes, workers, bands, .. } = self;
-        share_by(workers.iter_mut(), next, |worker, ([image, channel], output)| {
+        share_pieces(workers, next, &|worker, [image, channel], output| {
             let image = input.index_axis(Axis(0), image);
             bands.each(&**compute, sizes, (&image, channel), worker, output);
         });
     }
+}
+
+/// Pieces of an output, each with where it is, from the front or from the back.
+type PiecesOfMaps<'a, 'b, T> = dyn FnMut(bool) -> Option<([usize; 2], &'a mut [T])> + Send + 'b;
+
+/// What a worker does with a piece.
+type PieceWork<'a, T> = dyn Fn(&mut Worker<T>, [usize; 2], &mut [T]) + Sync + 'a;
+
+/// [`share_by`], compiled once for each type of pixels.
+fn share_pieces<T: Send>(workers: &mut [Worker<T>], next: &mut PiecesOfMaps<'_, '_, T>, work: &PieceWork<'_, T>) {
+    share_by(workers.iter_mut(), next, |worker, (place, output)| work(worker, place, output));
 }
 
 impl<T: Element> RunPlan<T> for PoolPlan<T> {
@@ -359,18 +373,15 @@ impl<T: Element> RunPlan<T> for PoolPlan<T> {
             return Ok(());
         }
         let mut staging = std::mem::take(&mut self.staging);
-        let dense = output.as_slice_mut();
-        let staged = dense.is_none();
-        let elements = dense.unwrap_or(&mut staging);
-        match input.to_slice() {
-            Some(pixels) => self.run_dense(pixels, elements),
-            None => self.run_strided(&input.as_volumes(self.sizes.spatial_axes), elements),
-        }
-        if staged {
-            output.assign_elements(&staging);
-        }
+        let written = staging.write(output, &mut |elements| {
+            match input.to_slice() {
+                Some(pixels) => self.run_dense(pixels, elements),
+                None => self.run_strided(&input.as_volumes(self.sizes.spatial_axes), elements),
+            }
+            Ok(())
+        });
         self.staging = staging;
-        Ok(())
+        written
     }
 
     fn algorithm(&self) -> String {
@@ -380,6 +391,6 @@ impl<T: Element> RunPlan<T> for PoolPlan<T> {
     fn workspace_bytes(&self) -> usize {
         let pixels = |worker: &Worker<T>| worker.spare.len() + worker.turned.len();
         let of_workers = self.workers.iter().map(|worker| worker.cells.0.bytes() + pixels(worker) * size_of::<T>());
-        of_workers.sum::<usize>() + self.staging.len() * size_of::<T>()
+        of_workers.sum::<usize>() + self.staging.bytes()
     }
 }

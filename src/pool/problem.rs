@@ -1,9 +1,12 @@
-//! A pooling as the fast paths see it: planes of three spatial axes, each pooled alone.
+//! A pooling as the fast paths see it: planes of three spatial axes, each pooled alone; how many pixels its windows count, and where the
+//! outputs of a band go.
 
 use std::ops::Range;
 
-use crate::Result;
-use crate::window::{Axis, AxisSpec, Geometry};
+use super::operation::{MARGIN, Operation};
+use crate::Element;
+use crate::tensor::collected;
+use crate::window::{Axis, Geometry};
 
 /// Some rows of outputs of one plane.
 #[derive(Debug, Clone, Copy)]
@@ -47,14 +50,8 @@ pub(super) struct PoolProblem {
 
 impl PoolProblem {
     /// `None` for more than three spatial axes.
-    pub(super) fn new<const N: usize>(geometry: &Geometry<N>) -> Result<Option<Self>> {
-        if N > 3 {
-            return Ok(None);
-        }
-        let point = AxisSpec { axis: 0, length: 1, size: 1, stride: 1, dilation: 1 }.with_padding(0, 0, false)?;
-        let mut axes = [point; 3];
-        axes[3 - N..].copy_from_slice(geometry.axes());
-        Ok(Some(Self { axes }))
+    pub(super) fn new<const N: usize>(geometry: &Geometry<N>) -> Option<Self> {
+        Some(Self { axes: geometry.in_three()? })
     }
 
     /// Pixels of one plane.
@@ -128,5 +125,61 @@ impl PoolProblem {
             output = &mut output[rows * columns.outputs()..];
             unit += rows;
         }
+    }
+}
+
+/// How many pixels a window counts: a number for each column of outputs, times one for the row.
+#[derive(Debug, Clone)]
+pub(super) struct ColumnCounts<T> {
+    /// Room for a register behind the last.
+    pub(super) columns: Vec<T>,
+    /// For each row of outputs on each of the other axes.
+    planes: Vec<usize>,
+    rows: Vec<usize>,
+}
+
+impl<T: Copy + Default> ColumnCounts<T> {
+    pub(super) fn new(problem: &PoolProblem, operation: Operation, number: fn(usize, bool) -> T) -> Option<Self> {
+        let include_pad = operation.count_include_pad();
+        let mut columns = Vec::new();
+        let (mut planes, mut rows) = (Vec::new(), Vec::new());
+        if let Operation::Average { .. } = operation {
+            let outputs = problem.axes[2].outputs();
+            columns.try_reserve_exact(outputs + MARGIN).ok()?;
+            columns.extend((0..outputs).map(|output| number(count(&problem.axes[2], output, include_pad), false)));
+            columns.resize(outputs + MARGIN, T::default());
+            let counts =
+                |axis: &Axis| collected((0..axis.outputs()).map(|output| count(axis, output, include_pad))).ok();
+            (planes, rows) = (counts(&problem.axes[0])?, counts(&problem.axes[1])?);
+        }
+        Some(Self { columns, planes, rows })
+    }
+
+    /// The factor that the row of outputs has in common.
+    #[inline(always)]
+    pub(super) fn of_row(&self, plane: usize, row: usize) -> usize {
+        self.planes[plane] * self.rows[row]
+    }
+}
+
+/// How many taps of a window count on one axis.
+pub(super) fn count(axis: &Axis, output: usize, include_pad: bool) -> usize {
+    if include_pad { axis.taps_within_padding(output) } else { axis.by_output(output).range.len() }
+}
+
+/// The outputs of some rows of one plane, and what they are divided by.
+pub(super) struct Outputs<'a, T> {
+    pub(super) counts: &'a ColumnCounts<T>,
+    pub(super) part: PlaneRows,
+    /// Outputs of a row.
+    pub(super) length: usize,
+    /// From the first of the rows on. What is behind the last row is computed later: kernels spoil it.
+    pub(super) output: &'a mut [T],
+}
+
+impl<T: Element> Outputs<'_, T> {
+    /// The factor that the counts of a row have in common.
+    pub(super) fn of_row(&self, row: usize) -> usize {
+        self.counts.of_row(self.part.plane, self.part.first + row)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::across::{Across, RowSource};
 use super::operation::{Merge, merge_each};
-use super::outputs::Outputs;
+use super::problem::Outputs;
 use super::small::SmallRows;
 use crate::Element;
 use crate::simd::{Simd, Vector, store_pixels};

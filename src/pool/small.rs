@@ -15,11 +15,9 @@
 use std::array;
 
 use super::across::{Across, RowSource};
-use super::counts::ColumnCounts;
 use super::operation::MARGIN;
 use super::operation::{Merge, by_operation};
-use super::outputs::Outputs;
-use super::problem::PoolProblem;
+use super::problem::{ColumnCounts, Outputs, PoolProblem};
 use super::short::LEAST_LANES;
 use crate::Element;
 use crate::simd::cache::{self, LINE};

@@ -9,6 +9,7 @@
 //! ```
 
 use std::marker::PhantomData;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::operation::Operation;
@@ -16,7 +17,7 @@ use super::planes::{Cells, Compute, Input, as_laid_down};
 use super::stages::{Flipped, Powers, Stage, Whole};
 use super::windows::{PoolWindows, kind, merging};
 use crate::kernels::pool::hosts::{Kind, Number};
-use crate::kernels::pool::layout::Layout;
+use crate::kernels::pool::layout::{Layout, MOST_CELLS};
 use crate::kernels::pool::run::Task;
 use crate::simd::{Level, vectorized_with_kernels};
 use crate::{Element, Result};
@@ -24,13 +25,16 @@ use crate::{Element, Result};
 /// Bytes of the rows that are entered together: they stay in the second-level cache.
 const BAND_BYTES: usize = 128 * 1024;
 
-/// What would need more cells is better pooled in none.
-const MOST_CELLS: usize = 1 << 25;
-
 /// Windows pooled so.
 #[derive(Debug, Clone)]
 pub(super) struct Staged<S, C> {
     stage: S,
+    strips: StagedStrips<C>,
+}
+
+/// What is the same for all stages to these numbers.
+#[derive(Debug, Clone)]
+struct StagedStrips<C> {
     kind: Kind,
     layout: Arc<Layout>,
     level: Level,
@@ -40,14 +44,10 @@ pub(super) struct Staged<S, C> {
     cells: PhantomData<fn() -> C>,
 }
 
-impl<S, C: Number> Staged<S, C> {
+impl<C: Number> StagedStrips<C> {
     /// `None` where the numbers have no kernel, or strips would be out of all proportion.
-    pub(super) fn new(
-        stage: S,
-        (kind, include_pad): (Kind, Option<bool>),
-        windows: &PoolWindows,
-        level: Level,
-    ) -> Result<Option<Self>> {
+    fn new(by: (Kind, Option<bool>), windows: &PoolWindows, level: Level) -> Result<Option<Self>> {
+        let (kind, include_pad) = by;
         if windows.is_vast || !C::is_pooled(level) {
             return Ok(None);
         }
@@ -57,57 +57,90 @@ impl<S, C: Number> Staged<S, C> {
         let rows = (BAND_BYTES.saturating_mul(outputs) / bytes.max(1)).max(layout.least_rows()).clamp(1, outputs);
         let under = layout.most_under(rows);
         let layout = Arc::new(layout);
-        Ok((under <= MOST_CELLS).then_some(Self { stage, kind, layout, level, rows, under, cells: PhantomData }))
+        Ok((under <= MOST_CELLS).then_some(Self { kind, layout, level, rows, under, cells: PhantomData }))
     }
 
     /// The largest number of pixels that a window counts.
-    pub(super) fn most_counted(&self) -> usize {
+    fn most_counted(&self) -> usize {
         self.layout.most_counted()
+    }
+
+    fn by<T: Element, S: Stage<T, C>>(self, stage: S) -> Arc<dyn Compute<T>> {
+        Arc::new(Staged { stage, strips: self })
+    }
+
+    /// Computes so many outputs.
+    fn run(&self, (skipped, first, outputs): (usize, usize, usize), ends: &mut dyn StageEnds<C>, cells: &mut [C]) {
+        let layout = &*self.layout;
+        let (cells, rest) = cells.split_at_mut(layout.cells);
+        let (spare, rest) = rest.split_at_mut(layout.spare());
+        let (staging, results) = rest.split_at_mut(self.under);
+        let (mut unit, mut done) = (first, 0);
+        while done < outputs {
+            let (map, first) = (unit / layout.units(), unit % layout.units());
+            let (plane, row) = (first / layout.rows.spans.len(), first % layout.rows.spans.len());
+            let left = ((outputs - done) / layout.outputs).min(layout.rows.spans.len() - row);
+            let rows = left.min(self.rows);
+            let under = layout.under(plane, row..row + rows);
+            let start = map * layout.pixels() + under.start - skipped;
+            let (staging, results) = (&mut staging[..under.len()], &mut results[..rows * layout.outputs]);
+            ends.enter(start..start + under.len(), staging);
+            let task = Task { layout, pixels: staging, skipped: under.start, first, output: results, cells, spare };
+            C::pool(self.level, self.kind, task);
+            ends.leave(done..done + results.len(), results);
+            done += results.len();
+            unit += rows;
+        }
+    }
+}
+
+/// Pixels, which a stage makes into cells, and outputs, which it makes of these.
+trait StageEnds<C> {
+    fn enter(&self, pixels: Range<usize>, cells: &mut [C]);
+    fn leave(&mut self, outputs: Range<usize>, cells: &[C]);
+}
+
+struct StageEndsOf<'a, T, S> {
+    stage: S,
+    level: Level,
+    pixels: &'a [T],
+    output: &'a mut [T],
+}
+
+impl<T, C, S: Stage<T, C>> StageEnds<C> for StageEndsOf<'_, T, S> {
+    fn enter(&self, pixels: Range<usize>, cells: &mut [C]) {
+        let pixels = &self.pixels[pixels];
+        vectorized_with_kernels(
+            self.level,
+            #[inline(always)]
+            || self.stage.enter(pixels, cells),
+        );
+    }
+
+    fn leave(&mut self, outputs: Range<usize>, cells: &[C]) {
+        let output = &mut self.output[outputs];
+        vectorized_with_kernels(
+            self.level,
+            #[inline(always)]
+            || self.stage.leave(cells, output),
+        );
     }
 }
 
 impl<T: Element, C: Number, S: Stage<T, C>> Compute<T> for Staged<S, C> {
-    fn compute(&self, given: Input<'_, T>, mut output: &mut [T], cells: &mut Cells, _: &mut [T]) {
-        let Self { stage, kind, level, .. } = *self;
-        let layout = &*self.layout;
-        let (cells, rest) = cells.get().split_at_mut(layout.cells);
-        let (spare, rest) = rest.split_at_mut(layout.spare());
-        let (staging, results) = rest.split_at_mut(self.under);
-        let mut unit = given.first;
-        while !output.is_empty() {
-            let (map, first) = (unit / layout.units(), unit % layout.units());
-            let (plane, row) = (first / layout.rows.spans.len(), first % layout.rows.spans.len());
-            let left = (output.len() / layout.outputs).min(layout.rows.spans.len() - row);
-            let rows = left.min(self.rows);
-            let under = layout.under(plane, row..row + rows);
-            let skipped = under.start;
-            let start = map * layout.pixels() + skipped - given.skipped;
-            let pixels = &given.pixels[start..][..under.len()];
-            let (staging, results) = (&mut staging[..pixels.len()], &mut results[..rows * layout.outputs]);
-            vectorized_with_kernels(
-                level,
-                #[inline(always)]
-                || stage.enter(pixels, staging),
-            );
-            C::pool(level, kind, Task { layout, pixels: staging, skipped, first, output: results, cells, spare });
-            let written;
-            (written, output) = output.split_at_mut(results.len());
-            vectorized_with_kernels(
-                level,
-                #[inline(always)]
-                || stage.leave(results, written),
-            );
-            unit += rows;
-        }
+    fn compute(&self, given: Input<'_, T>, output: &mut [T], cells: &mut Cells, _: &mut [T]) {
+        let taken = (given.skipped, given.first, output.len());
+        let ends = &mut StageEndsOf { stage: self.stage, level: self.strips.level, pixels: given.pixels, output };
+        self.strips.run(taken, ends, cells.get());
     }
-
-    as_laid_down!();
 
     fn cells(&self) -> Result<Cells> {
-        let layout = &self.layout;
-        Cells::of(layout.cells + layout.spare() + self.under + self.rows * layout.outputs, C::default())
+        let StagedStrips { layout, under, rows, .. } = &self.strips;
+        Cells::of(layout.cells + layout.spare() + under + rows * layout.outputs, C::default())
     }
 }
+
+as_laid_down!([S: Send + Sync + 'static, C: 'static] Staged<S, C>, strips.layout);
 
 /// Pixels that some operations pool as numbers of another type.
 pub(super) trait StagedPixel: Element {
@@ -131,14 +164,14 @@ where
         None => false,
     };
     if bits <= f32::MANTISSA_DIGITS
-        && let Some(staged) = Staged::<_, f32>::new(Whole, by, windows, level)?
-        && fits(f32::MANTISSA_DIGITS, staged.most_counted())
+        && let Some(strips) = StagedStrips::<f32>::new(by, windows, level)?
+        && fits(f32::MANTISSA_DIGITS, strips.most_counted())
     {
-        return Ok(Some(Arc::new(staged)));
+        return Ok(Some(strips.by(Whole)));
     }
-    let staged = Staged::<_, f64>::new(Whole, by, windows, level)?;
-    let staged = staged.filter(|staged| fits(f64::MANTISSA_DIGITS, staged.most_counted()));
-    Ok(staged.map(|staged| Arc::new(staged) as _))
+    let strips = StagedStrips::<f64>::new(by, windows, level)?;
+    let strips = strips.filter(|strips| fits(f64::MANTISSA_DIGITS, strips.most_counted()));
+    Ok(strips.map(|strips| strips.by(Whole)))
 }
 
 macro_rules! integers {
@@ -151,14 +184,14 @@ macro_rules! integers {
     )*};
 }
 
-integers!(u8 8 i16 15 i32 31);
+integers!(u8 8 i16 15 u16 16 i32 31);
 
 impl StagedPixel for i8 {
     fn staged(operation: Operation, windows: &PoolWindows, level: Level) -> Result<Option<Arc<dyn Compute<Self>>>> {
         if let Some(by @ (Kind::Max | Kind::Min, _)) = kind(operation)
-            && let Some(staged) = Staged::<_, u8>::new(Flipped, by, windows, level)?
+            && let Some(strips) = StagedStrips::<u8>::new(by, windows, level)?
         {
-            return Ok(Some(Arc::new(staged)));
+            return Ok(Some(strips.by(Flipped)));
         }
         whole(7, operation, windows, level)
     }
@@ -171,18 +204,16 @@ impl StagedPixel for i64 {
     }
 }
 
-impl StagedPixel for f32 {
-    fn staged(operation: Operation, windows: &PoolWindows, level: Level) -> Result<Option<Arc<dyn Compute<Self>>>> {
-        let Operation::Lp { order } = operation else { return Ok(None) };
-        let staged = Staged::<_, f32>::new(Powers { order }, (Kind::Total, None), windows, level)?;
-        Ok(staged.map(|staged| Arc::new(staged) as _))
-    }
+macro_rules! norms {
+    ($($float:ident)*) => {$(
+        impl StagedPixel for $float {
+            fn staged(operation: Operation, windows: &PoolWindows, level: Level) -> Result<Option<Arc<dyn Compute<Self>>>> {
+                let Operation::Lp { order } = operation else { return Ok(None) };
+                let strips = StagedStrips::<$float>::new((Kind::Total, None), windows, level)?;
+                Ok(strips.map(|strips| strips.by(Powers { order })))
+            }
+        }
+    )*};
 }
 
-impl StagedPixel for f64 {
-    fn staged(operation: Operation, windows: &PoolWindows, level: Level) -> Result<Option<Arc<dyn Compute<Self>>>> {
-        let Operation::Lp { order } = operation else { return Ok(None) };
-        let staged = Staged::<_, f64>::new(Powers { order }, (Kind::Total, None), windows, level)?;
-        Ok(staged.map(|staged| Arc::new(staged) as _))
-    }
-}
+norms!(f32 f64);

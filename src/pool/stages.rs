@@ -68,8 +68,8 @@ macro_rules! whole {
     )*};
 }
 
-whole!(f32 12_582_912.0: u8 i8 i16 i32);
-whole!(f64 6_755_399_441_055_744.0: u8 i8 i16 i32);
+whole!(f32 12_582_912.0: u8 i8 i16 u16 i32);
+whole!(f64 6_755_399_441_055_744.0: u8 i8 i16 u16 i32);
 
 impl Stage<i8, u8> for Flipped {
     #[inline(always)]

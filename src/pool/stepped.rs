@@ -50,8 +50,6 @@ impl<T: Element, R: Reduction<T>> Compute<T> for SteppedStrips<R> {
         );
     }
 
-    as_laid_down!();
-
     fn cells(&self) -> Result<Cells> {
         Cells::of(self.layout.cells, self.reduction.start())
     }
@@ -60,6 +58,8 @@ impl<T: Element, R: Reduction<T>> Compute<T> for SteppedStrips<R> {
         self.layout.spare()
     }
 }
+
+as_laid_down!([R: Send + Sync + 'static] SteppedStrips<R>, layout);
 
 /// The steps of a reduction.
 struct ReductionSteps<'a, R, T> {

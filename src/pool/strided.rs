@@ -6,7 +6,7 @@ use std::ops::Range;
 use ndarray::{ArrayView2, ArrayView4, ArrayView5, Axis};
 
 use super::kernels;
-use super::planes::{Compute, Input, Sizes, Worker};
+use super::planes::{Compute, Described, Input, Sizes, Worker};
 use crate::Element;
 use crate::kernels::transpose::SideBySide;
 use crate::simd::Level;
@@ -29,16 +29,16 @@ pub(super) struct PlaneBands {
 
 impl PlaneBands {
     /// No more than so many bytes are put in order at a time, unless a unit needs more.
-    pub(super) fn new<T: Element>(compute: &dyn Compute<T>, sizes: &Sizes, most: usize) -> Self {
-        let planes = (TOGETHER_BYTES / size_of::<T>()).min(sizes.planes).max(1);
+    pub(super) fn new(way: &dyn Described, sizes: &Sizes, bytes_of_a_pixel: usize, most: usize) -> Self {
+        let planes = (TOGETHER_BYTES / bytes_of_a_pixel).min(sizes.planes).max(1);
         let row = sizes.plane[2].max(1);
-        let bytes = |pixels: usize| pixels.saturating_mul(planes * size_of::<T>());
+        let bytes = |pixels: usize| pixels.saturating_mul(planes * bytes_of_a_pixel);
         let units = sizes.units.max(1);
         let mut bands = Self { planes, units, rows: sizes.plane[0].saturating_mul(sizes.plane[1]) };
-        if bytes(sizes.pixels()) > most && compute.under(0..units).is_some() {
+        if bytes(sizes.pixels()) > most && way.under(0..units).is_some() {
             let of_unit = bytes(sizes.pixels().div_ceil(units)).max(1);
-            bands.units = (most / of_unit).max(compute.least_units()).clamp(1, units);
-            let under = (0..units).step_by(bands.units).map(|first| bands.rows_under(compute, sizes, first).len());
+            bands.units = (most / of_unit).max(way.least_units()).clamp(1, units);
+            let under = (0..units).step_by(bands.units).map(|first| bands.rows_under(way, sizes, first).len());
             bands.rows = under.max().unwrap_or(0);
         }
         let staged = bytes(bands.rows.saturating_mul(row));
@@ -46,9 +46,9 @@ impl PlaneBands {
     }
 
     /// The rows of pixels under the units from one on.
-    fn rows_under<T: Element>(&self, compute: &dyn Compute<T>, sizes: &Sizes, first: usize) -> Range<usize> {
+    fn rows_under(&self, way: &dyn Described, sizes: &Sizes, first: usize) -> Range<usize> {
         let row = sizes.plane[2].max(1);
-        match compute.under(first..sizes.units.min(first + self.units)) {
+        match way.under(first..sizes.units.min(first + self.units)) {
             Some(under) if self.units < sizes.units => under.start / row..under.end.div_ceil(row),
             _ => 0..sizes.plane[0] * sizes.plane[1],
         }
@@ -99,8 +99,7 @@ pub(super) fn lie_side_by_side<T>(input: &ArrayView5<'_, T>) -> bool {
 
 /// The pixels of an image in the order in which they lie, where all channels of one are followed by all of the next.
 pub(super) fn pixel_by_pixel<'a, T>(image: &ArrayView4<'a, T>) -> Option<&'a [T]> {
-    let last = image.view().permuted_axes([1, 2, 3, 0]);
-    if last.is_standard_layout() { image.to_slice_memory_order() } else { None }
+    (*image).permuted_axes([1, 2, 3, 0]).to_slice()
 }
 
 /// Copies some rows of some planes, so many pixels to a plane.
@@ -129,10 +128,7 @@ fn put_in_order<T: Element>(
 /// The same of one row, whose channels lie side by side without gaps between pixels; says whether they do.
 fn transposed<T: Element>(row: &ArrayView2<'_, T>, planes: &Range<usize>, to: &mut [T], band: usize) -> bool {
     let (channels, width) = row.dim();
-    let pixels = match row.to_slice_memory_order() {
-        Some(pixels) if row.strides() == [1, channels.cast_signed()] => pixels,
-        _ => return false,
-    };
+    let Some(pixels) = row.reversed_axes().to_slice().filter(|_| channels > 1) else { return false };
     let (first, count) = (planes.start, planes.len());
     let task = SideBySide { from: pixels, pitch: channels, row: band, places: width, first, channels: count, to };
     kernels::of::<T>().transpose(Level::new(), task)

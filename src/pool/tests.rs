@@ -105,7 +105,7 @@ fn by_kernel<T: Element, R: Reduction<T>, const N: usize>(
     layer: &PoolLayer<N>,
     level: Level,
 ) -> Option<Arc<dyn Compute<T>>> {
-    let windows = layer.windows(None).expect("the case is small").expect("it has three axes at most");
+    let windows = layer.windows(None).expect("it has three axes at most");
     let operation = pool.reduction.operation().expect("the reduction is of this crate");
     windows.kernel(operation, level).expect("the case is small")
 }

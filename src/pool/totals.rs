@@ -5,6 +5,7 @@
 //! zeros of either sign and NaNs, the box is gone through once more.
 
 use std::hint::black_box;
+use std::ops::Range;
 
 use super::boxed::BoxLayout;
 use super::operation::{Merge, by_operation};
@@ -44,10 +45,20 @@ pub(super) struct BoxRows {
 impl BoxRows {
     #[inline(always)]
     pub(super) fn of<T>(self, pixels: &[T]) -> impl Iterator<Item = &[T]> {
+        self.ranges().map(move |row| &pixels[row])
+    }
+
+    #[inline(always)]
+    pub(super) fn ranges(self) -> impl Iterator<Item = Range<usize>> {
         (0..self.planes * self.count).map(move |row| {
             let (plane, row) = if self.planes == 1 { (0, row) } else { (row / self.count, row % self.count) };
-            &pixels[self.start + plane * self.plane_pitch + row * self.pitch..][..self.length]
+            let start = self.start + plane * self.plane_pitch + row * self.pitch;
+            start..start + self.length
         })
+    }
+
+    pub(super) fn pixels(&self) -> usize {
+        self.length * self.count * self.planes
     }
 }
 
@@ -95,7 +106,7 @@ impl<T: Element> Totals<'_, T> {
                     for number in 0..output.len() {
                         let rows = self.boxes.rows(first + number);
                         if O::COUNTED {
-                            counts[number] = T::number(rows.length * rows.count * rows.planes, false);
+                            counts[number] = T::number(rows.pixels(), false);
                         }
                         let (total, nans) = total::<S, T, O>(simd, &rows, self.pixels, start, &mut ahead);
                         totals[number] = total;

@@ -12,9 +12,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::Reduction;
-use super::counts::count;
-use super::planes::{Cells, Compute, Input, OF_TAPS};
-use super::problem::PoolProblem;
+use super::boxed::BoxLayout;
+use super::planes::{Cells, Compute, Described, Input, OF_TAPS};
+use super::problem::{PoolProblem, count};
 use crate::simd::{Level, vectorized_narrow};
 use crate::tensor::collected;
 use crate::window::{Geometry, Run};
@@ -23,31 +23,35 @@ use crate::{Element, Result};
 /// Outputs of a block: enough for the steps to be long loops, and few enough that accumulators need no memory but the stack's.
 pub(super) const BLOCK: usize = 128;
 
-/// The windows of a layer, by tap, and a reduction of any kind. `OWN` says that it may be a user's own: all is then compiled for wider
-/// vectors, too. A reduction of this crate has its kernels for that, and comes here where a level has none, or windows are out of all
-/// proportion.
+/// Windows or boxes by the steps of a reduction of this crate, where there is no kernel for it: the level or the pixels have none, or windows
+/// are out of all proportion. The pixels of a box are taken in order, so that of equal ones the first is picked.
 #[derive(Debug, Clone)]
-pub(super) struct Walk<R, const OWN: bool> {
+pub(super) struct Walk<R> {
     reduction: R,
     steps: Arc<WalkSteps>,
+}
+
+/// Windows by the steps of a reduction that may be a user's own: all is compiled for wider vectors, too.
+#[derive(Debug, Clone)]
+pub(super) struct OwnWalk<R> {
+    reduction: R,
+    steps: Arc<WindowSteps>,
     level: Level,
 }
 
 /// What is the same for all reductions.
 #[derive(Debug)]
-struct WalkSteps {
+enum WalkSteps {
+    Windows(WindowSteps),
+    Boxes(BoxLayout),
+}
+
+#[derive(Debug)]
+struct WindowSteps {
     taps: RowTaps<3>,
     /// How many pixels each window counts on the last axis.
     counts: Vec<usize>,
     include_pad: bool,
-}
-
-impl WalkSteps {
-    fn new(problem: &PoolProblem, include_pad: bool) -> Result<Self> {
-        let last = &problem.axes[2];
-        let counts = collected((0..last.outputs()).map(|output| count(last, output, include_pad)))?;
-        Ok(Self { taps: RowTaps::new(Geometry::new(problem.axes)?)?, counts, include_pad })
-    }
 }
 
 /// The taps of the last axis.
@@ -78,12 +82,6 @@ impl<const N: usize> RowTaps<N> {
         }
     }
 
-    /// [`each`](Self::each), compiled once for all reductions of this crate.
-    #[inline(never)]
-    fn each_of(&self, row: usize, block: &Range<usize>, step: &mut dyn FnMut(Range<usize>, usize, usize)) {
-        self.each(row, block, step);
-    }
-
     /// The blocks of a row.
     #[inline(always)]
     pub(super) fn blocks(&self) -> impl Iterator<Item = Range<usize>> {
@@ -94,12 +92,9 @@ impl<const N: usize> RowTaps<N> {
 
 /// [`neighbours`], compiled once for all reductions of this crate.
 #[inline(never)]
-fn neighbours_of<'a, T: Copy>(
-    plane: &'a [T],
-    (from, step, count): (usize, usize, usize),
-    block: &'a mut [T; BLOCK],
-) -> &'a [T] {
-    neighbours(plane, from, step, count, block)
+fn neighbours_of<'a, T: Copy>(pixels: &'a [T], taken: (usize, usize, usize), block: &'a mut [T; BLOCK]) -> &'a [T] {
+    let (from, step, count) = taken;
+    neighbours(pixels, from, step, count, block)
 }
 
 /// The pixels of a run as neighbours, at most a block of them.
@@ -128,78 +123,176 @@ pub(super) fn neighbours<'a, T: Copy>(
     }
 }
 
-impl<R, const OWN: bool> Walk<R, OWN> {
+impl<R> Walk<R> {
+    pub(super) fn windows<T>(reduction: R, problem: &PoolProblem) -> Result<Self>
+    where
+        R: Reduction<T>,
+    {
+        let steps = Arc::new(WalkSteps::Windows(WindowSteps::new(problem, reduction.count_include_pad())?));
+        Ok(Self { reduction, steps })
+    }
+
+    pub(super) fn boxes(reduction: R, layout: BoxLayout) -> Self {
+        Self { reduction, steps: Arc::new(WalkSteps::Boxes(layout)) }
+    }
+}
+
+impl<R> OwnWalk<R> {
     pub(super) fn new<T>(reduction: R, problem: &PoolProblem, level: Level) -> Result<Self>
     where
         R: Reduction<T>,
     {
-        let steps = Arc::new(WalkSteps::new(problem, reduction.count_include_pad())?);
+        let steps = Arc::new(WindowSteps::new(problem, reduction.count_include_pad())?);
         Ok(Self { reduction, steps, level })
     }
+}
 
-    #[inline(always)]
-    fn rows<T: Element>(&self, pixels: &[T], first: usize, output: &mut [T])
-    where
-        R: Reduction<T>,
-    {
-        let geometry = &self.steps.taps.geometry;
-        let (rows, plane) = (geometry.rows(), geometry.pixels());
-        for (number, out) in output.chunks_exact_mut(geometry.row_length()).enumerate() {
-            let unit = first + number;
-            self.row(&pixels[unit / rows * plane..][..plane], unit % rows, out);
-        }
-    }
-
-    #[inline(always)]
-    fn row<T: Element>(&self, plane: &[T], row: usize, out: &mut [T])
-    where
-        R: Reduction<T>,
-    {
-        let reduction = &self.reduction;
-        let WalkSteps { taps, counts, include_pad } = &*self.steps;
-        let geometry = &taps.geometry;
-        let outer = geometry.axes()[..2].iter().zip(geometry.row_position(row));
-        let of_row: usize = outer.map(|(axis, output)| count(axis, output, *include_pad)).product();
-        let mut pixels = [T::ZERO; BLOCK];
-        for block in taps.blocks() {
-            let mut accumulators = [reduction.start(); BLOCK];
-            if OWN {
-                taps.each(
-                    row,
-                    &block,
-                    #[inline(always)]
-                    |outputs, from, step| {
-                        let pixels = neighbours(plane, from, step, outputs.len(), &mut pixels);
-                        reduction.step_run(&mut accumulators[outputs], pixels);
-                    },
-                );
-            } else {
-                taps.each_of(row, &block, &mut |outputs, from, step| {
-                    let pixels = neighbours_of(plane, (from, step, outputs.len()), &mut pixels);
-                    reduction.step_run(&mut accumulators[outputs], pixels);
-                });
-            }
-            let out = out[block.clone()].iter_mut().zip(&counts[block]);
-            for ((out, &count), &accumulator) in out.zip(&accumulators) {
-                *out = reduction.finish(accumulator, of_row * count);
+impl WalkSteps {
+    /// Computes outputs, compiled once for all pixels and reductions of this crate.
+    #[inline(never)]
+    fn run(&self, first: usize, outputs: usize, blocks: &mut dyn Blocks) {
+        match self {
+            Self::Windows(windows) => windows.rows(first, outputs, blocks),
+            Self::Boxes(boxes) => {
+                for number in 0..outputs {
+                    let rows = boxes.rows(first + number);
+                    blocks.start(1);
+                    rows.ranges().for_each(|pixels| blocks.step_all(pixels));
+                    blocks.finish(number, 1, &[rows.pixels()]);
+                }
             }
         }
     }
 }
 
-impl<T: Element, R: Reduction<T>, const OWN: bool> Compute<T> for Walk<R, OWN> {
+impl WindowSteps {
+    #[inline(never)]
+    fn new(problem: &PoolProblem, include_pad: bool) -> Result<Self> {
+        let last = &problem.axes[2];
+        let counts = collected((0..last.outputs()).map(|output| count(last, output, include_pad)))?;
+        Ok(Self { taps: RowTaps::new(Geometry::new(problem.axes)?)?, counts, include_pad })
+    }
+
+    /// Computes rows of outputs one after the other, from this one on.
+    #[inline(always)]
+    fn rows(&self, first: usize, outputs: usize, blocks: &mut (impl Blocks + ?Sized)) {
+        let geometry = &self.taps.geometry;
+        let (rows, length, plane) = (geometry.rows(), geometry.row_length(), geometry.pixels());
+        for (number, at) in (0..outputs).step_by(length).enumerate() {
+            let (plane, row) = ((first + number) / rows * plane, (first + number) % rows);
+            let outer = geometry.axes()[..2].iter().zip(geometry.row_position(row));
+            let of_row: usize = outer.map(|(axis, output)| count(axis, output, self.include_pad)).product();
+            for block in self.taps.blocks() {
+                blocks.start(block.len());
+                self.taps.each(
+                    row,
+                    &block,
+                    #[inline(always)]
+                    |outputs, from, step| blocks.step(outputs, plane + from, step),
+                );
+                blocks.finish(at + block.start, of_row, &self.counts[block]);
+            }
+        }
+    }
+}
+
+/// Blocks of outputs one after the other, of pixels and a reduction that need not be known.
+trait Blocks {
+    /// Begins with so many accumulators.
+    fn start(&mut self, accumulators: usize);
+
+    /// Steps some accumulators, each over a pixel: the first over this one, the next so far from it.
+    fn step(&mut self, accumulators: Range<usize>, from: usize, step: usize);
+
+    /// Steps the first accumulator over neighbouring pixels.
+    fn step_all(&mut self, pixels: Range<usize>);
+
+    /// Stores the results from this output on, of windows that count so many pixels on the last axis, for each `of_row` as many.
+    fn finish(&mut self, at: usize, of_row: usize, counts: &[usize]);
+}
+
+/// The accumulators of a block, the pixels and the outputs.
+struct Accumulators<'a, T, R: Reduction<T>, const OWN: bool> {
+    reduction: &'a R,
+    block: [R::Accumulator; BLOCK],
+    pixels: &'a [T],
+    neighbours: [T; BLOCK],
+    output: &'a mut [T],
+}
+
+impl<'a, T: Element, R: Reduction<T>, const OWN: bool> Accumulators<'a, T, R, OWN> {
+    #[inline(always)]
+    fn new(reduction: &'a R, pixels: &'a [T], output: &'a mut [T]) -> Self {
+        Self { reduction, block: [reduction.start(); BLOCK], pixels, neighbours: [T::ZERO; BLOCK], output }
+    }
+}
+
+impl<T: Element, R: Reduction<T>, const OWN: bool> Blocks for Accumulators<'_, T, R, OWN> {
+    #[inline(always)]
+    fn start(&mut self, accumulators: usize) {
+        self.block[..accumulators].fill(self.reduction.start());
+    }
+
+    #[inline(always)]
+    fn step(&mut self, accumulators: Range<usize>, from: usize, step: usize) {
+        let count = accumulators.len();
+        let pixels = match OWN {
+            true => neighbours(self.pixels, from, step, count, &mut self.neighbours),
+            false => neighbours_of(self.pixels, (from, step, count), &mut self.neighbours),
+        };
+        self.reduction.step_run(&mut self.block[accumulators], pixels);
+    }
+
+    #[inline(always)]
+    fn step_all(&mut self, pixels: Range<usize>) {
+        self.block[0] = self.reduction.step_all(self.block[0], &self.pixels[pixels]);
+    }
+
+    #[inline(always)]
+    fn finish(&mut self, at: usize, of_row: usize, counts: &[usize]) {
+        let outputs = self.output[at..].iter_mut().zip(counts);
+        for ((out, &count), &accumulator) in outputs.zip(&self.block) {
+            *out = self.reduction.finish(accumulator, of_row * count);
+        }
+    }
+}
+
+impl<T: Element, R: Reduction<T>> Compute<T> for Walk<R> {
     fn compute(&self, Input { pixels, first, .. }: Input<'_, T>, output: &mut [T], _: &mut Cells, _: &mut [T]) {
-        if OWN {
-            vectorized_narrow(
-                self.level,
-                #[inline(always)]
-                || self.rows(pixels, first, output),
-            );
-        } else {
-            self.rows(pixels, first, output);
+        let outputs = output.len();
+        self.steps.run(first, outputs, &mut Accumulators::<_, _, false>::new(&self.reduction, pixels, output));
+    }
+}
+
+impl<R: Send + Sync + 'static> Described for Walk<R> {
+    fn algorithm(&self) -> &'static str {
+        match &*self.steps {
+            WalkSteps::Windows(_) => "taps",
+            WalkSteps::Boxes(_) => "boxes by tap",
         }
     }
 
+    fn weight(&self) -> usize {
+        match &*self.steps {
+            WalkSteps::Windows(_) => OF_TAPS,
+            WalkSteps::Boxes(_) => 1,
+        }
+    }
+}
+
+impl<T: Element, R: Reduction<T>> Compute<T> for OwnWalk<R> {
+    fn compute(&self, Input { pixels, first, .. }: Input<'_, T>, output: &mut [T], _: &mut Cells, _: &mut [T]) {
+        let outputs = output.len();
+        let mut blocks = Accumulators::<_, _, true>::new(&self.reduction, pixels, output);
+        vectorized_narrow(
+            self.level,
+            #[inline(always)]
+            || self.steps.rows(first, outputs, &mut blocks),
+        );
+    }
+}
+
+impl<R: Send + Sync + 'static> Described for OwnWalk<R> {
     fn algorithm(&self) -> &'static str {
         "taps"
     }

@@ -6,7 +6,7 @@
 //! | 2×2 side by side, on pixels alone | of this crate, of `f32` and `u8` | pairs |
 //! | 3×3 at strides 1 and 2 | maxima and averages of `f32` | small windows |
 //! | others | of this crate, of `f32`, `u8` and `f64`; any that merges | rows, row strips, van Herk: see [`Layout`] |
-//! | any | averages of integers, maxima of `i8`, `i16` and `i32`, norms of any order | the same, of numbers that pixels are made into: see [`super::staged`] |
+//! | any | averages of integers, maxima of `i8`, `i16`, `u16` and `i32`, norms of any order | the same, of numbers that pixels are made into: see [`super::staged`] |
 //! | any | another, and windows out of all proportion | taps |
 
 use std::ops::Range;
@@ -14,14 +14,13 @@ use std::sync::Arc;
 
 use super::Reduction;
 use super::boxed::{BoxLayout, Boxed};
-use super::counts::count;
 use super::fast::FastPool;
 use super::operation::Operation;
 use super::planes::{Cells, Compute, Input, Pooled, Sizes, as_laid_down, pooled, shared};
-use super::problem::PoolProblem;
+use super::problem::{PoolProblem, count};
 use super::staged::StagedPixel;
 use super::stepped::SteppedStrips;
-use super::walk::Walk;
+use super::walk::{OwnWalk, Walk};
 use crate::kernels::pool::hosts::{Kind, lanes};
 use crate::kernels::pool::layout::{Counts, Layout, Merging, Rule, Side, Span};
 use crate::kernels::pool::run::Task;
@@ -51,21 +50,19 @@ pub(super) struct Of {
 }
 
 impl PoolWindows {
-    /// Pools by the kernels of an operation, for these pixels or for numbers that they are made into; or by the steps of its reduction
-    /// where there are none.
-    pub(super) fn by_kernels<T: StagedPixel, R: Reduction<T>>(
-        self,
-        operation: Operation,
-        reduction: R,
-    ) -> Result<Box<dyn Pooled<T>>> {
+    /// Pools by the kernel of an operation, for these pixels or for numbers that they are made into; `None` where there is none.
+    pub(super) fn by_kernel<T: StagedPixel>(&self, operation: Operation) -> Result<Option<Box<dyn Pooled<T>>>> {
         let level = Level::new();
-        if let Some(kernel) = self.kernel(operation, level)? {
-            return shared(kernel, self.sizes);
-        }
-        match T::staged(operation, &self, level)? {
-            Some(staged) => shared(staged, self.sizes),
-            None => pooled(Walk::<R, false>::new(reduction, &self.problem, level)?, self.sizes),
-        }
+        let kernel = match self.kernel(operation, level)? {
+            None => T::staged(operation, self, level)?,
+            kernel => kernel,
+        };
+        kernel.map(|kernel| shared(kernel, self.sizes)).transpose()
+    }
+
+    /// Pools by the taps of a reduction of this crate.
+    pub(super) fn by_taps<T: Element, R: Reduction<T>>(self, reduction: R) -> Result<Box<dyn Pooled<T>>> {
+        pooled(Walk::windows(reduction, &self.problem)?, self.sizes)
     }
 
     /// The kernel for an operation; `None` where the pixels or the level have none, or windows are out of all proportion.
@@ -75,13 +72,16 @@ impl PoolWindows {
             return Ok(None);
         }
         let operation = operation.simplest();
-        if self.are_whole_maps(operation)
+        if const { T::HAS_KERNELS }
+            && self.are_whole_maps(operation)
             && let Some(boxed) = Boxed::new::<T>(operation, BoxLayout::of_maps(self.sizes.plane), level)
         {
             return Ok(Some(Arc::new(boxed)));
         }
         let pairs = self.problem.is_pairs() && self.of.is_none_or(|of| of.pairs);
-        if let Some(fast) = FastPool::new(&self.problem, pairs, operation, level) {
+        if const { T::HAS_KERNELS }
+            && let Some(fast) = FastPool::new(&self.problem, pairs, operation, level)
+        {
             return Ok(Some(Arc::new(fast)));
         }
         let strips = Strips::new::<T>(operation, self, level)?;
@@ -97,7 +97,7 @@ impl PoolWindows {
         {
             return pooled(stepped, self.sizes);
         }
-        pooled(Walk::<R, true>::new(reduction.clone(), &self.problem, level)?, self.sizes)
+        pooled(OwnWalk::new(reduction.clone(), &self.problem, level)?, self.sizes)
     }
 
     /// Whether each map is one window, of all its pixels and no others. A band of a map is not one: sums of the whole are taken
@@ -121,6 +121,28 @@ impl PoolWindows {
         let counts = Counts::new([of_planes, of_rows, of_columns], merging.lanes);
         let sides = [side(planes, None)?, side(rows, self.of)?, side(columns, None)?];
         Ok(Layout::new(sides, Some(counts), merging))
+    }
+}
+
+impl BoxLayout {
+    /// Lays boxes down as windows; `None` where one is long, or they are out of all proportion.
+    fn laid_down(&self, include_pad: Option<bool>, merging: Merging) -> Result<Option<Layout>> {
+        let (ranges, plane) = (self.ranges(), self.plane());
+        if ranges.iter().flatten().any(|range| range.len() > LONG) {
+            return Ok(None);
+        }
+        let mut counts = [const { Vec::new() }; 3];
+        let mut spans = [const { Vec::new() }; 3];
+        for (axis, ranges) in ranges.iter().enumerate() {
+            let length = |range: &Range<usize>| u32::try_from(range.len()).unwrap_or(u32::MAX);
+            let count = |range: &Range<usize>| if include_pad.is_some() { length(range) } else { 1 };
+            counts[axis] = collected(ranges.iter().map(count))?;
+            spans[axis] = collected(ranges.iter().map(|range| Span { first: range.start, count: range.len() }))?;
+        }
+        let counts = Counts::new(counts, merging.lanes);
+        let [planes, rows, columns] = spans;
+        let side = |axis: usize, spans| Side { length: plane[axis], step: 1, spans, rule: None };
+        Ok(Layout::new([side(0, planes), side(1, rows), side(2, columns)], Some(counts), merging))
     }
 }
 
@@ -197,23 +219,7 @@ impl Strips {
     /// The same for boxes that share out a plane.
     pub(super) fn of_boxes<T: Element>(operation: Operation, boxes: &BoxLayout, level: Level) -> Result<Option<Self>> {
         let Some((kind, include_pad)) = kind(operation).filter(|_| T::is_pooled(level)) else { return Ok(None) };
-        let (ranges, plane) = (boxes.ranges(), boxes.plane());
-        if ranges.iter().flatten().any(|range| range.len() > LONG) {
-            return Ok(None);
-        }
-        let merging = merging::<T>(kind);
-        let mut counts = [const { Vec::new() }; 3];
-        let mut spans = [const { Vec::new() }; 3];
-        for (axis, ranges) in ranges.iter().enumerate() {
-            let length = |range: &Range<usize>| u32::try_from(range.len()).unwrap_or(u32::MAX);
-            let count = |range: &Range<usize>| if include_pad.is_some() { length(range) } else { 1 };
-            counts[axis] = collected(ranges.iter().map(count))?;
-            spans[axis] = collected(ranges.iter().map(|range| Span { first: range.start, count: range.len() }))?;
-        }
-        let counts = Counts::new(counts, merging.lanes);
-        let [planes, rows, columns] = spans;
-        let side = |axis: usize, spans| Side { length: plane[axis], step: 1, spans, rule: None };
-        let layout = Layout::new([side(0, planes), side(1, rows), side(2, columns)], Some(counts), merging);
+        let layout = boxes.laid_down(include_pad, merging::<T>(kind))?;
         Ok(layout.map(|layout| Self { kind, layout: Arc::new(layout), level }))
     }
 }
@@ -235,8 +241,6 @@ impl<T: Element> Compute<T> for Strips {
         T::pool(self.level, self.kind, task(&self.layout, given, output, cells, spare));
     }
 
-    as_laid_down!();
-
     fn cells(&self) -> Result<Cells> {
         Cells::of(self.layout.cells, T::ZERO)
     }
@@ -245,3 +249,5 @@ impl<T: Element> Compute<T> for Strips {
         self.layout.spare()
     }
 }
+
+as_laid_down!([] Strips, layout);

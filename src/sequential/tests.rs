@@ -82,10 +82,11 @@ struct Layers {
 }
 
 fn layers() -> impl Strategy<Value = Layers> {
-    use PaddingMode::{Circular, Reflect, Replicate, Zeros};
+    use PaddingMode::{Circular, Reflect, Replicate, Symmetric, Zeros};
     let axes = |range: std::ops::Range<usize>| [[range.clone(), range.clone()], [range.clone(), range]];
     let sides = [[(0..4_usize, 0..4_usize), (0..4, 0..4)], [(0..2, 0..2), (0..2, 0..2)]];
-    let modes = prop_oneof![4 => Just(Zeros), 1 => Just(Reflect), 1 => Just(Replicate), 1 => Just(Circular)];
+    let others = prop_oneof![Just(Reflect), Just(Symmetric), Just(Replicate), Just(Circular)];
+    let modes = prop_oneof![1 => Just(Zeros), 1 => others];
     let algorithms = proptest::option::of(proptest::sample::select(Algorithm::ALL.to_vec()));
     let input = [0..4_usize, 1..5, 4..40, 1..24];
     let window = (axes(1..5), axes(1..4), axes(1..3), sides);
@@ -301,8 +302,11 @@ fn networks_use_two_buffers_and_no_more() -> Result<()> {
     }
     let plan = Sequential::new().push(conv(6, 3)).push(conv(5, 6)).push(conv(4, 5)).plan(&[1, 3, 8, 9])?;
     let steps = [conv(6, 3).plan(&[1, 3, 8, 9])?, conv(5, 6).plan(&[1, 6, 8, 9])?, conv(4, 5).plan(&[1, 5, 8, 9])?];
-    let workspaces: usize = steps.iter().map(Plan::workspace_bytes).sum();
-    assert_eq!(plan.workspace_bytes() - workspaces, (6 + 5) * 72 * 4);
+    // Two values, what the largest step computes in, and what each holds itself.
+    let scratch = steps.iter().map(|plan| plan.scratch_length() * 4).max().unwrap();
+    let own: usize = steps.iter().map(|plan| plan.workspace_bytes() - plan.scratch_length() * 4).sum();
+    let most = ((6 + 5) * 72 + 2 * 16) * 4 + scratch + own;
+    assert!(plan.workspace_bytes() <= most, "{} of {most}", plan.workspace_bytes());
     Ok(())
 }
 

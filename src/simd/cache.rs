@@ -60,9 +60,16 @@ pub(crate) fn ask_for_pages<T: Copy>(numbers: &[T]) {
 /// Asks for the first lines of some numbers.
 #[inline(always)]
 fn ask_for_lines<T: Copy>(numbers: &[T]) {
-    for line in 0..LINES {
-        if let Some(number) = numbers.get(line * LINE / size_of::<T>()) {
-            black_box(*number);
-        }
+    ask_for(&numbers[..numbers.len().min(LINES * LINE / size_of::<T>())]);
+}
+
+/// Asks for some numbers: one for each line of the cache.
+#[inline(always)]
+pub(crate) fn ask_for<T: Copy>(numbers: &[T]) {
+    const { assert!(size_of::<T>() <= LINE, "a step is a number at least") };
+    let mut at = 0;
+    while at < numbers.len() {
+        black_box(numbers[at]);
+        at += LINE / size_of::<T>();
     }
 }

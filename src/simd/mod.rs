@@ -198,6 +198,10 @@ pub(crate) trait Lanes: Copy + Default + PartialOrd + Send + Sync + 'static {
         high: Self::Vector<S>,
     ) -> Self::Vector<S>;
 
+    /// `x`, or `x · slope` below 0; and `x · (min(max(x + 3, 0), 6) / 6)`: term by term as loops over numbers compute them.
+    fn leaky_relu_of<S: Simd>(simd: S, vector: Self::Vector<S>, slope: Self) -> Self::Vector<S>;
+    fn hard_swish_of<S: Simd>(simd: S, vector: Self::Vector<S>) -> Self::Vector<S>;
+
     /// [`Pixel::larger`], or NaN where one of them is.
     fn maximum<S: Simd>(simd: S, earlier: Self::Vector<S>, later: Self::Vector<S>) -> Self::Vector<S>;
 
@@ -223,6 +227,17 @@ macro_rules! lanes {
                 high: S::$vectors,
             ) -> S::$vectors {
                 Self::smaller(simd, Self::larger(simd, vector, low), high)
+            }
+
+            #[inline(always)]
+            fn leaky_relu_of<S: Simd>(simd: S, vector: S::$vectors, slope: Self) -> S::$vectors {
+                vector.simd_lt(S::$vectors::splat(simd, 0.0)).select(vector * slope, vector)
+            }
+
+            #[inline(always)]
+            fn hard_swish_of<S: Simd>(simd: S, vector: S::$vectors) -> S::$vectors {
+                let (low, high) = (S::$vectors::splat(simd, 0.0), S::$vectors::splat(simd, 6.0));
+                vector * (Self::clamped(simd, vector + 3.0, low, high) / 6.0)
             }
 
             #[inline(always)]

@@ -282,7 +282,7 @@ macro_rules! float_pixels {
     )*};
 }
 
-integer_pixels!(u8 in u8s: true, i8 in i8s: false, i16 in i16s: false, i32 in i32s: false, i64 in i64s: false);
+integer_pixels!(u8 in u8s: true, i8 in i8s: false, i16 in i16s: false, u16 in u16s: false, i32 in i32s: false, i64 in i64s: false);
 float_pixels!(f32 in f32s, u32 in u32s: true, f64 in f64s, u64 in u64s: false);
 
 /// Neighbouring registers of pixels, as many as stand in a row from the start of `pixels` on.

@@ -10,6 +10,7 @@
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
 use super::{Tensor, filled};
+use crate::terms::each_integer;
 use crate::{Element, Error, Float, Result};
 
 impl<T> Tensor<T> {
@@ -203,7 +204,7 @@ macro_rules! numbers_before {
     )*};
 }
 
-numbers_before! { f32 f64 i8 u8 i16 i32 i64 }
+each_integer!(numbers_before: f32 f64);
 numbers_before! { f32 Div div div, f64 Div div div, }
 
 /// Every element with the other sign, of numbers that have one. Integers wrap.

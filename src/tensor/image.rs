@@ -94,7 +94,7 @@ impl From<&DynamicImage> for Tensor<f32> {
     /// when compiling. `[height, width]` for a picture in gray, else `[channels, height, width]`, with as many channels as it has: 2
     /// for gray with alpha, 3 for colours, 4 for those with alpha.
     ///
-    /// To have three channels in any case, or bytes as they are, say which: `Tensor::from(picture.to_rgb8())`.
+    /// To have three channels in any case, or bytes or 16 bits as they are, say which: `Tensor::from(picture.to_rgb8())`, `to_luma16()`.
     ///
     /// ```
     /// use featuremap::Tensor;

@@ -16,7 +16,7 @@ mod view_mut;
 
 pub use arguments::{AsView, AsViewMut, IntoTensor};
 pub(crate) use shape::MapShape;
-pub(crate) use staging::{Staging, in_order};
+pub(crate) use staging::{Ordered, Staging, in_order};
 pub use view::TensorView;
 pub use view_mut::TensorViewMut;
 pub(crate) use view_mut::are_whole;
@@ -227,13 +227,18 @@ pub(crate) fn element_count<T>(shape: &[usize]) -> Result<usize> {
 
 /// Memory for a shape, filled with one value; an error, not an abort, where there is none.
 pub(crate) fn filled<T: Clone>(shape: &[usize], value: T) -> Result<Vec<T>> {
+    // `vec!` takes zeroed pages from the system untouched, but aborts when it gets none: so ask first.
+    Ok(vec![value; fits_memory::<T>(shape)?])
+}
+
+/// The count of elements of a tensor; an error where there is no memory for them. An allocation that is given back at once costs nothing
+/// for sizes that could fail.
+pub(crate) fn fits_memory<T>(shape: &[usize]) -> Result<usize> {
     let count = element_count::<T>(shape)?;
-    // `vec!` takes zeroed pages from the system untouched, but aborts when it gets none: so ask first. An
-    // allocation that is given back at once costs nothing for sizes that could fail.
-    Vec::<T>::new()
-        .try_reserve_exact(count)
-        .map_err(|_| Error::OutOfMemory { bytes: count * size_of::<T>(), shape: shape.to_vec() })?;
-    Ok(vec![value; count])
+    match Vec::<T>::new().try_reserve_exact(count) {
+        Ok(()) => Ok(count),
+        Err(_) => Err(Error::OutOfMemory { bytes: count * size_of::<T>(), shape: shape.to_vec() }),
+    }
 }
 
 /// The items as a vector; an error, not an abort, where there is no memory for them.

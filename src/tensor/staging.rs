@@ -3,12 +3,60 @@
 use super::{TensorView, TensorViewMut, filled};
 use crate::{Element, Result};
 
-/// Lets a kernel of slices in row-major order run on views of any order. The room is taken by the first run that needs it, and kept: a
-/// network, whose values lie in order, never does.
+/// The elements of a tensor in row-major order. Room for a copy, where it lies otherwise, is taken by the first run that meets one, and
+/// kept: the values of a network lie so.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Ordered<T>(Vec<T>);
+
+impl<T: Copy + Default> Ordered<T> {
+    /// The elements of an input in row-major order.
+    pub(crate) fn read<'a>(&'a mut self, input: &'a TensorView<'_, T>) -> Result<&'a [T]> {
+        if let Some(elements) = input.to_slice() {
+            return Ok(elements);
+        }
+        let elements = self.copy(input.shape())?;
+        TensorViewMut::from_slice(input.shape(), elements)?.assign(input);
+        Ok(elements)
+    }
+
+    /// Calls `write` for the elements of an output in row-major order, unless there are none.
+    pub(crate) fn write(
+        &mut self,
+        mut output: TensorViewMut<'_, T>,
+        write: &mut dyn FnMut(&mut [T]) -> Result<()>,
+    ) -> Result<()> {
+        if output.is_empty() {
+            return Ok(());
+        }
+        if let Some(elements) = output.as_slice_mut() {
+            return write(elements);
+        }
+        let elements = self.copy(output.shape())?;
+        write(elements)?;
+        output.assign_elements(elements);
+        Ok(())
+    }
+
+    fn copy(&mut self, shape: &[usize]) -> Result<&mut [T]> {
+        if self.0.len() != shape.iter().product::<usize>() {
+            self.0 = filled(shape, T::default())?;
+        }
+        Ok(&mut self.0)
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        size_of_val(&self.0[..])
+    }
+}
+
+/// From an input to an output, both in row-major order.
+pub(crate) type SliceKernel<'a, T, U> = dyn FnMut(&[T], &mut [U]) -> Result<()> + 'a;
+
+/// Lets a kernel of slices in row-major order run on views of any order.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Staging<T, U = T> {
-    input: Vec<T>,
-    output: Vec<U>,
+    input: Ordered<T>,
+    output: Ordered<U>,
 }
 
 impl<T: Element, U: Element> Staging<T, U> {
@@ -16,36 +64,15 @@ impl<T: Element, U: Element> Staging<T, U> {
     pub(crate) fn run(
         &mut self,
         input: &TensorView<'_, T>,
-        mut output: TensorViewMut<'_, U>,
-        kernel: &mut dyn FnMut(&[T], &mut [U]),
+        output: TensorViewMut<'_, U>,
+        kernel: &mut SliceKernel<'_, T, U>,
     ) -> Result<()> {
-        if output.is_empty() {
-            return Ok(());
-        }
-        let pixels = match input.to_slice() {
-            Some(pixels) => pixels,
-            None => {
-                if self.input.len() != input.len() {
-                    self.input = filled(input.shape(), T::ZERO)?;
-                }
-                TensorViewMut::from_slice(input.shape(), &mut self.input)?.assign(input);
-                &self.input
-            }
-        };
-        if let Some(places) = output.as_slice_mut() {
-            kernel(pixels, places);
-            return Ok(());
-        }
-        if self.output.len() != output.len() {
-            self.output = filled(output.shape(), U::ZERO)?;
-        }
-        kernel(pixels, &mut self.output);
-        output.assign_elements(&self.output);
-        Ok(())
+        let Self { input: of_input, output: of_output } = self;
+        of_output.write(output, &mut |places| kernel(of_input.read(input)?, places))
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        size_of_val(&self.input[..]) + size_of_val(&self.output[..])
+        self.input.bytes() + self.output.bytes()
     }
 }
 

@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
-use ndarray::{ArrayBase, ArrayView5, ArrayView6, ArrayViewD, Axis, Data, Dimension, IndexLonger, IxDyn, ViewRepr};
+use ndarray::{
+    ArrayBase, ArrayView1, ArrayView5, ArrayView6, ArrayViewD, Axis, Data, Dimension, IndexLonger, IxDyn, ViewRepr,
+};
 
 use super::inline::{Inline, Shape, is_long, volume_order, wrong_length};
 use super::{Tensor, TensorViewMut, filled};
@@ -51,17 +53,14 @@ impl<'a, T> TensorView<'a, T> {
     /// [`Error::Shape`](crate::Error::Shape) if the number of elements is not that of the shape.
     pub fn from_slice(shape: &[usize], elements: &'a [T]) -> Result<Self> {
         if let Some(held) = Shape::new(shape) {
-            return match held.held().map(|full| ArrayView6::from_shape(full, elements)) {
-                Some(Ok(array)) if array.len() == elements.len() => {
-                    Ok(Self { array: Inline::Held { array, shape: held } })
-                }
+            return match held.held().map(|full| ArrayView1::from(elements).into_shape_with_order(full)) {
+                Some(Ok(array)) => Ok(Self { array: Inline::Held { array, shape: held } }),
                 _ => Err(wrong_length(shape, elements.len())),
             };
         }
-        match ArrayViewD::from_shape(IxDyn(shape), elements) {
-            // ndarray lets elements be left over.
-            Ok(array) if array.len() == elements.len() => Ok(Self::new(array)),
-            _ => Err(wrong_length(shape, elements.len())),
+        match ArrayView1::from(elements).into_shape_with_order(IxDyn(shape)) {
+            Ok(array) => Ok(Self::new(array)),
+            Err(_) => Err(wrong_length(shape, elements.len())),
         }
     }
 
@@ -149,14 +148,6 @@ impl<'a, T> TensorView<'a, T> {
     /// The elements in row-major order.
     pub fn iter(&self) -> impl Iterator<Item = &'a T> + use<'a, T> {
         self.clone().into_array_view().into_iter()
-    }
-
-    /// Calls `f` with every element, in row-major order. An iterator of its own would take memory from rank 5 on.
-    pub(crate) fn each(&self, f: impl FnMut(&T)) {
-        match &self.array {
-            Inline::Held { array, .. } => array.iter().for_each(f),
-            Inline::Deep(array) => array.iter().for_each(f),
-        }
     }
 
     /// The elements in row-major order: borrowed where they lie so, else copied.

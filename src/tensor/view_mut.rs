@@ -4,12 +4,12 @@ use std::fmt;
 use std::ops::Range;
 
 use ndarray::{
-    ArrayBase, ArrayView6, ArrayViewMut, ArrayViewMut5, ArrayViewMut6, ArrayViewMutD, Axis, DataMut, Dimension, IxDyn,
+    ArrayBase, ArrayView6, ArrayViewMut1, ArrayViewMut5, ArrayViewMut6, ArrayViewMutD, Axis, DataMut, Dimension, IxDyn,
     ViewRepr,
 };
 
 use super::inline::{Inline, Shape, is_long, volume_order, wrong_length};
-use super::{TensorView, filled};
+use super::{Ordered, TensorView};
 use crate::Result;
 use crate::kernels::transpose::transpose;
 
@@ -41,14 +41,14 @@ impl<'a, T> TensorViewMut<'a, T> {
     pub fn from_slice(shape: &[usize], elements: &'a mut [T]) -> Result<Self> {
         let found = elements.len();
         if let Some(held) = Shape::new(shape) {
-            return match held.held().map(|full| ArrayViewMut6::from_shape(full, elements)) {
-                Some(Ok(array)) if array.len() == found => Ok(Self { array: Inline::Held { array, shape: held } }),
+            return match held.held().map(|full| ArrayViewMut1::from(elements).into_shape_with_order(full)) {
+                Some(Ok(array)) => Ok(Self { array: Inline::Held { array, shape: held } }),
                 _ => Err(wrong_length(shape, found)),
             };
         }
-        match ArrayViewMutD::from_shape(IxDyn(shape), elements) {
-            Ok(array) if array.len() == found => Ok(Self::new(array)),
-            _ => Err(wrong_length(shape, found)),
+        match ArrayViewMut1::from(elements).into_shape_with_order(IxDyn(shape)) {
+            Ok(array) => Ok(Self::new(array)),
+            Err(_) => Err(wrong_length(shape, found)),
         }
     }
 
@@ -245,27 +245,18 @@ impl<'a, T> TensorViewMut<'a, T> {
     {
         match &mut self.array {
             Inline::Held { array, .. } => assign_rows(array, elements),
-            Inline::Deep(array) => assign_rows(array, elements),
+            Inline::Deep(array) => array.iter_mut().zip(elements).for_each(|(place, &element)| *place = element),
         }
     }
 
     /// Lets `write` fill the elements as one slice in row-major order, through memory of our own where the
     /// view has gaps or another order. Where there is nothing to fill, nothing is called: an empty batch needs no memory,
     /// however large its images would be.
-    pub(crate) fn write_with(mut self, write: &mut dyn FnMut(&mut [T]) -> Result<()>) -> Result<()>
+    pub(crate) fn write_with(self, write: &mut dyn FnMut(&mut [T]) -> Result<()>) -> Result<()>
     where
         T: Copy + Default,
     {
-        if self.is_empty() {
-            return Ok(());
-        }
-        if let Some(elements) = self.as_slice_mut() {
-            return write(elements);
-        }
-        let mut elements = filled(self.shape(), T::default())?;
-        write(&mut elements)?;
-        self.assign_elements(&elements);
-        Ok(())
+        Ordered::default().write(self, write)
     }
 }
 
@@ -321,8 +312,8 @@ pub(crate) fn are_whole(lengths: &[usize], strides: &[isize]) -> bool {
 }
 
 /// Copies elements in row-major order to a view, row by row.
-fn assign_rows<T: Copy, D: Dimension>(array: &mut ArrayViewMut<'_, T, D>, elements: &[T]) {
-    let length = array.shape().last().map_or(1, |&length| length.max(1));
+fn assign_rows<T: Copy>(array: &mut ArrayViewMut6<'_, T>, elements: &[T]) {
+    let length = array.len_of(Axis(5)).max(1);
     for (mut row, elements) in array.rows_mut().into_iter().zip(elements.chunks_exact(length)) {
         match row.as_slice_mut() {
             Some(row) => row.copy_from_slice(elements),

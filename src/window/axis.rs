@@ -295,6 +295,11 @@ impl Axis {
         Self { length, before, after, outputs, ..self }
     }
 
+    /// Of so many pixels, along which nothing happens.
+    pub(crate) fn still(length: usize) -> Self {
+        AxisSpec { axis: 0, length, size: 1, stride: 1, dilation: 1 }.with_outputs(0, 0, length)
+    }
+
     /// The same windows over an input that has its padding written out as pixels.
     pub(crate) fn with_padding_as_pixels(self) -> Self {
         Self { length: self.padded_length(), before: 0, after: 0, ..self }

@@ -27,7 +27,6 @@ mod band;
 mod padding;
 #[cfg(feature = "rayon")]
 mod parallel;
-mod per_axis;
 mod run;
 #[cfg(feature = "serde")]
 mod serial;
@@ -36,17 +35,21 @@ mod under;
 mod windows;
 
 pub use crate::terms::PaddingMode;
+pub use arguments::PerAxis;
 pub use axis::Axis;
 pub use padding::Padding;
 #[cfg(feature = "rayon")]
 pub use parallel::ParallelWindows;
-pub use per_axis::PerAxis;
 pub use run::Run;
 pub use taps::TapRun;
 pub use under::{Pixels, Taps, WindowView};
 pub use windows::Windows;
 
 pub(crate) use axis::AxisSpec;
+
+use std::ops::Rem;
+
+use num_traits::Zero;
 
 use crate::tensor::{Tensor, TensorView, filled};
 use crate::{Error, Result};
@@ -303,6 +306,13 @@ impl<const N: usize> Geometry<N> {
         Tensor::from_vec(&self.input_size(), counts)
     }
 
+    /// Over three axes, outermost first: those that are lacking have one pixel. `None` for more.
+    pub(crate) fn in_three(&self) -> Option<[Axis; 3]> {
+        let mut axes = [Axis::still(1); 3];
+        axes.get_mut(3_usize.checked_sub(N)?..)?.copy_from_slice(&self.axes);
+        Some(axes)
+    }
+
     /// For a pooling: no window may lie on padding alone.
     pub(crate) fn refuse_empty_windows(self) -> Result<Self> {
         for (number, axis) in self.axes.iter().enumerate() {
@@ -338,6 +348,11 @@ const fn assert_rank(axes: usize) {
 pub(crate) fn try_map_axes<A: Copy, const N: usize>(f: impl FnMut(usize) -> Result<A>) -> Result<[A; N]> {
     let values: Vec<A> = (0..N).map(f).collect::<Result<_>>()?;
     Ok(std::array::from_fn(|axis| values[axis]))
+}
+
+/// The greatest common divisor.
+pub(crate) fn common_divisor<N: Zero + Copy + Rem<Output = N>>(one: N, other: N) -> N {
+    if other.is_zero() { one } else { common_divisor(other, one % other) }
 }
 
 /// The coordinates of the `flat`-th element of a box of these sizes, in row-major order.

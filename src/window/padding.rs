@@ -96,7 +96,7 @@ impl PaddingMode {
         let most = match self {
             Self::Zeros | Self::Replicate => return Ok(()),
             Self::Reflect => length - 1,
-            Self::Circular => length,
+            Self::Symmetric | Self::Circular => length,
         };
         let (before, after) = (geometry.before(), geometry.after());
         if before.max(after) <= most {
@@ -107,7 +107,7 @@ impl PaddingMode {
 
     /// The pixel that stands at a position, itself or by this mode; `None` where a zero stands.
     ///
-    /// The padding must have passed [`check`](Self::check).
+    /// For [`Reflect`](Self::Reflect), the padding must have passed [`check`](Self::check); other modes go on beyond what it allows.
     #[inline]
     pub(crate) fn source(self, position: isize, length: usize) -> Option<usize> {
         let end = length.cast_signed();
@@ -119,6 +119,11 @@ impl PaddingMode {
             Self::Replicate => position.clamp(0, end - 1),
             Self::Reflect if position < 0 => -position,
             Self::Reflect => 2 * (end - 1) - position,
+            Self::Symmetric => {
+                // The image and its mirror image, again and again.
+                let place = position.rem_euclid(2 * end);
+                place.min(2 * end - 1 - place)
+            }
             Self::Circular => position.rem_euclid(end),
         };
         Some(pixel.cast_unsigned())

@@ -70,15 +70,16 @@ pub(crate) fn mode_fits<const N: usize>(mode: PaddingMode, window: &WindowCase<N
         let padding = axis.before.max(axis.after);
         match mode {
             PaddingMode::Reflect => padding < axis.length,
-            PaddingMode::Circular => padding <= axis.length,
+            PaddingMode::Symmetric | PaddingMode::Circular => padding <= axis.length,
             _ => true,
         }
     })
 }
 
 pub(crate) fn modes() -> impl Strategy<Value = PaddingMode> {
-    use PaddingMode::{Circular, Reflect, Replicate, Zeros};
-    prop_oneof![3 => Just(Zeros), 1 => Just(Reflect), 1 => Just(Replicate), 1 => Just(Circular)]
+    use PaddingMode::{Circular, Reflect, Replicate, Symmetric, Zeros};
+    let others = prop_oneof![Just(Reflect), Just(Symmetric), Just(Replicate), Just(Circular)];
+    prop_oneof![1 => Just(Zeros), 1 => others]
 }
 
 /// Convolutions that fit; a padding mode that does not is replaced by one that always does.
@@ -134,11 +135,12 @@ fn standing(axis: &NaiveAxis, mode: PaddingMode) -> Vec<Option<usize>> {
     // What repeats itself without end, starting at pixel 0.
     let cycle: Vec<usize> = match mode {
         PaddingMode::Reflect => (0..length).chain((1..length.saturating_sub(1)).rev()).collect(),
+        PaddingMode::Symmetric => (0..length).chain((0..length).rev()).collect(),
         _ => (0..length).collect(),
     };
     let at = |place: usize| match mode {
         // Far enough from 0 that no place is negative.
-        PaddingMode::Reflect | PaddingMode::Circular => {
+        PaddingMode::Reflect | PaddingMode::Symmetric | PaddingMode::Circular => {
             Some(cycle[(place + axis.before * (cycle.len() - 1)) % cycle.len()])
         }
         PaddingMode::Replicate => Some(if place < axis.before { 0 } else { length - 1 }),

@@ -31,7 +31,7 @@ macro_rules! draw_integers {
     )*};
 }
 
-draw_integers!(i8, u8, i16, i32, i64);
+draw_integers!(i8, u8, i16, u16, i32, i64);
 
 impl Draw for f64 {
     fn draw(bits: u64) -> Self {

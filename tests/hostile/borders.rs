@@ -84,14 +84,9 @@ fn bordered(axis: &Along, mode: PadMode, at: usize) -> Option<usize> {
     let position = axis.position(at, 0);
     let mode = match mode {
         PadMode::Reflect => PaddingMode::Reflect,
+        PadMode::Symmetric => PaddingMode::Symmetric,
         PadMode::Replicate => PaddingMode::Replicate,
         PadMode::Circular => PaddingMode::Circular,
-        PadMode::Symmetric => {
-            // Forwards and backwards in turns.
-            let (turn, place) = (position.div_euclid(axis.length as i128), position.rem_euclid(axis.length as i128));
-            let place = if turn.rem_euclid(2) == 0 { place } else { axis.length as i128 - 1 - place };
-            return usize::try_from(place).ok();
-        }
         _ => PaddingMode::Zeros,
     };
     axis.source(mode, position)

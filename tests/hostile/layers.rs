@@ -181,8 +181,8 @@ fn separate<T: Number<Sum: Number>>(random: &mut Random, filters: &mut ArrayD<T>
 }
 
 fn mode(random: &mut Random) -> PaddingMode {
-    use PaddingMode::{Circular, Reflect, Replicate, Zeros};
-    random.pick(&[Zeros, Zeros, Zeros, Reflect, Replicate, Circular])
+    use PaddingMode::{Circular, Reflect, Replicate, Symmetric, Zeros};
+    random.pick(&[Zeros, Zeros, Zeros, Zeros, Reflect, Symmetric, Replicate, Circular])
 }
 
 /// Input channels and shapes as the table at `Conv` has them.

@@ -188,6 +188,11 @@ impl Along {
             _ if inside => Some(index(position)),
             PaddingMode::Replicate => Some(if position < 0 { 0 } else { self.length - 1 }),
             PaddingMode::Circular => Some(index(position.rem_euclid(end))),
+            PaddingMode::Symmetric => {
+                // Forwards and backwards in turns.
+                let (turn, place) = (position.div_euclid(end), position.rem_euclid(end));
+                Some(index(if turn.rem_euclid(2) == 0 { place } else { end - 1 - place }))
+            }
             PaddingMode::Reflect => Some(index(if position < 0 { -position } else { 2 * (end - 1) - position })),
             _ => None,
         }
@@ -198,7 +203,7 @@ impl Along {
         let padding = self.before.max(self.after);
         match mode {
             PaddingMode::Reflect => padding < self.length,
-            PaddingMode::Circular => padding <= self.length,
+            PaddingMode::Symmetric | PaddingMode::Circular => padding <= self.length,
             _ => true,
         }
     }

@@ -76,11 +76,12 @@ fn run(stage: &Stage, seed: u64) {
             0 => layers::check_conv::<f64, 3>(stage, random),
             _ => layers::check_conv::<f64, 2>(stage, random),
         },
-        6 => match random.below(5) {
+        6 => match random.below(6) {
             0 => layers::check_conv::<u8, 2>(stage, random),
             1 => layers::check_conv::<i8, 2>(stage, random),
             2 => layers::check_conv::<i16, 1>(stage, random),
             3 => layers::check_conv::<i32, 2>(stage, random),
+            4 => layers::check_conv::<u16, 2>(stage, random),
             _ => layers::check_conv::<i64, 3>(stage, random),
         },
         7 | 8 => match random.below(4) {
@@ -171,11 +172,12 @@ fn pool(stage: &Stage, random: &mut Random) {
             6 => pools::check_pool::<f32, 6>(stage, random),
             _ => pools::check_pool::<f64, 2>(stage, random),
         },
-        3 => match random.below(5) {
+        3 => match random.below(6) {
             0 => pools::check_whole_pool::<u8, 2>(stage, random),
             1 => pools::check_whole_pool::<i8, 3>(stage, random),
             2 => pools::check_whole_pool::<i16, 1>(stage, random),
             3 => pools::check_whole_pool::<i32, 2>(stage, random),
+            4 => pools::check_whole_pool::<u16, 2>(stage, random),
             _ => pools::check_whole_pool::<i64, 2>(stage, random),
         },
         4 => match random.below(4) {

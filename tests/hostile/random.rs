@@ -184,7 +184,7 @@ macro_rules! integers {
     )*};
 }
 
-integers!(i8, u8, i16, i32, i64);
+integers!(i8, u8, i16, u16, i32, i64);
 
 macro_rules! floats {
     ($($float:ident),*) => {$(

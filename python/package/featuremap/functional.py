@@ -44,7 +44,7 @@ Sizes = int | Sequence[int]
 #: ``ceil(length / stride)`` outputs, an odd one after the input, or ``"same_lower"`` with that before it.
 Padding = str | int | Sequence[int] | Sequence[tuple[int, int]]
 #: What stands on the padding of a convolution.
-PaddingMode = Literal["zeros", "reflect", "replicate", "circular"]
+PaddingMode = Literal["zeros", "reflect", "symmetric", "replicate", "circular"]
 
 
 def conv1d(

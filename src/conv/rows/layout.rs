@@ -1,12 +1,12 @@
 //! How planes of one geometry are computed: tiles, blocks, and the patch that a wide filter reads from.
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::{BLOCK_BYTES, BLOCK_ROWS, MOST_OFFSETS, TALLEST, WIDEST};
 use crate::conv::kernels::has_all_kernels;
+use crate::conv::packing::{PackedAxis, Segment, Segments};
 use crate::simd::{Lanes, Level, has_many_registers, lanes, narrower};
-use crate::window::Axis;
+use crate::window::{Axis, PaddingMode, common_divisor};
 
 /// How planes of one geometry are computed.
 #[derive(Debug, Clone)]
@@ -93,7 +93,7 @@ impl RowsLayout {
             (false, true, _) => &[4, 1],
             (false, false, _) => &[3, 1],
         };
-        let common = greatest_common_divisor(rows.stride(), rows.dilation());
+        let common = common_divisor(rows.stride(), rows.dilation());
         let mut layout = Self {
             level,
             rows,
@@ -119,32 +119,24 @@ impl RowsLayout {
 
     /// Plans how a patch is dealt out, for a wide filter.
     fn deal(&mut self, room: usize) -> Option<()> {
-        let (columns, stride, before) = (self.columns, self.columns.stride(), self.columns.before());
-        let run = columns.outputs().checked_add((columns.size() - 1).checked_mul(columns.dilation())? / stride)?;
-        // The phases that a tap meets; after as many taps as the stride they repeat.
-        let phases = (0..columns.size()).map(|tap| tap * columns.dilation() % stride).take(stride);
-        let phases: Vec<usize> = phases.collect::<BTreeSet<_>>().into_iter().collect();
-        self.pitch = run.checked_mul(phases.len())?;
+        let packed = PackedAxis::new(self.columns, PaddingMode::Zeros, self.columns.outputs())?;
+        self.pitch = packed.slots();
 
         // A patch under rows far apart is mostly unread.
-        let tap_rows = self.taps_under(TALLEST.min(self.rows.outputs()));
-        if tap_rows.checked_mul(columns.size())? > MOST_OFFSETS || self.rows_under(1)?.checked_mul(self.pitch)? > room {
+        let (tap_rows, columns) = (self.taps_under(TALLEST.min(self.rows.outputs())), self.columns.size());
+        if tap_rows.checked_mul(columns)? > MOST_OFFSETS || self.rows_under(1)?.checked_mul(self.pitch)? > room {
             return None;
         }
-        let taps =
-            (0..tap_rows).flat_map(|row| (0..columns.size()).map(move |column| (row, column * columns.dilation())));
-        let offset = |(row, ahead): (usize, usize)| {
+        let offset = |(row, column): (usize, usize)| {
             let row = row.checked_mul(self.rows.dilation())?.checked_mul(self.pitch)?;
-            let phase = phases.partition_point(|&phase| phase < ahead % stride);
-            u32::try_from(row.checked_add(phase * run + ahead / stride)?).ok()
+            u32::try_from(row.checked_add(packed.slot(column))?).ok()
         };
+        let taps = (0..tap_rows).flat_map(|row| (0..columns).map(move |column| (row, column)));
         let offsets = taps.map(offset).collect::<Option<_>>()?;
-
-        let phases = phases.iter().enumerate().map(|(number, &phase)| {
-            let start = before.saturating_sub(phase).div_ceil(stride).min(run);
-            let end = (before + columns.length()).saturating_sub(phase).div_ceil(stride).clamp(start, run);
-            let first = (phase + start * stride).saturating_sub(before).min(columns.length());
-            DealtPhase { first, slots: number * run + start..number * run + end }
+        let phases = Segments::new(&packed, 0);
+        let phases = phases.each().map(|Segment { pixel, start, end, .. }| DealtPhase {
+            first: pixel.min(self.columns.length()),
+            slots: start..end,
         });
         self.dealt = Some(Dealt { phases: phases.collect(), offsets });
         Some(())
@@ -219,10 +211,6 @@ impl RowsLayout {
         let last_row = (self.rows_under(outputs)? - 1).checked_mul(self.pitch)?;
         last_row.checked_add(end.max(self.columns.before() + self.pitch))
     }
-}
-
-fn greatest_common_divisor(one: usize, other: usize) -> usize {
-    if other == 0 { one } else { greatest_common_divisor(other, one % other) }
 }
 
 /// Cuts rows of outputs into tiles of these widths, the widest first.

@@ -35,9 +35,8 @@ impl<A: Lanes> OutputRows<'_, A> {
         // At either end of a block, most sums are of no output: few rows are better computed in tiles.
         dealt.is_none()
             && is_square
-            && matches!(rows.size(), 3 | 5 | 7)
+            && matches!((rows.size(), Facts::<S, A>::MANY_REGISTERS), (3, _) | (5 | 7, true))
             && self.rows >= (4 * rows.size()).max(BLOCK_ROWS + 1)
-            && Facts::<S, A>::MANY_REGISTERS
     }
 
     /// Covers the block with tiles.
@@ -51,6 +50,7 @@ impl<A: Lanes> OutputRows<'_, A> {
             }
             match (part.width, columns.size()) {
                 (4, 3) if Facts::<S, A>::MANY_REGISTERS && rolls => rolling::<S, A, 3, 4>(simd, self, part, output),
+                (2, 3) if rolls => rolling::<S, A, 3, 2>(simd, self, part, output),
                 (2, 5) if Facts::<S, A>::MANY_REGISTERS && rolls => rolling::<S, A, 5, 2>(simd, self, part, output),
                 (2, 7) if Facts::<S, A>::MANY_REGISTERS && rolls => rolling::<S, A, 7, 2>(simd, self, part, output),
                 _ => self.compute_tiles(simd, part, output),

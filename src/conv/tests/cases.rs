@@ -36,6 +36,7 @@ pub(super) fn cases<const N: usize>() -> impl Strategy<Value = Case<N>> {
     let mode = prop_oneof![
         3 => Just(PaddingMode::Zeros),
         1 => Just(PaddingMode::Reflect),
+        1 => Just(PaddingMode::Symmetric),
         1 => Just(PaddingMode::Replicate),
         1 => Just(PaddingMode::Circular),
     ];

@@ -68,22 +68,24 @@ fn row(layer: &Value, means: Means) -> f64 {
         .groups(groups);
     let input = numbers(&shape, 2).mapv(|number| number as f32);
     let of_layer = conv.layer(&shape).expect("the layer fits");
-    let problem = Problem::new(&of_layer, groups, conv.padding_mode).expect("it fits").expect("it has kernels");
+    let problem = Problem::new(&of_layer, groups, conv.padding_mode).expect("it has two axes");
     let mut output = Tensor::zeros(&conv.output_shape(&shape).expect("it fits")).expect("there is room");
     let mut ways: Vec<_> = Algorithm::ALL
         .into_iter()
         .filter(|&algorithm| fast::may_use::<f32>(algorithm, &problem, &conv.filters.view(), &conv.prepared))
         .filter_map(|algorithm| {
             let fast = conv.fast(&of_layer, Some((algorithm, means))).expect("there is room")?;
-            Some((algorithm, fast, choose::cost::<f32>(algorithm, &problem, means.level), Vec::new()))
+            let scratch = fast.layer.new_scratch().expect("there is room");
+            Some((algorithm, (fast, scratch), choose::cost::<f32>(algorithm, &problem, means.level), Vec::new()))
         })
         .collect();
     for _ in 0..TURNS {
-        for (_, fast, _, times) in &mut ways {
+        for (_, (fast, scratch), _, times) in &mut ways {
             let (start, mut runs) = (Instant::now(), Vec::new());
             while runs.len() < 2 || start.elapsed().as_secs_f64() < SECONDS {
                 let run = Instant::now();
-                fast.run_into(&(&input).into(), output.as_array_mut().as_slice_mut().expect("it is in order"));
+                let output = output.as_array_mut().as_slice_mut().expect("it is in order");
+                fast.layer.run_into(&(&input).into(), output, scratch);
                 runs.push(run.elapsed().as_secs_f64());
             }
             times.push(median(&mut runs));

@@ -3,7 +3,7 @@
 use ndarray::Axis;
 
 use super::weights::packed_length;
-use super::{Block, GroupWeights, Mend, Tiling, Winograd};
+use super::{Block, GroupWeights, Mend, Tiling, Winograd, compute};
 use crate::conv::algorithm::Algorithm;
 use crate::conv::fast::{Method, Piece, Settings};
 use crate::conv::kernels::Kernels;
@@ -61,7 +61,7 @@ impl<A: Kernels> Method<A> for TileBlocks {
         for (taps, packed) in weights.chunks_exact(filters * problem.depth()).zip(of_groups) {
             let columns = problem.axes[2].size();
             let weights = GroupWeights { tiling: self.tiling, filters, channels, columns, taps };
-            A::winograd_weights(self.level, weights, packed);
+            weights.pack(self.level, packed);
         }
         packed
     }
@@ -88,11 +88,11 @@ impl<A: Kernels> Method<A> for TileBlocks {
                 scratch: &mut *piece.scratch,
                 finite: true,
             };
-            if A::winograd(self.level, winograd) {
+            if compute(self.level, winograd) {
                 return;
             }
             let [_, row, column] = problem.band_start(piece.outputs.start);
-            A::mend(Mend {
+            Mend {
                 tile: self.tiling.tile,
                 problem,
                 input: piece.input,
@@ -100,7 +100,8 @@ impl<A: Kernels> Method<A> for TileBlocks {
                 weights: settings.plain(piece.filters.start),
                 output: piece.output.index_axis_move(Axis(2), 0),
                 finish: settings.finish(piece.filters),
-            });
+            }
+            .run();
         });
     }
 }

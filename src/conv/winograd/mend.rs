@@ -134,6 +134,6 @@ impl<A: Lanes + Element<Sum = A>> Mend<'_, A> {
                 }
             }
         }
-        self.finish.clamp.map_or(sum, |clamp| clamp.apply(sum))
+        self.finish.activation.map_or(sum, |activation| activation.apply(sum))
     }
 }

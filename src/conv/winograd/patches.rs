@@ -10,8 +10,8 @@ use super::transforms::{pixel_values, with_patch};
 use super::{Block, PlacedBlock, Winograd};
 use crate::Float;
 use crate::conv::pack::{Pack, pack};
-use crate::conv::packing::Packing;
-use crate::simd::{LaneOrder, Lanes, Mask, Simd, Vector, blank, in_order, mask, order, outline};
+use crate::conv::packing::{PackedAxis, Packing};
+use crate::simd::{LaneOrder, Lanes, Mask, Simd, Vector, blank, cache, in_order, mask, order, outline};
 use crate::window::PaddingMode;
 
 outline!();
@@ -49,6 +49,9 @@ impl<A: Lanes + Float> Winograd<'_, A> {
                         pack(simd.level(), Pack { packing, image, first, packed: &mut pixels[..rows * columns] });
                         PatchSource::packed(pixels, scratch.row, rows)
                     });
+                if channel + 1 < channels {
+                    source.ask_for_next(block.columns * tile);
+                }
                 let (half, halves) = (scratch.half, &mut *scratch.halves);
                 // What is stored behind the last tile is overwritten by the next image or channel.
                 let before = channel * block.tiles() + number * tiles;
@@ -83,7 +86,7 @@ fn segments<S: Simd, A: Lanes>(packing: &Packing, block: Block, [tile, patch]: [
     let (across, lanes) = (&packing.axes[2], A::Vector::<S>::LEN);
     let under_tiles = block.columns * tile + patch - tile;
     let pixels = match across.mode {
-        PaddingMode::Zeros if across.stride == 1 => (across.axis.before() + across.axis.length()).saturating_sub(first),
+        PaddingMode::Zeros if across.stride == 1 => across.pixels_end().saturating_sub(first),
         _ => usize::MAX,
     };
     let fits = |segments: &usize| {
@@ -106,13 +109,15 @@ struct PatchSource<'a, A> {
     /// columns may be read.
     rows: [usize; 2],
     columns: [usize; 2],
+    /// How far ahead those of the next channel stand.
+    next: Option<usize>,
 }
 
 impl<'a, A: Lanes + Float> PatchSource<'a, A> {
     /// Pixels that have been packed, so many rows, so far apart.
     #[inline(always)]
     fn packed(pixels: &'a [A], distance: usize, rows: usize) -> Self {
-        Self { pixels, distance, origin: 0, rows: [0, rows], columns: [0, usize::MAX] }
+        Self { pixels, distance, origin: 0, rows: [0, rows], columns: [0, usize::MAX], next: None }
     }
 
     /// Pixels where they lie: the block starts with a channel, row and column of the padded image. `None` where they do not lie
@@ -133,12 +138,12 @@ impl<'a, A: Lanes + Float> PatchSource<'a, A> {
         }
         let pixels = image.to_slice()?;
         let [height, width] = [down.axis.length(), across.axis.length()];
-        // Which of so many, from a place of the padded axis on, are pixels.
-        let real = |place: usize, count: usize, before: usize, length: usize| {
-            [before.saturating_sub(place).min(count), (before + length).saturating_sub(place).min(count)]
+        // Which of so many, from a place of the padded axis on, are pixels that a window reads.
+        let real = |place: usize, count: usize, axis: &PackedAxis| {
+            [axis.axis.before(), axis.pixels_end()].map(|end| end.saturating_sub(place).min(count))
         };
-        let rows = real(row, block.rows * tile + patch - tile, down.axis.before(), height);
-        let columns = real(column, usize::MAX, across.axis.before(), width);
+        let rows = real(row, block.rows * tile + patch - tile, down);
+        let columns = real(column, usize::MAX, across);
         let place = |place: usize, before: usize| place.cast_signed() - before.cast_signed();
         let (top, left) = (place(row, down.axis.before()), place(column, across.axis.before()));
         let origin = ((channel * height).cast_signed() + top) * width.cast_signed() + left;
@@ -149,7 +154,21 @@ impl<'a, A: Lanes + Float> PatchSource<'a, A> {
         let begin = origin + (rows[0] * width).cast_signed();
         let end = origin + (rows[1].saturating_sub(1) * width + reach).cast_signed();
         let inside = rows[0] < rows[1] && begin >= 0 && end <= pixels.len().cast_signed();
-        inside.then_some(Self { pixels, distance: width, origin, rows, columns })
+        let next = Some(height * width);
+        inside.then_some(Self { pixels, distance: width, origin, rows, columns, next })
+    }
+
+    /// Asks for so many columns of the next channel: its rows are too short to be fetched ahead.
+    #[inline(always)]
+    fn ask_for_next(&self, columns: usize) {
+        let Some(next) = self.next else { return };
+        for row in self.rows[0]..self.rows[1] {
+            let at = self.origin + (next + row * self.distance + self.columns[0]).cast_signed();
+            let pixels = self.pixels.get(at.cast_unsigned()..).unwrap_or_default();
+            cache::ask_for(&pixels[..columns.min(pixels.len())]);
+            // The last line, too, where the row begins within one.
+            cache::ask_for(pixels.get(columns - 1..columns).unwrap_or_default());
+        }
     }
 
     /// `TILE` registers of pixels dealt out as the pixels of tiles: rows `row`, `row + TILE`, …, as many as there are segments.

@@ -48,7 +48,10 @@ impl<'a, A: Lanes> Scratch<'a, A> {
             part
         });
         let [pixels, halves, values, products, group, maps] = parts;
-        Self { pixels, row: block.pixels(tiling)[1], halves, half, values, point, products, group, maps }
+        let [rows, row] = block.pixels(tiling);
+        // A register reads behind the last row; what it finds there is among the pixels that are to be finite.
+        pixels[rows * row..].fill(A::default());
+        Self { pixels, row, halves, half, values, point, products, group, maps }
     }
 
     /// Between the planes of half transformed pixels, and between those of V.

@@ -70,7 +70,7 @@ where
 /// A number that windows are pooled of.
 pub trait Number: Copy + Default + Send + Sync + 'static {
     /// Whether it has a kernel at all.
-    const IS_POOLED: bool;
+    const IS_POOLED: bool = false;
 
     /// Whether it has one with the instructions of a level.
     fn is_pooled(level: Level) -> bool {
@@ -78,7 +78,9 @@ pub trait Number: Copy + Default + Send + Sync + 'static {
     }
 
     /// Computes rows of outputs.
-    fn pool(level: Level, kind: Kind, task: Task<'_, Self, Self>);
+    fn pool(_level: Level, kind: Kind, _task: Task<'_, Self, Self>) {
+        unreachable!("{kind:?} has no kernel for these: `IS_POOLED` says so")
+    }
 }
 
 macro_rules! numbers {
@@ -109,16 +111,8 @@ numbers! {
     u8: select;
 }
 
-macro_rules! others {
-    ($($number:ident)*) => {$(
-        impl Number for $number {
-            const IS_POOLED: bool = false;
-
-            fn pool(_: Level, kind: Kind, _: Task<'_, $number, $number>) {
-                unreachable!("{kind:?} has no kernel for these: `IS_POOLED` says so")
-            }
-        }
-    )*};
-}
-
-others!(i8 i16 i32 i64);
+impl Number for i8 {}
+impl Number for i16 {}
+impl Number for u16 {}
+impl Number for i32 {}
+impl Number for i64 {}

@@ -131,7 +131,7 @@ const NARROW_BYTES: usize = 12 * 1024;
 const MOST_ROWS: usize = 16;
 
 /// What would need more cells is better pooled in none.
-const MOST_CELLS: usize = 1 << 25;
+pub(crate) const MOST_CELLS: usize = 1 << 25;
 
 /// Windows of more rows than this, and of more than so many strides, are merged by van Herk's way.
 const TALL: usize = 6;

@@ -13,7 +13,7 @@ pub(crate) mod vectors;
 /// Pixels are entered into *cells*, which are merged and finished: a cell is a pixel where that is wide enough to hold what is merged.
 /// Merging is associative and commutative, rounding and the signs of zeros apart.
 pub(crate) trait BlockOperation<const N: usize>: Copy {
-    type Pixel: Copy + Default;
+    type Pixel: Copy + Default + PartialEq;
     type Cell: Copy;
     /// Cells in registers.
     type Block: Copy;
@@ -55,12 +55,6 @@ pub(crate) trait BlockOperation<const N: usize>: Copy {
     /// Whether some of the pixels may be NaN: always where one is, and perhaps where infinities are.
     #[inline(always)]
     fn is_suspect(self, _pixels: &[Self::Pixel]) -> bool {
-        false
-    }
-
-    /// Whether a pixel is NaN.
-    #[inline(always)]
-    fn is_nan(_pixel: Self::Pixel) -> bool {
         false
     }
 }

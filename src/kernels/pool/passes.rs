@@ -88,16 +88,16 @@ impl<P: Copy + Default> OutputRow<'_, P> {
         let blocks = self.outputs.div_ceil(N);
         let columns = if O::COUNTED { &self.columns.as_chunks::<N>().0[..blocks] } else { &[] };
         let columns = |block: usize| if O::COUNTED { &columns[block] } else { &[0; N] };
-        let roomy = blocks.min(self.output.len() / N);
-        let output = &mut self.output.as_chunks_mut::<N>().0[..roomy];
-        for block in 0..roomy {
+        // The last block may reach beyond the memory.
+        let mut last = [P::default(); N];
+        let output = self.output.as_chunks_mut::<N>().0;
+        for block in 0..blocks {
             let windows = self.outputs - block * N;
-            op.finish(merged(block), columns(block), self.factor, windows, &mut output[block]);
+            let output = output.get_mut(block).unwrap_or(&mut last);
+            op.finish(merged(block), columns(block), self.factor, windows, output);
         }
-        if roomy < blocks {
-            let mut last = [P::default(); N];
-            op.finish(merged(roomy), columns(roomy), self.factor, self.outputs - roomy * N, &mut last);
-            let output = &mut self.output[roomy * N..self.outputs];
+        let roomy = self.output.len() / N * N;
+        if let Some(output) = self.output[..self.outputs].get_mut(roomy..) {
             output.copy_from_slice(&last[..output.len()]);
         }
     }

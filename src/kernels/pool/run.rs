@@ -57,7 +57,7 @@ pub(crate) fn run<O: BlockOperation<N>, const N: usize>(op: O, task: Task<'_, O:
         let left = (output.len() / layout.outputs).min(layout.rows.spans.len() - row);
         let start = (map * layout.pixels()).wrapping_sub(skipped);
         let group = RowGroup { plane, first: row, rows: left.min(layout.group), start };
-        let is_suspect = O::PROBES && is_suspect(op, layout, &source, group, &mut sound);
+        let is_suspect = const { O::PROBES } && is_suspect(op, layout, &source, group, &mut sound);
         match layout.down {
             Down::Rows => rows(op, layout, &source, group, cells),
             Down::VanHerk { .. } => van_herk(op, layout, &source, &mut heads, group, cells),
@@ -70,8 +70,9 @@ pub(crate) fn run<O: BlockOperation<N>, const N: usize>(op: O, task: Task<'_, O:
         let written;
         (written, output) = output.split_at_mut(group.rows * layout.outputs);
         op.close(written);
-        if is_suspect {
-            mark_nan::<O, N>(layout, &source, group, marks, written);
+        // First the constant, so that nothing is compiled for operations that do not probe.
+        if const { O::PROBES } && is_suspect {
+            mark_nan(layout, &source, group, marks, written);
         }
         unit += group.rows;
     }
@@ -203,20 +204,21 @@ impl<O: BlockOperation<N>, const N: usize> GroupStrips<'_, O, N> {
 /// Gives NaN for every window with a NaN in it.
 #[cold]
 #[inline(never)]
-fn mark_nan<O: BlockOperation<N>, const N: usize>(
+#[allow(clippy::eq_op, reason = "NaN differs from itself")]
+fn mark_nan<P: Copy + Default + PartialEq>(
     layout: &Layout,
-    source: &LoadedRows<'_, O::Pixel>,
+    source: &LoadedRows<'_, P>,
     group: RowGroup,
-    marks: &mut [O::Pixel],
-    output: &mut [O::Pixel],
+    marks: &mut [P],
+    output: &mut [P],
 ) {
     for (row, output) in output.chunks_exact_mut(layout.outputs).take(group.rows).enumerate() {
         let marks = &mut marks[..layout.used];
-        marks.fill(O::Pixel::default());
+        marks.fill(P::default());
         let mut some = false;
         source.each_row(layout, group, group.first + row, |pixels| {
             for (mark, &pixel) in marks.iter_mut().zip(pixels) {
-                let is_nan = O::is_nan(pixel);
+                let is_nan = pixel != pixel;
                 *mark = if is_nan { pixel } else { *mark };
                 some |= is_nan;
             }
@@ -226,7 +228,7 @@ fn mark_nan<O: BlockOperation<N>, const N: usize>(
         }
         for (span, output) in layout.columns.spans.iter().zip(output) {
             let mut under = (0..span.count).rev().map(|tap| marks[span.first + tap * layout.columns.step]);
-            if let Some(nan) = under.find(|&mark| O::is_nan(mark)) {
+            if let Some(nan) = under.find(|mark| mark != mark) {
                 *output = nan;
             }
         }

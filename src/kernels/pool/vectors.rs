@@ -139,12 +139,6 @@ impl<S: Simd, T: Flip, const R: usize, const N: usize> BlockOperation<N> for Vec
     fn is_suspect(self, pixels: &[T]) -> bool {
         is_suspect::<S, T>(self.simd, pixels)
     }
-
-    #[inline(always)]
-    #[allow(clippy::eq_op, reason = "NaN differs from itself")]
-    fn is_nan(pixel: T) -> bool {
-        pixel != pixel
-    }
 }
 
 impl<S: Simd, T: FloatPixel, const R: usize, const N: usize> BlockOperation<N> for VectorSum<S, T, R> {

@@ -7,6 +7,7 @@ use ndarray::ArrayD;
 use super::super::Reduction;
 use super::super::boxed::{BoxLayout, Boxed, Stepped};
 use super::super::planes::{Compute, Sizes};
+use super::super::walk::Walk;
 use super::super::windows::Strips;
 use super::{Case, Oracle, run};
 use crate::simd::{Level, has_kernels, levels};
@@ -96,12 +97,12 @@ impl<const N: usize> Case<N> {
                             many
                         }
                         Some(_) => {
-                            let stepped = Stepped::<_, false> { reduction: reduction.clone(), level, layout };
-                            run(Arc::new(stepped), sizes, workers, pixels, &mut found);
+                            let walk = Walk::boxes(reduction.clone(), layout);
+                            run(Arc::new(walk), sizes, workers, pixels, &mut found);
                             terms
                         }
                         None => {
-                            let stepped = Stepped::<_, true> { reduction: reduction.clone(), level, layout };
+                            let stepped = Stepped { reduction: reduction.clone(), level, layout };
                             run(Arc::new(stepped), sizes, workers, pixels, &mut found);
                             many
                         }

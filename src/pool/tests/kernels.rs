@@ -59,14 +59,11 @@ impl<const N: usize> Case<N> {
         let pool = self.pool(reduction);
         let Ok(expected) = reference::forward(&self.pool(oracle.0.clone()), &input.mapv(&oracle.1)) else { return };
         let layer = pool.layer::<T>(input.shape()).expect("the case fits");
-        let windows = layer.windows(None).expect("the case is small").expect("it has three axes at most");
-        for level in levels() {
-            let walk = Walk::<_, false>::new(pool.reduction.clone(), &windows.problem, level);
-            let walk = Arc::new(walk.expect("the case is small"));
-            let mut found = vec![T::HIGHEST; expected.len()];
-            run(walk, layer.sizes(), 1, input.as_slice().expect("a fresh array is in order"), &mut found);
-            check(&Tensor::from_vec(expected.shape(), found).expect("as many as expected"), &expected);
-        }
+        let windows = layer.windows(None).expect("it has three axes at most");
+        let walk = Arc::new(Walk::windows(pool.reduction.clone(), &windows.problem).expect("the case is small"));
+        let mut found = vec![T::HIGHEST; expected.len()];
+        run(walk, layer.sizes(), 1, input.as_slice().expect("a fresh array is in order"), &mut found);
+        check(&Tensor::from_vec(expected.shape(), found).expect("as many as expected"), &expected);
     }
 
     fn check_selections<T: Float>(&self, bits: impl Fn(T) -> u64 + Copy) {
@@ -136,6 +133,7 @@ impl<const N: usize> Case<N> {
         self.check_integers(|number| (number * 200.0) as u8, u64::from);
         self.check_integers(|number| (number * 200.0) as i8, |number| number as u64);
         self.check_integers(|number| (number * 4e4) as i16, |number| number as u64);
+        self.check_integers(|number| (number * 33e3 + 33e3) as u16, u64::from);
         self.check_integers(|number| (number * 3e9) as i32, |number| number as u64);
         self.check_integers(|number| (number * 1e19) as i64, |number| number as u64);
     }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::super::planes::Sizes;
 use super::super::stepped::SteppedStrips;
-use super::super::walk::Walk;
+use super::super::walk::OwnWalk;
 use super::super::{Reduction, reference};
 use super::range::Range;
 use super::{CASES, Case, Oracle, cases, pixels, run, same};
@@ -25,11 +25,11 @@ impl<const N: usize> Case<N> {
         let pool = self.pool(reduction.clone());
         let Ok(expected) = reference::forward(&pool, input) else { return };
         let layer = pool.layer::<T>(input.shape()).expect("the case fits");
-        let windows = layer.windows(None).expect("the case is small").expect("it has three axes at most");
+        let windows = layer.windows(None).expect("it has three axes at most");
         let sizes: Sizes = layer.sizes();
         let pixels = input.as_slice().expect("a fresh array is in order");
         for level in levels() {
-            let walk = Walk::<R, true>::new(reduction.clone(), &windows.problem, level).expect("the case is small");
+            let walk = OwnWalk::new(reduction.clone(), &windows.problem, level).expect("the case is small");
             let strips = SteppedStrips::new(reduction, &windows, level).expect("the case is small");
             let (walk, strips) = (Arc::new(walk), Arc::new(strips.expect("strips are in proportion")));
             for workers in (1..=3).filter(|&workers| workers <= sizes.planes * sizes.units) {

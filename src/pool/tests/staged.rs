@@ -67,7 +67,7 @@ impl<const N: usize> Case<N> {
         assert_eq!(by_steps.map(|&pixel| pixel.into()), expected);
         assert_eq!(crate::Module::forward(&pool, input).expect("the case fits"), by_steps);
         let layer = pool.layer::<T>(input.shape()).expect("the case fits");
-        let windows = layer.windows(None).expect("the case is small").expect("it has three axes at most");
+        let windows = layer.windows(None).expect("it has three axes at most");
         let operation = pool.reduction.operation().expect("it is of this crate");
         for level in levels() {
             let staged = T::staged(operation, &windows, level).expect("the case is small");
@@ -115,11 +115,15 @@ impl<const N: usize> Case<N> {
         let counted = case.size.iter().product::<usize>();
         // Large windows may be cut by the borders.
         case.check_means(|number| (number * 4e4) as i16, if counted < 512 { "f32" } else { "any" });
+        case.check_means(|number| (number * 33e3 + 33e3) as u16, if counted < 256 { "f32" } else { "any" });
         case.check_means(|number| (number * 3e9) as i32, "f64");
         let input = pixels(&case).mapv(|number| (number * 200.0) as i8);
         case.each_stage(Max, Max, &input, "u8");
         case.each_stage(Min, Min, &input, "u8");
         let input = pixels(&case).mapv(|number| (number * 4e4) as i16);
+        case.each_stage(Max, Max, &input, "f32");
+        case.each_stage(Min, Min, &input, "f32");
+        let input = pixels(&case).mapv(|number| (number * 33e3 + 33e3) as u16);
         case.each_stage(Max, Max, &input, "f32");
         case.each_stage(Min, Min, &input, "f32");
         let input = pixels(&case).mapv(|number| (number * 3e9) as i32);
@@ -148,7 +152,7 @@ impl<const N: usize> Case<N> {
         let exact = input.mapv(|pixel| pixel.to_f64().expect("every float has an f64"));
         let Ok(expected) = reference::forward(&self.pool(Lp(order)), &exact) else { return };
         let layer = pool.layer::<T>(input.shape()).expect("the case fits");
-        let windows = layer.windows(None).expect("the case is small").expect("it has three axes at most");
+        let windows = layer.windows(None).expect("it has three axes at most");
         for level in levels() {
             let staged = T::staged(Operation::Lp { order }, &windows, level).expect("the case is small");
             assert_eq!(staged.is_some(), has_kernels(level), "{level:?}");
@@ -228,6 +232,11 @@ fn windows_of_many_pixels_are_summed_in_wider_floats() {
         let input = pixels(&case).mapv(|number| if number > 0.9 { i16::MAX } else { i16::MIN });
         case.each_stage(average, nearest.clone(), &input, stage);
     }
+    for (size, stage) in [(15, "f32"), (16, "f64")] {
+        let case = square(17, size);
+        let input = pixels(&case).mapv(|number| if number > 0.9 { u16::MAX - 1 } else { u16::MAX });
+        case.each_stage(average, nearest.clone(), &input, stage);
+    }
     if cfg!(not(debug_assertions)) {
         for (size, stage) in [(255, "f32"), (257, "f64")] {
             let case = Case { padding: [(1, 1); 2], ..square(size, size) };
@@ -247,7 +256,7 @@ fn integers_are_averaged_as_no_operation_of_theirs() {
     assert!(Operation::Average { count_include_pad: false }.is_of::<f32>());
     let case = square(9, 3);
     let layer = case.pool(Average::default()).layer::<u8>(&[1, 9, 9]).expect("the case fits");
-    let windows = layer.windows(None).expect("the case is small").expect("it has two axes");
+    let windows = layer.windows(None).expect("it has two axes");
     for level in levels() {
         let kernel = windows.kernel::<u8>(Operation::Average { count_include_pad: false }, level);
         assert!(kernel.expect("the case is small").is_none(), "{level:?}");

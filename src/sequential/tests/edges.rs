@@ -76,6 +76,8 @@ fn check_type<T: Element>(model: &Sequential<T>, input: &ArrayD<T>) -> Result<()
 
 #[test]
 fn doubles_and_integers() -> Result<()> {
+    use PaddingMode::{Circular, Reflect, Replicate, Symmetric, Zeros};
+
     let integers = |shape: &[usize]| {
         let mut place = 0_i32;
         Array::from_shape_simple_fn(IxDyn(shape), || {
@@ -83,7 +85,7 @@ fn doubles_and_integers() -> Result<()> {
             place * 37 % 101 - 50
         })
     };
-    for mode in [PaddingMode::Zeros, PaddingMode::Reflect, PaddingMode::Replicate, PaddingMode::Circular] {
+    for mode in [Zeros, Reflect, Symmetric, Replicate, Circular] {
         let conv = Conv::<i32, 2>::new(integers(&[4, 2, 3, 3])).bias(integers(&[4])).padding([2, 1]).padding_mode(mode);
         let model = Sequential::default().push(conv.dilation([2, 1])).push(Relu).push(MaxPool2d::new([3, 2]));
         check_type(&model, &integers(&[2, 2, 31, 9]))?;
