@@ -22,15 +22,21 @@ use crate::window::{Axis, AxisSpec, PaddingMode};
 /// Shares start with rows that are a multiple of this: most tiles have as many.
 const ROWS_OF_A_TILE: usize = 4;
 
+/// What is copied of a plane at a time should stay in the second-level cache.
+const STRIP_BYTES: usize = 256 << 10;
+
 /// How the planes of a layer are computed.
 #[derive(Debug)]
 pub(super) struct Planes {
     way: PlaneWay,
     /// Whether all weights are finite.
     finite: bool,
-    /// How a plane is copied whose pixels do not lie row by row, or whose padding is not zeros.
+    /// How the rows under a strip are copied, of a plane whose pixels do not lie row by row, or whose padding is not zeros.
     copying: Packing,
-    /// Whether every plane is copied, with its padding written out.
+    /// Rows of outputs of a strip.
+    strip: usize,
+    /// The rows of a plane as the kernel reads them: where every plane is copied, with the padding among the pixels.
+    rows_read: Axis,
     padded: bool,
 }
 
@@ -59,6 +65,16 @@ impl Planes {
             }
             _ => PlaneWay::OnePass(Box::new(RowsLayout::new::<A>(level, rows_read, columns_read, room)?)),
         };
+        let layout = match &way {
+            PlaneWay::OnePass(layout) => layout,
+            PlaneWay::TwoPasses(passes) => passes.along_columns(),
+        };
+        let (extent, stride) = (layout.rows_under(1)?, rows.stride());
+        let in_cache = STRIP_BYTES / size_of::<A>() / columns_read.length();
+        // Neighbouring strips read the rows between them twice: no more than half of what they read.
+        let strip = (in_cache.saturating_sub(extent) / stride + 1).max(extent / stride).max(layout.block());
+        let strip = strip.min(rows.outputs());
+        let rows_of_strip = layout.rows_under(strip)?.min(rows_read.length());
         let copied = |axis: Axis| {
             let (before, after) = if padded { (axis.before(), axis.after()) } else { (0, 0) };
             AxisSpec { axis: 0, length: axis.length(), size: 1, stride: 1, dilation: 1 }.with_outputs(
@@ -68,8 +84,8 @@ impl Planes {
             )
         };
         let copy = Problem { axes: [point, copied(rows), copied(columns)], ..problem.clone() };
-        let copying = Packing::new(&copy, copy.output_size())?;
-        let planes = Self { way, finite: are_all_finite(weights), copying, padded };
+        let copying = Packing::new(&copy, [1, rows_of_strip, columns_read.length()])?;
+        let planes = Self { way, finite: are_all_finite(weights), copying, strip, rows_read, padded };
         let scratch = planes.kernel_scratch().checked_add(planes.copying.volume())?;
         (scratch <= room).then_some(planes)
     }
@@ -85,7 +101,7 @@ impl Planes {
     fn maps<A: Kernels>(
         &self,
         settings: &Settings<A>,
-        pixels: &[A],
+        (pixels, first_row): (&[A], usize),
         filters: Range<usize>,
         band: Range<usize>,
         output: ArrayViewMut3<'_, A>,
@@ -97,6 +113,7 @@ impl Planes {
             layout,
             pixels,
             first_pixel: 0,
+            first_row,
             weights: &settings.weights[filters.start * weights_of_a_filter..],
             finite: self.finite,
             filters_of_a_channel: problem.filters.min(filters.len()),
@@ -142,28 +159,43 @@ impl<A: Kernels> Method<A> for Planes {
             let image = image.index_axis_move(ArrayAxis(1), 0);
             let mut maps = maps.index_axis_move(ArrayAxis(1), 0);
             if let Some(pixels) = image.to_slice().filter(|_| !self.padded) {
-                self.maps(settings, pixels, filters.clone(), band.clone(), maps, scratch);
+                self.maps(settings, (pixels, 0), filters.clone(), band.clone(), maps, scratch);
                 continue;
             }
             for (channel, plane) in image.outer_iter().enumerate() {
-                let pixels = match plane.to_slice() {
-                    Some(pixels) if !self.padded => pixels,
-                    _ => self.copy(settings.level, &plane, copy),
-                };
                 let first = channel * filters_of_a_channel;
-                let maps = maps.slice_axis_mut(ArrayAxis(0), Slice::from(first..first + filters_of_a_channel));
+                let mut maps = maps.slice_axis_mut(ArrayAxis(0), Slice::from(first..first + filters_of_a_channel));
                 let first = filters.start + first;
-                self.maps(settings, pixels, first..first + filters_of_a_channel, band.clone(), maps, scratch);
+                let filters = first..first + filters_of_a_channel;
+                if let Some(pixels) = plane.to_slice().filter(|_| !self.padded) {
+                    self.maps(settings, (pixels, 0), filters, band.clone(), maps, scratch);
+                    continue;
+                }
+                for start in band.clone().step_by(self.strip) {
+                    let strip = start..band.end.min(start + self.strip);
+                    let pixels = self.copy(settings.level, &plane, strip.start, copy);
+                    let rows = Slice::from(strip.start - band.start..strip.end - band.start);
+                    let maps = maps.slice_axis_mut(ArrayAxis(1), rows);
+                    self.maps(settings, pixels, filters.clone(), strip, maps, scratch);
+                }
             }
         }
     }
 }
 
 impl Planes {
-    /// A plane row by row, with its padding where that is not zeros.
-    fn copy<'a, A: Kernels>(&self, level: Level, plane: &ArrayView2<'_, A>, copy: &'a mut [A]) -> &'a [A] {
+    /// The rows under a strip that starts with this output, with the padding where that is not zeros; and which is the first.
+    fn copy<'a, A: Kernels>(
+        &self,
+        level: Level,
+        plane: &ArrayView2<'_, A>,
+        output: usize,
+        copy: &'a mut [A],
+    ) -> (&'a [A], usize) {
+        let first_row = (output * self.rows_read.stride()).saturating_sub(self.rows_read.before());
+        let first_row = first_row.min(self.rows_read.length());
         let image = plane.view().insert_axis(ArrayAxis(0)).insert_axis(ArrayAxis(0));
-        pack(level, Pack { packing: &self.copying, image, first: [0; 3], packed: &mut *copy });
-        copy
+        pack(level, Pack { packing: &self.copying, image, first: [0, first_row, 0], packed: &mut *copy });
+        (copy, first_row)
     }
 }

@@ -196,7 +196,18 @@ impl<A: Lanes> Separable<'_, A> {
     pub(super) fn compute(self) {
         let Self { passes, rows } = self;
         let level = passes.level;
-        let Rows { pixels, first_pixel, weights, filters_of_a_channel, finish, band, mut output, scratch, .. } = rows;
+        let Rows {
+            pixels,
+            first_pixel,
+            first_row,
+            weights,
+            filters_of_a_channel,
+            finish,
+            band,
+            mut output,
+            scratch,
+            ..
+        } = rows;
         let (columns, plane) = (passes.rows.outputs(), passes.columns.plane());
         let (between, scratch) = scratch.split_at_mut(passes.between);
         let [taps_down, taps_across] = passes.sizes;
@@ -214,6 +225,7 @@ impl<A: Lanes> Separable<'_, A> {
                     layout: &passes.columns,
                     pixels,
                     first_pixel: first_pixel + filter / filters_of_a_channel * plane,
+                    first_row,
                     weights: column,
                     finite: true,
                     filters_of_a_channel: 1,
@@ -227,6 +239,7 @@ impl<A: Lanes> Separable<'_, A> {
                     layout: &passes.rows,
                     pixels: &*between,
                     first_pixel: passes.before,
+                    first_row: 0,
                     weights: row,
                     finite: true,
                     filters_of_a_channel: 1,

@@ -195,7 +195,7 @@ impl RowsLayout {
 
     /// The rows of slots under so many rows of outputs.
     #[inline(always)]
-    pub(super) fn rows_under(&self, outputs: usize) -> Option<usize> {
+    pub(in crate::conv) fn rows_under(&self, outputs: usize) -> Option<usize> {
         let extent = (self.rows.size() - 1).checked_mul(self.rows.dilation())?.checked_add(1)?;
         (outputs - 1).checked_mul(self.rows.stride())?.checked_add(extent)
     }

@@ -64,8 +64,10 @@ pub(super) struct Rows<'a, A> {
     /// The planes one after the other, and all there is around them: they are not copied where the rows under a block lie
     /// inside.
     pub(super) pixels: &'a [A],
-    /// Where in the pixels the first plane starts.
+    /// Where in the pixels the first plane starts, or rather the first of its rows that is there: of a plane alone there may be just those
+    /// that the band reads.
     pub(super) first_pixel: usize,
+    pub(super) first_row: usize,
     /// `[filter, tap]`.
     pub(super) weights: &'a [A],
     /// Whether all weights are finite: then taps on rows of padding add nothing, and are left out.
@@ -90,7 +92,7 @@ impl<A: Lanes> Kernel for Rows<'_, A> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Self { layout, weights, filters_of_a_channel, finish, band, mut output, scratch, .. } = self;
+        let Self { layout, first_row, weights, filters_of_a_channel, finish, band, mut output, scratch, .. } = self;
         let (plane, columns) = (layout.plane(), layout.outputs());
         let scratch = &mut scratch[..layout.scratch_length()];
         layout.pad(scratch);
@@ -99,7 +101,7 @@ impl<A: Lanes> Kernel for Rows<'_, A> {
         for (channel, filters) in steps_of(output.dim().0, filters_of_a_channel).enumerate() {
             let start = self.first_pixel + channel * plane;
             for rows in steps_of(band.len(), layout.block()) {
-                let under = SlotRows::new(layout, band.start + rows.start, rows.len());
+                let under = SlotRows::new(layout, band.start + rows.start, rows.len(), first_row);
                 let in_place = under.in_place::<S, A>(layout, self.pixels, start);
                 let in_place = in_place.filter(|_| self.finite || under.pixels.len() == under.rows);
                 let (slots, next) = if let Some(slots) = in_place {
@@ -108,7 +110,7 @@ impl<A: Lanes> Kernel for Rows<'_, A> {
                     }
                     (slots, under.next(layout, self.pixels, start))
                 } else {
-                    copy(simd, layout, &under, &self.pixels[start..][..plane], scratch);
+                    copy(simd, layout, &under, &self.pixels[start..], scratch);
                     (&*scratch, &[][..])
                 };
                 let counted = if self.finite { under.pixels.clone() } else { 0..under.rows };
@@ -171,16 +173,18 @@ struct SlotRows {
     rows: usize,
     /// Those that are rows of pixels.
     pixels: Range<usize>,
+    /// The first row of each plane that is there.
+    first_row: usize,
 }
 
 impl SlotRows {
     #[inline(always)]
-    fn new(layout: &RowsLayout, first: usize, outputs: usize) -> Self {
+    fn new(layout: &RowsLayout, first: usize, outputs: usize, first_row: usize) -> Self {
         let (before, top) = (layout.rows.before(), first * layout.rows.stride());
         let rows = layout.rows_under(outputs).unwrap_or(0);
         let start = before.saturating_sub(top).min(rows);
         let end = (before + layout.rows.length()).saturating_sub(top).clamp(start, rows);
-        Self { outputs, top, rows, pixels: start..end }
+        Self { outputs, top, rows, pixels: start..end, first_row }
     }
 
     /// Pixels of a large filter that are read for the first time after those under the block: the rows below them, be they of the next
@@ -190,8 +194,8 @@ impl SlotRows {
         if layout.taps() < MANY_TAPS {
             return &[];
         }
-        let below = (self.top + self.pixels.end).saturating_sub(layout.rows.before());
-        let start = plane + below.min(layout.rows.length()) * layout.pitch;
+        let below = (self.top + self.pixels.end).saturating_sub(layout.rows.before()).min(layout.rows.length());
+        let start = plane + below.saturating_sub(self.first_row) * layout.pitch;
         pixels.get(start..).map_or(&[], |pixels| &pixels[..pixels.len().min(self.outputs * layout.pitch)])
     }
 
@@ -203,7 +207,8 @@ impl SlotRows {
             return None;
         }
         let below = self.top.saturating_sub(layout.rows.before()).checked_mul(layout.pitch)?;
-        let above = layout.rows.before().saturating_sub(self.top).checked_mul(layout.pitch)?;
+        let above = layout.rows.before().saturating_sub(self.top).checked_add(self.first_row)?;
+        let above = above.checked_mul(layout.pitch)?;
         let start = plane.checked_add(below)?.checked_sub(above)?.checked_sub(layout.columns.before())?;
         let slots = layout.slots_under(self.outputs, A::Vector::<S>::LEN)?;
         pixels.get(start..start.checked_add(slots)?)
@@ -219,7 +224,7 @@ fn copy<S: Simd, A: Lanes>(simd: S, layout: &RowsLayout, under: &SlotRows, plane
         || {
             let (width, stride, pitch) = (layout.columns.length(), layout.columns.stride(), layout.pitch);
             let first = (under.top + under.pixels.start).saturating_sub(layout.rows.before()).min(layout.rows.length());
-            let pixels = &plane[first * width..][..under.pixels.len() * width];
+            let pixels = &plane[first.saturating_sub(under.first_row) * width..][..under.pixels.len() * width];
             let Some(Dealt { phases, .. }) = &layout.dealt else {
                 let slots = &mut slots[layout.columns.before()..][..under.rows * width];
                 slots[..under.pixels.start * width].fill(A::default());

@@ -1,14 +1,14 @@
 //! Results depend on the input, the weights and the algorithm, and not on where memory happens to lie, nor on what it held.
 
-use ndarray::ArrayD;
+use ndarray::{ArrayD, Axis, Slice};
 
 use super::super::module::Means;
 use super::cases::{Case, numbers};
-use crate::Tensor;
-use crate::conv::Algorithm;
 use crate::conv::kernels::Kernels;
-use crate::simd::{has_kernels, levels};
+use crate::conv::{Algorithm, reference};
+use crate::simd::{has_kernels, kernel_levels, levels};
 use crate::window::PaddingMode;
+use crate::{Float, Tensor};
 
 impl Case<2> {
     /// That scratch memory at any offset, by any number of threads, gives the bits of the first run; by which algorithms.
@@ -112,6 +112,40 @@ fn nor_for_rows_of_any_length() {
         for (channels, filters) in [(3, 5), (26, 17)] {
             case(channels, filters, [9, width], 1).check_memory::<f32>(&[0, 1, 5, 8, 15], &FILLS);
             case(channels, filters, [7, width], 1).check_memory::<f64>(&[0, 3, 4], &FILLS);
+        }
+    }
+}
+
+/// A plane whose rows do not lie in order, or whose padding is not zeros, is copied strip by strip: a few rows, whatever the plane.
+#[test]
+fn planes_are_copied_a_few_rows_at_a_time() {
+    let dense = Case { input: [700, 150], separable: true, ..case(1, 2, [0, 0], 1) };
+    let strided = Case { groups: 2, stride: [4, 3], ..dense.clone() };
+    let tall = Case { size: [5, 1], input: [3500, 30], stride: [4, 3], dilation: [60, 1], ..dense.clone() };
+    let ways: [(_, &[_]); 3] =
+        [(dense, &[Algorithm::Rows, Algorithm::Separable]), (strided, &[Algorithm::Rows]), (tall, &[Algorithm::Rows])];
+    let modes = [PaddingMode::Zeros, PaddingMode::Reflect];
+    for (mode, (case, algorithms)) in modes.into_iter().flat_map(|mode| ways.iter().map(move |way| (mode, way))) {
+        let case = Case { mode, ..case.clone() };
+        let conv = case.conv(f32::from_f64, f32::from_f64);
+        let mut wide = case.input_shape();
+        wide[3] *= 2;
+        let wide = numbers(&wide, case.seed).mapv(f32::from_f64);
+        let input = wide.slice_axis(Axis(3), Slice::new(0, None, 2));
+        let layer = conv.layer(input.shape()).expect("the case fits");
+        let expected = reference::forward(&conv, &input).expect("the case fits");
+        for &algorithm in *algorithms {
+            for (level, threads) in kernel_levels().into_iter().map(|level| (level, 2)) {
+                let asked = Some((algorithm, Means { level, threads }));
+                let fast = conv.fast(&layer, asked).expect("the case is small").expect("planes have kernels");
+                let scratch = fast.layer.scratch_length();
+                assert!(scratch / threads < case.input[0] * case.input[1], "{algorithm}: {scratch} numbers");
+                let mut found = Tensor::<f32>::zeros(expected.shape()).expect("the case is small");
+                let sums = found.as_array_mut().as_slice_mut().expect("a fresh tensor is in order");
+                fast.layer.run_into(&(&input).into(), sums, &mut vec![f32::NAN; scratch]);
+                let most = found.iter().zip(&expected).map(|(one, other)| (one - other).abs()).fold(0.0, f32::max);
+                assert!(most < 1e-5, "{algorithm} of {case:?} at {level:?}: off by {most}");
+            }
         }
     }
 }
