@@ -13,9 +13,9 @@ use ndarray::{ArrayViewMut2, Axis};
 use super::Conv1d;
 use super::algorithm::Algorithm;
 use super::bands::sizes;
-use super::fast::threads_for;
+use super::fast::{in_order, threads_for};
 use super::kernels::{self, Kernels, Ready};
-use super::prepared::{Order, Prepared};
+use super::prepared::{Order, Prepared, without_denormals};
 use crate::kernels::activation::FusedActivation;
 use crate::kernels::epilogue::{Epilogue, Target};
 use crate::kernels::gemm::{self, Along, GemmBlock};
@@ -109,8 +109,7 @@ impl<A: Kernels> Dense<A> {
             return Ok(None);
         };
         let weights = prepared.get_or(Order::new(Algorithm::Channels, lanes::<A>(level)), || {
-            let weights: Vec<A> = weights.iter().copied().collect();
-            widths.pack(&weights, outputs, inputs)
+            widths.pack(&without_denormals(&in_order(&weights), bias.as_deref(), inputs), outputs, inputs)
         });
         let products = rows as f64 * outputs as f64 * inputs as f64;
         let threads = threads_for(products);

@@ -14,7 +14,7 @@ use super::kernels::{Kernels, has_all_kernels};
 use super::module::Means;
 use super::pieces::{Pieces, Units};
 use super::planes::Planes;
-use super::prepared::{Order, Prepared};
+use super::prepared::{Order, Prepared, without_denormals};
 use super::problem::Problem;
 use super::separable;
 use super::winograd::TileBlocks;
@@ -168,7 +168,9 @@ impl<A: Kernels> Fast<A> {
         let weights = match algorithm {
             Algorithm::Separable => factors(&problem, &given, prepared),
             Algorithm::Zones => Arc::new(method.prepare(&problem, &in_order)),
-            _ => prepared.get_or(order, || method.prepare(&problem, &in_order)),
+            _ => prepared.get_or(order, || {
+                method.prepare(&problem, &without_denormals(&in_order, bias.as_deref(), problem.depth()))
+            }),
         };
         let plain = match algorithm {
             Algorithm::Winograd | Algorithm::Winograd2x2 => Some(match in_order {

@@ -113,6 +113,11 @@ use prepared::Prepared;
 /// were off by twenty of these; in [two passes](Algorithm::Separable), as if each pixel were off by as many as the filter is high. Among
 /// normal pixels, that is never seen.
 ///
+/// **Weights below the normal numbers** take some processors a hundred times as long. Where weights are brought into the order of a kernel,
+/// these become zeros, in filters that have a weight or a bias of at least 1e-17 (1e-260 in `f64`): measured by the largest pixel of a
+/// window, no output changes by more than its sum is rounded (where only the bias is so large, for pixels of up to 1e13). An infinite pixel
+/// times such a weight is no number then.
+///
 /// A depthwise convolution has as many groups as channels, and filters `[channels, 1, kh, kw]`:
 ///
 /// ```
@@ -169,6 +174,7 @@ impl<T: Element, const N: usize> Conv<T, N> {
     /// A number for each output channel, added to every pixel of its map. Of rank 1.
     pub fn bias(mut self, bias: impl IntoTensor<T::Sum>) -> Self {
         self.bias = Some(bias.into_tensor());
+        self.prepared = Prepared::default();
         self
     }
 

@@ -2,6 +2,7 @@
 
 mod cases;
 mod choices;
+mod denormals;
 mod fused;
 mod memory;
 

@@ -19,7 +19,7 @@ use super::choose;
 use super::fast::{self, Method, Piece, Settings};
 use super::kernels::Kernels;
 use super::pieces::Units;
-use super::prepared::{Order, Prepared};
+use super::prepared::{Order, Prepared, without_denormals};
 use super::problem::Problem;
 use crate::kernels::panels::Aligned;
 use crate::simd::{Level, lanes};
@@ -136,7 +136,10 @@ impl<A: Kernels> Zones<A> {
             let method = fast::method(&problem, algorithm, level, weights, prepared)?;
             let taps = stretches.each_ref().map(|stretch| stretch.taps.clone());
             let order = Order { algorithm, lanes: lanes::<A>(level), taps: taps.clone() };
-            let weights = prepared.get_or(order, || method.prepare(&problem, &of_taps(&in_order, sizes, &taps)));
+            let weights = prepared.get_or(order, || {
+                let of_taps = of_taps(&in_order, sizes, &taps);
+                method.prepare(&problem, &without_denormals(&of_taps, None, problem.depth()))
+            });
             Some(Zone { problem, method, weights, stretches })
         };
         let zones = zones(problem).into_iter().map(zone).collect::<Option<Vec<_>>>()?;
