@@ -48,7 +48,7 @@ pub enum Algorithm {
 
 impl Algorithm {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; Self::Zones as usize + 1] = [
         Self::Taps,
         Self::Pixels,
         Self::Channels,
@@ -93,15 +93,17 @@ impl fmt::Display for Algorithm {
 
 /// A set of algorithms.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Algorithms(u8);
+pub(super) struct Algorithms(u16);
+
+const _: () = assert!(Algorithm::ALL.len() <= u16::BITS as usize, "a set has a bit for each algorithm");
 
 impl Algorithms {
     pub(super) fn with(self, algorithm: Algorithm) -> Self {
-        Self(self.0 | 1 << algorithm as u8)
+        Self(self.0 | 1 << algorithm as u16)
     }
 
     pub(super) fn contains(self, algorithm: Algorithm) -> bool {
-        self.0 & 1 << algorithm as u8 != 0
+        self.0 & 1 << algorithm as u16 != 0
     }
 }
 

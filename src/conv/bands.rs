@@ -52,7 +52,13 @@ pub(super) struct ConvBands {
 pub(super) fn along(algorithm: Algorithm) -> Along {
     match algorithm {
         Algorithm::Channels => Along::Filters,
-        _ => Along::Pixels,
+        Algorithm::Taps
+        | Algorithm::Pixels
+        | Algorithm::Rows
+        | Algorithm::Separable
+        | Algorithm::Winograd
+        | Algorithm::Winograd2x2
+        | Algorithm::Zones => Along::Pixels,
     }
 }
 

@@ -5,7 +5,8 @@
 //! - the products of a tile, blanks included, and no fewer for each step than it takes one multiply-add to end
 //!   ([`LATENCY`]); what it takes to begin a tile ([`TILE`]), and to store its sums ([`STORE`], [`STORE_TRANSPOSED`]);
 //! - bringing pixels to panels ([`GATHER`]), after copying them where they do not stay in place ([`cost_of_copying`]);
-//! - the transforms of Winograd's tiles, and reading their weights, which may take longer than the products ([`CACHED_BYTES`]).
+//! - what a way has of its own, in the file of that way: the transforms of Winograd's tiles, say. Reading weights may take longer than the
+//!   products ([`CACHED_BYTES`]).
 
 use arrayvec::ArrayVec;
 
@@ -14,9 +15,7 @@ use super::bands::{along, images_together, sizes};
 use super::depthwise::is_depthwise;
 use super::kernels::{Kernels, has_all_kernels};
 use super::problem::Problem;
-use super::rows::is_narrow;
-use super::winograd::{self, Tiling};
-use super::zones;
+use super::{depthwise, planes, winograd, zones};
 use crate::kernels::gemm::Along;
 use crate::kernels::panels::Widths;
 use crate::kernels::tile::{self, REGISTERS};
@@ -24,17 +23,8 @@ use crate::parallel::BatchPart;
 use crate::simd::{Lanes, Level, has_kernels, has_many_registers, lanes};
 use crate::window::Axis;
 
-/// Outputs of a row that is better computed in bands.
-const LONG_ROW: usize = 4096;
-
 /// Weights of so many bytes, and those of fewer, stay in a cache that cores share: these are read the faster.
 const CACHED_BYTES: f64 = (24 << 20) as f64;
-
-/// Where maps have fewer tiles than this, weights are not read while others are multiplied.
-const FEW_TILES: usize = 32;
-
-/// What it takes to begin with a channel of a map in tiles.
-const STARTING_CHANNEL: f64 = 600.0;
 
 /// The fastest algorithm for a layer among those that `may` be used, by the number of register operations that each would
 /// take. `may` is asked about one after the other, the cheapest first, as the answer may take a look at all weights.
@@ -62,13 +52,9 @@ type Costs = ArrayVec<(f64, Algorithm), { Algorithm::ALL.len() }>;
 /// Register operations of an algorithm for one group of one image of a batch: multiply-adds, blanks included, and what it takes to
 /// store the results.
 pub(super) fn cost<A: Kernels>(algorithm: Algorithm, problem: &Problem, level: Level) -> f64 {
-    let lanes = lanes::<A>(level);
-    let [planes, rows, columns] = problem.output_size();
-    let rows = planes * rows;
-    let depth = problem.depth() as f64;
     match algorithm {
         Algorithm::Taps => f64::INFINITY,
-        Algorithm::Channels if is_depthwise(problem) => cost_of_planes::<A>(problem, level),
+        Algorithm::Channels if is_depthwise(problem) => depthwise::cost::<A>(problem, level),
         Algorithm::Pixels | Algorithm::Channels => {
             let along = along(algorithm);
             match reads_rows::<A>(problem, along, level) {
@@ -76,103 +62,17 @@ pub(super) fn cost<A: Kernels>(algorithm: Algorithm, problem: &Problem, level: L
                 false => cost_of_product::<A>(problem, along, level) + cost_of_beginning(problem),
             }
         }
-        // A row alone is not cut, and should stay in cache.
-        Algorithm::Rows | Algorithm::Separable if rows == 1 && columns > LONG_ROW => f64::INFINITY,
-        // No filter shares its pixels with another.
-        Algorithm::Rows => {
-            let registers = rows * columns.div_ceil(lanes);
-            let across = &problem.axes[2];
-            let (times, copying) = match (is_narrow::<A>(across, level), across.stride() * across.dilation()) {
-                (true, 1) => (1.0, 0.0),
-                (true, _) => (DEALT, 0.0),
-                (false, 1) => (1.0, PATCH),
-                (false, _) => (DEALT_IN_MEMORY, PATCH),
-            };
-            let slides = is_narrow::<A>(across, level) && across.size() > 1 && !has_many_registers::<A>(level);
-            let times = if slides { times * SLIDING } else { times };
-            let at_once = registers.max(LATENCY * rows.div_ceil(ROWS_OF_TILE)) as f64;
-            let of_map = at_once * depth + registers as f64 * STORE_REGISTER + rows as f64 * STORE_ROW;
-            problem.filters as f64 * (of_map * times + MAP + copying)
-        }
-        // The second pass reads from memory what the first has stored there.
-        Algorithm::Separable => {
-            let taps = problem.axes[1].size() + problem.axes[2].size();
-            rows as f64 * columns.div_ceil(lanes) as f64 * problem.filters as f64 * (taps as f64 + 18.0)
-        }
-        Algorithm::Winograd | Algorithm::Winograd2x2 => cost_of_tiles::<A>(algorithm, problem, level, [rows, columns]),
-        Algorithm::Zones => cost_of_zones::<A>(problem, level),
+        Algorithm::Rows => planes::cost_of_rows::<A>(problem, level),
+        Algorithm::Separable => planes::cost_of_two_passes::<A>(problem, level),
+        Algorithm::Winograd | Algorithm::Winograd2x2 => winograd::cost::<A>(algorithm, problem, level),
+        Algorithm::Zones => zones::cost::<A>(problem, level),
     }
-}
-
-/// The cost of all zones, and what it takes to read the weights of each, to copy its pixels and to deal its maps.
-fn cost_of_zones<A: Kernels>(problem: &Problem, level: Level) -> f64 {
-    let zones = zones::problems(problem);
-    if zones.is_empty() {
-        return f64::INFINITY;
-    }
-    let weights = zones.iter().map(|zone| (zone.depth() * zone.filters) as f64).sum::<f64>();
-    let reading = cost_of_weights(weights * size_of::<A>() as f64) / BatchPart::here().all(problem.images) as f64;
-    let dealing = DEAL * (problem.outputs() * problem.filters) as f64;
-    // What is a part of the input is copied row by row.
-    let parts = zones.iter().filter(|zone| zone.pixels() < problem.pixels());
-    let rows: f64 = parts.map(|zone| (zone.channels * zone.pixels() / zone.axes[2].length()) as f64).sum();
-    of_zones::<A>(&zones, level).1 + reading + dealing + ROW_OF_ZONE * rows
-}
-
-/// By what all zones of a layer are computed fastest, and what that costs.
-pub(super) fn of_zones<A: Kernels>(zones: &[Problem], level: Level) -> (Algorithm, f64) {
-    let of_all = |algorithm| zones.iter().map(|zone| cost::<A>(algorithm, zone, level)).sum::<f64>();
-    let [pixels, channels] = [Algorithm::Pixels, Algorithm::Channels].map(of_all);
-    if pixels <= channels { (Algorithm::Pixels, pixels) } else { (Algorithm::Channels, channels) }
 }
 
 /// What it takes to read weights of so many bytes.
-fn cost_of_weights(bytes: f64) -> f64 {
+pub(super) fn cost_of_weights(bytes: f64) -> f64 {
     bytes / if bytes > CACHED_BYTES { 5.0 } else { 12.0 }
 }
-
-/// The cost of Winograd's tiles, for so many rows and columns of outputs.
-fn cost_of_tiles<A: Lanes>(algorithm: Algorithm, problem: &Problem, level: Level, [rows, columns]: [usize; 2]) -> f64 {
-    let lanes = lanes::<A>(level);
-    let Some(tiling) = Tiling::of(algorithm, problem) else { return f64::INFINITY };
-    let tiles = tiling.tiles(rows, &problem.axes[1]) * tiling.tiles(columns, &problem.axes[2]);
-    let of_phases = tiling.channels(problem.channels);
-    // Of a tile in one filter; and of the transforms, whose steps grow with the points.
-    let products = tiling.products(of_phases) as f64;
-    let (channels, filters) = (of_phases as f64, problem.filters as f64);
-    let points = tiling.points() as f64 / 36.0;
-    // The outputs of a dilated window, every so many-th, are maps of their own: with blocks and weights to read of their own.
-    let [_, down, across] = &problem.axes;
-    let maps = down.dilation().min(rows) * across.dilation().min(columns);
-    let starting = STARTING_CHANNEL * channels * maps as f64;
-    let registers = problem.filters.div_ceil(lanes) as f64;
-    let images = BatchPart::here().all(problem.images);
-    let of_map = tiles.saturating_mul(images).div_ceil(maps);
-    let with_blanks = winograd::with_blanks::<A>(level, of_map) * maps as f64 / images as f64;
-    let computing = with_blanks * products * registers + tiles as f64 * (45.0 * channels + 500.0 * registers) * points;
-    // All the weights are read for every block of tiles. Where tiles are few, the time adds up; where they are many, they are read while
-    // others are multiplied, and the longer of the two counts. The images of a batch share them.
-    let bytes = products * filters * size_of::<A>() as f64;
-    let reading = cost_of_weights(bytes) * maps as f64 / images as f64;
-    let together = if of_map < FEW_TILES { computing + reading } else { computing.max(reading) };
-    together + starting
-}
-
-/// The cost of a depthwise layer in vectors along the channels: the products, and the way of pixels and sums there and back.
-fn cost_of_planes<A: Lanes>(problem: &Problem, level: Level) -> f64 {
-    let lanes = lanes::<A>(level).min(problem.groups) as f64;
-    let (pixels, outputs) = (problem.pixels() as f64, problem.outputs() as f64);
-    let bytes = (pixels + outputs) * (lanes * size_of::<A>() as f64);
-    let transposing = if bytes > NEAR_BYTES { TRANSPOSE_FAR } else { TRANSPOSE };
-    let product = 1.2 * problem.products() / (problem.images * problem.groups) as f64;
-    (transposing * (pixels + outputs) + product + PLANES) / lanes
-}
-
-/// To transpose a register of pixels of as many planes, in the first-level cache or beyond it; and to begin with them.
-const TRANSPOSE: f64 = 10.0;
-const TRANSPOSE_FAR: f64 = 13.0;
-const NEAR_BYTES: f64 = (24 << 10) as f64;
-const PLANES: f64 = 700.0;
 
 /// What a group of one image takes, in multiply-adds of a register: the products, blanks included, what it takes to store the sums, and
 /// to bring the pixels to panels.
@@ -349,22 +249,8 @@ const FEW_SUMS: f64 = 6.0;
 const SHORT_TILE: f64 = 30.0;
 const BAND: f64 = 1500.0;
 
-/// To store a register of a plane, to begin with a row of it, and with a plane.
-const STORE_REGISTER: f64 = 5.0;
-const STORE_ROW: f64 = 9.0;
-const MAP: f64 = 50.0;
-/// Rows of a tile that is one register wide; and to copy a plane under a filter of so many columns that no tile keeps its pixels.
-const ROWS_OF_TILE: usize = 7;
-const PATCH: f64 = 150.0;
-/// How much longer a plane takes where an instruction slides pixels over no more than half a register.
-const SLIDING: f64 = 1.4;
-/// How much longer a plane takes whose pixels do not stand side by side for neighbouring outputs: they are dealt out in registers, or are
-/// copied first.
-const DEALT: f64 = 1.4;
-const DEALT_IN_MEMORY: f64 = 3.0;
-
 /// A tile of fewer sums waits for each multiply-add to end before the next one on the same sum.
-const LATENCY: usize = 8;
+pub(super) const LATENCY: usize = 8;
 /// What it takes to store a register of sums straight away, or transposed.
 const STORE: f64 = 3.0;
 const STORE_TRANSPOSED: f64 = 12.0;
@@ -375,9 +261,6 @@ const STORE_PART: f64 = 60.0;
 const TILE: f64 = 30.0;
 /// How much longer a step takes along filters, whose pixels are read from a panel one by one.
 const BROADCASTS: f64 = 1.07;
-/// To copy a number of a zone's map to the output, and a row of the input that is not taken as a whole.
-const DEAL: f64 = 1.0;
-const ROW_OF_ZONE: f64 = 45.0;
 /// To write a register of a panel.
 const GATHER: f64 = 6.0;
 

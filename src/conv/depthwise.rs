@@ -10,7 +10,7 @@ use super::pieces::Units;
 use super::problem::Problem;
 use crate::kernels::depthwise::{self, Depthwise, PlaneWindows, scratch_lengths};
 use crate::kernels::panels::Aligned;
-use crate::simd::{Level, MOST_LANES, cache, lanes};
+use crate::simd::{Lanes, Level, MOST_LANES, cache, lanes};
 use crate::window::unravel;
 
 /// How the planes of a depthwise layer are computed, those of a register at a time.
@@ -142,3 +142,19 @@ impl<A: Kernels> Method<A> for Channels {
         }
     }
 }
+
+/// What a depthwise layer costs in vectors along the channels: the products, and the way of pixels and sums there and back.
+pub(super) fn cost<A: Lanes>(problem: &Problem, level: Level) -> f64 {
+    let lanes = lanes::<A>(level).min(problem.groups) as f64;
+    let (pixels, outputs) = (problem.pixels() as f64, problem.outputs() as f64);
+    let bytes = (pixels + outputs) * (lanes * size_of::<A>() as f64);
+    let transposing = if bytes > NEAR_BYTES { TRANSPOSE_FAR } else { TRANSPOSE };
+    let product = 1.2 * problem.products() / (problem.images * problem.groups) as f64;
+    (transposing * (pixels + outputs) + product + PLANES) / lanes
+}
+
+/// To transpose a register of pixels of as many planes, in the first-level cache or beyond it; and to begin with them.
+const TRANSPOSE: f64 = 10.0;
+const TRANSPOSE_FAR: f64 = 13.0;
+const NEAR_BYTES: f64 = (24 << 10) as f64;
+const PLANES: f64 = 700.0;

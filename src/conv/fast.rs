@@ -46,7 +46,8 @@ pub(super) struct Parameters<'a, T, A = T> {
     pub(super) prepared: &'a Prepared<A>,
 }
 
-/// How the pieces of a layer are computed.
+/// How the pieces of a layer are computed. An output has the same bits whichever piece it is in: nothing of its sum depends on where a layer is
+/// cut.
 pub(super) trait Method<A>: fmt::Debug + Send + Sync {
     /// What it cannot divide.
     fn units(&self, problem: &Problem) -> Units;
@@ -285,11 +286,11 @@ pub(super) fn method<A: Kernels>(
         Algorithm::Winograd | Algorithm::Winograd2x2 if const { has_all_kernels::<A>() } => {
             TileBlocks::new::<A>(problem, algorithm, level).map(shared)
         }
-        Algorithm::Zones | Algorithm::Winograd | Algorithm::Winograd2x2 => None,
         Algorithm::Channels if const { has_all_kernels::<A>() } && is_depthwise(problem) => {
             depthwise::Channels::new::<A>(problem, level).map(shared)
         }
-        _ => ConvBands::new::<A>(problem, algorithm, level).map(shared),
+        Algorithm::Pixels | Algorithm::Channels => ConvBands::new::<A>(problem, algorithm, level).map(shared),
+        Algorithm::Taps | Algorithm::Zones | Algorithm::Winograd | Algorithm::Winograd2x2 => None,
     }
 }
 

@@ -9,7 +9,7 @@ use super::filters::{parameters, parameters_mut};
 use super::kernels::{self, Convolve, Ready};
 use super::prepared::Prepared;
 use super::problem::Problem;
-use super::{Conv, ConvLayer, bias_of, direct, padded, reference};
+use super::{Conv, ConvLayer, bias_of, reference, taps};
 use crate::module::{Module, Operator, RunInScratch, check_shape};
 use crate::simd::Level;
 use crate::tensor::{Tensor, TensorView, TensorViewMut};
@@ -80,14 +80,14 @@ impl<T: Element, const N: usize> Conv<T, N> {
             return Ok(());
         }
         let padded = match padding_counts {
-            true => padded::padded(&pixels, &layer.geometry, self.padding_mode)?,
+            true => taps::padded(&pixels, &layer.geometry, self.padding_mode)?,
             false => None,
         };
         let (pixels, geometry) = match &padded {
             Some((pixels, geometry)) => (&pixels[..], geometry),
             None => (&pixels[..], &layer.geometry),
         };
-        direct::Direct { geometry, bank: &layer.bank, groups: self.groups, weights: &weights, pixels }
+        taps::ByTap { geometry, bank: &layer.bank, groups: self.groups, weights: &weights, pixels }
             .run(&mut *output, |output| bias_of::<T>(self.bias.as_ref(), output))?;
         if let Some(activation) = self.activation {
             for sum in output {

@@ -6,16 +6,17 @@ use std::ops::Range;
 use ndarray::{ArrayView2, ArrayViewMut3, Axis as ArrayAxis, Slice};
 
 use super::algorithm::Algorithm;
+use super::choose::LATENCY;
 use super::fast::{Method, Piece, Settings, are_all_finite};
 use super::kernels::{Kernels, has_all_kernels};
 use super::pack::{Pack, pack};
 use super::packing::Packing;
 use super::pieces::Units;
 use super::problem::Problem;
-use super::rows::{self, Rows, RowsLayout};
+use super::rows::{self, Rows, RowsLayout, is_narrow};
 use super::separable::{Passes, Separable};
 use crate::kernels::panels::Aligned;
-use crate::simd::Level;
+use crate::simd::{Lanes, Level, has_many_registers, lanes};
 use crate::tensor::TensorView;
 use crate::window::{Axis, AxisSpec, PaddingMode};
 
@@ -133,6 +134,60 @@ impl Planes {
         }
     }
 }
+
+/// What [`Algorithm::Rows`] costs. No filter shares its pixels with another.
+pub(super) fn cost_of_rows<A: Lanes>(problem: &Problem, level: Level) -> f64 {
+    let [planes, rows, columns] = problem.output_size();
+    let rows = planes * rows;
+    if is_long_row(rows, columns) {
+        return f64::INFINITY;
+    }
+    let registers = rows * columns.div_ceil(lanes::<A>(level));
+    let across = &problem.axes[2];
+    let (times, copying) = match (is_narrow::<A>(across, level), across.stride() * across.dilation()) {
+        (true, 1) => (1.0, 0.0),
+        (true, _) => (DEALT, 0.0),
+        (false, 1) => (1.0, PATCH),
+        (false, _) => (DEALT_IN_MEMORY, PATCH),
+    };
+    let slides = is_narrow::<A>(across, level) && across.size() > 1 && !has_many_registers::<A>(level);
+    let times = if slides { times * SLIDING } else { times };
+    let at_once = registers.max(LATENCY * rows.div_ceil(ROWS_OF_TILE)) as f64;
+    let storing = registers as f64 * STORE_REGISTER + rows as f64 * STORE_ROW;
+    problem.filters as f64 * ((at_once * problem.depth() as f64 + storing) * times + MAP + copying)
+}
+
+/// What [`Algorithm::Separable`] costs. The second pass reads from memory what the first has stored there.
+pub(super) fn cost_of_two_passes<A: Lanes>(problem: &Problem, level: Level) -> f64 {
+    let [planes, rows, columns] = problem.output_size();
+    let rows = planes * rows;
+    if is_long_row(rows, columns) {
+        return f64::INFINITY;
+    }
+    let taps = problem.axes[1].size() + problem.axes[2].size();
+    rows as f64 * columns.div_ceil(lanes::<A>(level)) as f64 * problem.filters as f64 * (taps as f64 + 18.0)
+}
+
+/// A row alone is not cut, and should stay in cache: a longer one is better computed in bands.
+fn is_long_row(rows: usize, columns: usize) -> bool {
+    rows == 1 && columns > LONG_ROW
+}
+
+const LONG_ROW: usize = 4096;
+
+/// To store a register of a plane, to begin with a row of it, and with a plane.
+const STORE_REGISTER: f64 = 5.0;
+const STORE_ROW: f64 = 9.0;
+const MAP: f64 = 50.0;
+/// Rows of a tile that is one register wide; and to copy a plane under a filter of so many columns that no tile keeps its pixels.
+const ROWS_OF_TILE: usize = 7;
+const PATCH: f64 = 150.0;
+/// How much longer a plane takes where an instruction slides pixels over no more than half a register.
+const SLIDING: f64 = 1.4;
+/// How much longer a plane takes whose pixels do not stand side by side for neighbouring outputs: they are dealt out in registers, or are
+/// copied first.
+const DEALT: f64 = 1.4;
+const DEALT_IN_MEMORY: f64 = 3.0;
 
 impl<A: Kernels> Method<A> for Planes {
     fn units(&self, problem: &Problem) -> Units {

@@ -65,7 +65,7 @@ impl<A> Clone for Prepared<A> {
 /// giants themselves.
 pub(super) fn without_denormals<'a, A: Float>(weights: &'a [A], bias: Option<&[A]>, depth: usize) -> Cow<'a, [A]> {
     let least = A::min_positive_value();
-    let is_denormal = |weight: A| (weight.abs() < least) & (weight != A::ZERO);
+    let is_denormal = |weight: A| weight.abs() < least && weight != A::ZERO;
     // Without a branch, several numbers at a time.
     if !weights.iter().fold(false, |any, &weight| any | is_denormal(weight)) {
         return weights.into();

@@ -19,7 +19,7 @@ use crate::tensor::{TensorView, TensorViewMut};
 use crate::window::PaddingMode;
 use crate::{Float, Module, Operator, Plan, Quads, Tensor};
 use cases::{
-    Case, bare, cases, depthwise, every_second, few_channels, many_groups, mostly_padding, numbers, strided,
+    Case, bare, case_of, cases, depthwise, every_second, few_channels, many_groups, mostly_padding, numbers, strided,
     three_by_three,
 };
 
@@ -107,6 +107,18 @@ fn check<const N: usize>(case: &Case<N>) {
     case.check_with::<f32>((3.0 + terms.sqrt()) * single, 50.0 * single);
     case.check_with::<f64>((4.0 + 1.5 * terms.sqrt()) * double, 50.0 * double);
     case.check_fused();
+}
+
+#[test]
+fn every_algorithm_is_the_reference_on_a_layer_of_its_own() {
+    for (algorithm, case) in Algorithm::ALL.into_iter().filter_map(|algorithm| Some((algorithm, case_of(algorithm)?))) {
+        let conv = case.conv(f32::from_f64, f32::from_f64);
+        let input = numbers(&case.input_shape(), case.seed).mapv(f32::from_f64);
+        let mut levels = 0;
+        case.each_way(&conv, &(&input).into(), |ran, _| levels += usize::from(ran == algorithm));
+        assert_eq!(levels, kernel_levels().len(), "{algorithm}");
+        check(&case);
+    }
 }
 
 /// That an algorithm computes a layer at every level.

@@ -5,7 +5,7 @@ use std::fmt;
 use super::filters::{Bank, parameters, parameters_mut};
 use super::kernels::{self, Ready};
 use super::phases::{Phases, Transposed};
-use super::scatter::Scattered;
+use super::taps::Scattered;
 use super::{SMALL, window_of};
 use crate::module::{Module, Operator, RunInScratch, Version, check_shape};
 use crate::tensor::{MapShape, Ordered, Tensor, TensorView, TensorViewMut, element_count, filled, fits_memory};

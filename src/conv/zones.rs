@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use ndarray::{ArrayViewMut1, ArrayViewMut5, Axis as ArrayAxis, Slice};
 
+use super::algorithm::Algorithm;
 use super::choose;
 use super::fast::{self, Method, Piece, Settings};
 use super::kernels::Kernels;
@@ -22,6 +23,7 @@ use super::pieces::Units;
 use super::prepared::{Order, Prepared, without_denormals};
 use super::problem::Problem;
 use crate::kernels::panels::Aligned;
+use crate::parallel::BatchPart;
 use crate::simd::{Level, lanes};
 use crate::tensor::TensorView;
 use crate::window::{Axis, AxisSpec, PaddingMode, Run, unravel};
@@ -128,7 +130,7 @@ impl<A: Kernels> Zones<A> {
         weights: &TensorView<'_, A>,
         prepared: &Prepared<A>,
     ) -> Option<Self> {
-        let (algorithm, _) = choose::of_zones::<A>(&problems(problem), level);
+        let (algorithm, _) = fastest::<A>(&problems(problem), level);
         let in_order = fast::in_order(weights);
         let sizes = problem.axes.each_ref().map(Axis::size);
         let zone = |stretches: [Stretch; 3]| {
@@ -249,3 +251,30 @@ fn deal<A: Copy>(maps: &[A], [planes, rows, columns]: [Range<usize>; 3], output:
         }
     }
 }
+
+/// What all zones cost, and what it takes to read the weights of each, to copy its pixels and to deal its maps.
+pub(super) fn cost<A: Kernels>(problem: &Problem, level: Level) -> f64 {
+    let zones = problems(problem);
+    if zones.is_empty() {
+        return f64::INFINITY;
+    }
+    let weights = zones.iter().map(|zone| (zone.depth() * zone.filters) as f64).sum::<f64>();
+    let images = BatchPart::here().all(problem.images) as f64;
+    let reading = choose::cost_of_weights(weights * size_of::<A>() as f64) / images;
+    let dealing = DEAL * (problem.outputs() * problem.filters) as f64;
+    // What is a part of the input is copied row by row.
+    let parts = zones.iter().filter(|zone| zone.pixels() < problem.pixels());
+    let rows: f64 = parts.map(|zone| (zone.channels * zone.pixels() / zone.axes[2].length()) as f64).sum();
+    fastest::<A>(&zones, level).1 + reading + dealing + ROW_OF_ZONE * rows
+}
+
+/// By what all zones of a layer are computed fastest, and what that costs.
+fn fastest<A: Kernels>(zones: &[Problem], level: Level) -> (Algorithm, f64) {
+    let of_all = |algorithm| zones.iter().map(|zone| choose::cost::<A>(algorithm, zone, level)).sum::<f64>();
+    let [pixels, channels] = [Algorithm::Pixels, Algorithm::Channels].map(of_all);
+    if pixels <= channels { (Algorithm::Pixels, pixels) } else { (Algorithm::Channels, channels) }
+}
+
+/// To copy a number of a zone's map to the output, and a row of the input that is not taken as a whole.
+const DEAL: f64 = 1.0;
+const ROW_OF_ZONE: f64 = 45.0;

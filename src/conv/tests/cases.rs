@@ -4,7 +4,7 @@ use ndarray::{Array, ArrayD, IxDyn};
 use proptest::prelude::*;
 
 use crate::Element;
-use crate::conv::Conv;
+use crate::conv::{Algorithm, Conv};
 use crate::window::{Padding, PaddingMode};
 
 /// A layer, drawn small enough for the reference and odd enough for the kernels.
@@ -213,5 +213,33 @@ impl<const N: usize> Case<N> {
             true => conv.bias(numbers(&[filters], self.seed ^ 2).mapv(sum)),
             false => conv,
         }
+    }
+}
+
+/// A layer that an algorithm computes; none for the one that all others are held against.
+pub(super) fn case_of(algorithm: Algorithm) -> Option<Case<2>> {
+    let plain = Case {
+        images: 2,
+        groups: 1,
+        channels: 7,
+        filters: 9,
+        size: [3, 3],
+        input: [13, 11],
+        stride: [1, 1],
+        dilation: [1, 1],
+        padding: [(1, 1); 2],
+        mode: PaddingMode::Zeros,
+        bias: true,
+        relu: false,
+        separable: false,
+        seed: 11,
+    };
+    let of_planes = Case { groups: 5, channels: 1, filters: 2, ..plain.clone() };
+    match algorithm {
+        Algorithm::Taps => None,
+        Algorithm::Pixels | Algorithm::Channels | Algorithm::Winograd | Algorithm::Winograd2x2 => Some(plain),
+        Algorithm::Rows => Some(of_planes),
+        Algorithm::Separable => Some(Case { separable: true, ..of_planes }),
+        Algorithm::Zones => Some(Case { input: [5, 6], dilation: [4, 4], padding: [(4, 4); 2], ..plain }),
     }
 }

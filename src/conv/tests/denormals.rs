@@ -6,7 +6,7 @@ use super::cases::{Case, numbers};
 use crate::conv::kernels::Kernels;
 use crate::conv::{Conv, reference};
 use crate::window::PaddingMode;
-use crate::{Linear, Module, Tensor};
+use crate::{Float, Linear, Module, Tensor};
 
 /// Layers for all algorithms.
 fn layers() -> [Case<2>; 3] {
@@ -78,11 +78,11 @@ fn weights_below_the_normal_numbers_count_for_zeros_beside_others() {
 #[test]
 fn so_do_those_of_dense_layers() {
     let weights = |small: f32| {
-        let mut weights = numbers(&[40, 70], 3).mapv(|number| number as f32);
+        let mut weights = numbers(&[40, 70], 3).mapv(f32::from_f64);
         weights.iter_mut().step_by(2).for_each(|weight| *weight = small);
         Linear::new(weights)
     };
-    let input = numbers(&[30, 70], 4).mapv(|number| number as f32);
+    let input = numbers(&[30, 70], 4).mapv(f32::from_f64);
     let [found, expected] = [1e-40, 0.0].map(|small| weights(small).forward(&input).expect("it fits"));
     assert_eq!(found, expected);
 }

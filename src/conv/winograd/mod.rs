@@ -42,9 +42,8 @@ use crate::kernels::epilogue::Epilogue;
 use crate::simd::{Kernel, Lanes, Level, MOST_LANES, Simd, Vector, lanes, run};
 pub(super) use blocks::TileBlocks;
 pub(super) use mend::Mend;
-pub(super) use steps::with_blanks;
 use steps::{Scratch, copy_rows, multiply, outputs_of_row};
-pub(super) use tiling::Tiling;
+pub(super) use tiling::{Tiling, cost};
 pub(super) use weights::GroupWeights;
 
 /// V and M of a block take at most this much, so that they stay in the second-level cache.

@@ -16,9 +16,14 @@
 
 use std::ops::Range;
 
+use super::FEW_TILES;
+use super::steps::with_blanks;
 use super::transforms::{LARGE_TILE, MOST_TAPS, SMALL_TILE};
 use crate::conv::algorithm::Algorithm;
+use crate::conv::choose::cost_of_weights;
 use crate::conv::problem::Problem;
+use crate::parallel::BatchPart;
+use crate::simd::{Lanes, Level, lanes};
 use crate::window::Axis;
 
 /// Beyond this a dilated window has too many phases, of too few outputs each, for tiles.
@@ -120,3 +125,34 @@ impl Tiling {
         points.map(|point| self.channels_at(point, channels).len()).sum()
     }
 }
+
+/// What Winograd's tiles cost.
+pub(in crate::conv) fn cost<A: Lanes>(algorithm: Algorithm, problem: &Problem, level: Level) -> f64 {
+    let Some(tiling) = Tiling::of(algorithm, problem) else { return f64::INFINITY };
+    let [planes, rows, columns] = problem.output_size();
+    let rows = planes * rows;
+    let tiles = tiling.tiles(rows, &problem.axes[1]) * tiling.tiles(columns, &problem.axes[2]);
+    let of_phases = tiling.channels(problem.channels);
+    // Of a tile in one filter; and of the transforms, whose steps grow with the points.
+    let products = tiling.products(of_phases) as f64;
+    let (channels, filters) = (of_phases as f64, problem.filters as f64);
+    let points = tiling.points() as f64 / 36.0;
+    // The outputs of a dilated window, every so many-th, are maps of their own: with blocks and weights to read of their own.
+    let [_, down, across] = &problem.axes;
+    let maps = down.dilation().min(rows) * across.dilation().min(columns);
+    let starting = STARTING_CHANNEL * channels * maps as f64;
+    let registers = problem.filters.div_ceil(lanes::<A>(level)) as f64;
+    let images = BatchPart::here().all(problem.images);
+    let of_map = tiles.saturating_mul(images).div_ceil(maps);
+    let with_blanks = with_blanks::<A>(level, of_map) * maps as f64 / images as f64;
+    let computing = with_blanks * products * registers + tiles as f64 * (45.0 * channels + 500.0 * registers) * points;
+    // All the weights are read for every block of tiles. Where tiles are few, the time adds up; where they are many, they are read while
+    // others are multiplied, and the longer of the two counts. The images of a batch share them.
+    let bytes = products * filters * size_of::<A>() as f64;
+    let reading = cost_of_weights(bytes) * maps as f64 / images as f64;
+    let together = if of_map < FEW_TILES { computing + reading } else { computing.max(reading) };
+    together + starting
+}
+
+/// What it takes to begin with a channel of a map in tiles.
+const STARTING_CHANNEL: f64 = 600.0;
