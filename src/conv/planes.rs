@@ -143,14 +143,15 @@ pub(super) fn cost_of_rows<A: Lanes>(problem: &Problem, level: Level) -> f64 {
         return f64::INFINITY;
     }
     let registers = rows * columns.div_ceil(lanes::<A>(level));
-    let across = &problem.axes[2];
-    let (times, copying) = match (is_narrow::<A>(across, level), across.stride() * across.dilation()) {
+    let [_, down, across] = &problem.axes;
+    let is_narrow = is_narrow::<A>(down, across, level);
+    let (times, copying) = match (is_narrow, across.stride() * across.dilation()) {
         (true, 1) => (1.0, 0.0),
         (true, _) => (DEALT, 0.0),
         (false, 1) => (1.0, PATCH),
         (false, _) => (DEALT_IN_MEMORY, PATCH),
     };
-    let slides = is_narrow::<A>(across, level) && across.size() > 1 && !has_many_registers::<A>(level);
+    let slides = is_narrow && across.size() > 1 && !has_many_registers::<A>(level);
     let times = if slides { times * SLIDING } else { times };
     let at_once = registers.max(LATENCY * rows.div_ceil(ROWS_OF_TILE)) as f64;
     let storing = registers as f64 * STORE_REGISTER + rows as f64 * STORE_ROW;

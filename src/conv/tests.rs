@@ -5,6 +5,7 @@ mod choices;
 mod denormals;
 mod fused;
 mod memory;
+mod patches;
 
 use ndarray::{Array, ArrayD, Axis, IxDyn, Slice};
 use proptest::prelude::*;

@@ -1,6 +1,6 @@
 //! The epilogue: what happens to sums on their way from registers into the output.
 
-use super::activation::FusedActivation;
+use super::activation::{Clamp, FusedActivation};
 use crate::simd::{Lanes, Simd, Vector, outline, with_lanes};
 use crate::terms::Quads;
 
@@ -23,6 +23,17 @@ impl<A: Lanes> Epilogue<'_, A> {
     #[inline(always)]
     pub(crate) fn from(self, filter: usize) -> Self {
         Self { bias: self.bias.map(|bias| &bias[filter..]), ..self }
+    }
+
+    /// As the bias of the first filter and bounds, which change nothing where there are none; `None` where the activation is no clamp.
+    #[inline(always)]
+    pub(crate) fn as_clamp(self) -> Option<(A, Clamp<A>)> {
+        let clamp = match self.activation {
+            None => Clamp { low: A::BOUNDS[0], high: A::BOUNDS[1] },
+            Some(FusedActivation::Clamp(clamp)) => clamp,
+            Some(FusedActivation::LeakyRelu { .. } | FusedActivation::HardSwish) => return None,
+        };
+        Some((self.bias.map_or(A::NOTHING, |bias| bias[0]), clamp))
     }
 
     /// The side of what is stored of a tile with sides of so many sums.

@@ -1,138 +1,19 @@
 //! The only folder that names the SIMD crate: which instructions this CPU has, code compiled for them, and vectors.
 
 pub(crate) mod cache;
+mod levels;
 mod pixels;
 
-use std::marker::PhantomData;
-
-use fearless_simd::{SimdFloat, dispatch};
+use fearless_simd::SimdFloat;
 
 pub(crate) use fearless_simd::{Level, Select, Simd, SimdBase as Vector, SimdMask};
+pub(crate) use levels::{
+    Facts, Kernel, has_kernels, has_many_registers, has_two_halves, lanes, narrower, run, run_narrow, vectorized,
+    vectorized_narrow, vectorized_with_kernels,
+};
+#[cfg(test)]
+pub(crate) use levels::{kernel_levels, levels};
 pub(crate) use pixels::{Flip, FloatPixel, Pixel, Terms, load_pixels, store_pixels};
-
-/// Runs `loops` compiled for the instructions of a level: the compiler turns plain loops over slices into vectors of that
-/// width. Everything that `loops` calls must be inlined into it.
-#[inline]
-pub(crate) fn vectorized<R>(level: Level, loops: impl FnOnce() -> R) -> R {
-    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-    if let Some(simd) = level.as_avx512() {
-        return simd.vectorize(loops);
-    }
-    vectorized_narrow(level, loops)
-}
-
-/// The same, with no registers wider than 32 bytes: wider ones gain little where memory is what takes the time, and are as much again
-/// to compile.
-#[inline(always)]
-pub(crate) fn vectorized_narrow<R>(level: Level, loops: impl FnOnce() -> R) -> R {
-    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-    if let Some(simd) = level.as_avx2() {
-        return simd.vectorize(loops);
-    }
-    _ = level;
-    plain(loops)
-}
-
-/// The same for the instructions that all code is compiled for. It is apart, as a caller's frame would hold what its copies for all
-/// levels keep on the stack.
-#[inline(never)]
-fn plain<R>(loops: impl FnOnce() -> R) -> R {
-    loops()
-}
-
-/// Code written with vectors, for whatever instructions there are.
-///
-/// Everything that [`run`](Self::run) calls must be `#[inline(always)]`: a function that is not inlined into it is
-/// compiled for the instructions that every CPU has.
-pub(crate) trait Kernel {
-    type Output;
-
-    /// Whether it is compiled without vector instructions, too, where every machine has some: for the tests of a few kernels.
-    #[allow(dead_code, reason = "without the feature `__scalar`, or vectors, nobody asks")]
-    const SCALAR: bool = true;
-
-    fn run<S: Simd>(self, simd: S) -> Self::Output;
-}
-
-/// Runs a kernel with the instructions of a level that [`has_kernels`].
-///
-/// It is inlined, with the code of all levels, into the function that calls it: that function stands in the module of the kernel,
-/// is not inlined itself, and so the kernels are spread over the codegen units, which the compiler makes of modules.
-#[inline(always)]
-pub(crate) fn run<K: Kernel>(level: Level, kernel: K) -> K::Output {
-    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-    {
-        if let Some(simd) = level.as_avx512() {
-            return with(simd, kernel);
-        }
-        run_narrow(level, kernel)
-    }
-    #[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
-    dispatch!(level, simd => with(simd, kernel))
-}
-
-#[inline(always)]
-fn with<S: Simd, K: Kernel>(simd: S, kernel: K) -> K::Output {
-    simd.vectorize(
-        #[inline(always)]
-        || kernel.run(simd),
-    )
-}
-
-/// The same with no registers wider than 32 bytes: for kernels that wait for memory, which gain little by wider ones.
-#[inline(always)]
-pub(crate) fn run_narrow<K: Kernel>(level: Level, kernel: K) -> K::Output {
-    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-    {
-        if let Some(simd) = level.as_avx2() {
-            return with(simd, kernel);
-        }
-        #[cfg(feature = "__scalar")]
-        if K::SCALAR
-            && let Level::Fallback(simd) = level
-        {
-            return with(simd, kernel);
-        }
-        // Kernels that are not compiled without vectors are tested with those that the machine has.
-        #[cfg(feature = "__scalar")]
-        if let Some(simd) = Level::new().as_avx2() {
-            return with(simd, kernel);
-        }
-        unreachable!("{level:?} has no such kernel: `has_kernels` says so")
-    }
-    #[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
-    dispatch!(level, simd => with(simd, kernel))
-}
-
-/// [`vectorized_narrow`] for levels that kernels are compiled for: nothing is compiled for others.
-#[inline(always)]
-pub(crate) fn vectorized_with_kernels<R>(level: Level, loops: impl FnOnce() -> R) -> R {
-    struct Loops<F>(F);
-    impl<R, F: FnOnce() -> R> Kernel for Loops<F> {
-        type Output = R;
-        const SCALAR: bool = false;
-
-        #[inline(always)]
-        fn run<S: Simd>(self, _: S) -> R {
-            (self.0)()
-        }
-    }
-    run_narrow(level, Loops(loops))
-}
-
-/// Whether kernels are compiled for a level. On x86 these are AVX-512 and AVX2: what has neither is served by plain loops, which the
-/// compiler makes vectors of, as few such machines are left and every level is a third of what there is to compile.
-pub(crate) fn has_kernels(level: Level) -> bool {
-    #[cfg(feature = "__scalar")]
-    if let Level::Fallback(_) = level {
-        return true;
-    }
-    _ = level;
-    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-    return level.as_avx2().is_some();
-    #[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
-    true
-}
 
 /// Calls `part` with each number below `N`, which is 16 at most, written out one after the other.
 ///
@@ -187,6 +68,11 @@ pub(crate) trait Lanes: Copy + Default + PartialOrd + Send + Sync + 'static {
     /// As many numbers as a register of the level holds.
     type Vector<S: Simd>: Vector<S, Element = Self>;
 
+    /// Added to a number it changes nothing, not even the sign of a zero.
+    const NOTHING: Self;
+    /// Of all numbers.
+    const BOUNDS: [Self; 2];
+
     /// `a · b + sum`, rounded once where the level can.
     fn mul_add<S: Simd>(a: Self::Vector<S>, b: Self::Vector<S>, sum: Self::Vector<S>) -> Self::Vector<S>;
 
@@ -213,6 +99,9 @@ macro_rules! lanes {
     ($($number:ident in $vectors:ident, |$a:ident, $b:ident, $sum:ident| $mul_add:expr;)*) => {$(
         impl Lanes for $number {
             type Vector<S: Simd> = S::$vectors;
+
+            const NOTHING: Self = -0.0;
+            const BOUNDS: [Self; 2] = [Self::NEG_INFINITY, Self::INFINITY];
 
             #[inline(always)]
             fn mul_add<S: Simd>($a: S::$vectors, $b: S::$vectors, $sum: S::$vectors) -> S::$vectors {
@@ -310,61 +199,6 @@ pub(crate) fn order<S: Simd, A: Lanes>(simd: S, from: impl Fn(usize) -> usize) -
 #[inline(always)]
 pub(crate) fn in_order<S: Simd, A: Lanes>(vector: A::Vector<S>, order: LaneOrder<S, A>) -> A::Vector<S> {
     vector.swizzle_dyn(order)
-}
-
-/// Bytes of a register where there are 32 of them; elsewhere there are 16.
-pub(crate) const WIDEST_REGISTER: usize = 64;
-
-/// What is true of a level, as constants: a branch on one of them is not compiled where it cannot be taken. A variable that holds
-/// one, or a function that returns it, comes too late for that.
-pub(crate) struct Facts<S, A>(PhantomData<(S, A)>);
-
-impl<S: Simd, A: Lanes> Facts<S, A> {
-    /// Whether there are 32 registers.
-    pub(crate) const MANY_REGISTERS: bool = A::Vector::<S>::LEN * size_of::<A>() == WIDEST_REGISTER;
-}
-
-/// Whether a level, which the compiler does not know, has 32 registers.
-pub(crate) fn has_many_registers<A: Lanes>(level: Level) -> bool {
-    lanes::<A>(level) * size_of::<A>() == WIDEST_REGISTER
-}
-
-/// How many numbers a register of a level holds.
-pub(crate) fn lanes<A: Lanes>(level: Level) -> usize {
-    #[inline(always)]
-    fn of<S: Simd, A: Lanes>(_: S) -> usize {
-        A::Vector::<S>::LEN
-    }
-    dispatch!(level, simd => of::<_, A>(simd))
-}
-
-/// The level whose registers are half as wide, where both halves together do as much as one register of this level.
-pub(crate) fn narrower(level: Level) -> Option<Level> {
-    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-    if level.as_avx512().is_some() {
-        return level.as_avx2().map(Simd::level);
-    }
-    _ = level;
-    None
-}
-
-/// Every level that this machine has, for the tests.
-#[cfg(test)]
-#[allow(unused_mut, reason = "beside x86, there are no more")]
-pub(crate) fn levels() -> Vec<Level> {
-    let best = Level::new();
-    let mut levels = vec![Level::baseline(), best];
-    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-    levels.extend(best.as_avx2().map(Simd::level));
-    #[cfg(feature = "__scalar")]
-    levels.push(Level::fallback());
-    levels
-}
-
-/// Those that kernels are compiled for.
-#[cfg(test)]
-pub(crate) fn kernel_levels() -> Vec<Level> {
-    levels().into_iter().filter(|&level| has_kernels(level)).collect()
 }
 
 #[cfg(test)]

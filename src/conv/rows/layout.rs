@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::{BLOCK_BYTES, BLOCK_ROWS, MOST_OFFSETS, TALLEST, WIDEST};
 use crate::conv::kernels::has_all_kernels;
 use crate::conv::packing::{PackedAxis, Segment, Segments};
-use crate::simd::{Lanes, Level, has_many_registers, lanes, narrower};
+use crate::simd::{Lanes, Level, has_many_registers, has_two_halves, lanes, narrower};
 use crate::window::{Axis, PaddingMode, common_divisor};
 
 /// How planes of one geometry are computed.
@@ -26,6 +26,8 @@ pub(in crate::conv) struct RowsLayout {
     pub(super) pitch: usize,
     /// Slots under a block.
     pub(super) slots: usize,
+    /// Whether sums [roll](rolls_over_patches) down patches.
+    pub(super) rolls: bool,
 }
 
 /// Tiles of one width, side by side.
@@ -58,10 +60,11 @@ pub(super) struct DealtPhase {
     pub(super) slots: Range<usize>,
 }
 
-/// Whether tiles keep rows of pixels in registers, for filters of so many columns.
-pub(in crate::conv) fn is_narrow<A: Lanes>(columns: &Axis, level: Level) -> bool {
+/// Whether tiles keep rows of pixels in registers.
+pub(in crate::conv) fn is_narrow<A: Lanes>(rows: &Axis, columns: &Axis, level: Level) -> bool {
     let registers = columns.outputs().div_ceil(lanes::<A>(level));
     has_all_kernels::<A>()
+        && !rolls_over_patches::<A>(rows, columns, level)
         && columns.dilation() == 1
         && columns.before().max(columns.after()) < columns.size()
         && match (columns.size(), columns.stride()) {
@@ -69,6 +72,19 @@ pub(in crate::conv) fn is_narrow<A: Lanes>(columns: &Axis, level: Level) -> bool
             (5 | 7, 1) | (5, 2) => has_many_registers::<A>(level) || registers < WIDEST,
             _ => false,
         }
+}
+
+/// Whether sums roll down patches: under square windows of many columns, where a register has two halves, between which it takes several
+/// instructions to slide a row of pixels. Rows of outputs fill some registers, and many rows of pixels stay in the first-level cache, as
+/// copying them must be little beside the products.
+fn rolls_over_patches<A: Lanes>(rows: &Axis, columns: &Axis, level: Level) -> bool {
+    let [of_rows, of_columns] = [rows, columns].map(|axis| (axis.size(), axis.stride(), axis.dilation()));
+    has_all_kernels::<A>()
+        && has_two_halves::<A>(level)
+        && of_rows == of_columns
+        && matches!(of_rows, (5 | 7, 1, 1))
+        && columns.outputs() >= 2 * lanes::<A>(level)
+        && columns.padded_length() <= BLOCK_BYTES / size_of::<A>() / (BLOCK_ROWS + rows.size())
 }
 
 impl RowsLayout {
@@ -83,9 +99,12 @@ impl RowsLayout {
     pub(in crate::conv) fn at<A: Lanes>(level: Level, rows: Axis, columns: Axis, room: usize) -> Option<Self> {
         let lanes = lanes::<A>(level);
         let many_registers = has_many_registers::<A>(level);
-        let is_narrow = is_narrow::<A>(&columns, level);
+        let is_narrow = is_narrow::<A>(&rows, &columns, level);
         // The widths of tiles that there are: see `Block::compute`.
+        let rolls = rolls_over_patches::<A>(&rows, &columns, level);
         let widths: &[usize] = match (is_narrow, many_registers, columns.size()) {
+            (false, _, 7) if rolls => &[1],
+            (false, ..) if rolls => &[2, 1],
             (true, true, 1 | 3) => &[4, 2, 1],
             (true, false, 1 | 3) => &[2, 1],
             (true, true, _) if columns.stride() == 1 => &[2, 1],
@@ -105,6 +124,7 @@ impl RowsLayout {
             dealt: None,
             pitch: columns.length(),
             slots: 0,
+            rolls,
         };
         if !is_narrow {
             layout.deal(room)?;

@@ -21,11 +21,12 @@
 //! ```
 //!
 //! Under a square window, narrow tiles are columns of outputs: every row of pixels adds to the sums of all the rows of outputs that it
-//! lies under, and the sums roll down, row by row.
+//! lies under, and the sums roll down, row by row. Where a register has two halves, large square windows roll over a patch ([`patches`]).
 //!
 //! An output is one chain of multiply-adds in the order of its taps, wherever tiles, blocks and bands are cut.
 
 mod layout;
+mod patches;
 mod place;
 mod tiles;
 
@@ -240,14 +241,33 @@ fn copy<S: Simd, A: Lanes>(simd: S, layout: &RowsLayout, under: &SlotRows, plane
                     continue;
                 };
                 for phase in phases {
-                    let slots = slots[phase.slots.clone()].iter_mut();
-                    let pixels = pixels[phase.first..].iter();
+                    let (slots, pixels) = (&mut slots[phase.slots.clone()], &pixels[phase.first..]);
                     match stride {
-                        1 => slots.zip(pixels).for_each(|(slot, pixel)| *slot = *pixel),
-                        _ => slots.zip(pixels.step_by(stride)).for_each(|(slot, pixel)| *slot = *pixel),
+                        1 => copy_row(simd, pixels, slots),
+                        _ => {
+                            slots
+                                .iter_mut()
+                                .zip(pixels.iter().step_by(stride))
+                                .for_each(|(slot, pixel)| *slot = *pixel);
+                        }
                     }
                 }
             }
         },
     );
+}
+
+/// Copies pixels to as many slots, a register at a time, the last of them some pixels once more.
+#[inline(always)]
+fn copy_row<S: Simd, A: Lanes>(simd: S, pixels: &[A], slots: &mut [A]) {
+    let (lanes, count) = (A::Vector::<S>::LEN, slots.len().min(pixels.len()));
+    let (pixels, slots) = (&pixels[..count], &mut slots[..count]);
+    if count < lanes {
+        slots.iter_mut().zip(pixels).for_each(|(slot, pixel)| *slot = *pixel);
+        return;
+    }
+    for at in (0..count).step_by(lanes) {
+        let at = at.min(count - lanes);
+        A::Vector::<S>::from_slice(simd, &pixels[at..at + lanes]).store_slice(&mut slots[at..at + lanes]);
+    }
 }

@@ -42,6 +42,9 @@ impl<A: Lanes> OutputRows<'_, A> {
     /// Covers the block with tiles.
     #[inline(always)]
     pub(super) fn compute<S: Simd>(&self, simd: S, output: &mut [A]) {
+        if const { has_all_kernels::<A>() && Facts::<S, A>::TWO_HALVES } && self.layout.rolls {
+            return self.roll_over_patch(simd, output);
+        }
         let (columns, rolls) = (self.layout.columns, self.rolls::<S>());
         for part in &self.layout.parts {
             if const { !has_all_kernels::<A>() } {
