@@ -22,11 +22,11 @@ use super::staged::StagedPixel;
 use super::stepped::SteppedStrips;
 use super::walk::{OwnWalk, Walk};
 use crate::kernels::pool::hosts::{Kind, lanes};
-use crate::kernels::pool::layout::{Counts, Layout, Merging, Rule, Side, Span};
+use crate::kernels::pool::layout::{Counts, Layout, MOST_ROWS, Merging, Rule, Side, Span};
 use crate::kernels::pool::run::Task;
 use crate::simd::Level;
 use crate::tensor::collected;
-use crate::window::Axis;
+use crate::window::{Axis, AxisSpec};
 use crate::{Element, Result};
 
 /// The windows of a layer.
@@ -111,9 +111,26 @@ impl PoolWindows {
         self.of.is_none() && self.problem.pixels() > FEW && self.problem.axes.iter().all(is_whole)
     }
 
+    /// The rows of some planes as those of one, where windows that lie side by side leave no row of a plane over: of small maps more rows are
+    /// computed together so.
+    pub(super) fn stacked(&self) -> Option<Axis> {
+        let [planes, rows, _] = &self.problem.axes;
+        let reach = (rows.size() - 1).checked_mul(rows.dilation())?.checked_add(1)?;
+        let is_tiled = reach <= rows.stride() && rows.before() == 0 && rows.outputs() * rows.stride() == rows.length();
+        let count = MOST_ROWS.checked_div(rows.outputs())?.min(self.sizes.planes);
+        let may = self.of.is_none() && (planes.length(), planes.outputs()) == (1, 1) && is_tiled && count > 1;
+        may.then(|| {
+            let (length, outputs) = (count * rows.length(), count * rows.outputs());
+            let (size, stride, dilation) = (rows.size(), rows.stride(), rows.dilation());
+            AxisSpec { axis: 1, length, size, stride, dilation }.with_outputs(0, 0, outputs)
+        })
+    }
+
     /// Lays windows down; their pixels are counted with padding or without, or each as one.
     pub(super) fn laid_down(&self, include_pad: Option<bool>, merging: Merging) -> Result<Option<Layout>> {
         let [planes, rows, columns] = &self.problem.axes;
+        let stacked = self.stacked();
+        let rows = stacked.as_ref().unwrap_or(rows);
         let of = |axis: &Axis| counts_of(axis, include_pad);
         let (Some(of_planes), Some(of_rows), Some(of_columns)) = (of(planes)?, of(rows)?, of(columns)?) else {
             return Ok(None);

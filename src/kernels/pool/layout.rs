@@ -128,7 +128,7 @@ const GROUP_BYTES: usize = 8 * 1024;
 const NARROW_BYTES: usize = 12 * 1024;
 
 /// Rows of outputs that are computed together, at most.
-const MOST_ROWS: usize = 16;
+pub(crate) const MOST_ROWS: usize = 16;
 
 /// What would need more cells is better pooled in none.
 pub(crate) const MOST_CELLS: usize = 1 << 25;

@@ -8,7 +8,7 @@ use super::super::planes::PoolPlan;
 use super::super::{Average, AvgPool2d, L2Pool2d, Max, MaxPool2d, Pool, Reduction, reference};
 use super::{Case, by_kernel, pixels};
 use crate::simd::{has_kernels, levels};
-use crate::{AvgPool1d, Bands, Element, L2Pool1d, Padding, Tensor, TensorView};
+use crate::{AvgPool1d, Bands, Element, L2Pool1d, Module, Padding, Tensor, TensorView};
 
 /// A window, the input it slides over, and what pools it: `f32`, bytes, and `f64`.
 struct Way {
@@ -153,5 +153,36 @@ fn the_only_band_of_a_map_has_the_bits_of_the_whole() {
             plan.run(part, &mut output).expect("the shapes fit");
             assert_eq!(output, whole, "{} of {size}", module.name());
         }
+    }
+}
+
+#[test]
+fn small_maps_are_one_tall_map_where_windows_leave_no_row_over() {
+    for (planes, input, size, padding, is_tall) in [
+        (40, [8, 8], 4, 0, true),
+        (7, [6, 10], 3, 0, true),
+        (33, [5, 12], 5, 0, true),
+        (9, [7, 9], 3, 0, false),
+        (9, [6, 9], 3, 1, false),
+    ] {
+        let case = Case {
+            planes,
+            input,
+            size: [size; 2],
+            stride: [size; 2],
+            dilation: [1; 2],
+            padding: [(padding, padding); 2],
+            ceil_mode: false,
+            count_include_pad: false,
+            odd: 0,
+            seed: 3,
+        };
+        let pool = case.pool(Average::default());
+        let input = pixels(&case).mapv(|pixel| pixel as f32);
+        let windows = pool.layer::<f32>(input.shape()).expect("the case fits").windows(None).expect("it has two axes");
+        assert_eq!(windows.stacked().is_some(), is_tall, "{case:?}");
+        let (found, expected) = (pool.forward(&input), reference::forward(&pool, &input));
+        let (found, expected) = (found.expect("the case fits"), expected.expect("the case fits"));
+        assert!(found.iter().zip(&expected).all(|(one, other)| (one - other).abs() < 1e-4), "{case:?}");
     }
 }
