@@ -10,6 +10,9 @@ use super::packing::{Packing, Segment, Segments};
 use crate::simd::{Kernel, Lanes, Level, Simd, Vector, load, run_narrow};
 use crate::window::PaddingMode;
 
+/// Planes of no more slots are packed slot by slot.
+const FEW_SLOTS: usize = 128;
+
 /// Packs a band.
 pub(super) struct Pack<'a, A> {
     pub(super) packing: &'a Packing,
@@ -40,6 +43,9 @@ impl<A: Lanes> Kernel for Pack<'_, A> {
                     && across.axis.is_the_input(self.first[2]) =>
             {
                 self.whole_planes(simd, pixels);
+            }
+            Some(pixels) if self.packing.slots[1] * self.packing.slots[2] <= FEW_SLOTS => {
+                self.small_planes(simd, pixels);
             }
             _ => self.rows(simd, pixels, &down, &across),
         }
@@ -83,6 +89,33 @@ impl<A: Lanes> Pack<'_, A> {
                 let start = ((channel * planes + plane) * rows + first) * columns;
                 copy_every::<S, A, 1>(simd, &pixels[start..], count, packed);
                 packed[count..whole].fill(A::default());
+            },
+        );
+    }
+
+    /// Planes slot by slot, where to begin with each row would take longer. What stands in a slot is found once for all planes.
+    #[inline(always)]
+    fn small_planes<S: Simd>(mut self, simd: S, pixels: &[A]) {
+        let (_, planes, rows, columns) = self.image.dim();
+        let (packing, first) = (self.packing, self.first);
+        let [mut row_of, mut column_of] = [[None; FEW_SLOTS]; 2];
+        packing.axes[1].each_slot(first[1], |slot, row| row_of[slot] = row);
+        packing.axes[2].each_slot(first[2], |slot, column| column_of[slot] = column);
+        let mut places = [usize::MAX; FEW_SLOTS];
+        let places = &mut places[..packing.slots[1] * packing.slots[2]];
+        for (places, row) in places.chunks_exact_mut(packing.slots[2]).zip(row_of) {
+            for (place, column) in places.iter_mut().zip(column_of) {
+                *place = row.zip(column).map_or(usize::MAX, |(row, column)| row * columns + column);
+            }
+        }
+        self.each_plane(
+            simd,
+            #[inline(always)]
+            |channel, plane, packed| {
+                let pixels = &pixels[(channel * planes + plane) * rows * columns..][..rows * columns];
+                for (slot, &place) in packed.iter_mut().zip(&*places) {
+                    *slot = pixels.get(place).copied().unwrap_or_default();
+                }
             },
         );
     }
