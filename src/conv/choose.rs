@@ -54,6 +54,11 @@ type Costs = ArrayVec<(f64, Algorithm), { Algorithm::ALL.len() }>;
 pub(super) fn cost<A: Kernels>(algorithm: Algorithm, problem: &Problem, level: Level) -> f64 {
     match algorithm {
         Algorithm::Taps => f64::INFINITY,
+        Algorithm::Separable | Algorithm::Winograd | Algorithm::Winograd2x2 | Algorithm::Zones
+            if const { !has_all_kernels::<A>() } =>
+        {
+            unreachable!("these numbers have no such kernel")
+        }
         Algorithm::Channels if is_depthwise(problem) => depthwise::cost::<A>(problem, level),
         Algorithm::Pixels | Algorithm::Channels => {
             let along = along(algorithm);

@@ -108,7 +108,7 @@ impl<A: Kernels> Dense<A> {
         let Some(panels) = Panels::of_rows::<A>(tiles, MOST_ROWS, rows, inputs) else {
             return Ok(None);
         };
-        let weights = prepared.get_or(Order::new(Algorithm::Channels, lanes::<A>(level)), || {
+        let weights = prepared.get_or(Order::new(Algorithm::Channels, lanes::<A>(level)), &mut || {
             widths.pack(&without_denormals(&in_order(&weights), bias.as_deref(), inputs), outputs, inputs)
         });
         let products = rows as f64 * outputs as f64 * inputs as f64;

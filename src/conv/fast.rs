@@ -169,7 +169,7 @@ impl<A: Kernels> Fast<A> {
         let weights = match algorithm {
             Algorithm::Separable => factors(&problem, &given, prepared),
             Algorithm::Zones => Arc::new(method.prepare(&problem, &in_order)),
-            _ => prepared.get_or(order, || {
+            _ => prepared.get_or(order, &mut || {
                 method.prepare(&problem, &without_denormals(&in_order, bias.as_deref(), problem.depth()))
             }),
         };
@@ -308,7 +308,7 @@ fn shared<A>(method: impl Method<A> + 'static) -> Arc<dyn Method<A>> {
 
 /// The factors of separable filters; none where they are not separable.
 fn factors<A: Kernels>(problem: &Problem, weights: &TensorView<'_, A>, prepared: &Prepared<A>) -> Arc<Aligned<A>> {
-    prepared.get_or(Order::new(Algorithm::Separable, 0), || {
+    prepared.get_or(Order::new(Algorithm::Separable, 0), &mut || {
         let weights: Vec<A> = weights.iter().copied().collect();
         Aligned::copy_of(
             &separable::factors(&weights, problem.axes[1].size(), problem.axes[2].size()).unwrap_or_default(),
@@ -362,8 +362,8 @@ fn are_finite<A: Kernels>(weights: &TensorView<'_, A>, prepared: &Prepared<A>) -
 }
 
 /// What was found out of the weights for an algorithm: it is kept as a list with a number in it, or without.
-fn is_known<A: Kernels>(algorithm: Algorithm, prepared: &Prepared<A>, find_out: impl FnOnce() -> bool) -> bool {
-    !prepared.get_or(Order::new(algorithm, 0), || Aligned::new(usize::from(find_out()))).is_empty()
+fn is_known<A: Kernels>(algorithm: Algorithm, prepared: &Prepared<A>, find_out: impl Fn() -> bool) -> bool {
+    !prepared.get_or(Order::new(algorithm, 0), &mut || Aligned::new(usize::from(find_out()))).is_empty()
 }
 
 /// Whether every filter is a column times a row.

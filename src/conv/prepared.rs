@@ -32,7 +32,8 @@ pub(super) struct Prepared<A>(Arc<Mutex<Known<A>>>);
 type Known<A> = Vec<(Order, Arc<Aligned<A>>)>;
 
 impl<A> Prepared<A> {
-    pub(super) fn get_or(&self, order: Order, prepare: impl FnOnce() -> Aligned<A>) -> Arc<Aligned<A>> {
+    /// The weights in an order, prepared where nobody has asked for it before.
+    pub(super) fn get_or(&self, order: Order, prepare: &mut dyn FnMut() -> Aligned<A>) -> Arc<Aligned<A>> {
         let mut known = self.lock();
         if let Some((_, weights)) = known.iter().find(|(known, _)| *known == order) {
             return weights.clone();

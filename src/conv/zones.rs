@@ -138,7 +138,7 @@ impl<A: Kernels> Zones<A> {
             let method = fast::method(&problem, algorithm, level, weights, prepared)?;
             let taps = stretches.each_ref().map(|stretch| stretch.taps.clone());
             let order = Order { algorithm, lanes: lanes::<A>(level), taps: taps.clone() };
-            let weights = prepared.get_or(order, || {
+            let weights = prepared.get_or(order, &mut || {
                 let of_taps = of_taps(&in_order, sizes, &taps);
                 method.prepare(&problem, &without_denormals(&of_taps, None, problem.depth()))
             });
