@@ -340,7 +340,8 @@ impl<T: Element> RunInScratch<T, T::Sum> for TransposePlan<T> {
 impl<const N: usize> TransposeLayer<N> {
     /// Whether preparing anything would take longer than the definition.
     fn is_small(&self) -> bool {
-        let products = self.geometry.outputs().saturating_mul(self.geometry.taps());
+        let images = self.output.batch.unwrap_or(1);
+        let products = self.geometry.outputs().saturating_mul(self.geometry.taps()).saturating_mul(images);
         products.saturating_mul(self.bank.inputs).saturating_mul(self.bank.outputs) < SMALL
     }
 }
