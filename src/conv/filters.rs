@@ -4,6 +4,7 @@
 use std::any::Any;
 
 use crate::tensor::{MapShape, Tensor, TensorView, TensorViewMut};
+use crate::window::Geometry;
 use crate::{Element, Error, Result};
 
 /// The filters of a convolution, whatever rank they were given with, seen as a bank
@@ -17,6 +18,9 @@ pub(super) struct Bank<const N: usize> {
     pub(super) size: [usize; N],
     given_as: GivenAs,
 }
+
+/// A layer of fewer products than this is computed by tap.
+const SMALL: usize = 2000;
 
 /// Which row of the rank rule the filters belong to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +100,12 @@ impl<const N: usize> Bank<N> {
     pub(super) fn output(&self, input: &MapShape<N>, spatial: [usize; N]) -> MapShape<N> {
         let has_channels = input.channels.is_some() || self.given_as == GivenAs::Bank;
         MapShape { batch: input.batch, channels: has_channels.then_some(self.outputs), spatial }
+    }
+
+    /// Whether preparing anything for one call would take longer than the call: few products, of all images, whichever way they go.
+    pub(super) fn is_small(&self, geometry: &Geometry<N>, output: &MapShape<N>) -> bool {
+        let factors = [output.batch.unwrap_or(1), self.outputs, self.inputs, geometry.outputs(), geometry.taps()];
+        factors.into_iter().fold(1, usize::saturating_mul) < SMALL
     }
 
     /// Refuses a bias that is not one number an output channel.

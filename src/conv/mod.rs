@@ -142,9 +142,6 @@ pub struct Conv<T: Element, const N: usize> {
     version: Version,
 }
 
-/// A layer of fewer products than this, of all images, is computed by tap.
-const SMALL: usize = 2000;
-
 /// A convolution whose parameters fit an input.
 #[derive(Debug)]
 struct ConvLayer<const N: usize> {
@@ -309,13 +306,6 @@ fn bias_of<T: Element>(bias: Option<&Tensor<T::Sum>>, output: usize) -> T::Sum {
 }
 
 impl<const N: usize> ConvLayer<N> {
-    /// Whether preparing anything for one call would take longer than the call.
-    fn is_small(&self) -> bool {
-        let maps = self.output.batch.unwrap_or(1).saturating_mul(self.bank.outputs);
-        let sums = maps.saturating_mul(self.geometry.outputs());
-        sums.saturating_mul(self.geometry.taps()).saturating_mul(self.bank.inputs) < SMALL
-    }
-
     /// Whether writing the padding out would take far more memory than the windows and the input have pixels: a wide padding
     /// under windows far apart.
     fn padding_is_mostly_unread(&self) -> bool {

@@ -102,7 +102,7 @@ impl<T: Element, const N: usize> Module<T, T::Sum> for Conv<T, N> {
     fn forward_into(&self, input: TensorView<'_, T>, output: TensorViewMut<'_, T::Sum>) -> Result<()> {
         let layer = self.layer(input.shape())?;
         check_shape(&layer.output.to_vec(), &output)?;
-        let fast = if layer.is_small() { None } else { self.fast(&layer, None)? };
+        let fast = if layer.bank.is_small(&layer.geometry, &layer.output) { None } else { self.fast(&layer, None)? };
         output.write_with(&mut |output| match &fast {
             Some(fast) => fast.run_once(&input, output),
             None => self.by_tap(&layer, &input, output),

@@ -36,8 +36,7 @@ pub(super) struct Planes {
     copying: Packing,
     /// Rows of outputs of a strip.
     strip: usize,
-    /// The rows of a plane as the kernel reads them: where every plane is copied, with the padding among the pixels.
-    rows_read: Axis,
+    /// Whether every plane is copied, with its padding among the pixels.
     padded: bool,
 }
 
@@ -45,6 +44,16 @@ pub(super) struct Planes {
 enum PlaneWay {
     OnePass(Box<RowsLayout>),
     TwoPasses(Box<Passes>),
+}
+
+impl PlaneWay {
+    /// Of the pass that reads the pixels.
+    fn layout(&self) -> &RowsLayout {
+        match self {
+            Self::OnePass(layout) => layout,
+            Self::TwoPasses(passes) => passes.along_columns(),
+        }
+    }
 }
 
 impl Planes {
@@ -66,10 +75,7 @@ impl Planes {
             }
             _ => PlaneWay::OnePass(Box::new(RowsLayout::new::<A>(level, rows_read, columns_read, room)?)),
         };
-        let layout = match &way {
-            PlaneWay::OnePass(layout) => layout,
-            PlaneWay::TwoPasses(passes) => passes.along_columns(),
-        };
+        let layout = way.layout();
         let (extent, stride) = (layout.rows_under(1)?, rows.stride());
         let in_cache = STRIP_BYTES / size_of::<A>() / columns_read.length();
         // Neighbouring strips read the rows between them twice: no more than half of what they read.
@@ -86,7 +92,7 @@ impl Planes {
         };
         let copy = Problem { axes: [point, copied(rows), copied(columns)], ..problem.clone() };
         let copying = Packing::new(&copy, [1, rows_of_strip, columns_read.length()])?;
-        let planes = Self { way, finite: are_all_finite(weights), copying, strip, rows_read, padded };
+        let planes = Self { way, finite: are_all_finite(weights), copying, strip, padded };
         let scratch = planes.kernel_scratch().checked_add(planes.copying.volume())?;
         (scratch <= room).then_some(planes)
     }
@@ -248,8 +254,7 @@ impl Planes {
         output: usize,
         copy: &'a mut [A],
     ) -> (&'a [A], usize) {
-        let first_row = (output * self.rows_read.stride()).saturating_sub(self.rows_read.before());
-        let first_row = first_row.min(self.rows_read.length());
+        let first_row = self.way.layout().first_row_under(output);
         let image = plane.view().insert_axis(ArrayAxis(0)).insert_axis(ArrayAxis(0));
         pack(level, Pack { packing: &self.copying, image, first: [0, first_row, 0], packed: &mut *copy });
         (copy, first_row)

@@ -20,8 +20,8 @@ use crate::tensor::{TensorView, TensorViewMut};
 use crate::window::PaddingMode;
 use crate::{Float, Module, Operator, Plan, Quads, Tensor};
 use cases::{
-    Case, bare, case_of, cases, depthwise, every_second, few_channels, many_groups, mostly_padding, numbers, strided,
-    three_by_three,
+    Case, bare, case_of, cases, depthwise, every_second, few_channels, many_groups, mostly_padding, numbers, plain,
+    strided, three_by_three,
 };
 
 /// Without an optimiser, which puts the kernels together, a case takes a hundred times as long.
@@ -318,22 +318,7 @@ fn errors_stay_small_with_many_channels() {
 /// A layer large enough for several bands and pieces, through the public door: views in any order, into views in any order.
 #[test]
 fn a_plan_gives_the_same_for_any_strides() {
-    let case = Case::<2> {
-        images: 2,
-        groups: 1,
-        channels: 24,
-        filters: 37,
-        size: [3, 3],
-        input: [61, 53],
-        stride: [1, 1],
-        dilation: [1, 1],
-        padding: [(1, 1), (1, 1)],
-        mode: PaddingMode::Zeros,
-        bias: true,
-        relu: true,
-        separable: false,
-        seed: 7,
-    };
+    let case = Case { channels: 24, filters: 37, input: [61, 53], relu: true, seed: 7, ..plain() };
     let conv = case.conv(f32::from_f64, f32::from_f64);
     let input = numbers(&case.input_shape(), 3).mapv(f32::from_f64);
     let expected = conv.forward(&input).expect("the case fits");

@@ -6,7 +6,7 @@ use super::filters::{Bank, parameters, parameters_mut};
 use super::kernels::{self, Ready};
 use super::phases::{Phases, Transposed};
 use super::taps::Scattered;
-use super::{SMALL, window_of};
+use super::window_of;
 use crate::module::{Module, Operator, RunInScratch, Version, check_shape};
 use crate::tensor::{MapShape, Ordered, Tensor, TensorView, TensorViewMut, element_count, filled, fits_memory};
 use crate::window::{Geometry, Window, try_map_axes};
@@ -253,7 +253,7 @@ impl<T: Element, const N: usize> Module<T, T::Sum> for ConvTranspose<T, N> {
     fn forward_into(&self, input: TensorView<'_, T>, output: TensorViewMut<'_, T::Sum>) -> Result<()> {
         let layer = self.layer(input.shape())?;
         check_shape(&layer.output.to_vec(), &output)?;
-        let phases = if layer.is_small() { None } else { self.phases(&layer)? };
+        let phases = if layer.bank.is_small(&layer.geometry, &layer.output) { None } else { self.phases(&layer)? };
         if let Some(Ready { kernels, layer: phases }) = phases {
             return output.write_with(&mut |output| {
                 let mut scratch = filled(&[phases.scratch_length()], T::Sum::ZERO)?;
@@ -274,7 +274,7 @@ impl<T: Element, const N: usize> Module<T, T::Sum> for ConvTranspose<T, N> {
         let shape = layer.output.to_vec();
         // Before phases are listed for an output that cannot be.
         fits_memory::<T::Sum>(&shape)?;
-        let phases = if layer.is_small() { None } else { self.phases(&layer)? };
+        let phases = if layer.bank.is_small(&layer.geometry, &layer.output) { None } else { self.phases(&layer)? };
         let Some(phases) = phases else {
             let weights = self.filters.view().contiguous()?.into();
             let scattered = Scattered::new(self.clone(), layer, weights);
@@ -334,15 +334,6 @@ impl<T: Element> RunInScratch<T, T::Sum> for TransposePlan<T> {
 
     fn own_bytes(&self) -> usize {
         self.phases.layer.own_bytes() + self.room.bytes()
-    }
-}
-
-impl<const N: usize> TransposeLayer<N> {
-    /// Whether preparing anything would take longer than the definition.
-    fn is_small(&self) -> bool {
-        let images = self.output.batch.unwrap_or(1);
-        let products = self.geometry.outputs().saturating_mul(self.geometry.taps()).saturating_mul(images);
-        products.saturating_mul(self.bank.inputs).saturating_mul(self.bank.outputs) < SMALL
     }
 }
 

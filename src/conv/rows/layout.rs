@@ -100,11 +100,11 @@ impl RowsLayout {
         let lanes = lanes::<A>(level);
         let many_registers = has_many_registers::<A>(level);
         let is_narrow = is_narrow::<A>(&rows, &columns, level);
-        // The widths of tiles that there are: see `Block::compute`.
         let rolls = rolls_over_patches::<A>(&rows, &columns, level);
+        // The widths of tiles that there are: see `OutputRows::compute`.
         let widths: &[usize] = match (is_narrow, many_registers, columns.size()) {
-            (false, _, 7) if rolls => &[1],
-            (false, ..) if rolls => &[2, 1],
+            (.., 7) if rolls => &[1],
+            _ if rolls => &[2, 1],
             (true, true, 1 | 3) => &[4, 2, 1],
             (true, false, 1 | 3) => &[2, 1],
             (true, true, _) if columns.stride() == 1 => &[2, 1],
@@ -218,6 +218,11 @@ impl RowsLayout {
     pub(in crate::conv) fn rows_under(&self, outputs: usize) -> Option<usize> {
         let extent = (self.rows.size() - 1).checked_mul(self.rows.dilation())?.checked_add(1)?;
         (outputs - 1).checked_mul(self.rows.stride())?.checked_add(extent)
+    }
+
+    /// The first row of a plane under a row of outputs.
+    pub(in crate::conv) fn first_row_under(&self, output: usize) -> usize {
+        (output * self.rows.stride()).saturating_sub(self.rows.before()).min(self.rows.length())
     }
 
     /// The slots under so many rows of outputs, with those that tiles only blank or overwrite.

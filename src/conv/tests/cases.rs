@@ -216,9 +216,9 @@ impl<const N: usize> Case<N> {
     }
 }
 
-/// A layer that an algorithm computes; none for the one that all others are held against.
-pub(super) fn case_of(algorithm: Algorithm) -> Option<Case<2>> {
-    let plain = Case {
+/// A layer with nothing special, for others to differ from.
+pub(super) fn plain() -> Case<2> {
+    Case {
         images: 2,
         groups: 1,
         channels: 7,
@@ -233,7 +233,12 @@ pub(super) fn case_of(algorithm: Algorithm) -> Option<Case<2>> {
         relu: false,
         separable: false,
         seed: 11,
-    };
+    }
+}
+
+/// A layer that an algorithm computes; none for the one that all others are held against.
+pub(super) fn case_of(algorithm: Algorithm) -> Option<Case<2>> {
+    let plain = plain();
     let of_planes = Case { groups: 5, channels: 1, filters: 2, ..plain.clone() };
     match algorithm {
         Algorithm::Taps => None,

@@ -2,30 +2,14 @@
 
 use ndarray::Array1;
 
-use super::cases::{Case, numbers};
+use super::cases::{Case, numbers, plain};
 use crate::conv::kernels::Kernels;
 use crate::conv::{Conv, reference};
-use crate::window::PaddingMode;
 use crate::{Float, Linear, Module, Tensor};
 
 /// Layers for all algorithms.
 fn layers() -> [Case<2>; 3] {
-    let plain = Case {
-        images: 1,
-        groups: 1,
-        channels: 8,
-        filters: 9,
-        size: [3, 3],
-        input: [12, 13],
-        stride: [1, 1],
-        dilation: [1, 1],
-        padding: [(1, 1); 2],
-        mode: PaddingMode::Zeros,
-        bias: false,
-        relu: false,
-        separable: false,
-        seed: 5,
-    };
+    let plain = Case { images: 1, channels: 8, input: [12, 13], bias: false, seed: 5, ..plain() };
     let mostly_padding = Case { input: [4, 5], dilation: [3, 3], padding: [(3, 3); 2], ..plain.clone() };
     [Case { groups: 8, channels: 1, filters: 1, ..plain.clone() }, plain, mostly_padding]
 }

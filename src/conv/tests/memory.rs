@@ -3,7 +3,7 @@
 use ndarray::{ArrayD, Axis, Slice};
 
 use super::super::module::Means;
-use super::cases::{Case, numbers};
+use super::cases::{Case, numbers, plain};
 use crate::conv::kernels::Kernels;
 use crate::conv::{Algorithm, reference};
 use crate::simd::{has_kernels, kernel_levels, levels};
@@ -50,22 +50,7 @@ impl Case<2> {
 }
 
 fn case(channels: usize, filters: usize, input: [usize; 2], padding: usize) -> Case<2> {
-    Case {
-        images: 1,
-        groups: 1,
-        channels,
-        filters,
-        size: [3, 3],
-        input,
-        stride: [1, 1],
-        dilation: [1, 1],
-        padding: [(padding, padding); 2],
-        mode: PaddingMode::Zeros,
-        bias: true,
-        relu: false,
-        separable: false,
-        seed: 3,
-    }
+    Case { images: 1, channels, filters, input, padding: [(padding, padding); 2], seed: 3, ..plain() }
 }
 
 const FILLS: [f64; 4] = [0.0, f64::NAN, f64::INFINITY, 1e30];

@@ -1,13 +1,12 @@
 //! Large square windows, whose sums roll down a patch where a register has two halves.
 
-use super::cases::Case;
+use super::cases::{Case, plain};
 use super::check;
 use crate::Float;
 use crate::conv::Algorithm;
 use crate::conv::problem::Problem;
 use crate::conv::rows::is_narrow;
 use crate::simd::{has_two_halves, kernel_levels};
-use crate::window::PaddingMode;
 
 /// Maps of one row and of many, of two registers of columns and of more, and one whose last rows end before a tile does.
 #[test]
@@ -16,21 +15,17 @@ fn large_square_windows_are_the_reference() {
         [(5, [19, 23]), (5, [30, 16]), (5, [5, 41]), (7, [21, 19]), (7, [7, 33])].into_iter().enumerate()
     {
         for padding in [0, size / 2] {
-            let case = Case::<2> {
-                images: 2,
+            let case = Case {
                 groups: 3,
                 channels: 1,
                 filters: 1 + seed % 2,
                 size: [size; 2],
                 input: [input[0], input[1] + size - 1 - 2 * padding],
-                stride: [1, 1],
-                dilation: [1, 1],
                 padding: [(padding, padding); 2],
-                mode: PaddingMode::Zeros,
                 bias: seed % 3 > 0,
                 relu: padding > 0,
-                separable: false,
                 seed: seed as u64,
+                ..plain()
             };
             check(&case);
             let conv = case.conv(f32::from_f64, f32::from_f64);

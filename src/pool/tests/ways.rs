@@ -79,6 +79,22 @@ fn every_window_is_pooled_the_way_that_is_meant_for_it() {
     }
 }
 
+/// Square windows over so many planes.
+fn square((planes, input): (usize, [usize; 2]), size: usize, stride: usize, padding: usize) -> Case<2> {
+    Case {
+        planes,
+        input,
+        size: [size; 2],
+        stride: [stride; 2],
+        dilation: [1; 2],
+        padding: [(padding, padding); 2],
+        ceil_mode: false,
+        count_include_pad: false,
+        odd: 0,
+        seed: 3,
+    }
+}
+
 /// The outputs of a map, computed band by band.
 fn by_bands(module: &dyn Bands<f32>, input: &Array4<f32>, cuts: &[usize]) -> Tensor<f32> {
     let shape = module.output_shape(input.shape()).expect("the input fits");
@@ -106,18 +122,7 @@ fn bands_have_the_bits_of_the_whole() {
         (2, 2, 1, 30),
         (31, 1, 15, 40),
     ] {
-        let case = Case {
-            planes: 2,
-            input: [60, columns],
-            size: [size; 2],
-            stride: [stride; 2],
-            dilation: [1; 2],
-            padding: [(padding, padding); 2],
-            ceil_mode: false,
-            count_include_pad: false,
-            odd: 0,
-            seed: 3,
-        };
+        let case = square((2, [60, columns]), size, stride, padding);
         let input = pixels(&case).mapv(|pixel| pixel as f32);
         let input = input.into_shape_with_order((1, 2, 60, columns)).expect("as many pixels");
         let average = AvgPool2d::new(size).stride(stride).padding(padding);
@@ -165,18 +170,7 @@ fn small_maps_are_one_tall_map_where_windows_leave_no_row_over() {
         (9, [7, 9], 3, 0, false),
         (9, [6, 9], 3, 1, false),
     ] {
-        let case = Case {
-            planes,
-            input,
-            size: [size; 2],
-            stride: [size; 2],
-            dilation: [1; 2],
-            padding: [(padding, padding); 2],
-            ceil_mode: false,
-            count_include_pad: false,
-            odd: 0,
-            seed: 3,
-        };
+        let case = square((planes, input), size, size, padding);
         let pool = case.pool(Average::default());
         let input = pixels(&case).mapv(|pixel| pixel as f32);
         let windows = pool.layer::<f32>(input.shape()).expect("the case fits").windows(None).expect("it has two axes");
